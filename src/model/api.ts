@@ -1,0 +1,140 @@
+// What an API of the gateway is: the normalised definition that control keeps, publishes and echoes,
+// and that the gateway compiles. Wire names live in control/; the pairing is in docs/glossary.md.
+
+/** The three fixed stages. Source: docs (gateway.md 1.2). */
+export const stageNames = ['RELEASE', 'PRE', 'TEST'] as const;
+export type StageName = (typeof stageNames)[number];
+
+/** Methods an API may be defined for; `ANY` matches every method of a request. The wire's `HEADER` is `HEAD` here. */
+export const apiMethods = [
+  'GET',
+  'POST',
+  'PUT',
+  'DELETE',
+  'PATCH',
+  'HEAD',
+  'OPTIONS',
+  'TRACE',
+  'CONNECT',
+  'ANY',
+] as const;
+export type ApiMethod = (typeof apiMethods)[number];
+
+export type AuthType = 'APP' | 'ANONYMOUS' | 'OPENID' | 'APPOPENID';
+export type SignatureMethod = 'HmacSHA256' | 'HmacSHA1';
+export type RequestMode = 'MAPPING' | 'MAPPING_PASSTHROUGH' | 'PASSTHROUGH';
+export type BodyFormat = 'FORM' | 'STREAM';
+export type FrontLocation = 'PATH' | 'QUERY' | 'HEAD' | 'BODY';
+export type ContentTypeCategory = 'DEFAULT' | 'CUSTOM' | 'CLIENT';
+
+/** One declared parameter of the client's request. `null` = not given. Lengths in characters. */
+export type RequestParameter = {
+  readonly name: string;
+  readonly location: FrontLocation;
+  /** `String` `Int` `Long` `Float` `Double` `Boolean` `Array` `File`. */
+  readonly type: string;
+  readonly required: boolean;
+  readonly defaultValue: string | null;
+  readonly demoValue: string | null;
+  readonly minValue: number | null;
+  readonly maxValue: number | null;
+  readonly minLength: number | null;
+  readonly maxLength: number | null;
+  readonly regularExpression: string | null;
+  readonly jsonScheme: string | null;
+  /** Comma list, as on the wire. */
+  readonly enumValue: string | null;
+  readonly docShow: 'PUBLIC' | 'PRIVATE';
+  readonly docOrder: number;
+  readonly description: string;
+};
+
+/** One parameter of the backend request, and where it goes. */
+export type ServiceParameter = {
+  readonly name: string;
+  readonly location: FrontLocation;
+  readonly type: string;
+  readonly catalog: 'REQUEST' | 'CONSTANT' | 'SYSTEM';
+};
+
+/** Joins a declared parameter to a backend parameter. */
+export type ServiceParameterMapping = { readonly requestName: string; readonly serviceName: string };
+
+export type ConstantParameter = {
+  readonly serviceName: string;
+  readonly value: string;
+  readonly location: FrontLocation;
+  readonly description: string;
+};
+
+/** `name` is one of `CaClientIp`, `CaDomain`, ... (gateway.md 3.2). */
+export type SystemParameter = {
+  readonly name: string;
+  readonly serviceName: string;
+  readonly location: FrontLocation;
+  readonly demoValue: string;
+  readonly description: string;
+};
+
+/** An FC function as the gateway names it. `serviceName` null means an FC 3 function. `qualifier` null means LATEST. */
+export type FunctionTarget = {
+  readonly serviceName: string | null;
+  readonly functionName: string;
+  readonly qualifier: string | null;
+};
+
+export type BackendContentType = { readonly category: ContentTypeCategory; readonly value: string | null };
+
+/** Where a request goes. Times in milliseconds. */
+export type Backend =
+  | {
+      readonly kind: 'function-event';
+      readonly target: FunctionTarget;
+      readonly regionId: string;
+      readonly roleArn: string | null;
+      readonly timeoutMs: number;
+      readonly contentType: BackendContentType;
+    }
+  | {
+      readonly kind: 'mock';
+      readonly status: number;
+      readonly headers: readonly { readonly name: string; readonly value: string }[];
+      readonly body: string;
+      readonly timeoutMs: number;
+    }
+  /** Kinds that are stored and echoed but not served yet; a call answers D504CO with the kind in the reason. */
+  | { readonly kind: 'unserved'; readonly wireKind: string; readonly timeoutMs: number };
+
+export type OpenIdConfig = {
+  readonly openIdApiType: string;
+  readonly idTokenParamName: string;
+  readonly publicKeyId: string;
+  readonly publicKey: string;
+};
+
+/** The part of an API that a request needs: frozen by DeployApi. */
+export type ApiDefinition = {
+  readonly apiName: string;
+  readonly auth: {
+    readonly type: AuthType;
+    readonly signatureMethods: readonly SignatureMethod[];
+    readonly forceNonce: boolean;
+    readonly appCode: 'DEFAULT' | 'DISABLE' | 'HEADER' | 'HEADER_QUERY';
+    readonly disableInternet: boolean;
+    readonly openId: OpenIdConfig | null;
+  };
+  readonly request: {
+    readonly protocols: readonly ('HTTP' | 'HTTPS' | 'WEBSOCKET')[];
+    readonly method: ApiMethod;
+    /** Without the group's base path; `[name]` is a parameter, a trailing `/*` matches the rest. */
+    readonly path: string;
+    readonly mode: RequestMode;
+    readonly bodyFormat: BodyFormat | null;
+  };
+  readonly parameters: readonly RequestParameter[];
+  readonly serviceParameters: readonly ServiceParameter[];
+  readonly mappings: readonly ServiceParameterMapping[];
+  readonly constants: readonly ConstantParameter[];
+  readonly systems: readonly SystemParameter[];
+  readonly backend: Backend;
+};

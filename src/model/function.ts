@@ -1,0 +1,53 @@
+// What a function is, as it is published to the data process. Control makes it, functions/ runs it.
+
+/** Role credentials handed to function code. Times in epoch ms. */
+export type Credentials = {
+  readonly accessKeyId: string;
+  readonly accessKeySecret: string;
+  readonly securityToken: string;
+  readonly expiresAt: number;
+};
+
+export type Hook = { readonly handler: string; readonly timeoutMs: number };
+
+/** One runnable function: configuration and code of one version (`LATEST` until versions are published). */
+export type FunctionConfig = {
+  /** `service/function` (FC 2) or `function` (FC 3), see functionKey(). */
+  readonly key: string;
+  readonly accountId: string;
+  readonly regionId: string;
+  /** null for an FC 3 function. */
+  readonly serviceName: string | null;
+  readonly functionName: string;
+  /** `LATEST` or a decimal version id. */
+  readonly versionId: string;
+  /** Wire id, e.g. `python3.10`. Accepted at create even when nothing here can run it. */
+  readonly runtime: string;
+  readonly handler: string;
+  readonly memoryMb: number;
+  readonly timeoutMs: number;
+  readonly initializer: Hook | null;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly instanceConcurrency: number;
+  readonly role: string | null;
+  readonly credentials: Credentials | null;
+  readonly logProject: string;
+  readonly logStore: string;
+  readonly code: {
+    /** CRC-64/XZ of the uploaded zip, unsigned decimal: the wire's codeChecksum. */
+    readonly checksum: string;
+    /** Bytes of the zip. */
+    readonly sizeBytes: number;
+    /** Absolute path of the unpacked package; read-only, never changes for one checksum. */
+    readonly directory: string;
+  };
+};
+
+/**
+ * The one name under which control publishes and the gateway looks up a function.
+ *
+ * Shape: `service/function` (FC 2) or `function` (FC 3); neither name may hold a slash.
+ */
+export function functionKey(serviceName: string | null, functionName: string): string {
+  return serviceName === null ? functionName : `${serviceName}/${functionName}`;
+}

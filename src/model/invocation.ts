@@ -1,0 +1,58 @@
+// One invocation of a function: what is asked and how it ended. Spoken by gateway, control (InvokeFunction) and functions.
+import type { FunctionTarget } from './api.ts';
+
+export type InvokeRequest = {
+  readonly target: FunctionTarget;
+  /** Shown to the function and in every log line. */
+  readonly requestId: string;
+  readonly event: Buffer;
+  /** Ask for the last 4 KB of the request's output. */
+  readonly wantsLogTail: boolean;
+};
+
+/** `X-Fc-Error-Type`. Source: docs (function-invocation.md 1). */
+export type FunctionErrorType = 'HandledInvocationError' | 'UnhandledInvocationError' | 'InitializationError';
+
+/** FC's own error codes that an invocation can be refused with; their statuses are in control's error table. */
+export type InvokeRefusalCode =
+  | 'ServiceNotFound'
+  | 'FunctionNotFound'
+  | 'VersionNotFound'
+  | 'AliasNotFound'
+  | 'InvalidArgument'
+  | 'EntityTooLarge'
+  | 'ResourceExhausted'
+  | 'ResourceThrottled'
+  | 'ClientClosedRequest'
+  | 'InternalServerError';
+
+/** What both a success and a function's failure know. Durations in ms, memory in MB. */
+export type InvocationFacts = {
+  readonly instanceId: string;
+  readonly durationMs: number;
+  readonly maxMemoryMb: number;
+  readonly codeChecksum: string;
+  readonly versionId: string;
+  /**
+   * The request's output from Start to End marker, at most the last 4 KB.
+   * Success: null unless wantsLogTail. Function errors: always filled (it explains the error).
+   */
+  readonly logTail: Buffer | null;
+  /** Milliseconds spent before the handler ran; null for a warm call. */
+  readonly coldStart: { readonly waitMs: number; readonly startMs: number; readonly loadMs: number } | null;
+  /** Set when another interpreter than the named runtime served the call, e.g. `python3.9 ran on Python 3.11.2`. */
+  readonly runtimeNote: string | null;
+};
+
+export type InvocationOutcome =
+  | ({ readonly kind: 'success'; readonly body: Buffer } & InvocationFacts)
+  | ({
+      readonly kind: 'function-error';
+      readonly errorType: FunctionErrorType;
+      /** The error document `{errorMessage, errorType?, stackTrace?}` as JSON bytes. */
+      readonly body: Buffer;
+    } & InvocationFacts)
+  | { readonly kind: 'refused'; readonly code: InvokeRefusalCode; readonly message: string };
+
+/** The narrow type by which neighbours invoke a function. `signal` aborts when the caller has gone. */
+export type InvokeFunction = (request: InvokeRequest, signal: AbortSignal) => Promise<InvocationOutcome>;

@@ -1,0 +1,64 @@
+// What control publishes and data processes follow: small immutable facts by kind and key, each with the version
+// (a number that only grows) of the write that made it. A null value says the fact is gone.
+import type { ApiDefinition, StageName } from './api.ts';
+import type { FunctionConfig } from './function.ts';
+
+/** Key: groupId. */
+export type PublishedGroup = {
+  readonly groupId: string;
+  readonly regionId: string;
+  /** `{groupId}-{regionId}.alicloudapi.com`. */
+  readonly subDomain: string;
+  /** `/` or `/prefix` without a trailing slash. */
+  readonly basePath: string;
+  /** Bound domains, lower case. `stage` null: every stage, chosen by header. */
+  readonly domains: readonly { readonly host: string; readonly stage: StageName | null }[];
+  /** Answers errors as classic-network instances do. */
+  readonly isClassic: boolean;
+};
+
+/** An API as deployed to a stage. Key: `apiId/stage`. */
+export type PublishedApi = {
+  readonly apiId: string;
+  readonly groupId: string;
+  readonly stage: StageName;
+  readonly definition: ApiDefinition;
+};
+
+/** Key: appId in decimal. */
+export type PublishedApp = {
+  readonly appId: number;
+  readonly appName: string;
+  readonly keys: readonly { readonly key: string; readonly secret: string }[];
+};
+
+/** Key: `appId/apiId/stage`. `expiresAt` in epoch ms, null = never. */
+export type PublishedGrant = {
+  readonly appId: number;
+  readonly apiId: string;
+  readonly stage: StageName;
+  readonly expiresAt: number | null;
+};
+
+/** Key: FunctionConfig.key. Only the head version so far. */
+export type PublishedFunction = FunctionConfig;
+
+/** Key: the service name. Lets an invocation tell a missing service from a missing function. */
+export type PublishedService = { readonly serviceName: string };
+
+export type PublishedValues = {
+  readonly group: PublishedGroup;
+  readonly api: PublishedApi;
+  readonly app: PublishedApp;
+  readonly grant: PublishedGrant;
+  readonly service: PublishedService;
+  readonly function: PublishedFunction;
+};
+export type PublishedKind = keyof PublishedValues;
+
+export type Change = {
+  [K in PublishedKind]: { readonly kind: K; readonly key: string; readonly value: PublishedValues[K] | null };
+}[PublishedKind];
+
+/** Changes that become visible together. `version` is the state reached after applying them. */
+export type ChangeBatch = { readonly version: number; readonly changes: readonly Change[] };

@@ -1,0 +1,38 @@
+// The record of one gateway request, and why it failed. Made by gateway/, kept and searched by control.
+
+/** Who has to act: the caller, the API's owner, the function's author, or whoever runs Yunmen. */
+export type FaultSide = 'client' | 'api-owner' | 'function' | 'platform' | 'unknown';
+
+/** Why a request failed, exactly. Never holds a computed signature, a secret or a backend's address. */
+export type Failure = {
+  /** Gateway code (`A403IS`, ...) or the backend's status as text. */
+  readonly code: string;
+  readonly side: FaultSide;
+  /** What is wrong: a header, parameter or member name; null when it is no single thing. */
+  readonly field: string | null;
+  readonly expected: string | null;
+  readonly got: string | null;
+  /** One plain sentence: what happened and what to do next. */
+  readonly message: string;
+  /** The function's own output (tail), when a function was involved. */
+  readonly functionLog: string | null;
+};
+
+/** One finished gateway request. Times in epoch ms, durations in ms, sizes in bytes. */
+export type RequestRecord = {
+  readonly requestId: string;
+  readonly at: number;
+  readonly method: string;
+  readonly host: string;
+  readonly path: string;
+  readonly clientIp: string;
+  readonly groupId: string | null;
+  readonly apiId: string | null;
+  readonly apiName: string | null;
+  readonly stage: string | null;
+  readonly appId: number | null;
+  readonly status: number;
+  readonly totalMs: number;
+  readonly backendMs: number | null;
+  readonly failure: Failure | null;
+};

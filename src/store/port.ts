@@ -1,0 +1,78 @@
+// What the store promises. Types only: neighbours import this file (as types) and nothing else of the room.
+import type { Change, ChangeBatch, PublishedKind, PublishedValues } from '../model/published.ts';
+import type { Tables } from './rows.ts';
+
+/** A page of a listing, ascending by key. `startKey` is inclusive; `limit` is a count. */
+export type Page = { readonly prefix?: string; readonly startKey?: string; readonly limit: number };
+
+/**
+ * One table of documents, as a transaction sees it.
+ *
+ * Errors: insert and update throw DuplicateRow when a key or unique index is taken.
+ */
+export type Collection<Row, Index extends string> = {
+  get(key: string): Promise<Row | null>;
+  insert(row: Row): Promise<void>;
+  /** Replaces the row of the same key; false when there is none. */
+  update(row: Row): Promise<boolean>;
+  delete(key: string): Promise<boolean>;
+  list(page: Page): Promise<Row[]>;
+  /** Rows whose index column equals `value`, ascending by key; at most `limit`. */
+  find(index: Index, value: string | number, limit: number): Promise<Row[]>;
+  count(index: Index, value: string | number): Promise<number>;
+};
+
+export type Collections = {
+  readonly [T in keyof Tables]: Collection<Tables[T]['row'], Tables[T]['index']>;
+};
+
+/**
+ * What `read` and `write` hand out; there is no other way to the rows.
+ * Inside a transaction await nothing but its own methods (on SQLite everyone else waits).
+ */
+export type ReadTransaction = { readonly rows: Collections };
+export type WriteTransaction = ReadTransaction & {
+  /** Makes a fact visible to the data processes when the transaction commits; a null value withdraws it. */
+  publish<K extends PublishedKind>(kind: K, key: string, value: PublishedValues[K] | null): Promise<void>;
+};
+
+/** A code package, written whole or not at all. Sizes in bytes. */
+export type CodePackage = {
+  /** Lower-case hex; the name of the package in the store. */
+  readonly sha256: string;
+  /** CRC-64/XZ of the zip, unsigned decimal. */
+  readonly checksum: string;
+  readonly sizeBytes: number;
+  /** Absolute path of the unpacked, read-only package. */
+  readonly directory: string;
+};
+
+/** Why a zip was refused; `message` names the entry. */
+export type PackageRefusal = {
+  readonly ok: false;
+  readonly reason: 'not-a-zip' | 'unsafe-entry' | 'too-large';
+  readonly message: string;
+};
+
+export type PackageStore = {
+  /** Checks, stores and unpacks a zip; durable when it resolves. The same bytes again are no new package. */
+  add(zip: Buffer): Promise<({ readonly ok: true } & CodePackage) | PackageRefusal>;
+  /** The bytes as uploaded; null when unknown. */
+  read(sha256: string): Promise<Buffer | null>;
+  /** Removes packages that no function row names; keeps those named in `inUse` and those added less than `graceMs` ago. */
+  sweep(inUse: ReadonlySet<string>, graceMs: number): Promise<number>;
+};
+
+export type Store = {
+  read<T>(work: (tx: ReadTransaction) => Promise<T>): Promise<T>;
+  /** Durable when it resolves. `version` is the published state that includes this write. Throwing rolls everything back. */
+  write<T>(work: (tx: WriteTransaction) => Promise<T>): Promise<{ readonly result: T; readonly version: number }>;
+  /** Everything published after `version`, at most `limit` changes, and the version reached; 0 asks for the whole state. */
+  changesSince(version: number, limit: number): Promise<ChangeBatch>;
+  /** Called after each commit that published something. Returns its own undo. */
+  onPublished(listener: (batch: ChangeBatch) => void): () => void;
+  readonly packages: PackageStore;
+  close(): Promise<void>;
+};
+
+export type { Change, ChangeBatch };

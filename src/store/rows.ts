@@ -1,0 +1,111 @@
+// The rows that control keeps, one type a table, and the names of the columns that can be searched.
+// Adding a table: a line here, a line in tables.ts and a migration.
+import type { ApiDefinition, StageName } from '../model/api.ts';
+
+/** Times in epoch ms everywhere. */
+export type GroupRow = {
+  readonly groupId: string;
+  readonly groupName: string;
+  readonly description: string;
+  readonly basePath: string;
+  readonly subDomain: string;
+  readonly regionId: string;
+  readonly stages: readonly { readonly stageId: string; readonly stageName: StageName; readonly description: string }[];
+  readonly createdAt: number;
+  readonly modifiedAt: number;
+};
+
+/** The draft of an API. `wire` keeps the nested configurations as normalised for answers (PascalCase JSON). */
+export type ApiRow = {
+  readonly apiId: string;
+  readonly groupId: string;
+  readonly description: string;
+  readonly visibility: 'PUBLIC' | 'PRIVATE';
+  readonly definition: ApiDefinition;
+  readonly wire: Readonly<Record<string, unknown>>;
+  readonly createdAt: number;
+  readonly modifiedAt: number;
+};
+
+export type DeploymentRow = {
+  readonly apiId: string;
+  readonly groupId: string;
+  readonly stage: StageName;
+  readonly historyVersion: string;
+  readonly description: string;
+  readonly deployedAt: number;
+  /** The draft as it was. */
+  readonly api: ApiRow;
+};
+
+export type HistoryRow = DeploymentRow & { readonly status: 'ONLINE' | 'OFFLINE' };
+
+export type AppRow = {
+  readonly appId: number;
+  readonly appName: string;
+  readonly description: string;
+  readonly appKey: string;
+  readonly appSecret: string;
+  readonly appCode: string;
+  readonly createdAt: number;
+  readonly modifiedAt: number;
+};
+
+export type GrantRow = {
+  readonly appId: number;
+  readonly apiId: string;
+  readonly groupId: string;
+  readonly stage: StageName;
+  readonly expiresAt: number | null;
+  readonly description: string;
+  readonly createdAt: number;
+};
+
+export type ServiceRow = {
+  readonly serviceName: string;
+  readonly serviceId: string;
+  /** The other members of the wire's Service, with defaults filled in. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly etag: string;
+  readonly createdAt: number;
+  readonly modifiedAt: number;
+};
+
+export type FunctionRow = {
+  /** functionKey(). */
+  readonly key: string;
+  readonly serviceName: string | null;
+  readonly functionName: string;
+  readonly functionId: string;
+  /** The other members of the wire's Function, with defaults filled in. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly packageSha256: string;
+  readonly codeChecksum: string;
+  readonly codeSizeBytes: number;
+  readonly etag: string;
+  readonly createdAt: number;
+  readonly modifiedAt: number;
+};
+
+export type AccessKeyRow = {
+  readonly accessKeyId: string;
+  readonly accessKeySecret: string;
+  readonly isEnabled: boolean;
+  readonly createdAt: number;
+};
+
+/** Small facts of the installation, e.g. the account id. */
+export type MetaRow = { readonly name: string; readonly value: string };
+
+export type Tables = {
+  groups: { row: GroupRow; index: 'groupName' };
+  apis: { row: ApiRow; index: 'groupId' | 'apiName' | 'route' };
+  deployments: { row: DeploymentRow; index: 'apiId' | 'groupId' };
+  histories: { row: HistoryRow; index: 'apiId' | 'groupId' };
+  apps: { row: AppRow; index: 'appName' | 'appKey' };
+  grants: { row: GrantRow; index: 'appId' | 'apiId' };
+  services: { row: ServiceRow; index: never };
+  functions: { row: FunctionRow; index: 'serviceName' | 'packageSha256' };
+  accessKeys: { row: AccessKeyRow; index: never };
+  meta: { row: MetaRow; index: never };
+};
