@@ -2,7 +2,10 @@
 // Adding a table: a line here, a line in tables.ts and a migration.
 import type { ApiDefinition, StageName } from '../model/api.ts';
 
-/** Times in epoch ms everywhere. */
+/** A label that an owner put on something. */
+export type TagRow = { readonly key: string; readonly value: string };
+
+/** Key: groupId. Times in epoch ms everywhere. */
 export type GroupRow = {
   readonly groupId: string;
   readonly groupName: string;
@@ -11,11 +14,12 @@ export type GroupRow = {
   readonly subDomain: string;
   readonly regionId: string;
   readonly stages: readonly { readonly stageId: string; readonly stageName: StageName; readonly description: string }[];
+  readonly tags: readonly TagRow[];
   readonly createdAt: number;
   readonly modifiedAt: number;
 };
 
-/** The draft of an API. `wire` keeps the nested configurations as normalised for answers (PascalCase JSON). */
+/** Key: apiId. Index `route`: `groupId METHOD path`. The draft of an API; `wire` keeps the nested configurations as normalised for answers (PascalCase JSON). */
 export type ApiRow = {
   readonly apiId: string;
   readonly groupId: string;
@@ -23,10 +27,12 @@ export type ApiRow = {
   readonly visibility: 'PUBLIC' | 'PRIVATE';
   readonly definition: ApiDefinition;
   readonly wire: Readonly<Record<string, unknown>>;
+  readonly tags: readonly TagRow[];
   readonly createdAt: number;
   readonly modifiedAt: number;
 };
 
+/** Key: `apiId/stage`. */
 export type DeploymentRow = {
   readonly apiId: string;
   readonly groupId: string;
@@ -38,8 +44,10 @@ export type DeploymentRow = {
   readonly api: ApiRow;
 };
 
+/** Key: `apiId/historyVersion`. */
 export type HistoryRow = DeploymentRow & { readonly status: 'ONLINE' | 'OFFLINE' };
 
+/** Key: appId in decimal. */
 export type AppRow = {
   readonly appId: number;
   readonly appName: string;
@@ -47,10 +55,13 @@ export type AppRow = {
   readonly appKey: string;
   readonly appSecret: string;
   readonly appCode: string;
+  readonly extend: string;
+  readonly tags: readonly TagRow[];
   readonly createdAt: number;
   readonly modifiedAt: number;
 };
 
+/** Key: `appId/apiId/stage`. */
 export type GrantRow = {
   readonly appId: number;
   readonly apiId: string;
@@ -61,6 +72,7 @@ export type GrantRow = {
   readonly createdAt: number;
 };
 
+/** Key: serviceName. */
 export type ServiceRow = {
   readonly serviceName: string;
   readonly serviceId: string;
@@ -71,6 +83,7 @@ export type ServiceRow = {
   readonly modifiedAt: number;
 };
 
+/** Key: `key`. */
 export type FunctionRow = {
   /** functionKey(). */
   readonly key: string;
@@ -82,11 +95,14 @@ export type FunctionRow = {
   readonly packageSha256: string;
   readonly codeChecksum: string;
   readonly codeSizeBytes: number;
+  /** CodePackage.directory. */
+  readonly codeDirectory: string;
   readonly etag: string;
   readonly createdAt: number;
   readonly modifiedAt: number;
 };
 
+/** Key: accessKeyId. */
 export type AccessKeyRow = {
   readonly accessKeyId: string;
   readonly accessKeySecret: string;
@@ -94,7 +110,7 @@ export type AccessKeyRow = {
   readonly createdAt: number;
 };
 
-/** Small facts of the installation, e.g. the account id. */
+/** Key: name. Small facts of the installation, e.g. the account id. */
 export type MetaRow = { readonly name: string; readonly value: string };
 
 export type Tables = {
