@@ -1,0 +1,26 @@
+// What benches/main.ts asks of the load generator, and what it answers.
+
+/** `hello` is a plain GET; `signed` is a POST of a form, signed as an app, each call with its own number, nonce and timestamp. */
+export type Target =
+  | { readonly kind: 'hello'; readonly origin: string }
+  | {
+      readonly kind: 'signed';
+      readonly origin: string;
+      readonly host: string;
+      readonly path: string;
+      readonly appKey: string;
+      readonly appSecret: string;
+    };
+
+export type LoadJob = { readonly target: Target; readonly connections: number; readonly durationMs: number };
+
+/** Latencies in milliseconds. `wrong` counts answers that were not exactly the expected ones. */
+export type LoadResult = {
+  readonly requests: number;
+  readonly seconds: number;
+  readonly p50: number;
+  readonly p99: number;
+  readonly wrong: number;
+  /** The first answer that was not right, or the first error. */
+  readonly firstWrong: string | null;
+};

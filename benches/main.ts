@@ -1,0 +1,160 @@
+// `npm run bench`: one interleaved run of raw node:http hello, signed call → Python echo, signed call → Node echo.
+// Options: --only hello|calls|start, --seconds <of one window at 64 connections>, --rounds, --write <file>.
+import { writeFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { setUpEchoes } from './echo-project.ts';
+import type { Target } from './load-job.ts';
+import { type LoadGenerator, startHello, startLoadGenerator, startYunmen, type Yunmen } from './processes.ts';
+import { familyOf, memoryKb, processorMicros } from './processor-time.ts';
+import {
+  describeMachine,
+  formatStart,
+  formatTable,
+  makeRow,
+  type Row,
+  type StartMeasurement,
+  type Window,
+} from './report.ts';
+
+/** `pids` are looked up anew for each window: instances come and go. */
+type Contestant = {
+  readonly name: string;
+  readonly target: Target;
+  readonly pids: () => readonly number[];
+  readonly dataPid: number | null;
+};
+
+const startCount = 5;
+const warmUpMs = 2000;
+/** One connection shows latency, not throughput: its windows may be shorter. */
+const loads = [
+  { connections: 64, share: 1 },
+  { connections: 1, share: 0.4 },
+];
+
+async function measure(
+  generator: LoadGenerator,
+  contestant: Contestant,
+  connections: number,
+  durationMs: number,
+): Promise<Window> {
+  const { name, target, pids, dataPid } = contestant;
+  const before = new Map(pids().map((pid) => [pid, processorMicros(pid)]));
+  const dataBefore = dataPid === null ? 0 : processorMicros(dataPid);
+  const load = await generator.run({ target, connections, durationMs });
+  const dataMicros = dataPid === null ? null : processorMicros(dataPid) - dataBefore;
+  // A process that was not there before has spent all its time in this window.
+  const allMicros = pids().reduce((total, pid) => total + processorMicros(pid) - (before.get(pid) ?? 0), 0);
+  if (load.wrong > 0) throw new Error(`${name}: ${load.wrong} wrong answers, the first: ${load.firstWrong}`);
+  if (load.requests === 0) throw new Error(`${name}: no answer at all`);
+  return { load, allMicros, dataMicros };
+}
+
+/** Rounds A B C A B C … at each number of connections, after one unmeasured window each. */
+async function interleave(contestants: readonly Contestant[], rounds: number, windowMs: number): Promise<Row[]> {
+  const generator = startLoadGenerator();
+  const rows: Row[] = [];
+  try {
+    for (const { connections, share } of loads) {
+      for (const contestant of contestants) await measure(generator, contestant, connections, warmUpMs * share);
+      const windows = new Map<string, Window[]>(contestants.map(({ name }) => [name, []]));
+      for (let round = 1; round <= rounds; round++) {
+        console.error(`round ${round} of ${rounds} at ${connections} connections`);
+        for (const contestant of contestants) {
+          windows.get(contestant.name)?.push(await measure(generator, contestant, connections, windowMs * share));
+        }
+      }
+      rows.push(...contestants.map(({ name }) => makeRow(name, connections, windows.get(name) ?? [])));
+    }
+  } finally {
+    await generator.close();
+  }
+  return rows;
+}
+
+function echoContestants(yunmen: Yunmen, targets: Record<'python' | 'node', Target>): Contestant[] {
+  const { control, data, launcher } = yunmen.pids;
+  const pids = () => [...new Set([control, data, launcher].flatMap(familyOf))];
+  return [
+    { name: 'Python echo', target: targets.python, pids, dataPid: data },
+    { name: 'Node echo', target: targets.node, pids, dataPid: data },
+  ];
+}
+
+async function runCalls(withYunmen: boolean, rounds: number, windowMs: number): Promise<string> {
+  const hello = await startHello();
+  let yunmen: Yunmen | null = null;
+  try {
+    const contestants: Contestant[] = [
+      { name: 'hello', target: { kind: 'hello', origin: hello.origin }, pids: () => [hello.pid], dataPid: null },
+    ];
+    if (withYunmen) {
+      yunmen = await startYunmen();
+      contestants.push(...echoContestants(yunmen, await setUpEchoes(yunmen)));
+    }
+    const table = formatTable(await interleave(contestants, rounds, windowMs));
+    const isolation = yunmen === null ? '' : `Isolation tier ${yunmen.isolation}. `;
+    return `${isolation}${rounds} rounds, windows of ${windowMs / 1000} s; the load generator shares the processors.\n\n${table}`;
+  } finally {
+    await yunmen?.close();
+    await hello.close();
+  }
+}
+
+/** Starts an empty server several times; memory is read two seconds after the last one is ready. */
+async function runStart(): Promise<string> {
+  const readyMs: number[] = [];
+  let memory: StartMeasurement['memory'] = [];
+  for (let count = 1; count <= startCount; count++) {
+    const yunmen = await startYunmen();
+    try {
+      readyMs.push(yunmen.readyMs);
+      if (count === startCount) {
+        await delay(2000);
+        memory = Object.entries(yunmen.pids).map(([name, pid]) => {
+          const { rss, pss } = memoryKb(pid);
+          return { process: name, rssKb: rss, pssKb: pss };
+        });
+      }
+    } finally {
+      await yunmen.close();
+    }
+  }
+  return formatStart({ readyMs, memory });
+}
+
+function options() {
+  const { values } = parseArgs({
+    options: {
+      only: { type: 'string', default: 'all' },
+      rounds: { type: 'string', default: '3' },
+      seconds: { type: 'string', default: '5' },
+      write: { type: 'string' },
+    },
+  });
+  const rounds = Number(values.rounds);
+  const seconds = Number(values.seconds);
+  if (!['all', 'hello', 'calls', 'start'].includes(values.only) || !(rounds >= 1) || !(seconds > 0)) {
+    console.error(
+      'usage: npm run bench -- [--only hello|calls|start] [--rounds n] [--seconds s] [--write docs/benchmarks.md]',
+    );
+    process.exit(2);
+  }
+  return { ...values, rounds, windowMs: seconds * 1000 };
+}
+
+const { only, rounds, windowMs, write } = options();
+const parts: string[] = [];
+if (only !== 'start') parts.push(await runCalls(only !== 'hello', rounds, windowMs));
+if (only === 'all' || only === 'start') parts.push(await runStart());
+const heading = `${new Date().toISOString().slice(0, 10)}; ${describeMachine()}.`;
+const text = [heading, ...parts].join('\n\n');
+console.log(`\n${text}`);
+if (write !== undefined) {
+  const explanation =
+    'Written by `npm run bench -- --write docs/benchmarks.md`. Every answer is checked; one wrong answer fails the run.\n' +
+    '`hello` is a bare `node:http` server. The echoes are signed form posts through the gateway to a warm function: signature, nonce, grant, parameter mapping.\n' +
+    'CPU is user and system time per request: `all` is every process of the server and its instances, `data` the data process alone.';
+  writeFileSync(write, `# Benchmarks\n\n${explanation}\n\n${text}\n`);
+}
