@@ -1,0 +1,158 @@
+# What functions print and log: sys.stdout, sys.stderr, the root logger, and the markers around each request.
+# fd 1 and fd 2 are one stream to the host. A completed line is written at once, so that a crash loses none.
+import io
+import logging
+import os
+import sys
+import threading
+import time
+
+# Bytes of an unfinished line that are held back.
+HOLD_LIMIT = 8192
+
+
+class Output(object):
+    """The log stream and where it is between the markers of one request."""
+
+    def __init__(self):
+        self.request_id = ''
+        self._lock = threading.RLock()
+        self._kind = 'Invoke'
+        self._is_tail = False
+        self._is_start_due = False
+        self._has_start = False
+        self._ends_line = True
+        self._streams = []
+
+    def install(self):
+        """Puts the streams and the root logger in place."""
+        sys.stdout = sys.__stdout__ = self._text_stream(1)
+        sys.stderr = sys.__stderr__ = self._text_stream(2)
+        handler = _LogHandler(self)
+        handler.setFormatter(_LineFormatter(self))
+        root = logging.getLogger()
+        root.handlers[:] = [handler]
+        root.setLevel(logging.INFO)
+        if hasattr(os, 'register_at_fork'):
+            os.register_at_fork(after_in_child=self._after_fork)
+
+    def _text_stream(self, fd):
+        lines = _LineStream(self, fd)
+        self._streams.append(lines)
+        return io.TextIOWrapper(lines, encoding='utf-8', errors='backslashreplace', newline='\n', write_through=True)
+
+    def _after_fork(self):
+        self._lock = threading.RLock()
+        for stream in self._streams:
+            stream.pending = b''
+
+    def begin(self, kind, request_id, is_tail):
+        """A request begins: its Start marker goes out with the first output."""
+        self._kind = kind
+        self.request_id = request_id
+        self._is_tail = is_tail
+        self._is_start_due = True
+        self._has_start = False
+
+    def finish(self, error_suffix='', error_text=''):
+        """All is flushed; the markers are completed when there was output, an error, or a tail is wanted."""
+        for stream in self._streams:
+            if stream.pending:
+                stream.flush()
+        if self._has_start or self._is_tail or error_suffix:
+            if error_text and not error_text.endswith('\n'):
+                error_text += '\n'
+            line = 'FC %s End RequestId: %s%s\n' % (self._kind, self.request_id, error_suffix)
+            newline = '' if self._ends_line else '\n'
+            self.write((newline + error_text + line).encode('utf-8', 'backslashreplace'))
+        self._is_start_due = False
+
+    def write(self, data, fd=1):
+        with self._lock:
+            if self._is_start_due:
+                self._is_start_due = False
+                self._has_start = True
+                newline = '' if self._ends_line else '\n'
+                data = ('%sFC %s Start RequestId: %s\n' % (newline, self._kind, self.request_id)).encode() + data
+            self._ends_line = data.endswith(b'\n')
+            while data:
+                try:
+                    done = os.write(fd, data)
+                except BlockingIOError:
+                    os.set_blocking(fd, True)  # a child process that shares the stream has changed it
+                    continue
+                if done == len(data):
+                    return
+                data = data[done:]
+
+    def flush(self):
+        for stream in self._streams:
+            stream.flush()
+
+    def lock(self):
+        return self._lock
+
+
+class _LineStream(io.BufferedIOBase):
+    """What is under a text stream (`sys.stdout.buffer`): passes on all completed lines of each write."""
+
+    def __init__(self, output, fd):
+        self.pending = b''
+        self._output = output
+        self._fd = fd
+
+    def writable(self):
+        return True
+
+    def fileno(self):
+        return self._fd
+
+    def isatty(self):
+        return False
+
+    def write(self, data):
+        data = bytes(data)
+        with self._output.lock():
+            held = self.pending + data
+            end = len(held) if len(held) > HOLD_LIMIT else held.rfind(b'\n') + 1
+            self.pending = held[end:]
+            if end:
+                self._output.write(held[:end], self._fd)
+        return len(data)
+
+    def flush(self):
+        with self._output.lock():
+            held, self.pending = self.pending, b''
+            if held:
+                self._output.write(held, self._fd)
+
+    def close(self):
+        self.flush()
+
+
+class _LogHandler(logging.Handler):
+    def __init__(self, output):
+        logging.Handler.__init__(self)
+        self._output = output
+
+    def emit(self, record):
+        try:
+            line = self.format(record) + '\n'
+            self._output.write(line.encode('utf-8', 'backslashreplace'))
+        except Exception:
+            self.handleError(record)
+
+
+class _LineFormatter(logging.Formatter):
+    """`2026-11-22T10:04:19.024Z {requestId} [INFO] message`. Source: docs (function-runtime.md 11)."""
+
+    def __init__(self, output):
+        logging.Formatter.__init__(self)
+        self._output = output
+
+    def format(self, record):
+        text = logging.Formatter.format(self, record)
+        when = time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(record.created))
+        request_id = self._output.request_id
+        return '%s.%03dZ %s%s[%s] %s' % (
+            when, record.msecs, request_id, ' ' if request_id else '', record.levelname, text)

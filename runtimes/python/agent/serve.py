@@ -1,0 +1,165 @@
+# The life of an instance: hello, load, then one request after the other. Entered by bootstrap.py.
+import json
+import os
+import signal
+import socket
+import sys
+import traceback
+
+from . import wire as w
+from .context import ContextMaker
+from .errors import LoadError, document_of, text_of
+from .handler import clean_environment, encode_result, enter_code, find_handler
+from .memory import PeakMemory
+from .output import Output
+
+UNHANDLED_SUFFIX = ', Error: Unhandled function error'
+TERMINATED = 128 + signal.SIGTERM
+MARKER_WORDS = {'initialize': 'Initialize', 'preFreeze': 'PreFreeze', 'preStop': 'PreStop'}
+
+
+def start(line):
+    """Serves until the host closes the connection, then ends the process. `line` is the start line."""
+    given = json.loads(line.decode('utf-8'))
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)  # close-on-exec: what functions start lacks it
+    sock.connect(given['socket'])
+    if hasattr(os, 'register_at_fork'):
+        os.register_at_fork(after_in_child=sock.close)
+    output = Output()
+    output.install()
+    clean_environment()
+    hello = {'token': given.pop('token'), 'protocol': 1, 'language': 'python',
+             'version': '%d.%d.%d' % sys.version_info[:3], 'pid': os.getpid()}
+    wire = w.Wire(sock)
+    wire.send(w.HELLO, 0, json.dumps(hello).encode('utf-8'))
+    del given, hello, line
+    instance = Instance(wire, output)
+    signal.signal(signal.SIGTERM, instance.on_terminate)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    code = 1
+    try:
+        instance.serve()
+    except SystemExit as leaving:
+        code = exit_code(leaving.code)
+    except (w.HostGone, OSError):
+        code = 0
+    except w.ProtocolError as error:
+        sys.stderr.write('protocol error: %s\n' % error)
+    leave(output, code)
+
+
+def leave(output, code):
+    """Ends at once, whatever threads there are; what was printed goes out first."""
+    try:
+        output.flush()
+    except OSError:
+        pass  # the host has gone: nobody reads the log
+    os._exit(code)
+
+
+def exit_code(code):
+    if code is None:
+        return 0
+    if isinstance(code, int):
+        return code & 0xff
+    sys.stderr.write('%s\n' % (code,))
+    return 1
+
+
+class Instance(object):
+    def __init__(self, wire, output):
+        self._wire = wire
+        self._output = output
+        self._memory = PeakMemory()
+        self._handler = None
+        self._contexts = None
+        self._is_busy = False
+
+    def serve(self):
+        read = self._wire.next
+        while True:
+            kind, flags, stream, head, payload = read()
+            if kind == w.INVOKE:
+                self._invoke(stream, flags, json.loads(head.decode('utf-8')), payload)
+            elif kind == w.PING:
+                self._wire.send(w.PING, 0, b'', payload, w.FIN)
+            elif kind == w.LOAD and self._contexts is None:
+                self._load(stream, json.loads(head.decode('utf-8')))
+            elif kind == w.HOOK:
+                self._hook(stream, json.loads(head.decode('utf-8')))
+            elif kind != w.CANCEL and kind != w.CREDIT:  # those two may come after their stream has closed
+                raise w.ProtocolError('unexpected frame of type %d' % kind)
+
+    def _load(self, stream, head):
+        self._contexts = ContextMaker(head.get('dialect', ''), head.get('context') or {})
+        try:
+            self._is_busy = True
+            enter_code(head['codePath'])
+            self._handler = find_handler(head['handler'])
+        except LoadError as error:
+            self._output.write(text_of(error).encode('utf-8', 'backslashreplace'))
+            self._output.flush()
+            self._fail(stream, error)
+            return
+        finally:
+            self._is_busy = False
+        self._output.flush()
+        self._wire.send(w.END, stream, b'{"rss":%d}' % self._memory.kilobytes())
+
+    def _invoke(self, stream, flags, head, event):
+        if self._handler is None:
+            raise w.ProtocolError('invoke without a loaded handler')
+        if not flags & w.FIN:
+            event = self._wire.read_body(stream, event)
+        output = self._output
+        output.begin('Invoke', head['requestId'], head['tail'])
+        self._memory.begin()
+        self._is_busy = True
+        try:
+            context = self._contexts.make(head['requestId'], head.get('retryCount', 0), head.get('credentials'))
+            result = encode_result(self._handler(event, context))
+        except SystemExit:
+            raise
+        except BaseException as error:
+            self._is_busy = False
+            output.finish(UNHANDLED_SUFFIX, text_of(error))
+            self._fail(stream, error)
+            return
+        self._is_busy = False
+        output.finish()
+        self._wire.send_body(w.END, stream, b'{"rss":%d}' % self._memory.kilobytes(), result)
+
+    def _hook(self, stream, head):
+        if self._contexts is None:
+            raise w.ProtocolError('hook before load')
+        output = self._output
+        output.begin(MARKER_WORDS.get(head['hook'], 'Hook'), head['requestId'], False)
+        self._is_busy = True
+        try:
+            find_handler(head['handler'])(self._contexts.make(head['requestId']))
+        except SystemExit:
+            raise
+        except BaseException as error:
+            self._is_busy = False
+            output.finish(UNHANDLED_SUFFIX, text_of(error))
+            self._fail(stream, error)
+            return
+        self._is_busy = False
+        output.finish()
+        self._wire.send(w.END, stream, b'{"rss":%d}' % self._memory.kilobytes())
+
+    def _fail(self, stream, error):
+        head = b'{"type":"UnhandledInvocationError","rss":%d}' % self._memory.kilobytes()
+        self._wire.send_body(w.ERROR, stream, head, document_of(error))
+
+    def on_terminate(self, _signal, frame):
+        """The time is over, or the instance is no longer wanted. Source: docs (function-runtime.md 11)."""
+        if self._is_busy:
+            stacks = ['Dumping stack trace after function timeout\n']
+            for thread, current in sys._current_frames().items():
+                stacks.append('Thread %d:\n' % thread)
+                shown = frame if current.f_code is self.on_terminate.__code__ else current
+                stacks.extend(traceback.format_stack(shown))
+            self._output.flush()
+            self._output.write(''.join(stacks).encode('utf-8', 'backslashreplace'))
+        leave(self._output, TERMINATED)

@@ -1,0 +1,35 @@
+# Entry of a Python instance: reads the start line, connects to the host, says hello, serves until the host goes.
+# Started as `python /path/bootstrap.py` by the launcher; the protocol is told in ../PROTOCOL.md.
+# Syntax of Python 3.6; nothing here that Python 2.7 could not parse.
+import os
+import sys
+
+
+def read_start_line():
+    """The first line of fd 0 as bytes; fd 0 is /dev/null afterwards. At most 4 KB."""
+    line = b''
+    while not line.endswith(b'\n'):
+        part = os.read(0, 4096 - len(line))
+        if not part:
+            raise SystemExit('no start line on standard input')
+        line += part
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    return line
+
+
+def main():
+    line = read_start_line()
+    home = os.path.dirname(os.path.abspath(__file__))
+    sys.path[:] = [home] + [entry for entry in sys.path if entry not in ('', home)]
+    from agent.serve import start
+    # Functions see neither this folder nor the modules that it holds.
+    sys.path.remove(home)
+    for name in [name for name in sys.modules if name == 'agent' or name.startswith('agent.')]:
+        del sys.modules[name]
+    start(line)
+
+
+if __name__ == '__main__':
+    main()
