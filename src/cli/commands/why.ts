@@ -1,0 +1,111 @@
+// `yunmen why <request-id>`: why the gateway answered a request as it did.
+import { encodeRfc3986 } from '../../wire/percent-encoding.ts';
+import { isRecord, type JsonRecord, readNumber, readText } from '../client/json.ts';
+import { findApiTarget, type TargetFlags } from '../client/local-server.ts';
+import { callRoa, readAnswer } from '../client/openapi.ts';
+import { failed, wrongUsage } from '../errors.ts';
+import { columns, createPrinter, type Printer, printable } from '../output.ts';
+import type { CliDeps } from '../server-port.ts';
+
+export type WhyFlags = TargetFlags & { readonly json?: boolean };
+
+/** What --json prints, besides nothing else: the contract of `why`. */
+export type Explanation = {
+  readonly requestId: string;
+  readonly code: string | null;
+  readonly side: string | null;
+  readonly field: string | null;
+  readonly expected: string | null;
+  readonly got: string | null;
+  readonly message: string;
+};
+
+/** Exit 0 when the request is known, 1 when it is not (any more). */
+export async function why(requestId: string, flags: WhyFlags, deps: CliDeps): Promise<number> {
+  if (!/^[0-9A-Za-z-]{8,64}$/.test(requestId))
+    throw wrongUsage(`'${requestId.slice(0, 80)}' is no request id; it is in the header X-Ca-Request-Id`);
+  const target = await findApiTarget(flags, deps.env, deps.cwd);
+  const answer = await callRoa(target, {
+    method: 'GET',
+    path: `/yunmen/requests/${encodeRfc3986(requestId)}`,
+    action: 'GetRequest',
+    version: 'yunmen',
+  });
+  if (answer.status === 404) {
+    throw failed(
+      `no record of request ${requestId}. Only the latest requests are kept, and only until the server stops`,
+      {
+        code: 'RequestNotFound',
+      },
+    );
+  }
+  const record = readAnswer(answer);
+  const failure = isRecord(record['failure']) ? record['failure'] : null;
+  const explanation = explain(requestId, record, failure);
+  const printer = createPrinter(deps, flags.json === true);
+  printer.json(explanation);
+  if (!printer.isJson) describe(explanation, record, failure, printer);
+  return 0;
+}
+
+function explain(requestId: string, record: JsonRecord, failure: JsonRecord | null): Explanation {
+  if (failure === null) {
+    const message = `nothing went wrong: ${requestLine(record)}`;
+    return { requestId, code: null, side: null, field: null, expected: null, got: null, message };
+  }
+  return {
+    requestId,
+    code: readText(failure, 'code'),
+    side: readText(failure, 'side'),
+    field: readText(failure, 'field'),
+    expected: readText(failure, 'expected'),
+    got: readText(failure, 'got'),
+    message: readText(failure, 'message') ?? '',
+  };
+}
+
+function describe(explanation: Explanation, record: JsonRecord, failure: JsonRecord | null, printer: Printer): void {
+  printer.line(printable(explanation.message));
+  if (failure === null) return;
+  printer.line();
+  const rows: (readonly [string, string | null])[] = [
+    ['request', requestLine(record)],
+    ['code', explanation.code],
+    ['side', sideText(explanation.side)],
+    ['field', explanation.field],
+    ['expected', explanation.expected],
+    ['got', explanation.got],
+  ];
+  const known = rows.flatMap(([name, value]) =>
+    value === null ? [] : [[`  ${name}`, printable(value).replaceAll('\n', '\n            ')]],
+  );
+  for (const line of columns(known)) printer.line(line);
+  const log = readText(failure, 'functionLog');
+  if (log === null || log.trim() === '') return;
+  printer.line();
+  printer.line("the function's output:");
+  for (const line of printable(log).trimEnd().split('\n')) printer.line(`  ${line}`);
+}
+
+function requestLine(record: JsonRecord): string {
+  const request = `${readText(record, 'method') ?? '?'} ${readText(record, 'path') ?? '?'}`;
+  const duration = readNumber(record, 'totalMs');
+  const took = duration === null ? '' : ` after ${Math.round(duration * 10) / 10} ms`;
+  return `${request} was answered ${readNumber(record, 'status') ?? '?'}${took}`;
+}
+
+/** Who has to act, in words. */
+function sideText(side: string | null): string | null {
+  switch (side) {
+    case 'client':
+      return 'client (whoever made the call)';
+    case 'api-owner':
+      return 'api-owner (the definition of the API)';
+    case 'function':
+      return 'function (its code)';
+    case 'platform':
+      return 'platform (whoever runs this server)';
+    default:
+      return side;
+  }
+}

@@ -1,0 +1,126 @@
+// Turns a function's folder into the zip that the FC API takes: the same bytes for the same files, wherever it runs.
+import { lstat, readdir, readFile, readlink, stat } from 'node:fs/promises';
+import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { failed, systemCode } from './errors.ts';
+
+/** What is never part of a package: our data, version control, build caches. Paths end with the name given here. */
+const skippedNames = new Set(['.yunmen', '.git']);
+const skippedPath = join('node_modules', '.cache');
+
+/** Limit of the service for a package sent through the API, bytes. Source: docs (fc-api.md 4.5, CodeSizeLimit). */
+const packageLimitBytes = 104_857_600;
+/** More entries than this are taken for a mistake, such as packing a home folder. */
+const entryLimit = 50_000;
+/**
+ * The time that every entry carries. Made from local parts: the zip format's first time field knows no zone,
+ * so a fixed instant would give other bytes in another zone.
+ */
+const fixedTime = () => new Date(2018, 3, 3, 0, 0, 0);
+
+type Entry =
+  | { readonly kind: 'file'; readonly name: string; readonly path: string; readonly isExecutable: boolean }
+  | { readonly kind: 'link'; readonly name: string; readonly target: string };
+
+/**
+ * The zip for a folder or a zip file; a zip is passed as is, a single other file becomes the only entry.
+ *
+ * Kept: executable bits, symbolic links that stay inside the folder. `exclude` are absolute paths left out as well.
+ * Errors: exit 1, naming the path: missing, a link that leads outside, no files, too many, too large.
+ */
+export async function packCode(path: string, exclude: readonly string[] = []): Promise<Buffer> {
+  const found = await lookUp(path);
+  if (found === 'zip') return refuseTooLarge(await readFile(path), path);
+  const entries: Entry[] = [];
+  if (found === 'file') {
+    entries.push(await describeFile(path, path.slice(dirname(path).length + 1)));
+  } else {
+    await collect(path, path, new Set(exclude), entries);
+    if (entries.length === 0) throw failed(`${path} holds no files to pack`);
+  }
+  entries.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  return await writeZip(entries, path);
+}
+
+async function lookUp(path: string): Promise<'folder' | 'zip' | 'file'> {
+  try {
+    const found = await stat(path);
+    if (found.isDirectory()) return 'folder';
+    return /\.(zip|jar)$/i.test(path) ? 'zip' : 'file';
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') throw failed(`there is no folder or zip ${path}`, { cause: error });
+    throw error;
+  }
+}
+
+async function collect(root: string, folder: string, exclude: ReadonlySet<string>, into: Entry[]): Promise<void> {
+  for (const item of await readdir(folder, { withFileTypes: true })) {
+    const path = join(folder, item.name);
+    if (skippedNames.has(item.name) || path.endsWith(sep + skippedPath) || exclude.has(path)) continue;
+    if (into.length >= entryLimit) throw failed(`${root} holds more than ${entryLimit} files: is it the right folder?`);
+    const name = relative(root, path).split(sep).join('/');
+    if (item.isDirectory()) await collect(root, path, exclude, into);
+    else if (item.isSymbolicLink()) into.push(await describeLink(root, path, name));
+    else if (item.isFile()) into.push(await describeFile(path, name));
+    // Sockets, pipes and devices cannot be packed, and no function could use them.
+  }
+}
+
+async function describeFile(path: string, name: string): Promise<Entry> {
+  const { mode } = await lstat(path);
+  return { kind: 'file', name, path, isExecutable: (mode & 0o111) !== 0 };
+}
+
+async function describeLink(root: string, path: string, name: string): Promise<Entry> {
+  const target = await readlink(path);
+  const inside = relative(root, resolve(dirname(path), target));
+  if (isAbsolute(target) || inside === '..' || inside.startsWith(`..${sep}`)) {
+    throw failed(`${path} is a link to ${target}, outside the package; replace it with what it points to`);
+  }
+  return { kind: 'link', name, target };
+}
+
+async function writeZip(entries: readonly Entry[], path: string): Promise<Buffer> {
+  const { ZipFile } = await import('yazl');
+  const zip = new ZipFile();
+  const collected = collectStream(zip.outputStream, path);
+  const failure = new Promise<never>((_, reject) => zip.once('error', reject));
+  // A link may be written before its target exists in the archive; unpacking makes it whole.
+  for (const entry of entries) {
+    if (entry.kind === 'link') {
+      zip.addBuffer(Buffer.from(entry.target), entry.name, {
+        mtime: fixedTime(),
+        mode: 0o120777,
+        compress: false,
+        forceDosTimestamp: true,
+      });
+    } else {
+      const mode = entry.isExecutable ? 0o100755 : 0o100644;
+      zip.addFile(entry.path, entry.name, { mtime: fixedTime(), mode, forceDosTimestamp: true });
+    }
+  }
+  zip.end();
+  return await Promise.race([collected, failure]);
+}
+
+async function collectStream(stream: NodeJS.ReadableStream, path: string): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of stream) {
+    const bytes = Buffer.from(chunk);
+    length += bytes.length;
+    if (length > packageLimitBytes) throw tooLarge(path);
+    chunks.push(bytes);
+  }
+  return Buffer.concat(chunks);
+}
+
+function refuseTooLarge(zip: Buffer, path: string): Buffer {
+  if (zip.length > packageLimitBytes) throw tooLarge(path);
+  return zip;
+}
+
+function tooLarge(path: string): Error {
+  return failed(
+    `the package of ${path} is larger than ${packageLimitBytes / 1024 / 1024} MB, the service's limit; leave out what the function does not need`,
+  );
+}

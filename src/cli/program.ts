@@ -1,0 +1,225 @@
+// The commands, their flags and their help. Each action loads its own file only when it runs, so that help stays fast.
+import { Command, Option } from 'commander';
+import type { CallFlags } from './commands/call.ts';
+import type { FunctionFlags } from './commands/function.ts';
+import type { InvokeFlags } from './commands/invoke.ts';
+import type { ServeFlags } from './commands/serve.ts';
+import type { WhyFlags } from './commands/why.ts';
+import { environmentName, serverFlags } from './server-flags.ts';
+import type { CliDeps } from './server-port.ts';
+
+/** Told the exit code of the command that ran. */
+export type Finish = (exitCode: number) => void;
+
+const json = () => new Option('--json', 'machine readable: one JSON object a line on stdout');
+
+/** The whole program. Commander's own errors and help arrive as CommanderError: run.ts turns them into exit codes. */
+export function createProgram(deps: CliDeps, finish: Finish): Command {
+  const program = new Command('yunmen');
+  program
+    .description('An API gateway and function compute platform that anyone can run.')
+    .version(deps.version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'show this help, or that of a command')
+    .helpCommand('help [command]', 'show the help of a command')
+    .configureOutput({
+      writeOut: (text) => deps.stdout.write(text),
+      writeErr: (text) => deps.stderr.write(text),
+    })
+    .showHelpAfterError('(yunmen --help lists the commands)')
+    .showSuggestionAfterError(true)
+    .exitOverride();
+  addServerCommands(program, deps, finish);
+  addFunctionCommands(program, deps, finish);
+  addInvokeCommand(program, deps, finish);
+  addCallCommand(program, deps, finish);
+  addWhyCommand(program, deps, finish);
+  program.addHelpText(
+    'after',
+    examples(['yunmen dev examples/testadd', 'yunmen call POST /testadd -d a=1 -d b=2', 'yunmen help call']) +
+      exitCodes,
+  );
+  return program;
+}
+
+const exitCodes = '\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 cannot reach the server.\n';
+
+function addServerCommands(program: Command, deps: CliDeps, finish: Finish): void {
+  const start = withServerFlags(program.command('start'))
+    .description('run a server in the foreground')
+    .action(async (options: Record<string, string | boolean>) => {
+      const { start: run } = await import('./commands/serve.ts');
+      finish(await run(serveFlags(options), deps));
+    });
+  start.addHelpText(
+    'after',
+    `${examples(['yunmen start', 'yunmen start --gateway-port 0 --api-port 0 --http-port 0 --json', 'YUNMEN_DATA_DIR=/srv/yunmen yunmen start --host 0.0.0.0'])}\nEvery flag can be given in the environment: --gateway-port is ${environmentName('gateway-port')}.\nSIGTERM or Ctrl-C stops the server.\n`,
+  );
+  const dev = withServerFlags(program.command('dev'))
+    .description('run a server with a project, redeployed when you save a file')
+    .argument('[dir]', 'folder with a template.yml', '.')
+    .action(async (dir: string, options: Record<string, string | boolean>) => {
+      const { dev: run } = await import('./commands/serve.ts');
+      finish(await run(dir, serveFlags(options), deps));
+    });
+  dev.addHelpText(
+    'after',
+    examples(['yunmen dev', 'yunmen dev examples/testadd', 'yunmen dev examples/testadd --json']),
+  );
+}
+
+function addFunctionCommands(program: Command, deps: CliDeps, finish: Finish): void {
+  const group = program.command('function').alias('fn').description('create, change and look at functions');
+  group.showHelpAfterError('(yunmen function --help lists the commands)');
+  const load = () => import('./commands/function.ts');
+  const named = (verb: string, description: string) =>
+    withTarget(group.command(verb))
+      .description(description)
+      .argument('<name>', 'function, or service/function')
+      .option('--service <name>', 'the service that holds the function (FC 2)');
+  withSettings(named('create', 'create a function from a folder or a zip'), true)
+    .action(async (name: string, flags: FunctionFlags) => finish(await (await load()).create(name, flags, deps)))
+    .addHelpText(
+      'after',
+      examples([
+        'yunmen function create hello --code ./hello --runtime python3.10 --handler index.handler',
+        'yunmen function create shop/cart --code cart.zip --runtime nodejs20 --handler index.handler --memory 256 --timeout 10 --env STAGE=dev',
+      ]),
+    );
+  withSettings(named('update', 'change what the flags name'), false)
+    .action(async (name: string, flags: FunctionFlags) => finish(await (await load()).update(name, flags, deps)))
+    .addHelpText(
+      'after',
+      examples(['yunmen function update hello --code ./hello', 'yunmen function update hello --timeout 30']),
+    );
+  named('get', 'show a function')
+    .action(async (name: string, flags: FunctionFlags) => finish(await (await load()).get(name, flags, deps)))
+    .addHelpText('after', examples(['yunmen function get hello', 'yunmen function get shop/cart --json']));
+  named('delete', 'delete a function')
+    .action(async (name: string, flags: FunctionFlags) => finish(await (await load()).remove(name, flags, deps)))
+    .addHelpText('after', examples(['yunmen function delete hello']));
+  withTarget(group.command('list'))
+    .description('list the functions')
+    .option('--service <name>', 'of this service (FC 2)')
+    .action(async (flags: FunctionFlags) => finish(await (await load()).list(flags, deps)))
+    .addHelpText('after', examples(['yunmen function list', 'yunmen function list --service shop --json']));
+}
+
+function withSettings(command: Command, isCreate: boolean): Command {
+  const option = (flags: string, help: string) => new Option(flags, help).makeOptionMandatory(isCreate);
+  return command
+    .addOption(option('--code <path>', 'folder or zip'))
+    .addOption(option('--runtime <id>', 'such as python3.10 or nodejs20'))
+    .addOption(option('--handler <handler>', 'such as index.handler'))
+    .option('--memory <mb>', 'memory in MB')
+    .option('--timeout <seconds>', 'time-out of an invocation in seconds')
+    .option('--env <NAME=value>', 'environment variable; may be repeated', collect)
+    .option('--description <text>', 'description');
+}
+
+function addInvokeCommand(program: Command, deps: CliDeps, finish: Finish): void {
+  withTarget(program.command('invoke'))
+    .description('run a function alone and print what it returns')
+    .argument('<name>', 'function, or service/function')
+    .argument('[source]', '- reads the event from standard input')
+    .option('--service <name>', 'the service that holds the function (FC 2)')
+    .option('--event <text>', 'the event')
+    .option('--event-file <file>', 'file that holds the event; - is standard input')
+    .option('--log', "print the function's output to stderr")
+    .option('--qualifier <name>', 'version or alias')
+    .action(async (name: string, source: string | undefined, flags: InvokeFlags) => {
+      const { invoke } = await import('./commands/invoke.ts');
+      finish(await invoke(name, source, flags, deps));
+    })
+    .addHelpText(
+      'after',
+      examples([
+        `yunmen invoke hello --event '{"name":"you"}'`,
+        'yunmen invoke shop/cart --event-file event.json --log',
+        'generate-event | yunmen invoke hello -',
+      ]),
+    );
+}
+
+function addCallCommand(program: Command, deps: CliDeps, finish: Finish): void {
+  program
+    .command('call')
+    .description('call an API through the gateway, signed like an app')
+    .argument('<method|address...>', '[METHOD] and a path (of the local server) or a whole address')
+    .option('-d, --data <data>', 'form field name=value (may be repeated), or a raw body; @file reads a file', collect)
+    .option('-H, --header <header>', "header 'Name: value'; may be repeated", collect)
+    .option('--stage <stage>', 'RELEASE, PRE or TEST (default: RELEASE)')
+    .option('--app-key <key>', "app to sign as (default: the dev project's)")
+    .option('--app-secret <secret>', 'its secret; better in YUNMEN_APP_SECRET')
+    .option('--anonymous', 'do not sign')
+    .option('--host <host>', 'send this Host header')
+    .option('--group <groupId>', 'call this group instead of the default one')
+    .option('--print', 'print the exact request and its string to sign instead of sending it')
+    .option('--data-dir <folder>', 'data dir of the local server (default: nearest .yunmen)')
+    .addOption(json())
+    .action(async (words: string[], flags: CallFlags) => {
+      if (words.length > 2)
+        program.error(`error: call takes [METHOD] and an address, not ${words.length} words`, {
+          code: 'commander.excessArguments',
+        });
+      const { call } = await import('./commands/call.ts');
+      finish(await call(words, flags, deps));
+    })
+    .addHelpText(
+      'after',
+      `${examples(['yunmen call POST /testadd -d a=12323 -d b=142', `yunmen call POST /orders -d '{"id":7}' --stage TEST`, 'yunmen call /testadd --print', 'yunmen call https://api.example.com/pets --app-key 203753385 --app-secret …'])}\nExit code 0 for a 2xx answer, else 1. The body goes to stdout, everything else to stderr.\n`,
+    );
+}
+
+function addWhyCommand(program: Command, deps: CliDeps, finish: Finish): void {
+  withTarget(program.command('why'))
+    .description('say why a request was answered with an error')
+    .argument('<request-id>', 'the X-Ca-Request-Id of the answer')
+    .action(async (requestId: string, flags: WhyFlags) => {
+      const { why } = await import('./commands/why.ts');
+      finish(await why(requestId, flags, deps));
+    })
+    .addHelpText(
+      'after',
+      examples([
+        'yunmen why 1B2C3D4E-5F60-4711-8899-AABBCCDDEEFF',
+        'yunmen why 1B2C3D4E-5F60-4711-8899-AABBCCDDEEFF --json',
+      ]),
+    );
+}
+
+function withTarget(command: Command): Command {
+  return command
+    .option('--data-dir <folder>', 'data dir of the local server (default: nearest .yunmen)')
+    .option('--endpoint <url>', 'API address of a server elsewhere; needs a key')
+    .option('--access-key-id <id>', 'key to sign with (default: the local server’s)')
+    .option('--access-key-secret <secret>', 'its secret; better in YUNMEN_ACCESS_KEY_SECRET')
+    .addOption(json());
+}
+
+function withServerFlags(command: Command): Command {
+  for (const { name, value, help, shownDefault } of serverFlags) {
+    const text = shownDefault === null ? help : `${help} (default: ${shownDefault})`;
+    command.option(value === null ? `--${name}` : `--${name} <${value}>`, text);
+    if (value === null) command.addOption(new Option(`--no-${name}`).hideHelp());
+  }
+  return command.addOption(json());
+}
+
+/** Commander's camelCase names back to the names of the flags. */
+function serveFlags(options: Readonly<Record<string, string | boolean>>): ServeFlags {
+  const named = Object.fromEntries(
+    serverFlags.flatMap(({ name }) => {
+      const value = options[name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())];
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
+  return { ...named, json: options['json'] === true };
+}
+
+function collect(value: string, previous: readonly string[] = []): readonly string[] {
+  return [...previous, value];
+}
+
+function examples(lines: readonly string[]): string {
+  return `\nExamples:\n${lines.map((line) => `  $ ${line}`).join('\n')}\n`;
+}

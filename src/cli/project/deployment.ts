@@ -1,0 +1,156 @@
+// Brings a server to what a plan says, through the public APIs only, and remembers what is deployed so that a second
+// plan changes only what differs. Used by `dev` at start and at each reload.
+import { createHash } from 'node:crypto';
+import {
+  createFunction,
+  createService,
+  formatName,
+  getFunction,
+  getService,
+  isAlready,
+  orMissing,
+  updateFunction,
+  updateService,
+} from '../client/functions.ts';
+import type { DevApp } from '../client/local-server.ts';
+import type { ApiTarget } from '../client/openapi.ts';
+import { packCode } from '../pack.ts';
+import { ensureDevApp } from './dev-app.ts';
+import {
+  abolishAndDeleteApi,
+  createOrModifyApi,
+  deployApi,
+  findApis,
+  findOrCreateGroup,
+  grantApi,
+} from './gateway-actions.ts';
+import { type ApiPlan, type FunctionPlan, fingerprint, type GroupPlan, type Plan, type ServicePlan } from './plan.ts';
+
+type DeployedApi = { readonly apiId: string; readonly groupId: string; readonly stage: string; readonly print: string };
+
+/** What one `apply` changed: names of functions, `group/api` names of APIs, names of services. */
+export type Changes = {
+  readonly services: readonly string[];
+  readonly functions: readonly string[];
+  readonly apis: readonly string[];
+};
+
+export type DeploymentOptions = {
+  readonly target: ApiTarget;
+  readonly dataDir: string;
+  /** Called for what the user should know but which stops nothing. */
+  readonly warn: (text: string) => void;
+};
+
+/**
+ * A project on a server. `apply` must not run twice at once.
+ *
+ * A failing `apply` leaves what was not reached as it was; the next one does the rest.
+ */
+export class Deployment {
+  readonly #options: DeploymentOptions;
+  readonly #services = new Map<string, string>();
+  readonly #functions = new Map<string, string>();
+  readonly #apis = new Map<string, DeployedApi>();
+  readonly #groups = new Map<string, string>();
+  #app: DevApp | null = null;
+
+  constructor(options: DeploymentOptions) {
+    this.#options = options;
+  }
+
+  /** The app `dev`; null while the project has no API. */
+  get app(): DevApp | null {
+    return this.#app;
+  }
+
+  groupId(groupName: string): string | null {
+    return this.#groups.get(groupName) ?? null;
+  }
+
+  /** Errors: exit 1 with the service's refusal or what is wrong with the code; exit 3 when the server is gone. */
+  async apply(plan: Plan): Promise<Changes> {
+    const changes: { services: string[]; functions: string[]; apis: string[] } = {
+      services: [],
+      functions: [],
+      apis: [],
+    };
+    for (const service of plan.services)
+      if (await this.#applyService(service)) changes.services.push(service.serviceName);
+    for (const each of plan.functions) if (await this.#applyFunction(each)) changes.functions.push(each.functionName);
+    await this.#removeVanishedApis(plan);
+    for (const group of plan.groups) changes.apis.push(...(await this.#applyGroup(group)));
+    this.#warnOfVanishedFunctions(plan);
+    return changes;
+  }
+
+  async #applyService(plan: ServicePlan): Promise<boolean> {
+    const { target } = this.#options;
+    const print = fingerprint(plan);
+    if (this.#services.get(plan.serviceName) === print) return false;
+    const existing = await getService(target, plan.serviceName);
+    if (existing === null) await createService(target, plan.serviceName, plan.settings);
+    else if (!isAlready(existing, plan.settings)) await updateService(target, plan.serviceName, plan.settings);
+    this.#services.set(plan.serviceName, print);
+    return true;
+  }
+
+  async #applyFunction(plan: FunctionPlan): Promise<boolean> {
+    const { target, dataDir } = this.#options;
+    const name = formatName(plan);
+    const zip = await packCode(plan.codePath, [dataDir]);
+    const print = fingerprint([plan, createHash('sha256').update(zip).digest('hex')]);
+    if (this.#functions.get(name) === print) return false;
+    const isThere = this.#functions.has(name) || (await orMissing(getFunction(target, plan))) !== null;
+    if (isThere) await updateFunction(target, plan, plan.settings, zip);
+    else await createFunction(target, plan, plan.settings, zip);
+    this.#functions.set(name, print);
+    return true;
+  }
+
+  async #applyGroup(plan: GroupPlan): Promise<string[]> {
+    const { target, dataDir, warn } = this.#options;
+    const groupId = this.#groups.get(plan.name) ?? (await findOrCreateGroup(target, plan.name, plan.description));
+    this.#groups.set(plan.name, groupId);
+    this.#app ??= await ensureDevApp(target, dataDir, warn);
+    const changed: string[] = [];
+    let existing: ReadonlyMap<string, string> | null = null;
+    for (const api of plan.apis) {
+      const key = `${plan.name}/${api.name}`;
+      const print = fingerprint([api, plan.stage]);
+      if (this.#apis.get(key)?.print === print) continue;
+      existing ??= await findApis(target, groupId);
+      const apiId = await createOrModifyApi(target, groupId, existing.get(api.name) ?? null, api.wire);
+      await deployApi(target, { groupId, apiId, stage: plan.stage });
+      if (isGranted(api)) await grantApi(target, { groupId, apiId, stage: plan.stage }, this.#app.appId);
+      this.#apis.set(key, { apiId, groupId, stage: plan.stage, print });
+      changed.push(key);
+    }
+    return changed;
+  }
+
+  /** First of all, so that a route can pass to an API with another name. */
+  async #removeVanishedApis(plan: Plan): Promise<void> {
+    const wanted = new Set(
+      plan.groups.flatMap((group) => group.apis.map((api) => `${group.name}/${api.name}@${group.stage}`)),
+    );
+    for (const [key, api] of this.#apis) {
+      if (wanted.has(`${key}@${api.stage}`)) continue;
+      await abolishAndDeleteApi(this.#options.target, api);
+      this.#apis.delete(key);
+    }
+  }
+
+  #warnOfVanishedFunctions(plan: Plan): void {
+    const wanted = new Set(plan.functions.map(formatName));
+    for (const name of this.#functions.keys()) {
+      if (wanted.has(name)) continue;
+      this.#functions.delete(name);
+      this.#options.warn(`${name} is no longer in the template; it stays deployed until you delete it`);
+    }
+  }
+}
+
+function isGranted(api: ApiPlan): boolean {
+  return api.auth === 'APP' || api.auth === 'APPOPENID';
+}

@@ -1,0 +1,164 @@
+// The flags of `start` and `dev`: one table with default, unit and meaning; environment YUNMEN_… in the same spelling.
+// Flag beats environment beats default.
+import { isAbsolute, resolve } from 'node:path';
+import { wrongUsage } from './errors.ts';
+import { type IsolationTier, isolationTiers, type ServerOptions } from './server-port.ts';
+
+export type ServerFlag = {
+  readonly name: string;
+  /** Placeholder in the help; null for a switch. */
+  readonly value: string | null;
+  readonly help: string;
+  /** Shown in the help; the value itself is decided in parseServerOptions. */
+  readonly shownDefault: string | null;
+};
+
+export const serverFlags = [
+  { name: 'host', value: 'address', help: 'where the gateway and http listeners bind', shownDefault: '127.0.0.1' },
+  { name: 'gateway-port', value: 'port', help: 'gateway; 0 = any free port', shownDefault: '8080' },
+  { name: 'gateway-tls-port', value: 'port', help: 'gateway over TLS; usual is 8443', shownDefault: 'off' },
+  { name: 'http-port', value: 'port', help: 'function URLs and custom domains', shownDefault: '8082' },
+  { name: 'api-host', value: 'address', help: 'where the APIs and the console bind', shownDefault: '127.0.0.1' },
+  { name: 'api-port', value: 'port', help: 'OpenAPI, Function Compute API, console', shownDefault: '8081' },
+  { name: 'data-dir', value: 'folder', help: 'everything that is kept', shownDefault: '.yunmen' },
+  { name: 'account-id', value: 'digits', help: 'account of this installation', shownDefault: 'made at first start' },
+  { name: 'region', value: 'id', help: 'region that the server says it is in', shownDefault: 'cn-hangzhou' },
+  { name: 'access-key-id', value: 'id', help: 'key of the account', shownDefault: 'made at first start' },
+  { name: 'access-key-secret', value: 'text', help: 'its secret; better given in the environment', shownDefault: null },
+  { name: 'isolation', value: 'tier', help: `demand a tier: ${isolationTiers.join(', ')}`, shownDefault: 'best' },
+  { name: 'user', value: 'name', help: 'user to become when started as root', shownDefault: null },
+  {
+    name: 'default-group',
+    value: 'groupId',
+    help: 'group that answers at an IP address or localhost',
+    shownDefault: 'the only one',
+  },
+  {
+    name: 'runtime-fallback',
+    value: null,
+    help: 'let a newer minor version run a function whose interpreter is missing',
+    shownDefault: 'on in dev',
+  },
+  { name: 'print-credentials', value: null, help: 'print the secret of the access key', shownDefault: null },
+] as const satisfies readonly ServerFlag[];
+
+export type ServerFlagName = (typeof serverFlags)[number]['name'];
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** `gateway-port` → `YUNMEN_GATEWAY_PORT`. */
+export function environmentName(flag: string): string {
+  return `YUNMEN_${flag.toUpperCase().replaceAll('-', '_')}`;
+}
+
+type Given = { readonly value: string; readonly from: string };
+
+/**
+ * Turns flags and environment into options.
+ *
+ * Shape of `flags`: flag name → text, true or false for switches, undefined when absent.
+ * Errors: wrong usage (exit 2), naming the flag or the environment variable at fault.
+ */
+export function parseServerOptions(
+  mode: 'start' | 'dev',
+  flags: Partial<Readonly<Record<ServerFlagName, string | boolean | undefined>>>,
+  env: Environment,
+  cwd: string,
+): ServerOptions {
+  const given = (name: ServerFlagName): Given | null => {
+    const flag = flags[name];
+    if (flag !== undefined) return { value: String(flag), from: `--${name}` };
+    const variable = environmentName(name);
+    const value = env[variable];
+    return value === undefined || value === '' ? null : { value, from: variable };
+  };
+  const text = (name: ServerFlagName) => given(name)?.value ?? null;
+  const dataDir = text('data-dir') ?? '.yunmen';
+  const options: ServerOptions = {
+    mode,
+    host: parseHost(given('host')),
+    gatewayPort: parsePort(given('gateway-port'), 8080),
+    gatewayTlsPort: given('gateway-tls-port') === null ? null : parsePort(given('gateway-tls-port'), 8443),
+    httpPort: parsePort(given('http-port'), 8082),
+    apiHost: parseHost(given('api-host')),
+    apiPort: parsePort(given('api-port'), 8081),
+    dataDir: isAbsolute(dataDir) ? dataDir : resolve(cwd, dataDir),
+    accountId: parseMatching(given('account-id'), /^\d{1,20}$/, 'an account id: digits only'),
+    region:
+      parseMatching(given('region'), /^[a-z]{2,}(-[a-z0-9]+)+$/, 'a region id such as cn-hangzhou') ?? 'cn-hangzhou',
+    accessKeyId: parseMatching(given('access-key-id'), /^[A-Za-z0-9._-]{2,128}$/, 'an access key id'),
+    accessKeySecret: text('access-key-secret'),
+    isolation: parseIsolation(given('isolation')),
+    user: parseMatching(given('user'), /^[a-z_][a-z0-9_-]*$/i, 'a user name'),
+    defaultGroup: parseMatching(given('default-group'), /^[0-9a-f]{32}$/, 'a group id: 32 hex digits'),
+    runtimeFallback: parseSwitch(given('runtime-fallback'), mode === 'dev'),
+    printCredentials: parseSwitch(given('print-credentials'), false),
+  };
+  refuseContradictions(options);
+  return options;
+}
+
+function refuseContradictions(options: ServerOptions): void {
+  if ((options.accessKeyId === null) !== (options.accessKeySecret === null)) {
+    throw wrongUsage('--access-key-id and --access-key-secret go together: give both or neither');
+  }
+  const listeners: readonly (readonly [string, string, number | null])[] = [
+    ['--gateway-port', options.host, options.gatewayPort],
+    ['--gateway-tls-port', options.host, options.gatewayTlsPort],
+    ['--http-port', options.host, options.httpPort],
+    ['--api-port', options.apiHost, options.apiPort],
+  ];
+  const seen = new Map<number, string>();
+  for (const [flag, , port] of listeners) {
+    if (port === null || port === 0) continue;
+    const other = seen.get(port);
+    if (other !== undefined)
+      throw wrongUsage(`${other} and ${flag} are both ${port}; each listener needs its own port`);
+    seen.set(port, flag);
+  }
+}
+
+function parsePort(given: Given | null, fallback: number): number {
+  if (given === null) return fallback;
+  const port = /^\d{1,5}$/.test(given.value) ? Number(given.value) : Number.NaN;
+  if (!(port <= 65_535)) throw wrongUsage(`${given.from} takes a port from 0 to 65535, not '${given.value}'`);
+  return port;
+}
+
+function parseHost(given: Given | null): string {
+  if (given === null) return '127.0.0.1';
+  if (!/^[A-Za-z0-9.:%_-]+$/.test(given.value)) {
+    throw wrongUsage(`${given.from} takes an address or a host name, not '${given.value}'`);
+  }
+  return given.value;
+}
+
+function parseMatching(given: Given | null, pattern: RegExp, wanted: string): string | null {
+  if (given === null) return null;
+  if (!pattern.test(given.value)) throw wrongUsage(`${given.from} takes ${wanted}, not '${given.value}'`);
+  return given.value;
+}
+
+function parseIsolation(given: Given | null): IsolationTier | null {
+  if (given === null) return null;
+  const tier = isolationTiers.find((name) => name === given.value);
+  if (tier === undefined) {
+    throw wrongUsage(`${given.from} takes one of ${isolationTiers.join(', ')}, not '${given.value}'`);
+  }
+  return tier;
+}
+
+function parseSwitch(given: Given | null, fallback: boolean): boolean {
+  if (given === null) return fallback;
+  switch (given.value.toLowerCase()) {
+    case 'true':
+    case '1':
+    case 'yes':
+      return true;
+    case 'false':
+    case '0':
+    case 'no':
+      return false;
+    default:
+      throw wrongUsage(`${given.from} takes true or false, not '${given.value}'`);
+  }
+}

@@ -1,0 +1,93 @@
+// What the command line asks of the composition: start a server with these options, get this back.
+// Types only; main.ts supplies the implementation.
+
+/** Isolation tiers that can be demanded; null lets the server choose the strongest that works here. */
+export const isolationTiers = ['strong', 'user', 'restricted', 'none'] as const;
+export type IsolationTier = (typeof isolationTiers)[number];
+
+/** A server as asked for on the command line. Port 0 means any free port; paths are absolute. */
+export type ServerOptions = {
+  readonly mode: 'start' | 'dev';
+  readonly host: string;
+  readonly gatewayPort: number;
+  /** null: no TLS listener. */
+  readonly gatewayTlsPort: number | null;
+  readonly httpPort: number;
+  readonly apiHost: string;
+  readonly apiPort: number;
+  readonly dataDir: string;
+  /** null: the one kept in the data dir, made at first start. */
+  readonly accountId: string | null;
+  readonly region: string;
+  /** Both or neither; null: the pair kept in the data dir, made at first start. */
+  readonly accessKeyId: string | null;
+  readonly accessKeySecret: string | null;
+  readonly isolation: IsolationTier | null;
+  /** System user that the processes drop to when started as root. */
+  readonly user: string | null;
+  /** Group that answers for an IP address or `localhost` as Host; null: the only group, if there is exactly one. */
+  readonly defaultGroup: string | null;
+  /** Serve a function whose interpreter is missing with the nearest newer minor version. */
+  readonly runtimeFallback: boolean;
+  readonly printCredentials: boolean;
+};
+
+/** Where a ready server listens: the ready line without `event` and `project`. Addresses are `http://host:port`. */
+export type ReadyFacts = {
+  readonly gateway: string;
+  readonly gatewayTls: string | null;
+  readonly http: string;
+  readonly api: string;
+  readonly console: string;
+  readonly accountId: string;
+  readonly region: string;
+  readonly accessKeyId: string;
+  /** Absolute path of `credentials.json`, mode 0600. */
+  readonly credentialsFile: string;
+  readonly isolation: string;
+};
+
+export type ServerCredentials = {
+  readonly accountId: string;
+  readonly accessKeyId: string;
+  readonly accessKeySecret: string;
+};
+
+export type RunningServer = {
+  readonly ready: ReadyFacts;
+  readonly credentials: ServerCredentials;
+  /** Resolves when the server has ended, however it came about. */
+  readonly onExit: Promise<{ readonly reason: string }>;
+  setDefaultGroup(groupId: string): Promise<void>;
+  /** Stops accepting, finishes what runs (bounded), ends every instance. */
+  close(): Promise<void>;
+};
+
+/**
+ * `<data-dir>/server.json`: how client commands find a running server. Written by the server when ready, removed at stop.
+ */
+export type ServerFile = {
+  readonly pid: number;
+  readonly gateway: string;
+  readonly gatewayTls: string | null;
+  readonly http: string;
+  readonly api: string;
+  readonly region: string;
+};
+
+export type Output = { write(chunk: string | Uint8Array): unknown };
+
+/** Everything the command line needs from outside. The optional members default to this process's own. */
+export type CliDeps = {
+  startServer(options: ServerOptions): Promise<RunningServer>;
+  /** Whether this machine has a Python 3 that can run functions. */
+  discoverPython(): Promise<boolean>;
+  readonly version: string;
+  readonly stdout: Output;
+  readonly stderr: Output;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly stdin?: AsyncIterable<Uint8Array | string>;
+  /** Calls `stop` at the first SIGTERM or SIGINT; the result undoes it. */
+  readonly onStopSignal?: (stop: () => void) => () => void;
+};
