@@ -1,0 +1,45 @@
+// Step 4, Admitted: may this caller go on. Grants now; throttling and access rules are further checks in this list.
+// Called by pipeline.ts.
+import type { PublishedGrant } from '../model/published.ts';
+import type { Admitted, Identified } from './context.ts';
+import { refuse } from './errors.ts';
+import { grantKey } from './snapshot.ts';
+
+/** Errors: I403AA, A403EP. */
+export function admit(identified: Identified): Admitted {
+  return Object.assign(identified, { grant: checkGrant(identified) });
+}
+
+/** Source: docs (gateway.md 2.8). */
+function checkGrant(identified: Identified): PublishedGrant | null {
+  const { caller, api, stage, snapshot } = identified;
+  if (caller.kind === 'anonymous') return null;
+  const grant = snapshot.grants.get(grantKey(caller.appId, api.apiId, stage));
+  const who = `the app ${caller.appName} (${caller.appId})`;
+  const what = `the API ${api.apiName} (${api.apiId}) in stage ${stage}`;
+  if (grant === undefined) {
+    throw refuse(
+      'I403AA',
+      {},
+      {
+        side: 'api-owner',
+        field: 'grant',
+        expected: `a grant of ${what} to ${who}`,
+        got: 'none',
+        message: `The signature is right, but ${who} may not call ${what}: grant it (SetAppsAuthorities).`,
+      },
+    );
+  }
+  if (grant.expiresAt === null || grant.expiresAt > identified.at) return grant;
+  throw refuse(
+    'A403EP',
+    {},
+    {
+      side: 'api-owner',
+      field: 'grant',
+      expected: 'a grant that has not ended',
+      got: `ended at ${new Date(grant.expiresAt).toISOString()}`,
+      message: `The grant of ${what} to ${who} has ended: grant it again with a later AuthValidTime.`,
+    },
+  );
+}

@@ -1,0 +1,29 @@
+// Writes the event that the gateway hands to an event function. Called by function-event.ts.
+import type { BackendRequest } from '../context.ts';
+
+/** `{"name":"value",…}`. */
+function textObject(entries: ReadonlyMap<string, string>): string {
+  let text = '{';
+  for (const [name, value] of entries) {
+    text += `${text.length === 1 ? '' : ','}${JSON.stringify(name)}:${JSON.stringify(value)}`;
+  }
+  return `${text}}`;
+}
+
+/**
+ * The event document, UTF-8. All seven keys are always there.
+ *
+ * Shape: `{"headers":{…},"body":"","pathParameters":{},"httpMethod":"POST","path":"/a","isBase64Encoded":false,"queryParameters":{…}}`;
+ * a body of bytes is Base64 and isBase64Encoded true, even when empty.
+ * Source: live (gateway.md 4.2).
+ */
+export function writeEvent(request: BackendRequest): Buffer {
+  const { body } = request;
+  const isBase64 = body.kind === 'bytes';
+  const bodyText = isBase64 ? `"${body.bytes.toString('base64')}"` : JSON.stringify(body.text);
+  return Buffer.from(
+    `{"headers":${textObject(request.headers)},"body":${bodyText},"pathParameters":${textObject(request.pathParameters)},` +
+      `"httpMethod":${JSON.stringify(request.method)},"path":${JSON.stringify(request.path)},` +
+      `"isBase64Encoded":${isBase64},"queryParameters":${textObject(request.query)}}`,
+  );
+}

@@ -1,0 +1,188 @@
+// The Function Compute backend for event functions: writes the event, invokes, reads the result. Called by call-backend.ts.
+import { assertNever } from '../../base/assert-never.ts';
+import type { Backend } from '../../model/api.ts';
+import { functionKey } from '../../model/function.ts';
+import type { InvocationOutcome, InvokeRefusalCode, InvokeRequest } from '../../model/invocation.ts';
+import type { FaultSide } from '../../model/record.ts';
+import type { BackendAnswer, Mapped } from '../context.ts';
+import { ClientGone, refuse } from '../errors.ts';
+import { readFunctionResult, type WrongShape } from '../function-result.ts';
+import { writeHeaderText } from '../header-text.ts';
+import { writeEvent } from './function-event-document.ts';
+
+type FunctionBackend = Extract<Backend, { kind: 'function-event' }>;
+type Facts = Exclude<InvocationOutcome, { kind: 'refused' }>;
+
+/** One header line of a function, name and value. Source: docs (fc: 8 KB of response headers). */
+const headerValueLimit = 8192;
+const logLimit = 4096;
+const gotLimit = 200;
+
+/** Headers that a function cannot set, because they belong to the connection or to the gateway. Source: assumed (gateway.md 4.8). */
+const heldBack: ReadonlySet<string> = new Set([
+  'connection',
+  'content-length',
+  'date',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-connection',
+  'server',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'x-ca-request-id',
+  'x-ca-error-code',
+  'x-ca-error-message',
+  'x-ca-debug-info',
+]);
+
+/** Errors: D502FC, D504TO, ClientGone. */
+export async function callFunctionEvent(mapped: Mapped, backend: FunctionBackend): Promise<BackendAnswer> {
+  const invoke: InvokeRequest = {
+    target: backend.target,
+    requestId: mapped.requestId,
+    event: writeEvent(mapped.outgoing),
+    wantsLogTail: false,
+  };
+  const outcome = await invokeWithin(mapped, invoke, backend);
+  const name = functionKey(backend.target.serviceName, backend.target.functionName);
+  switch (outcome.kind) {
+    case 'success': {
+      const result = readFunctionResult(outcome.body);
+      if (!result.ok) throw wrongShape(name, result, outcome);
+      return { status: result.status, headers: ownHeaders(result.headers), body: result.body };
+    }
+    case 'function-error':
+      throw functionFailed(name, outcome);
+    case 'refused':
+      throw invocationRefused(name, outcome.code, outcome.message);
+    default:
+      return assertNever(outcome);
+  }
+}
+
+/** Settles with the outcome, the time-out (D504TO) or the caller's leaving, whatever is first; the latter two abort. */
+function invokeWithin(mapped: Mapped, invoke: InvokeRequest, backend: FunctionBackend): Promise<InvocationOutcome> {
+  const { clock, invoke: invokeFunction } = mapped.deps;
+  return new Promise((resolve, reject) => {
+    const controller = new AbortController();
+    let cancelTimer = nothing;
+    let forget = nothing;
+    const settle = () => {
+      cancelTimer();
+      forget();
+    };
+    const stop = (error: Error) => {
+      settle();
+      reject(error);
+      controller.abort(error);
+    };
+    cancelTimer = clock.after(backend.timeoutMs, () => stop(timedOut(backend)));
+    forget = mapped.request.onGone(() => stop(new ClientGone()));
+    invokeFunction(invoke, controller.signal).then(
+      (outcome) => {
+        settle();
+        resolve(outcome);
+      },
+      (error: unknown) => {
+        settle();
+        reject(error); // After a stop this says nothing new: the promise is settled.
+      },
+    );
+  });
+}
+
+const nothing = () => {};
+
+function ownHeaders(given: readonly string[]): string[] {
+  const headers: string[] = [];
+  let hasType = false;
+  for (let i = 0; i + 1 < given.length; i += 2) {
+    const name = given[i] ?? '';
+    const lowerName = name.toLowerCase();
+    if (heldBack.has(lowerName)) continue;
+    if (lowerName === 'content-type') hasType = true;
+    headers.push(name, writeHeaderText(given[i + 1] ?? '', headerValueLimit));
+  }
+  // Source: assumed (gateway.md 4.2).
+  if (!hasType) headers.push('Content-Type', 'application/json; charset=UTF-8');
+  return headers;
+}
+
+function logOf(facts: Facts): string | null {
+  return facts.logTail === null ? null : facts.logTail.subarray(-logLimit).toString('utf8');
+}
+
+function wrongShape(name: string, wrong: WrongShape, facts: Facts): Error {
+  return refuse(
+    'D502FC',
+    { Reason: wrong.reason },
+    {
+      side: 'function',
+      field: wrong.field,
+      expected: wrong.expected,
+      got: wrong.got,
+      functionLog: logOf(facts),
+      message: `The function ${name} ran, but the gateway cannot use what it returned: ${wrong.reason}. It must return JSON with statusCode, headers, body and isBase64Encoded.`,
+    },
+  );
+}
+
+function functionFailed(name: string, outcome: Extract<InvocationOutcome, { kind: 'function-error' }>): Error {
+  return refuse(
+    'D502FC',
+    { Reason: `function error ${outcome.errorType}` },
+    {
+      side: 'function',
+      field: 'result',
+      expected: 'a result without an exception',
+      got: outcome.body.toString('utf8').slice(0, gotLimit),
+      functionLog: logOf(outcome),
+      message: `The function ${name} failed (${outcome.errorType}); its error and output are in the record of this request.`,
+    },
+  );
+}
+
+/** Whose business a refusal is. */
+const refusalSides: Readonly<Record<InvokeRefusalCode, FaultSide>> = {
+  ServiceNotFound: 'api-owner',
+  FunctionNotFound: 'api-owner',
+  VersionNotFound: 'api-owner',
+  AliasNotFound: 'api-owner',
+  InvalidArgument: 'api-owner',
+  EntityTooLarge: 'client',
+  ResourceExhausted: 'platform',
+  ResourceThrottled: 'platform',
+  ClientClosedRequest: 'client',
+  InternalServerError: 'platform',
+};
+
+function invocationRefused(name: string, code: InvokeRefusalCode, detail: string): Error {
+  return refuse(
+    'D502FC',
+    { Reason: code },
+    {
+      side: refusalSides[code],
+      field: 'function',
+      expected: `the function ${name} to be invocable`,
+      got: detail.slice(0, gotLimit),
+      message: `The function ${name} of the API's backend was not run: ${code}.`,
+    },
+  );
+}
+
+function timedOut(backend: FunctionBackend): Error {
+  const name = functionKey(backend.target.serviceName, backend.target.functionName);
+  return refuse(
+    'D504TO',
+    {},
+    {
+      side: 'api-owner',
+      field: 'ServiceTimeout',
+      expected: `an answer within ${backend.timeoutMs} ms`,
+      got: 'no answer yet',
+      message: `The function ${name} did not answer within the API's ServiceTimeout of ${backend.timeoutMs} ms; the gateway stopped waiting. Raise ServiceTimeout or make the function faster (its first call starts an instance).`,
+    },
+  );
+}

@@ -1,0 +1,127 @@
+// What a request is at each step of pipeline.ts: every type is the former plus what its step learned.
+import type { Clock } from '../base/clock.ts';
+import type { ClaimNonce } from '../base/nonce-store.ts';
+import type { StageName } from '../model/api.ts';
+import type { InvokeFunction } from '../model/invocation.ts';
+import type { PublishedGrant, PublishedGroup } from '../model/published.ts';
+import type { RequestRecord } from '../model/record.ts';
+import type { Parameters } from '../wire/query.ts';
+import type { CompiledApi } from './compile-api.ts';
+import type { BodySource, RequestBody } from './request-body.ts';
+import type { GatewaySettings } from './settings.ts';
+import type { Snapshot } from './snapshot.ts';
+
+/** What the gateway needs from its neighbours. */
+export type GatewayDeps = {
+  readonly clock: Clock;
+  readonly invoke: InvokeFunction;
+  readonly claimNonce: ClaimNonce;
+  /** Called once for each finished request; must not throw or block. */
+  readonly report: (record: RequestRecord) => void;
+  /** Called with errors that are bugs; the caller got X500ER. */
+  readonly reportBug: (error: unknown, requestId: string) => void;
+  readonly settings: GatewaySettings;
+};
+
+/** One HTTP request as a value; listener.ts makes it from node:http, tests by hand. */
+export type GatewayRequest = {
+  readonly method: string;
+  /** As on the request line. */
+  readonly target: string;
+  /** Name, value, name, value …; values as latin1, as node:http has them. */
+  readonly rawHeaders: readonly string[];
+  readonly peerAddress: string;
+  readonly isTls: boolean;
+  readonly body: BodySource;
+  /** Calls `run` once if the caller goes away before the answer; returns its own undo. */
+  onGone(run: () => void): () => void;
+};
+
+/** One HTTP answer as a value. `headers`: name, value, …; values as latin1. */
+export type GatewayReply = {
+  readonly status: number;
+  readonly headers: string[];
+  readonly body: Buffer | string;
+  /** Close the connection after it: the request's body was not read. */
+  readonly closes: boolean;
+};
+
+export type Begun = {
+  readonly requestId: string;
+  /** Epoch ms. */
+  readonly at: number;
+  /** Monotonic ms. */
+  readonly startedAt: number;
+  readonly request: GatewayRequest;
+  readonly snapshot: Snapshot;
+  readonly deps: GatewayDeps;
+  /** Upper case. */
+  readonly method: string;
+  readonly clientIp: string;
+};
+
+export type Received = Begun & {
+  /** First value of each header, by lower-case name. */
+  readonly headers: ReadonlyMap<string, string>;
+  /** The Host header as sent. */
+  readonly hostHeader: string;
+  /** Lower case, without port. */
+  readonly host: string;
+  readonly rawPath: string;
+  /** Percent-decoded, `%2F` and `%5C` kept. */
+  readonly path: string;
+  /** path split at `/`, without the leading empty one. */
+  readonly segments: readonly string[];
+  readonly rawQuery: string;
+  readonly query: Parameters;
+  /** Read when a step first needs it. */
+  readonly body: RequestBody;
+};
+
+/** `api` is what the request matched in `stage` of `group`. */
+export type Matched = Received & {
+  readonly kind: 'matched';
+  readonly group: PublishedGroup;
+  readonly stage: StageName;
+  readonly api: CompiledApi;
+  /** How many leading segments are the group's base path. */
+  readonly baseLength: number;
+};
+
+/** A browser's preflight that no API of the group handles. */
+export type Preflight = Received & { readonly kind: 'preflight'; readonly group: PublishedGroup };
+
+/** Who calls. */
+export type Caller =
+  | { readonly kind: 'anonymous' }
+  | { readonly kind: 'app'; readonly appId: number; readonly appName: string; readonly appKey: string };
+
+export type Identified = Matched & { readonly caller: Caller };
+
+/** Allowed to go on. The grant that allowed an app; null for callers that need none. */
+export type Admitted = Identified & { readonly grant: PublishedGrant | null };
+
+/** What the backend is asked, whatever kind it is. Names keep their order; none repeats. */
+export type BackendRequest = {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: ReadonlyMap<string, string>;
+  readonly query: ReadonlyMap<string, string>;
+  readonly pathParameters: ReadonlyMap<string, string>;
+  /** `bytes` are sent as they came (Base64 in a function's event). */
+  readonly body: { readonly kind: 'text'; readonly text: string } | { readonly kind: 'bytes'; readonly bytes: Buffer };
+};
+
+export type Mapped = Admitted & { readonly outgoing: BackendRequest };
+
+/** A backend's answer, before the gateway's own headers. */
+export type BackendAnswer = {
+  readonly status: number;
+  /** Name, value, …, as latin1, without hop-by-hop headers. */
+  readonly headers: readonly string[];
+  readonly body: Buffer | string;
+};
+export type Replied = Mapped & { readonly answer: BackendAnswer; readonly backendMs: number };
+
+/** What is known of a request that may have stopped anywhere. */
+export type Progress = Begun & Partial<Omit<Replied, keyof Begun | 'kind'>>;

@@ -1,0 +1,241 @@
+// Step 3, Identified: who calls. Signature, Content-MD5, clock and nonce, in this order. Called by pipeline.ts.
+import { contentMd5, type SignatureAlgorithm, type SignedRequest, verifySignature } from '../wire/gateway-signature.ts';
+import type { Caller, Identified, Matched } from './context.ts';
+import { refuse } from './errors.ts';
+import { explainMismatch } from './signature-mismatch.ts';
+import type { AppKey } from './snapshot.ts';
+
+const anonymous: Caller = { kind: 'anonymous' };
+
+/** Errors: A400MA, A400AC, A403PR, I400MH, A400IK, I400HD, A403IS, I400I5, S403TE, I400NC, S403NU. */
+export async function identify(matched: Matched): Promise<Identified> {
+  const { auth } = matched.api;
+  switch (auth.type) {
+    case 'ANONYMOUS':
+      return Object.assign(matched, { caller: anonymous });
+    case 'APP':
+      return Object.assign(matched, { caller: await identifyApp(matched) });
+    case 'OPENID':
+    case 'APPOPENID':
+      throw refuse(
+        'A403PR',
+        {},
+        {
+          side: 'api-owner',
+          field: 'AuthType',
+          expected: 'APP or ANONYMOUS',
+          got: auth.type,
+          message: `The API ${matched.api.apiName} wants ${auth.type}, which this gateway does not serve yet.`,
+        },
+      );
+  }
+}
+
+async function identifyApp(matched: Matched): Promise<Caller> {
+  const { headers, api } = matched;
+  const appKey = headers.get('x-ca-key');
+  if (appKey === undefined || appKey === '') throw noCredential(matched);
+  const signature = headers.get('x-ca-signature');
+  if (signature === undefined || signature === '') {
+    throw refuse(
+      'I400MH',
+      { HeaderName: 'X-Ca-Signature' },
+      {
+        side: 'client',
+        field: 'X-Ca-Signature',
+        expected: 'the signature of this request',
+        message: 'The request names an app with X-Ca-Key but is not signed: X-Ca-Signature is missing.',
+      },
+    );
+  }
+  const algorithm = readAlgorithm(matched);
+  const app = matched.snapshot.appKeys.get(appKey);
+  if (app === undefined) throw unknownKey(appKey);
+  const form = matched.body.isForm ? await matched.body.form() : null;
+  const request: SignedRequest = {
+    method: matched.method,
+    rawPath: matched.rawPath,
+    path: matched.path,
+    query: matched.query,
+    form,
+    header: (lowerName) => headers.get(lowerName),
+  };
+  const verified = verifySignature(request, signature, app.secret, algorithm);
+  if (!verified.ok) {
+    throw refuse(
+      'A403IS',
+      { StringToSign: verified.stringToSign },
+      explainMismatch(request, { signature, secret: app.secret, algorithm, stringToSign: verified.stringToSign }),
+    );
+  }
+  if (headers.has('content-md5')) await checkMd5(matched);
+  checkClock(matched);
+  await checkNonce(matched, api.auth.forceNonce, app);
+  return { kind: 'app', appId: app.appId, appName: app.appName, appKey };
+}
+
+/** AppCode is refused by name until it is served. */
+function noCredential(matched: Matched): Error {
+  const { auth, apiName } = matched.api;
+  const authorization = matched.headers.get('authorization') ?? '';
+  if (/^appcode /i.test(authorization) && (auth.appCode === 'HEADER' || auth.appCode === 'HEADER_QUERY')) {
+    return refuse(
+      'A400AC',
+      { Reason: 'AppCode is not served' },
+      {
+        side: 'platform',
+        field: 'Authorization',
+        expected: 'a signature (X-Ca-Key, X-Ca-Signature)',
+        message: 'This gateway does not serve AppCode yet: sign the request with the app key instead.',
+      },
+    );
+  }
+  return refuse(
+    'A400MA',
+    {},
+    {
+      side: 'client',
+      field: 'X-Ca-Key',
+      expected: 'X-Ca-Key and X-Ca-Signature',
+      message: `The API ${apiName} is called by apps only, and the request carries no credential: sign it.`,
+    },
+  );
+}
+
+function unknownKey(appKey: string): Error {
+  const shown = appKey.slice(0, 100);
+  const hasBlanks = appKey.trim() !== appKey || /\s/.test(appKey);
+  return refuse(
+    'A400IK',
+    {},
+    {
+      side: 'client',
+      field: 'X-Ca-Key',
+      expected: 'the key of an app',
+      got: shown,
+      message: hasBlanks
+        ? `No app has the key "${shown}": it holds a blank.`
+        : `No app has the key "${shown}". Check that it was not deleted or reset, and that it belongs to this gateway.`,
+    },
+  );
+}
+
+function readAlgorithm(matched: Matched): SignatureAlgorithm {
+  const value = matched.headers.get('x-ca-signature-method');
+  const lower = value?.toLowerCase();
+  const algorithm =
+    lower === undefined || lower === '' || lower === 'hmacsha256'
+      ? 'HmacSHA256'
+      : lower === 'hmacsha1'
+        ? 'HmacSHA1'
+        : null;
+  if (algorithm !== null && matched.api.auth.signatureMethods.includes(algorithm)) return algorithm;
+  const shown = (value ?? 'HmacSHA256').slice(0, 100);
+  const allowed = matched.api.auth.signatureMethods.join(', ');
+  throw refuse(
+    'I400HD',
+    { HeaderName: 'X-Ca-Signature-Method', Reason: `${shown} is not supported` },
+    {
+      side: 'client',
+      field: 'X-Ca-Signature-Method',
+      expected: allowed,
+      got: shown,
+      message: `The API accepts the signature methods ${allowed}, and the request is signed with ${shown}.`,
+    },
+  );
+}
+
+/** Source: docs (gateway.md 2.5). */
+async function checkMd5(matched: Matched): Promise<void> {
+  const sent = matched.headers.get('content-md5') ?? '';
+  const body = await matched.body.bytes();
+  const actual = body.length === 0 ? null : contentMd5(body);
+  if (sent === actual || (sent === '' && actual === null)) return;
+  throw refuse(
+    'I400I5',
+    { Reason: actual === null ? 'body is empty' : 'does not match the body' },
+    {
+      side: 'client',
+      field: 'Content-MD5',
+      expected: actual === null ? 'no Content-MD5, as there is no body' : actual,
+      got: sent.slice(0, 100),
+      message:
+        actual === null
+          ? 'Content-MD5 was sent with an empty body.'
+          : `Content-MD5 is not the Base64 MD5 of the ${body.length} bytes of body that arrived.`,
+    },
+  );
+}
+
+const wholeNumber = /^\d{1,16}$/;
+
+/** Source: docs (gateway.md 2.6). */
+function checkClock(matched: Matched): void {
+  const value = matched.headers.get('x-ca-timestamp');
+  if (value === undefined) return;
+  const { clockWindowMs } = matched.deps.settings;
+  const shown = value.slice(0, 100);
+  if (!wholeNumber.test(value)) {
+    throw refuse(
+      'I400HD',
+      { HeaderName: 'X-Ca-Timestamp', Reason: `${shown} is not a number of milliseconds` },
+      {
+        side: 'client',
+        field: 'X-Ca-Timestamp',
+        expected: 'milliseconds since 1970, 13 digits',
+        got: shown,
+        message: 'X-Ca-Timestamp is not a number of milliseconds since 1970.',
+      },
+    );
+  }
+  const offMs = Number(value) - matched.at;
+  if (Math.abs(offMs) <= clockWindowMs) return;
+  const seconds = Math.round(Math.abs(offMs) / 1000);
+  const direction = offMs > 0 ? 'ahead of' : 'behind';
+  const isSeconds = value.length === 10;
+  throw refuse(
+    'S403TE',
+    {},
+    {
+      side: 'client',
+      field: 'X-Ca-Timestamp',
+      expected: `within ${clockWindowMs / 1000} s of ${matched.at}`,
+      got: shown,
+      message: isSeconds
+        ? 'X-Ca-Timestamp has 10 digits: it is in seconds, and milliseconds are wanted.'
+        : `X-Ca-Timestamp is ${seconds} s ${direction} the gateway's clock: set the caller's clock, or sign again for each call.`,
+    },
+  );
+}
+
+/** After the signature, so that forged requests cannot burn nonces. Source: docs (gateway.md 2.6). */
+async function checkNonce(matched: Matched, isForced: boolean, app: AppKey): Promise<void> {
+  const nonce = matched.headers.get('x-ca-nonce');
+  if (nonce === undefined || nonce === '') {
+    if (!isForced) return;
+    throw refuse(
+      'I400NC',
+      {},
+      {
+        side: 'client',
+        field: 'X-Ca-Nonce',
+        expected: 'a fresh UUID',
+        message: `The API ${matched.api.apiName} demands X-Ca-Nonce, and the request has none.`,
+      },
+    );
+  }
+  const claim = matched.deps.claimNonce(app.key, nonce, matched.deps.settings.clockWindowMs);
+  if (typeof claim === 'boolean' ? claim : await claim) return;
+  const minutes = matched.deps.settings.clockWindowMs / 60_000;
+  throw refuse(
+    'S403NU',
+    {},
+    {
+      side: 'client',
+      field: 'X-Ca-Nonce',
+      expected: `a value not used by this app in ${minutes} minutes`,
+      got: nonce.slice(0, 100),
+      message: `This X-Ca-Nonce was used already: it is a replay. Make a new nonce for each call, also for a retry.`,
+    },
+  );
+}

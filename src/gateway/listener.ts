@@ -1,0 +1,91 @@
+// Between node:http and the pipeline: a request value out of an IncomingMessage, a reply value into a ServerResponse.
+// Called by gateway.ts; composition makes the server with listenerOptions().
+import type { IncomingMessage, ServerOptions, ServerResponse } from 'node:http';
+import type { GatewayReply, GatewayRequest } from './context.ts';
+import { ClientGone } from './errors.ts';
+import { type BodySource, BodyTooLarge } from './request-body.ts';
+import type { GatewaySettings } from './settings.ts';
+
+/** How the gateway's node:http server must be made, so that our limits and codes apply and not node's own. */
+export function listenerOptions(settings: GatewaySettings): ServerOptions {
+  return {
+    maxHeaderSize: settings.uriLimitBytes + settings.headerLimitBytes + 16 * 1024,
+    requireHostHeader: false,
+    noDelay: true,
+    keepAliveTimeout: 65_000,
+    headersTimeout: 30_000,
+    requestTimeout: 120_000,
+  };
+}
+
+const noBytes = Buffer.alloc(0);
+
+function bodySource(message: IncomingMessage): BodySource {
+  const length = message.headers['content-length'];
+  const announcedBytes = length === undefined ? null : Number(length);
+  const isChunked = message.headers['transfer-encoding'] !== undefined;
+  return {
+    isPresent: isChunked || (announcedBytes !== null && announcedBytes > 0),
+    announcedBytes,
+    read: (limitBytes) => readAll(message, limitBytes),
+  };
+}
+
+function readAll(message: IncomingMessage, limitBytes: number): Promise<Buffer> {
+  if (message.destroyed) return Promise.reject(new ClientGone());
+  return new Promise((resolve, reject) => {
+    let first: Buffer | null = null;
+    let more: Buffer[] | null = null;
+    let size = 0;
+    const onData = (chunk: Buffer) => {
+      size += chunk.length;
+      if (size > limitBytes) {
+        message.off('data', onData);
+        message.pause();
+        reject(new BodyTooLarge());
+      } else if (first === null) first = chunk;
+      else if (more === null) more = [first, chunk];
+      else more.push(chunk);
+    };
+    message.on('data', onData);
+    message.on('end', () => resolve(more === null ? (first ?? noBytes) : Buffer.concat(more, size)));
+    message.on('error', () => reject(new ClientGone()));
+    message.on('close', () => reject(new ClientGone())); // Says nothing new after 'end'.
+  });
+}
+
+const nothing = () => {};
+
+/** The request as the pipeline wants it. Nothing of the body is read yet. */
+export function requestOf(message: IncomingMessage, response: ServerResponse): GatewayRequest {
+  return {
+    method: message.method ?? '',
+    target: message.url ?? '',
+    rawHeaders: message.rawHeaders,
+    peerAddress: message.socket.remoteAddress ?? '',
+    isTls: 'encrypted' in message.socket,
+    body: bodySource(message),
+    onGone: (run) => {
+      if (response.destroyed) {
+        run();
+        return nothing;
+      }
+      const onClose = () => {
+        if (!response.writableFinished) run();
+      };
+      response.once('close', onClose);
+      return () => response.off('close', onClose);
+    },
+  };
+}
+
+/** Writes a reply. Statuses without a body get none, whatever the backend said. */
+export function sendReply(response: ServerResponse, reply: GatewayReply, isHead: boolean): void {
+  const { status, headers, body } = reply;
+  const hasBody = status !== 204 && status !== 304;
+  if (hasBody) headers.push('Content-Length', String(typeof body === 'string' ? Buffer.byteLength(body) : body.length));
+  if (reply.closes) headers.push('Connection', 'close');
+  response.writeHead(status, headers);
+  if (hasBody && !isHead && body.length > 0) response.end(body);
+  else response.end();
+}

@@ -1,0 +1,216 @@
+// Step 5, Mapped: reads, checks and maps the parameters; makes the backend request by the API's plan. Called by pipeline.ts.
+import { encodeForm, noParameters, type Parameters } from '../wire/query.ts';
+import type { Admitted, BackendRequest, Mapped } from './context.ts';
+import { refuse } from './errors.ts';
+import { readHeaderText } from './header-text.ts';
+import type { InputPlan, MappingPlan, SentThrough, Target } from './mapping-plan.ts';
+import { systemValues } from './system-values.ts';
+
+/** The four places of the backend request while it is being made. */
+type Draft = {
+  readonly headers: Map<string, string>;
+  readonly query: Map<string, string>;
+  readonly path: Map<string, string>;
+  readonly form: Map<string, string>;
+};
+
+const noBytes = Buffer.alloc(0);
+
+/** Errors: X500AM, I400MP, I400IP, I400BD, I400CT, I413RL. */
+export async function mapRequest(admitted: Admitted): Promise<Mapped> {
+  const { mapping } = admitted.api;
+  if (mapping.kind === 'broken') throw brokenDefinition(admitted, mapping.reason);
+  const { plan } = mapping;
+  const form = plan.readsForm && admitted.body.isForm ? await admitted.body.form() : noParameters;
+  const draft = startDraft(admitted, plan, form);
+  for (const input of plan.inputs) {
+    const value = readInput(admitted, input, form);
+    if (value !== null) for (const target of input.targets) put(draft, target, value);
+  }
+  for (const { name, segment } of plan.plainSegments) draft.path.set(name, segmentValue(admitted, segment) ?? '');
+  for (const constant of plan.constants) put(draft, constant, constant.value);
+  for (const system of plan.systems) put(draft, system, systemValues[system.system](admitted));
+  const body: BackendRequest['body'] =
+    plan.body === 'raw'
+      ? { kind: 'bytes', bytes: admitted.body.isPresent ? await admitted.body.bytes() : noBytes }
+      : { kind: 'text', text: encodeForm(draft.form) };
+  return Object.assign(admitted, {
+    outgoing: {
+      method: admitted.method,
+      path: admitted.path,
+      headers: draft.headers,
+      query: draft.query,
+      pathParameters: draft.path,
+      body,
+    },
+  });
+}
+
+function brokenDefinition(admitted: Admitted, reason: string): Error {
+  return refuse(
+    'X500AM',
+    {},
+    {
+      side: 'api-owner',
+      field: 'API definition',
+      got: reason,
+      message: `The definition of the API ${admitted.api.apiName} cannot be used: ${reason}. Correct it and deploy again.`,
+    },
+  );
+}
+
+/** What the backend always gets, and in the pass-through modes what the client sent. */
+function startDraft(admitted: Admitted, plan: MappingPlan, form: Parameters): Draft {
+  const { sentThrough } = plan;
+  const headers = new Map<string, string>();
+  headers.set('X-Ca-Api-Gateway', admitted.requestId);
+  const forwarded = admitted.headers.get('x-forwarded-for');
+  headers.set('X-Forwarded-For', forwarded === undefined ? admitted.clientIp : `${forwarded}, ${admitted.clientIp}`);
+  const contentType =
+    plan.contentType.kind === 'fixed'
+      ? plan.contentType.value
+      : (admitted.headers.get('content-type') ?? plan.contentType.fallback);
+  if (contentType !== null) headers.set('Content-Type', contentType);
+  if (sentThrough === null) return { headers, query: new Map(), path: new Map(), form: new Map() };
+  sendHeadersThrough(admitted, sentThrough, headers);
+  return {
+    headers,
+    query: without(admitted.query, sentThrough.exceptQuery),
+    path: new Map(),
+    form: without(form, sentThrough.exceptForm),
+  };
+}
+
+function without(parameters: Parameters, except: ReadonlySet<string>): Map<string, string> {
+  const kept = new Map<string, string>();
+  for (const [name, value] of parameters) if (!except.has(name)) kept.set(name, value);
+  return kept;
+}
+
+/**
+ * Headers of the client that never reach a backend: hop-by-hop, what the gateway writes itself, and the signature.
+ * Source: live (no Host, no Connection), assumed (the rest; gateway.md 3.1).
+ */
+const heldBack: ReadonlySet<string> = new Set([
+  'host',
+  'connection',
+  'keep-alive',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'content-type',
+  'x-forwarded-for',
+  'x-forwarded-proto',
+  'x-real-ip',
+  'ca-host',
+  'x-ca-api-gateway',
+  'x-ca-signature',
+  'x-ca-signature-headers',
+  'x-ca-signature-method',
+]);
+
+/** Client headers in the client's spelling, the first value of each name. */
+function sendHeadersThrough(admitted: Admitted, sentThrough: SentThrough, headers: Map<string, string>): void {
+  const { rawHeaders } = admitted.request;
+  const connection = admitted.headers.get('connection')?.toLowerCase();
+  const seen = new Set<string>();
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] ?? '';
+    const lowerName = name.toLowerCase();
+    if (heldBack.has(lowerName) || seen.has(lowerName) || sentThrough.exceptHeaders.has(lowerName)) continue;
+    if (connection !== undefined && isNamedIn(connection, lowerName)) continue;
+    seen.add(lowerName);
+    headers.set(name, readHeaderText(rawHeaders[i + 1] ?? ''));
+  }
+  headers.set('X-Real-IP', admitted.clientIp);
+  headers.set('X-Forwarded-Proto', admitted.request.isTls ? 'https' : 'http');
+  headers.set('CA-Host', admitted.hostHeader);
+}
+
+function isNamedIn(connection: string, lowerName: string): boolean {
+  return connection.includes(lowerName) && connection.split(',').some((item) => item.trim() === lowerName);
+}
+
+function put(draft: Draft, target: Target, value: string): void {
+  switch (target.location) {
+    case 'HEAD':
+      draft.headers.set(target.name, value);
+      return;
+    case 'QUERY':
+      draft.query.set(target.name, value);
+      return;
+    case 'PATH':
+      draft.path.set(target.name, value);
+      return;
+    case 'BODY':
+      draft.form.set(target.name, value);
+      return;
+  }
+}
+
+function segmentValue(admitted: Admitted, segment: number): string | undefined {
+  return admitted.segments[admitted.baseLength + segment];
+}
+
+function readSent(admitted: Admitted, input: InputPlan, form: Parameters): string | undefined {
+  switch (input.location) {
+    case 'QUERY':
+      return admitted.query.get(input.key);
+    case 'HEAD':
+      return admitted.headers.get(input.key);
+    case 'BODY':
+      return form.get(input.key);
+    case 'PATH':
+      return segmentValue(admitted, input.segment);
+  }
+}
+
+/** The checked value, the default, or null when it is absent and may be. Source: docs (gateway.md 3.6). */
+function readInput(admitted: Admitted, input: InputPlan, form: Parameters): string | null {
+  const value = readSent(admitted, input, form);
+  if (value === undefined) {
+    if (input.defaultValue !== null) return input.defaultValue;
+    if (!input.isRequired) return null;
+    throw missingParameter(admitted, input);
+  }
+  const reason = input.check === null ? null : input.check(value);
+  if (reason === null) return value;
+  throw refuse(
+    'I400IP',
+    { ParameterName: input.name, Reason: reason },
+    {
+      side: 'client',
+      field: input.name,
+      got: isSecretName(input.name) ? '(hidden)' : value.slice(0, 200),
+      message: `The parameter ${input.name} (${placeNames[input.location]}) ${reason}.`,
+    },
+  );
+}
+
+const placeNames = { QUERY: 'query', HEAD: 'header', BODY: 'form field', PATH: 'path' } as const;
+const secretName = /password|passwd|token|secret|authorization|cookie|appcode/i;
+
+function isSecretName(name: string): boolean {
+  return secretName.test(name);
+}
+
+function missingParameter(admitted: Admitted, input: InputPlan): Error {
+  const isUnreadBody = input.location === 'BODY' && !admitted.body.isForm && admitted.body.isPresent;
+  return refuse(
+    'I400MP',
+    { ParameterName: input.name },
+    {
+      side: 'client',
+      field: input.name,
+      expected: `${input.name} in the ${placeNames[input.location]}`,
+      got: 'nothing',
+      message: isUnreadBody
+        ? `The form field ${input.name} is required, and the body is not application/x-www-form-urlencoded.`
+        : `The parameter ${input.name} is required in the ${placeNames[input.location]} and was not sent.`,
+    },
+  );
+}

@@ -1,0 +1,148 @@
+// Compiles the parameters of an API into a plan that map.ts carries out for each request. Called by compile-api.ts.
+import type { ApiDefinition, FrontLocation, RequestParameter } from '../model/api.ts';
+import { isSystemName, type SystemName } from './system-names.ts';
+import { BadDefinition, compileCheck, type ValueCheck } from './value-check.ts';
+
+/** A place in the backend request. */
+export type Target = { readonly location: FrontLocation; readonly name: string };
+
+/** One declared parameter. */
+export type InputPlan = {
+  readonly name: string;
+  readonly location: FrontLocation;
+  /** The name to look up: lower case for headers. */
+  readonly key: string;
+  /** Index among the segments after the base path; -1 unless the location is PATH. */
+  readonly segment: number;
+  readonly isRequired: boolean;
+  readonly defaultValue: string | null;
+  readonly check: ValueCheck | null;
+  readonly targets: readonly Target[];
+};
+
+/** Client names that are not sent through because something else decides about them; null: nothing is sent through. */
+export type SentThrough = {
+  readonly exceptQuery: ReadonlySet<string>;
+  /** Lower case. */
+  readonly exceptHeaders: ReadonlySet<string>;
+  readonly exceptForm: ReadonlySet<string>;
+};
+
+export type MappingPlan = {
+  readonly inputs: readonly InputPlan[];
+  /** Path parameters that are sent unchecked. */
+  readonly plainSegments: readonly { readonly name: string; readonly segment: number }[];
+  readonly constants: readonly (Target & { readonly value: string })[];
+  readonly systems: readonly (Target & { readonly system: SystemName })[];
+  readonly sentThrough: SentThrough | null;
+  /** `form`: rebuilt from fields. `raw`: sent byte for byte. */
+  readonly body: 'form' | 'raw';
+  readonly readsForm: boolean;
+  readonly contentType:
+    | { readonly kind: 'fixed'; readonly value: string }
+    /** The client's, else `fallback` (null: none). */
+    | { readonly kind: 'client'; readonly fallback: string | null };
+};
+
+const formType = 'application/x-www-form-urlencoded; charset=UTF-8';
+const streamType = 'application/octet-stream; charset=UTF-8';
+
+/** Errors: BadDefinition. */
+export function planMapping(
+  definition: ApiDefinition,
+  pathParameters: readonly { readonly name: string; readonly index: number }[],
+): MappingPlan {
+  const mode = definition.request.mode;
+  const isPassthrough = mode === 'PASSTHROUGH';
+  const targetsOf = readTargets(definition);
+  const segmentOf = new Map(pathParameters.map(({ name, index }) => [name, index]));
+  const inputs = isPassthrough ? [] : definition.parameters.map((p) => planInput(p, targetsOf(p.name), segmentOf));
+  const declared = new Set(definition.parameters.filter((p) => p.location === 'PATH').map((p) => p.name));
+  const plainSegments = pathParameters
+    .filter(({ name }) => isPassthrough || (mode === 'MAPPING_PASSTHROUGH' && !declared.has(name)))
+    .map(({ name, index }) => ({
+      name: targetsOf(name).find((target) => target.location === 'PATH')?.name ?? name,
+      segment: index,
+    }));
+  const constants = definition.constants.map(({ serviceName, value, location }) => ({
+    name: serviceName,
+    value,
+    location,
+  }));
+  const systems = definition.systems.map(({ name, serviceName, location }) => {
+    if (!isSystemName(name)) throw new BadDefinition(`system parameter ${name} is unknown`);
+    return { name: serviceName, location, system: name };
+  });
+  const isRaw = isPassthrough || definition.request.bodyFormat === 'STREAM';
+  const fixed = [...constants, ...systems, ...inputs.flatMap((input) => input.targets)];
+  return {
+    inputs,
+    plainSegments,
+    constants,
+    systems,
+    sentThrough: mode === 'MAPPING' ? null : planSentThrough(inputs, fixed),
+    body: isRaw ? 'raw' : 'form',
+    readsForm: !isRaw || inputs.some((input) => input.location === 'BODY'),
+    contentType: planContentType(definition, isPassthrough, isRaw),
+  };
+}
+
+/** Where a declared parameter goes. A parameter that nothing maps is checked and not sent. Source: assumed. */
+function readTargets(definition: ApiDefinition): (requestName: string) => Target[] {
+  const places = new Map(definition.serviceParameters.map((p) => [p.name, p]));
+  return (requestName) =>
+    definition.mappings
+      .filter((mapping) => mapping.requestName === requestName)
+      .map(({ serviceName }) => {
+        const place = places.get(serviceName);
+        if (place === undefined) throw new BadDefinition(`backend parameter ${serviceName} is mapped but not declared`);
+        return { location: place.location, name: serviceName };
+      });
+}
+
+function planInput(
+  parameter: RequestParameter,
+  targets: readonly Target[],
+  segmentOf: ReadonlyMap<string, number>,
+): InputPlan {
+  const { name, location } = parameter;
+  const segment = location === 'PATH' ? segmentOf.get(name) : -1;
+  if (segment === undefined) throw new BadDefinition(`path parameter ${name} is not in the path`);
+  return {
+    name,
+    location,
+    key: location === 'HEAD' ? name.toLowerCase() : name,
+    segment,
+    isRequired: parameter.required,
+    defaultValue: parameter.defaultValue,
+    check: compileCheck(parameter),
+    targets,
+  };
+}
+
+function planSentThrough(inputs: readonly InputPlan[], fixed: readonly Target[]): SentThrough {
+  const namesAt = (location: FrontLocation) => [
+    ...inputs.filter((input) => input.location === location).map((input) => input.key),
+    ...fixed.filter((target) => target.location === location).map((target) => target.name),
+  ];
+  return {
+    exceptQuery: new Set(namesAt('QUERY')),
+    exceptHeaders: new Set(namesAt('HEAD').map((name) => name.toLowerCase())),
+    exceptForm: new Set(namesAt('BODY')),
+  };
+}
+
+/** Source: docs (gateway.md 4.4). */
+function planContentType(
+  definition: ApiDefinition,
+  isPassthrough: boolean,
+  isRaw: boolean,
+): MappingPlan['contentType'] {
+  const { contentType } = definition.backend.kind === 'function-event' ? definition.backend : { contentType: null };
+  const category = contentType?.category ?? 'DEFAULT';
+  if (category === 'CUSTOM' && contentType?.value) return { kind: 'fixed', value: contentType.value };
+  if (isPassthrough) return { kind: 'client', fallback: null };
+  if (isRaw) return { kind: 'client', fallback: streamType };
+  if (category === 'CLIENT') return { kind: 'client', fallback: formType };
+  return { kind: 'fixed', value: formType };
+}

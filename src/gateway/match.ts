@@ -1,0 +1,117 @@
+// Step 2, Matched: from host to group, stage and API. Called by pipeline.ts.
+import { type StageName, stageNames } from '../model/api.ts';
+import type { Matched, Preflight, Received } from './context.ts';
+import { refuse } from './errors.ts';
+import { isMachineHost } from './receive.ts';
+import { explainMiss } from './route-miss.ts';
+import type { HostEntry, Routes, Snapshot } from './snapshot.ts';
+
+/** Errors: I404DO, I400SG, I404NF, I403PT. */
+export function match(received: Received): Matched | Preflight {
+  const entry = findGroup(received);
+  const stage = entry.stage ?? readStage(received);
+  const routes = received.snapshot.routes.get(entry.group.groupId);
+  const api = matchesBase(entry, received.segments)
+    ? (routes?.[stage].find(received.segments, entry.baseSegments.length, received.method) ?? null)
+    : null;
+  if (api === null) return missed(received, entry, stage, routes);
+  const isServed = received.request.isTls ? api.servesHttps : api.servesHttp;
+  if (!isServed) {
+    const protocol = received.request.isTls ? 'HTTPS' : 'HTTP';
+    throw refuse(
+      'I403PT',
+      { Protocol: protocol },
+      {
+        side: 'client',
+        field: 'protocol',
+        expected: received.request.isTls ? 'HTTP' : 'HTTPS',
+        got: protocol,
+        message: `The API ${api.apiName} does not serve ${protocol}: its RequestProtocol names other protocols only.`,
+      },
+    );
+  }
+  return Object.assign(received, {
+    kind: 'matched' as const,
+    group: entry.group,
+    stage,
+    api,
+    baseLength: entry.baseSegments.length,
+  });
+}
+
+function defaultGroupOf(snapshot: Snapshot, named: string | null): HostEntry | null {
+  if (named !== null) {
+    const entry = snapshot.groups.get(named);
+    return entry === undefined ? null : { ...entry, stage: null };
+  }
+  if (snapshot.groups.size !== 1) return null;
+  for (const entry of snapshot.groups.values()) return { ...entry, stage: null };
+  return null;
+}
+
+function findGroup(received: Received): HostEntry {
+  const { host, snapshot, deps } = received;
+  const bound = snapshot.hosts.get(host);
+  if (bound !== undefined) return bound;
+  const isMachine = isMachineHost(host);
+  const fallback = isMachine ? defaultGroupOf(snapshot, deps.settings.defaultGroup) : null;
+  if (fallback !== null) return fallback;
+  const shown = host.slice(0, 255);
+  throw refuse(
+    'I404DO',
+    { DomainName: shown },
+    {
+      side: 'client',
+      field: 'Host',
+      expected: isMachine ? 'a default group' : 'the default or a bound domain of a group',
+      got: shown,
+      message: isMachine
+        ? `The host "${shown}" leads to the default group, and there is none: ${whyNoDefault(received)}.`
+        : `The host "${shown}" is not the domain of any group. Use {groupId}.localhost or bind the domain to a group.`,
+    },
+  );
+}
+
+function whyNoDefault({ snapshot, deps }: Received): string {
+  if (deps.settings.defaultGroup !== null) return `the group ${deps.settings.defaultGroup} does not exist`;
+  const { size } = snapshot.groups;
+  return size === 0 ? 'no group exists yet' : `${size} groups exist, so name one with --default-group or in the Host`;
+}
+
+const knownStages: ReadonlyMap<string, StageName> = new Map(stageNames.map((stage) => [stage, stage]));
+
+/** Source: docs (gateway.md 1.2); case does not matter (choices.md). */
+function readStage(received: Received): StageName {
+  const value = received.headers.get('x-ca-stage');
+  if (value === undefined) return 'RELEASE';
+  const stage = knownStages.get(value) ?? knownStages.get(value.trim().toUpperCase());
+  if (stage !== undefined) return stage;
+  const shown = value.slice(0, 200);
+  throw refuse(
+    'I400SG',
+    {},
+    {
+      side: 'client',
+      field: 'X-Ca-Stage',
+      expected: stageNames.join(', '),
+      got: shown,
+      message: `The header X-Ca-Stage is "${shown}", which is no stage.`,
+    },
+  );
+}
+
+function matchesBase(entry: HostEntry, segments: readonly string[]): boolean {
+  const { baseSegments } = entry;
+  for (let i = 0; i < baseSegments.length; i++) if (segments[i] !== baseSegments[i]) return false;
+  return true;
+}
+
+function isPreflight({ method, headers }: Received): boolean {
+  return method === 'OPTIONS' && headers.has('origin') && headers.has('access-control-request-method');
+}
+
+function missed(received: Received, entry: HostEntry, stage: StageName, routes: Routes | undefined): Preflight {
+  if (isPreflight(received)) return Object.assign(received, { kind: 'preflight' as const, group: entry.group });
+  Object.assign(received, { group: entry.group, stage });
+  throw refuse('I404NF', { Reason: '' }, explainMiss(received, entry, stage, routes));
+}

@@ -1,0 +1,81 @@
+// The door of the data plane: one HTTP request, in order. Each step is a file and knows what the steps before it learned.
+//
+//   Received → Matched → Identified → Admitted → Mapped → Replied
+//
+// Called by gateway.ts for a socket, and by tests with request values.
+import { STATUS_CODES } from 'node:http';
+import type { RequestRecord } from '../model/record.ts';
+import { admit } from './admit.ts';
+import { answerBackend, answerError, answerPreflight } from './answer.ts';
+import type { Begun, GatewayDeps, GatewayReply, GatewayRequest, Progress } from './context.ts';
+import { ClientGone, Refusal, refuse } from './errors.ts';
+import { identify } from './identify.ts';
+import { mapRequest } from './map.ts';
+import { match } from './match.ts';
+import { begin, receive } from './receive.ts';
+import { reply } from './reply.ts';
+import { recordOf } from './request-record.ts';
+import type { Snapshot } from './snapshot.ts';
+
+/** `reply` null: the caller has gone, nothing can be sent. */
+export type PipelineResult = { readonly reply: GatewayReply | null; readonly record: RequestRecord };
+
+/** Answers one request on the snapshot it began with. Never rejects. */
+export async function runPipeline(
+  request: GatewayRequest,
+  snapshot: Snapshot,
+  deps: GatewayDeps,
+): Promise<PipelineResult> {
+  const begun = begin(request, snapshot, deps);
+  try {
+    const received = receive(begun);
+    const matched = match(received);
+    if (matched.kind === 'preflight') return finish(matched, answerPreflight(matched));
+    const identified = await identify(matched);
+    const admitted = admit(identified);
+    const mapped = await mapRequest(admitted);
+    const replied = await reply(mapped);
+    return finish(replied, answerBackend(replied, reasonPhrase));
+  } catch (error) {
+    return failed(begun, error);
+  }
+}
+
+function reasonPhrase(status: number): string {
+  return STATUS_CODES[status] ?? 'Unknown';
+}
+
+function finish(progress: Progress, reply: GatewayReply): PipelineResult {
+  return { reply, record: recordOf(progress, reply.status, null) };
+}
+
+/** The one place where errors end. The steps filled in what they learned, so the record says how far the request came. */
+function failed(begun: Begun, error: unknown): PipelineResult {
+  const progress: Progress = begun;
+  if (error instanceof ClientGone) {
+    return {
+      reply: null,
+      record: recordOf(progress, 499, {
+        code: '499',
+        side: 'client',
+        field: null,
+        expected: null,
+        got: null,
+        message: 'The caller closed the connection before the answer.',
+        functionLog: null,
+      }),
+    };
+  }
+  if (!(error instanceof Refusal)) begun.deps.reportBug(error, begun.requestId);
+  const refusal = error instanceof Refusal ? error : internalError();
+  const reply = answerError(progress, refusal);
+  return { reply, record: recordOf(progress, reply.status, refusal.failure) };
+}
+
+function internalError(): Refusal {
+  return refuse(
+    'X500ER',
+    {},
+    { side: 'platform', message: 'The gateway failed on this request; the server log has the details under its id.' },
+  );
+}

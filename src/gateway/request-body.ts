@@ -1,0 +1,130 @@
+// The body of one request: read once, when a step first needs it, within the limit. Used by identify.ts and map.ts.
+import { isFormType } from '../wire/gateway-signature.ts';
+import { decoderFor, noParameters, type Parameters, parseParameters } from '../wire/query.ts';
+import { refuse } from './errors.ts';
+
+/** Where the bytes come from; listener.ts makes it from node:http. */
+export type BodySource = {
+  /** False when the request has no body. */
+  readonly isPresent: boolean;
+  /** From Content-Length; null when it is not announced. */
+  readonly announcedBytes: number | null;
+  /** Reads all of it. Errors: BodyTooLarge over the limit, ClientGone. Called at most once. */
+  read(limitBytes: number): Promise<Buffer>;
+};
+
+/** What a BodySource throws when more than the limit arrived. */
+export class BodyTooLarge extends Error {
+  override readonly name = 'BodyTooLarge';
+}
+
+/** A body that is already there, for tests. */
+export function bodyOf(bytes: Buffer): BodySource {
+  return {
+    isPresent: bytes.length > 0,
+    announcedBytes: bytes.length,
+    read: async (limitBytes) => {
+      if (bytes.length > limitBytes) throw new BodyTooLarge();
+      return bytes;
+    },
+  };
+}
+
+const noBytes = Buffer.alloc(0);
+const charsetOf = /;\s*charset\s*=\s*"?([^\s;"]+)"?/i;
+
+function tooLarge(limitBytes: number, got: number | null): Error {
+  return refuse(
+    'I413RL',
+    {},
+    {
+      side: 'client',
+      field: 'body',
+      expected: `at most ${limitBytes} bytes`,
+      got: got === null ? 'more' : `${got} bytes`,
+      message: `The request body is larger than the limit of ${limitBytes} bytes.`,
+    },
+  );
+}
+
+/** Errors: I413RL at once when Content-Length is over the limit. */
+export class RequestBody {
+  readonly isForm: boolean;
+  readonly #source: BodySource;
+  readonly #contentType: string | undefined;
+  readonly #limitBytes: number;
+  #bytes: Promise<Buffer> | null = null;
+  #form: Promise<Parameters> | null = null;
+  #wasRead = false;
+
+  constructor(source: BodySource, contentType: string | undefined, limitBytes: number) {
+    if (source.announcedBytes !== null && source.announcedBytes > limitBytes) {
+      throw tooLarge(limitBytes, source.announcedBytes);
+    }
+    this.#source = source;
+    this.#contentType = contentType;
+    this.#limitBytes = limitBytes;
+    this.isForm = isFormType(contentType);
+  }
+
+  get isPresent(): boolean {
+    return this.#source.isPresent;
+  }
+
+  /** Whether all of it has arrived. */
+  get wasRead(): boolean {
+    return this.#wasRead;
+  }
+
+  /** All of the body. Errors: I413RL, ClientGone. */
+  bytes(): Promise<Buffer> {
+    this.#bytes ??= this.#source.isPresent ? this.#read() : Promise.resolve(noBytes);
+    return this.#bytes;
+  }
+
+  /** The fields of a URL-encoded form; none when the body is no form. Errors: I400CT, I400BD and those of bytes(). */
+  form(): Promise<Parameters> {
+    this.#form ??= this.isForm && this.#source.isPresent ? this.#parse() : Promise.resolve(noParameters);
+    return this.#form;
+  }
+
+  async #read(): Promise<Buffer> {
+    try {
+      const bytes = await this.#source.read(this.#limitBytes);
+      this.#wasRead = true;
+      return bytes;
+    } catch (error) {
+      throw error instanceof BodyTooLarge ? tooLarge(this.#limitBytes, null) : error;
+    }
+  }
+
+  async #parse(): Promise<Parameters> {
+    const bytes = await this.bytes();
+    const charset = charsetOf.exec(this.#contentType ?? '')?.[1]?.toLowerCase() ?? 'utf-8';
+    const decode = charset === 'utf-8' || charset === 'utf8' ? undefined : decoderFor(charset);
+    if (decode === null) {
+      throw refuse(
+        'I400CT',
+        { Reason: `charset ${charset} is unknown` },
+        { side: 'client', field: 'Content-Type', got: charset, message: `The form's charset "${charset}" is unknown.` },
+      );
+    }
+    const form =
+      decode === undefined
+        ? parseParameters(bytes.toString('utf8'))
+        : parseParameters(bytes.toString('latin1'), decode);
+    if (form === null) {
+      throw refuse(
+        'I400BD',
+        { Reason: 'form is not URL-encoded' },
+        {
+          side: 'client',
+          field: 'body',
+          expected: 'name=value pairs with % escapes of two hex digits',
+          message: 'The form in the body holds a % that is not followed by two hexadecimal digits.',
+        },
+      );
+    }
+    return form;
+  }
+}

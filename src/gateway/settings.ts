@@ -1,0 +1,25 @@
+// The gateway's settings and their defaults. Composition fills them from the server's settings.
+
+export type GatewaySettings = {
+  /** Group of a Host that is an IP address or `localhost`; null: the only group, when there is exactly one. */
+  readonly defaultGroup: string | null;
+  /** Source: docs (gateway.md 10.1), 8 MB for shared instances. */
+  readonly bodyLimitBytes: number;
+  /** Length of the request target. Source: docs (gateway.md 10.1). */
+  readonly uriLimitBytes: number;
+  /** Names and values of all headers together. Source: assumed (gateway.md 10.1). */
+  readonly headerLimitBytes: number;
+  /** How far X-Ca-Timestamp may be off, and how long a nonce is remembered, in ms. Source: docs (gateway.md 2.6). */
+  readonly clockWindowMs: number;
+  /** Answers failed calls from loopback peers with `X-Yunmen-Why`. */
+  readonly showWhyToLoopback: boolean;
+};
+
+export const defaultGatewaySettings: GatewaySettings = {
+  defaultGroup: null,
+  bodyLimitBytes: 8 * 1024 * 1024,
+  uriLimitBytes: 128 * 1024,
+  headerLimitBytes: 64 * 1024,
+  clockWindowMs: 15 * 60 * 1000,
+  showWhyToLoopback: false,
+};

@@ -1,0 +1,190 @@
+// Everything published that a request needs, immutable. gateway.ts swaps one reference for the next; a request keeps its own.
+import { ShardedMap } from '../base/sharded-map.ts';
+import { type StageName, stageNames } from '../model/api.ts';
+import type { Change, ChangeBatch, PublishedApp, PublishedGrant, PublishedGroup } from '../model/published.ts';
+import { type CompiledApi, compileApi } from './compile-api.ts';
+import { SegmentTrie, splitPath, type TrieEditor } from './segment-trie.ts';
+
+/** A group and its base path's segments. */
+export type GroupEntry = { readonly group: PublishedGroup; readonly baseSegments: readonly string[] };
+
+/** Where a Host leads. `stage` null: the request's header chooses. */
+export type HostEntry = GroupEntry & { readonly stage: StageName | null };
+
+export type Routes = { readonly [Stage in StageName]: SegmentTrie<CompiledApi> };
+
+/** An app as its key finds it. */
+export type AppKey = {
+  readonly appId: number;
+  readonly appName: string;
+  readonly key: string;
+  readonly secret: string;
+};
+
+export type Snapshot = {
+  readonly version: number;
+  /** By group id. */
+  readonly groups: ShardedMap<GroupEntry>;
+  /** By lower-case host without port. */
+  readonly hosts: ShardedMap<HostEntry>;
+  /** By group id; there even before its group is. */
+  readonly routes: ShardedMap<Routes>;
+  /** By `apiId/stage`. */
+  readonly apis: ShardedMap<CompiledApi>;
+  /** By app id. */
+  readonly apps: ShardedMap<PublishedApp>;
+  readonly appKeys: ShardedMap<AppKey>;
+  /** By grantKey(). */
+  readonly grants: ShardedMap<PublishedGrant>;
+};
+
+export const emptySnapshot: Snapshot = {
+  version: 0,
+  groups: ShardedMap.empty(),
+  hosts: ShardedMap.empty(),
+  routes: ShardedMap.empty(),
+  apis: ShardedMap.empty(),
+  apps: ShardedMap.empty(),
+  appKeys: ShardedMap.empty(),
+  grants: ShardedMap.empty(),
+};
+
+export function grantKey(appId: number, apiId: string, stage: StageName): string {
+  return `${appId}/${apiId}/${stage}`;
+}
+
+const noRoutes: Routes = { RELEASE: new SegmentTrie(), PRE: new SegmentTrie(), TEST: new SegmentTrie() };
+
+/** The tries that one batch changes. */
+class RouteEdits {
+  readonly #routes: ShardedMap<Routes>;
+  readonly #tries = new Map<string, Map<StageName, TrieEditor<CompiledApi>>>();
+
+  constructor(routes: ShardedMap<Routes>) {
+    this.#routes = routes;
+  }
+
+  of(api: CompiledApi): TrieEditor<CompiledApi> {
+    let stages = this.#tries.get(api.groupId);
+    if (stages === undefined) {
+      stages = new Map();
+      this.#tries.set(api.groupId, stages);
+    }
+    let editor = stages.get(api.stage);
+    if (editor === undefined) {
+      editor = (this.#routes.get(api.groupId) ?? noRoutes)[api.stage].edit();
+      stages.set(api.stage, editor);
+    }
+    return editor;
+  }
+
+  done(): ShardedMap<Routes> {
+    const routes = this.#routes.edit();
+    for (const [groupId, stages] of this.#tries) {
+      const former = this.#routes.get(groupId) ?? noRoutes;
+      const trieOf = (stage: StageName) => stages.get(stage)?.done() ?? former[stage];
+      const next: Routes = { RELEASE: trieOf('RELEASE'), PRE: trieOf('PRE'), TEST: trieOf('TEST') };
+      if (stageNames.every((stage) => next[stage].isEmpty)) routes.delete(groupId);
+      else routes.set(groupId, next);
+    }
+    return routes.done();
+  }
+}
+
+function editorsOf(from: Snapshot) {
+  return {
+    groups: from.groups.edit(),
+    hosts: from.hosts.edit(),
+    routes: new RouteEdits(from.routes),
+    apis: from.apis.edit(),
+    apps: from.apps.edit(),
+    appKeys: from.appKeys.edit(),
+    grants: from.grants.edit(),
+  };
+}
+type Editors = ReturnType<typeof editorsOf>;
+
+/** The snapshot after a batch. Work grows with the batch and the groups that it touches, not with all APIs. */
+export function applyBatch(from: Snapshot, batch: ChangeBatch): Snapshot {
+  const editors = editorsOf(from);
+  for (const change of batch.changes) applyChange(editors, change);
+  return {
+    version: batch.version,
+    groups: editors.groups.done(),
+    hosts: editors.hosts.done(),
+    routes: editors.routes.done(),
+    apis: editors.apis.done(),
+    apps: editors.apps.done(),
+    appKeys: editors.appKeys.done(),
+    grants: editors.grants.done(),
+  };
+}
+
+function applyChange(editors: Editors, change: Change): void {
+  switch (change.kind) {
+    case 'group':
+      changeGroup(editors, change.key, change.value);
+      return;
+    case 'api': {
+      const former = editors.apis.get(change.key);
+      if (former !== undefined) editors.routes.of(former).remove(former.pattern, former.method, former);
+      editors.apis.delete(change.key);
+      if (change.value === null) return;
+      const api = compileApi(change.value);
+      editors.apis.set(change.key, api);
+      editors.routes.of(api).insert(api.pattern, api.method, api);
+      return;
+    }
+    case 'app':
+      changeApp(editors, change.key, change.value);
+      return;
+    case 'grant':
+      if (change.value === null) editors.grants.delete(change.key);
+      else editors.grants.set(change.key, change.value);
+      return;
+    case 'service':
+    case 'function':
+      return; // The compute plane's; an event function is reached by name.
+  }
+}
+
+/** The hosts by which a group is reached. */
+function hostsOf(entry: GroupEntry): Map<string, StageName | null> {
+  const { group } = entry;
+  const hosts = new Map<string, StageName | null>();
+  hosts.set(group.subDomain.toLowerCase(), null);
+  hosts.set(`${group.groupId}.localhost`.toLowerCase(), null);
+  for (const domain of group.domains) hosts.set(domain.host.toLowerCase(), domain.stage);
+  return hosts;
+}
+
+function changeGroup(editors: Editors, groupId: string, group: PublishedGroup | null): void {
+  const former = editors.groups.get(groupId);
+  if (former !== undefined) {
+    for (const host of hostsOf(former).keys()) {
+      if (editors.hosts.get(host)?.group.groupId === groupId) editors.hosts.delete(host);
+    }
+    editors.groups.delete(groupId);
+  }
+  if (group === null) return;
+  const entry: GroupEntry = { group, baseSegments: group.basePath === '/' ? [] : splitPath(group.basePath) };
+  editors.groups.set(groupId, entry);
+  for (const [host, stage] of hostsOf(entry)) editors.hosts.set(host, { ...entry, stage });
+}
+
+function changeApp(editors: Editors, appId: string, app: PublishedApp | null): void {
+  for (const { key } of editors.apps.get(appId)?.keys ?? []) {
+    if (String(editors.appKeys.get(key)?.appId) === appId) editors.appKeys.delete(key);
+  }
+  editors.apps.delete(appId);
+  if (app === null) return;
+  editors.apps.set(appId, app);
+  for (const { key, secret } of app.keys) {
+    editors.appKeys.set(key, { appId: app.appId, appName: app.appName, key, secret });
+  }
+}
+
+/** The other stages in which a path and method would be found. */
+export function stagesWith(routes: Routes, segments: readonly string[], from: number, method: string): StageName[] {
+  return stageNames.filter((stage) => routes[stage].find(segments, from, method) !== null);
+}

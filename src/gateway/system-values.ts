@@ -1,0 +1,18 @@
+// What each system parameter is for one request. Called by map.ts.
+import type { Admitted } from './context.ts';
+import type { SystemName } from './system-names.ts';
+
+/** Source: live (gateway.md 3.2), CaAppKey and CaStage assumed. */
+export const systemValues: Readonly<Record<SystemName, (context: Admitted) => string>> = {
+  CaClientIp: (context) => context.clientIp,
+  CaDomain: (context) => context.host,
+  CaRequestHandleTime: (context) => `${new Date(context.at).toISOString().slice(0, 19)}Z`,
+  CaAppId: ({ caller }) => (caller.kind === 'app' ? String(caller.appId) : 'null'),
+  CaAppKey: ({ caller }) => (caller.kind === 'app' ? caller.appKey : 'null'),
+  CaRequestId: (context) => context.requestId,
+  CaApiName: (context) => context.api.apiName,
+  CaHttpSchema: (context) => (context.request.isTls ? 'HTTPS' : 'HTTP'),
+  CaProxy: () => 'AliCloudAPIGateway',
+  CaClientUa: (context) => context.headers.get('user-agent') ?? '',
+  CaStage: (context) => context.stage,
+};
