@@ -80,7 +80,10 @@ function lockFile(): Outcome {
 
 const steps: readonly { readonly name: string; readonly run: () => Outcome }[] = [
   { name: 'types', run: () => tool(['node_modules/typescript/bin/tsc', '--noEmit', '-p', '.'], 'tsc') },
-  { name: 'lint and format', run: () => tool(['node_modules/@biomejs/biome/bin/biome', 'ci', '.'], 'biome') },
+  {
+    name: 'lint and format',
+    run: () => tool(['node_modules/@biomejs/biome/bin/biome', 'ci', '--colors=off', '.'], 'biome'),
+  },
   {
     name: 'room rules',
     run: () => tool(['--test', '--test-isolation=none', 'tests/architecture.test.ts'], 'imports, cycles'),
