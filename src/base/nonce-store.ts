@@ -1,8 +1,11 @@
 // Remembers values that may be used once, in bounded memory. The data process holds one behind the shared nonce port.
+import { randomBytes } from 'node:crypto';
 import type { Clock } from './clock.ts';
 
 /** Claims a nonce: true the first time within `ttlMs`, false when it was claimed before. */
 export type ClaimNonce = (appKey: string, nonce: string, ttlMs: number) => boolean | Promise<boolean>;
+
+export type NonceStore = { readonly claim: ClaimNonce };
 
 const shardCount = 1024;
 const wordsPerSlot = 3;
@@ -38,19 +41,19 @@ function hashInto(scope: string, text: string, seed: Uint32Array, out: Uint32Arr
 /**
  * The in-memory nonce store of one process.
  *
- * Keeps 64 bits of a seeded hash and an expiry (whole seconds, rounded up) for each nonce, 24 bytes at most in use
- * twice over. Bound: `limit` live nonces; past it the part of the table that is full forgets what it holds, so
+ * Keeps 64 bits of a seeded hash and an expiry (whole seconds, rounded up) for each nonce: 24 to 96 bytes each.
+ * Bound: `limit` live nonces; a part of the table (1 of 1,024) that is full forgets what it holds, so
  * `limit` should be the top rate in nonces a second times the time to live.
- * `seed` is two random 32-bit numbers.
+ * `seed` is two random 32-bit numbers, so that nobody can aim at a slot.
  */
-export function createNonceStore(options: { clock: Clock; seed: Uint32Array; limit?: number }): ClaimNonce {
-  const { clock, seed } = options;
+export function createNonceStore(options: { clock: Clock; seed?: Uint32Array; limit?: number }): NonceStore {
+  const { clock, seed = new Uint32Array(new Uint8Array(randomBytes(8)).buffer) } = options;
   const slotLimit = Math.max(initialSlots, 2 ** Math.ceil(Math.log2((2 * (options.limit ?? 8_000_000)) / shardCount)));
   const startedAt = clock.monotonic();
   const shards: (Shard | undefined)[] = new Array<Shard | undefined>(shardCount).fill(undefined);
   const hash = new Uint32Array(2);
 
-  return (appKey, nonce, ttlMs) => {
+  const claimNonce = (appKey: string, nonce: string, ttlMs: number): boolean => {
     const now = Math.floor((clock.monotonic() - startedAt) / 1000) + 1;
     const expiry = now + Math.ceil(ttlMs / 1000);
     hashInto(appKey, nonce, seed, hash);
@@ -64,6 +67,7 @@ export function createNonceStore(options: { clock: Clock; seed: Uint32Array; lim
     if (shard.used * 2 >= shard.slots) rebuild(shard, now, slotLimit);
     return claim(shard, high, low, { now, expiry });
   };
+  return { claim: claimNonce };
 }
 
 /** Finds the nonce's slot or a free one; an expired entry of the same nonce is claimed anew. */

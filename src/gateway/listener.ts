@@ -1,7 +1,7 @@
 // Between node:http and the pipeline: a request value out of an IncomingMessage, a reply value into a ServerResponse.
 // Called by gateway.ts; composition makes the server with listenerOptions().
 import type { IncomingMessage, ServerOptions, ServerResponse } from 'node:http';
-import type { GatewayReply, GatewayRequest } from './context.ts';
+import type { GatewayDeps, GatewayReply, GatewayRequest } from './context.ts';
 import { ClientGone } from './errors.ts';
 import { type BodySource, BodyTooLarge } from './request-body.ts';
 import type { GatewaySettings } from './settings.ts';
@@ -14,20 +14,27 @@ export function listenerOptions(settings: GatewaySettings): ServerOptions {
     noDelay: true,
     keepAliveTimeout: 65_000,
     headersTimeout: 30_000,
-    requestTimeout: 120_000,
+    requestTimeout: 0, // bodies are bounded by settings.bodyTimeoutMs
   };
 }
 
 const noBytes = Buffer.alloc(0);
 
-function bodySource(message: IncomingMessage): BodySource {
+function bodySource(message: IncomingMessage, { clock, settings }: GatewayDeps): BodySource {
   const length = message.headers['content-length'];
   const announcedBytes = length === undefined ? null : Number(length);
   const isChunked = message.headers['transfer-encoding'] !== undefined;
   return {
     isPresent: isChunked || (announcedBytes !== null && announcedBytes > 0),
     announcedBytes,
-    read: (limitBytes) => readAll(message, limitBytes),
+    read: async (limitBytes) => {
+      const cancel = clock.after(settings.bodyTimeoutMs, () => message.destroy());
+      try {
+        return await readAll(message, limitBytes);
+      } finally {
+        cancel();
+      }
+    },
   };
 }
 
@@ -56,15 +63,15 @@ function readAll(message: IncomingMessage, limitBytes: number): Promise<Buffer> 
 
 const nothing = () => {};
 
-/** The request as the pipeline wants it. Nothing of the body is read yet. */
-export function requestOf(message: IncomingMessage, response: ServerResponse): GatewayRequest {
+/** The request as the pipeline wants it. Nothing of the body is read yet; one that takes too long ends the connection. */
+export function requestOf(message: IncomingMessage, response: ServerResponse, deps: GatewayDeps): GatewayRequest {
   return {
     method: message.method ?? '',
     target: message.url ?? '',
     rawHeaders: message.rawHeaders,
     peerAddress: message.socket.remoteAddress ?? '',
     isTls: 'encrypted' in message.socket,
-    body: bodySource(message),
+    body: bodySource(message, deps),
     onGone: (run) => {
       if (response.destroyed) {
         run();

@@ -5,6 +5,8 @@ export type GatewaySettings = {
   readonly defaultGroup: string | null;
   /** Source: docs (gateway.md 10.1), 8 MB for shared instances. */
   readonly bodyLimitBytes: number;
+  /** How long a body may take to arrive. Milliseconds. Source: assumed. */
+  readonly bodyTimeoutMs: number;
   /** Length of the request target. Source: docs (gateway.md 10.1). */
   readonly uriLimitBytes: number;
   /** Names and values of all headers together. Source: assumed (gateway.md 10.1). */
@@ -18,6 +20,7 @@ export type GatewaySettings = {
 export const defaultGatewaySettings: GatewaySettings = {
   defaultGroup: null,
   bodyLimitBytes: 8 * 1024 * 1024,
+  bodyTimeoutMs: 60_000,
   uriLimitBytes: 128 * 1024,
   headerLimitBytes: 64 * 1024,
   clockWindowMs: 15 * 60 * 1000,
