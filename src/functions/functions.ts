@@ -1,0 +1,81 @@
+// Puts the compute plane together for the data process: plane, door, idle sweep, exits. Called by composition.
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { InvokeFunction } from '../model/invocation.ts';
+import type { LogLine } from './instances/request-log.ts';
+import type { StateKind } from './instances/state.ts';
+import { createInvoke } from './invoke.ts';
+import { type Launcher, parseIsolationTier } from './launcher/port.ts';
+import { defaultLimits, type Limits } from './limits.ts';
+import { type FindFunction, Plane } from './plane.ts';
+import { defaultRuntimesDirectory } from './runtimes-directory.ts';
+
+export type FunctionsDeps = {
+  readonly clock: Clock;
+  readonly runDir: string;
+  readonly launcher: Launcher;
+  readonly find: FindFunction;
+  /** Let the nearest newer interpreter serve a runtime that is not here. */
+  readonly runtimeFallback: boolean;
+  /** The tier that the launcher starts instances in. */
+  readonly tier: string;
+  readonly limits?: Partial<Limits>;
+  readonly log: Log;
+  /** Takes each line that functions write. Default: dropped (a request's tail is kept all the same). */
+  readonly onOutput?: (line: LogLine) => void;
+  /** The package's `runtimes` folder, if not where it always is. */
+  readonly runtimesDirectory?: string;
+};
+
+/** Counts at this moment. */
+export type FunctionsStats = {
+  readonly instances: Readonly<Record<StateKind, number>>;
+  readonly inFlight: number;
+  readonly waiting: number;
+  readonly pools: number;
+};
+
+export type Functions = {
+  readonly invoke: InvokeFunction;
+  /** A new configuration of the function is published (or it is gone): nothing that comes later runs old code. */
+  changed(key: string): void;
+  /** Ends every instance; who waits is refused. */
+  close(): Promise<void>;
+  stats(): FunctionsStats;
+};
+
+export function createFunctions(deps: FunctionsDeps): Functions {
+  const limits: Limits = { ...defaultLimits, ...deps.limits };
+  const plane = new Plane({
+    clock: deps.clock,
+    runDir: deps.runDir,
+    runtimesDirectory: deps.runtimesDirectory ?? defaultRuntimesDirectory(),
+    launcher: deps.launcher,
+    find: deps.find,
+    limits,
+    runtimeFallback: deps.runtimeFallback,
+    tier: parseIsolationTier(deps.tier),
+    report: (text) => deps.log.warn(text),
+    onOutput: deps.onOutput ?? (() => {}),
+  });
+  deps.launcher.onExited((exit) => plane.exited(exit));
+  const sweepMs = Math.max(10, limits.idleMs / 10);
+  let cancelSweep = deps.clock.after(sweepMs, sweep);
+  function sweep(): void {
+    plane.sweep();
+    cancelSweep = deps.clock.after(sweepMs, sweep);
+  }
+  return {
+    invoke: createInvoke(plane),
+    changed: (key) => plane.retire(key, null),
+    async close() {
+      cancelSweep();
+      await plane.close();
+    },
+    stats() {
+      const instances = { starting: 0, loading: 0, initializing: 0, idle: 0, busy: 0, stopping: 0, gone: 0 };
+      for (const { state } of plane.instances.values()) instances[state.kind] += 1;
+      return { instances, inFlight: plane.inFlight, waiting: plane.waiting, pools: plane.poolCount };
+    },
+  };
+}

@@ -1,0 +1,13 @@
+// The face of the compute plane: re-exports only, for composition.
+
+export { chooseInterpreter, type Interpreter } from './choose-interpreter.ts';
+export { createFunctions, type Functions, type FunctionsDeps, type FunctionsStats } from './functions.ts';
+export type { LogLine } from './instances/request-log.ts';
+export { findInterpreters } from './interpreters.ts';
+export { connectLauncher, type LauncherClient } from './launcher/client.ts';
+export { type IsolationTier, isolationTiers, type Launcher, parseIsolationTier } from './launcher/port.ts';
+export { type IsolationProbe, type MissingTier, probeIsolation } from './launcher/probe.ts';
+export { type LauncherOptions, type RunningLauncher, runLauncher } from './launcher/serve.ts';
+export { endInstances, endInstancesByMark } from './launcher/tree-ender.ts';
+export { defaultLimits, type Limits } from './limits.ts';
+export { findRuntime, isKnownRuntime, type Runtime, type RuntimeId, runtimeIds, runtimes } from './runtimes.ts';

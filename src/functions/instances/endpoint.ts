@@ -1,0 +1,206 @@
+// The host's side of one instance's private directory: the sockets for frames and for output, and who may connect.
+// Opened by instance.ts before the process is started; the directory goes when it is closed.
+import { timingSafeEqual } from 'node:crypto';
+import { mkdirSync, rmSync } from 'node:fs';
+import { createServer, type Server, type Socket } from 'node:net';
+import { type Decoded, FrameDecoder, type InstanceFrame, protocolVersion } from '../../wire/frames.ts';
+
+export const frameSocketName = 'f.sock';
+export const logSocketName = 'l.sock';
+/** Connections that may be waiting to say hello. Only the instance can reach the socket, so one is the rule. */
+const unprovenLimit = 4;
+/** Refused connections that are logged; the rest are closed without a word. */
+const refusalLogLimit = 10;
+
+export type EndpointEvents = {
+  /** The instance proved itself. Called once, before any frame. */
+  onHello(hello: Extract<InstanceFrame, { type: 'hello' }>['head']): void;
+  onFrame(frame: InstanceFrame): void;
+  /** The proven connection ended or broke the protocol (`violation` says how). Called at most once. */
+  onDisconnect(violation: string | null): void;
+  onOutput(chunk: Buffer): void;
+  onOutputEnd(): void;
+  /** Something that an operator should see: a second connection, a wrong token. */
+  onSuspicion(text: string): void;
+};
+
+/**
+ * Listens in a directory of its own. The first hello with the right token burns it; every other connection is
+ * closed and reported.
+ */
+export class Endpoint {
+  readonly #directory: string;
+  readonly #token: Buffer;
+  readonly #events: EndpointEvents;
+  readonly #frames: Server;
+  readonly #log: Server;
+  readonly #unproven = new Set<Socket>();
+  #connection: Socket | null = null;
+  #output: Socket | null = null;
+  #refusals = 0;
+  #isClosed = false;
+
+  private constructor(directory: string, token: string, events: EndpointEvents) {
+    this.#directory = directory;
+    this.#token = Buffer.from(token);
+    this.#events = events;
+    this.#frames = createServer((socket) => this.#accept(socket));
+    this.#log = createServer((socket) => this.#acceptOutput(socket));
+  }
+
+  /**
+   * Makes the directory (mode 0700) and listens in it.
+   *
+   * Errors: rejects when the directory exists or a socket cannot be bound; nothing is left behind then.
+   */
+  static async open(directory: string, token: string, events: EndpointEvents): Promise<Endpoint> {
+    mkdirSync(directory, { mode: 0o700 });
+    const endpoint = new Endpoint(directory, token, events);
+    try {
+      await Promise.all([
+        listen(endpoint.#frames, `${directory}/${frameSocketName}`),
+        listen(endpoint.#log, `${directory}/${logSocketName}`),
+      ]);
+    } catch (error) {
+      endpoint.close();
+      throw error;
+    }
+    return endpoint;
+  }
+
+  /** Sends bytes of whole frames to the proven instance. */
+  write(bytes: Buffer): void {
+    this.#connection?.write(bytes);
+  }
+
+  /** Sends several frames as one write. */
+  writeAll(buffers: readonly Buffer[]): void {
+    const connection = this.#connection;
+    if (connection === null) return;
+    connection.cork();
+    for (const bytes of buffers) connection.write(bytes);
+    connection.uncork();
+  }
+
+  /** Closes all sockets and removes the directory. No event comes any more. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#frames.close();
+    this.#log.close();
+    this.#connection?.destroy();
+    this.#output?.destroy();
+    for (const socket of this.#unproven) socket.destroy();
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+
+  #accept(socket: Socket): void {
+    // Broken pipes show as 'close'; an error of a connection says nothing more than that.
+    socket.on('error', () => {});
+    if (this.#connection !== null || this.#unproven.size >= unprovenLimit) {
+      this.#refuse(socket, 'a second connection');
+      return;
+    }
+    this.#unproven.add(socket);
+    const decoder = FrameDecoder.ofInstance();
+    let isProven = false;
+    socket.on('data', (chunk: Buffer) => {
+      const decoded = decoder.push(chunk);
+      if (isProven) this.#deliver(socket, decoded);
+      else isProven = this.#prove(socket, decoded);
+    });
+    socket.on('close', () => {
+      this.#unproven.delete(socket);
+      if (isProven && !this.#isClosed) this.#disconnect(null);
+    });
+  }
+
+  /** Reads the first frames of a connection. True when they began with the right hello. */
+  #prove(socket: Socket, decoded: Decoded<InstanceFrame>): boolean {
+    const first = decoded.ok ? decoded.frames[0] : undefined;
+    if (decoded.ok && first === undefined) return false;
+    this.#unproven.delete(socket);
+    if (this.#isClosed) return false;
+    if (!decoded.ok || first === undefined || first.type !== 'hello') {
+      this.#refuse(socket, 'a connection that did not begin with hello');
+      return false;
+    }
+    if (!this.#isToken(first.head.token)) {
+      this.#refuse(socket, 'a hello with a wrong token');
+      return false;
+    }
+    if (this.#connection !== null) {
+      this.#refuse(socket, 'a second hello with the token');
+      return false;
+    }
+    if (first.head.protocol !== protocolVersion) {
+      this.#refuse(socket, `a hello of protocol ${first.head.protocol}`);
+      return false;
+    }
+    this.#connection = socket;
+    for (const other of this.#unproven) this.#refuse(other, 'a second connection');
+    this.#unproven.clear();
+    this.#events.onHello(first.head);
+    this.#deliver(socket, { ok: true, frames: decoded.frames.slice(1) });
+    return true;
+  }
+
+  #deliver(socket: Socket, decoded: Decoded<InstanceFrame>): void {
+    if (!decoded.ok) {
+      socket.destroy();
+      this.#disconnect(decoded.reason);
+      return;
+    }
+    for (const frame of decoded.frames) {
+      if (this.#isClosed || this.#connection === null) return;
+      this.#events.onFrame(frame);
+    }
+  }
+
+  #disconnect(violation: string | null): void {
+    if (this.#connection === null) return;
+    this.#connection = null;
+    // Nobody else may take the place of an instance that has gone.
+    this.#frames.close();
+    this.#events.onDisconnect(violation);
+  }
+
+  #refuse(socket: Socket, what: string): void {
+    socket.destroy();
+    this.#refusals += 1;
+    if (this.#refusals <= refusalLogLimit) this.#events.onSuspicion(`${what} was closed`);
+  }
+
+  #isToken(text: string): boolean {
+    const given = Buffer.from(text);
+    return given.length === this.#token.length && timingSafeEqual(given, this.#token);
+  }
+
+  /** The launcher connects the output before the process starts; nobody may connect after it. */
+  #acceptOutput(socket: Socket): void {
+    socket.on('error', () => {});
+    if (this.#output !== null) {
+      socket.destroy();
+      return;
+    }
+    this.#output = socket;
+    this.#log.close();
+    socket.on('data', (chunk: Buffer) => {
+      if (!this.#isClosed) this.#events.onOutput(chunk);
+    });
+    socket.on('close', () => {
+      if (!this.#isClosed) this.#events.onOutputEnd();
+    });
+  }
+}
+
+function listen(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(path, () => {
+      server.off('error', reject);
+      server.on('error', () => {});
+      resolve();
+    });
+  });
+}

@@ -1,0 +1,76 @@
+// The environment of an instance, built from nothing. Called by start-plan.ts.
+import type { FunctionConfig } from '../../model/function.ts';
+import type { Interpreter } from '../choose-interpreter.ts';
+
+/** User keys that are ours or the cloud's. Source: docs (function-runtime.md 2). */
+const reserved = new Set(['accessKeyID', 'accessKeySecret', 'securityToken', 'topic']);
+const prefixReserved = 'FC_';
+const nameForm = /^[A-Za-z][A-Za-z0-9_]*$/;
+
+/**
+ * Variables as the cloud sets them, then the user's (never a reserved one).
+ *
+ * Source: docs (function-runtime.md 2), `FC_VER_ID` on the older images and `FC_FUNCTION_VERSION` on the newer.
+ */
+export function instanceEnvironment(
+  config: FunctionConfig,
+  place: { readonly instanceId: string; readonly codePath: string; readonly interpreter: Interpreter },
+): Record<string, string> {
+  const { codePath, interpreter } = place;
+  const user: Record<string, string> = {};
+  for (const [name, value] of Object.entries(config.environment)) {
+    if (name.startsWith(prefixReserved) || reserved.has(name) || !nameForm.test(name) || value.includes('\0')) continue;
+    user[name] = value;
+  }
+  const isNewImage = config.runtime === 'python3.12' || config.runtime === 'nodejs20';
+  return {
+    PATH: `${directoryOf(interpreter.path)}:/usr/local/bin:/usr/bin:/bin`,
+    LANG: 'C.UTF-8',
+    HOME: '/tmp',
+    TZ: 'UTC',
+    ...languageVariables(config, codePath, interpreter),
+    ...user,
+    ...credentialVariables(config),
+    FC_FUNC_CODE_PATH: `${codePath}/`,
+    FC_RUNTIME_VERSION: interpreter.version,
+    FC_FUNCTION_NAME: config.functionName,
+    FC_FUNCTION_HANDLER: config.handler,
+    FC_FUNCTION_MEMORY_SIZE: String(config.memoryMb),
+    FC_ACCOUNT_ID: config.accountId,
+    FC_REGION: config.regionId,
+    FC_INSTANCE_ID: place.instanceId,
+    ...(config.serviceName === null ? {} : { FC_SERVICE_NAME: config.serviceName, FC_QUALIFIER: config.versionId }),
+    [isNewImage ? 'FC_FUNCTION_VERSION' : 'FC_VER_ID']: config.versionId,
+  };
+}
+
+function languageVariables(config: FunctionConfig, codePath: string, interpreter: Interpreter): Record<string, string> {
+  switch (interpreter.language) {
+    case 'python':
+      return { LD_LIBRARY_PATH: `${codePath}/:${codePath}/lib:/usr/local/lib`, PYTHONUNBUFFERED: '1' };
+    case 'node': {
+      const major = /^nodejs(\d+)/.exec(config.runtime)?.[1] ?? '';
+      const layers = `/opt/nodejs/node${major}/node_modules:/opt/nodejs/node_modules`;
+      return {
+        LD_LIBRARY_PATH: `${codePath}/:${codePath}/lib`,
+        NODE_PATH: `/usr/local/lib/node_modules:${layers}`,
+      };
+    }
+  }
+}
+
+function credentialVariables({ credentials, serviceName }: FunctionConfig): Record<string, string> {
+  if (credentials === null) return {};
+  const { accessKeyId, accessKeySecret, securityToken } = credentials;
+  const legacy = serviceName === null ? {} : { accessKeyID: accessKeyId, accessKeySecret, securityToken };
+  return {
+    ALIBABA_CLOUD_ACCESS_KEY_ID: accessKeyId,
+    ALIBABA_CLOUD_ACCESS_KEY_SECRET: accessKeySecret,
+    ALIBABA_CLOUD_SECURITY_TOKEN: securityToken,
+    ...legacy,
+  };
+}
+
+function directoryOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/')) || '/';
+}

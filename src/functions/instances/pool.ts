@@ -1,0 +1,277 @@
+// The instances of one published configuration of one function, and the requests that wait for one.
+// Called by invoke.ts (take, wait, putBack) and functions.ts (retire, sweep).
+
+import type { Clock } from '../../base/clock.ts';
+import type { FunctionConfig } from '../../model/function.ts';
+import type { InterpreterChoice } from '../choose-interpreter.ts';
+import type { Limits } from '../limits.ts';
+import type { Deadline, Deadlines } from './deadlines.ts';
+import type { Instance, InstanceEvents, StartFailure } from './instance.ts';
+import type { Starter, StartGate } from './start-gate.ts';
+import type { EndReason } from './state.ts';
+
+/** Times in milliseconds. */
+export type ColdStart = { readonly waitMs: number; readonly startMs: number; readonly loadMs: number };
+
+/** What a waiting request gets. */
+export type Acquired =
+  | { readonly kind: 'ready'; readonly instance: Instance; readonly coldStart: ColdStart | null }
+  | {
+      readonly kind: 'start-failed';
+      readonly instance: Instance;
+      readonly failure: StartFailure;
+      readonly coldStart: ColdStart;
+    }
+  | { readonly kind: 'closed' }
+  | { readonly kind: 'caller-gone' };
+
+type Runnable = Extract<InterpreterChoice, { ok: true }>;
+
+/** What pools share. */
+export type PoolDeps = {
+  readonly clock: Clock;
+  readonly deadlines: Deadlines;
+  readonly gate: StartGate;
+  readonly limits: Limits;
+  /** Makes an instance that has not begun to start. */
+  createInstance(config: FunctionConfig, choice: Runnable, events: InstanceEvents): Instance;
+  /** Takes one of the host's places for an instance, by ending an idle one elsewhere if need be. False: none is free. */
+  takePlace(pool: Pool): boolean;
+  givePlaceBack(): void;
+  /** An instance is idle: its place could be taken by a pool that found none. */
+  becameIdle(): void;
+  /** Forgets an instance that has gone. */
+  forget(instance: Instance): void;
+  /** A retired pool has no instances and no requests any more. */
+  drained(pool: Pool): void;
+};
+
+type Waiter = {
+  readonly requestId: string;
+  readonly since: number;
+  resolve(acquired: Acquired): void;
+};
+
+/** How much a new measurement counts in a running average. */
+const averageWeight = 0.2;
+/** What a start is taken to cost before one has been seen, ms. */
+const assumedStartMs = 100;
+
+/**
+ * Idle instances are reused last in, first out; waiting requests are served first in, first out, by whichever
+ * instance frees first. An instance that fails to start answers one waiting request with its failure, so a function
+ * that cannot start causes as many starts as it has callers, and no more.
+ */
+export class Pool implements Starter {
+  readonly config: FunctionConfig;
+  readonly #deps: PoolDeps;
+  readonly #choice: Runnable;
+  readonly #instances = new Set<Instance>();
+  readonly #idle: Instance[] = [];
+  /** Oldest first (a Set keeps order and removes in constant time). Bounded by limits.waitingTotal. */
+  readonly #waiting = new Set<Waiter>();
+  readonly #recheck: Deadline;
+  /** Instances that are not ending; those of them that are starting. */
+  #alive = 0;
+  #starting = 0;
+  #isRetired = false;
+  /** Requests admitted and not yet answered; kept by invoke.ts. */
+  inFlight = 0;
+  #typicalMs: number | null = null;
+  #startCostMs = assumedStartMs;
+
+  constructor(config: FunctionConfig, choice: Runnable, deps: PoolDeps) {
+    this.config = config;
+    this.#choice = choice;
+    this.#deps = deps;
+    this.#recheck = { at: 0, expire: () => this.#grow() };
+  }
+
+  get isRetired(): boolean {
+    return this.#isRetired;
+  }
+
+  get runtimeNote(): string | null {
+    return this.#choice.note;
+  }
+
+  get instances(): ReadonlySet<Instance> {
+    return this.#instances;
+  }
+
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /** When its longest unused instance became idle (monotonic ms); null when none is idle. */
+  get oldestIdleSince(): number | null {
+    return this.#idle[0]?.state.since ?? null;
+  }
+
+  /** An idle instance, now the caller's, or null. */
+  take(): Instance | null {
+    return this.#idle.pop() ?? null;
+  }
+
+  /** Waits for an instance; starts one if that is the quicker way. */
+  wait(requestId: string, signal: AbortSignal): Promise<Acquired> {
+    return new Promise((resolve) => {
+      const waiter: Waiter = {
+        requestId,
+        since: this.#deps.clock.monotonic(),
+        resolve: (acquired) => {
+          signal.removeEventListener('abort', onAbort);
+          resolve(acquired);
+        },
+      };
+      const onAbort = () => {
+        if (this.#waiting.delete(waiter)) waiter.resolve({ kind: 'caller-gone' });
+      };
+      this.#waiting.add(waiter);
+      signal.addEventListener('abort', onAbort, { once: true });
+      if (signal.aborted) onAbort();
+      else this.#grow();
+    });
+  }
+
+  /** An instance after a request that took `durationMs` of it and ended well: serves who waits, or rests. */
+  putBack(instance: Instance, durationMs: number): void {
+    instance.release();
+    this.#typicalMs = average(this.#typicalMs, durationMs);
+    this.#offer(instance, null);
+  }
+
+  /** No new requests come: idle instances end now, the others when the requests that were admitted are served. */
+  retire(reason: EndReason): void {
+    this.#isRetired = true;
+    for (const instance of this.#idle.splice(0)) void instance.stop(reason);
+    this.#settleIfDrained();
+  }
+
+  /** Ends everything at once; who waits is told. */
+  async close(): Promise<void> {
+    this.#isRetired = true;
+    this.#idle.length = 0;
+    this.#deps.deadlines.remove(this.#recheck);
+    for (const waiter of this.#takeAllWaiting()) waiter.resolve({ kind: 'closed' });
+    await Promise.all([...this.#instances].map((instance) => instance.stop('closed')));
+  }
+
+  /** Ends instances that have been idle since before `before` (monotonic ms). */
+  endIdleSince(before: number): void {
+    while (this.#idle[0] !== undefined && this.#idle[0].state.since < before) void this.#idle.shift()?.stop('idle');
+  }
+
+  /** Ends the longest unused instance, to make room elsewhere. */
+  endOldestIdle(): void {
+    void this.#idle.shift()?.stop('idle');
+  }
+
+  startOne(): boolean {
+    if (!this.#wantsStart()) return false;
+    const [first] = this.#waiting;
+    if (first === undefined || !this.#deps.takePlace(this)) return false;
+    const began = this.#deps.clock.monotonic();
+    let isStarting = true;
+    const started = () => {
+      if (!isStarting) return;
+      isStarting = false;
+      this.#starting -= 1;
+      this.#deps.gate.finished();
+    };
+    const coldStart = (instance: Instance, waiter: Waiter): ColdStart => ({
+      waitMs: Math.max(0, began - waiter.since),
+      ...instance.times,
+    });
+    const instance = this.#deps.createInstance(this.config, this.#choice, {
+      onReady: (ready) => {
+        this.#startCostMs = average(this.#startCostMs, ready.times.startMs + ready.times.loadMs);
+        started();
+        this.#offer(ready, coldStart);
+      },
+      onStartFailed: (failed, failure) => {
+        const waiter = this.#takeWaiting();
+        waiter?.resolve({ kind: 'start-failed', instance: failed, failure, coldStart: coldStart(failed, waiter) });
+      },
+      onStopping: (stopping) => {
+        const at = this.#idle.indexOf(stopping);
+        if (at >= 0) this.#idle.splice(at, 1);
+        started();
+        this.#alive -= 1;
+        this.#deps.givePlaceBack();
+        this.#grow();
+      },
+      onGone: (gone) => {
+        this.#instances.delete(gone);
+        this.#deps.forget(gone);
+        this.#settleIfDrained();
+      },
+    });
+    this.#starting += 1;
+    this.#alive += 1;
+    this.#instances.add(instance);
+    void instance.start(this.config.initializer, first.requestId);
+    return true;
+  }
+
+  /** Gives a ready instance to who waits longest; else it rests, or ends when the pool is retired. */
+  #offer(instance: Instance, coldStart: ((instance: Instance, waiter: Waiter) => ColdStart) | null): void {
+    const waiter = this.#takeWaiting();
+    if (waiter !== null) {
+      waiter.resolve({ kind: 'ready', instance, coldStart: coldStart === null ? null : coldStart(instance, waiter) });
+    } else if (this.#isRetired) {
+      void instance.stop('replaced');
+    } else {
+      this.#idle.push(instance);
+      this.#deps.becameIdle();
+    }
+  }
+
+  #grow(): void {
+    if (this.#wantsStart()) {
+      this.#deps.gate.want(this);
+      return;
+    }
+    const [first] = this.#waiting;
+    if (first === undefined || this.#waiting.size <= this.#starting) return;
+    // Waiting seems quicker than starting. Should that turn out wrong, look again.
+    this.#deps.deadlines.remove(this.#recheck);
+    this.#recheck.at = first.since + this.#startCostMs;
+    this.#deps.deadlines.add(this.#recheck);
+  }
+
+  /** Whether one more start would serve a waiting request sooner than the instances that are there. */
+  #wantsStart(): boolean {
+    const [first] = this.#waiting;
+    if (first === undefined || this.#waiting.size <= this.#starting) return false;
+    if (this.#alive >= this.#deps.limits.instancesPerFunction) return false;
+    const serving = this.#alive - this.#starting;
+    if (serving === 0 || this.#typicalMs === null) return true;
+    const expectedMs = (this.#waiting.size / serving) * this.#typicalMs;
+    const waitedMs = this.#deps.clock.monotonic() - first.since;
+    return expectedMs > this.#startCostMs || waitedMs >= this.#startCostMs;
+  }
+
+  #takeWaiting(): Waiter | null {
+    const [first] = this.#waiting;
+    if (first === undefined) return null;
+    this.#waiting.delete(first);
+    return first;
+  }
+
+  #takeAllWaiting(): Waiter[] {
+    const all = [...this.#waiting];
+    this.#waiting.clear();
+    return all;
+  }
+
+  #settleIfDrained(): void {
+    if (!this.#isRetired || this.#instances.size > 0 || this.#waiting.size > 0) return;
+    this.#deps.deadlines.remove(this.#recheck);
+    this.#deps.drained(this);
+  }
+}
+
+function average(old: number | null, value: number): number {
+  return old === null ? value : old + (value - old) * averageWeight;
+}

@@ -1,0 +1,101 @@
+// What it takes to start an instance of a function: program, environment and places, and the load frame that follows.
+// Called by pool.ts for each start.
+import type { FunctionConfig } from '../../model/function.ts';
+import type { FrameContext, FrameHeads } from '../../wire/frames.ts';
+import type { InterpreterChoice } from '../choose-interpreter.ts';
+import { placeInstance } from '../launcher/placement.ts';
+import type { IsolationTier, LaunchSpec } from '../launcher/port.ts';
+import type { StartableLanguage } from '../runtimes.ts';
+import { instanceEnvironment } from './environment.ts';
+
+export type StartPlan = {
+  readonly launch: LaunchSpec;
+  readonly load: FrameHeads['load'];
+  readonly runtimeNote: string | null;
+};
+
+/** Program arguments of each language's bootstrap. Python: no byte code beside the code, no user site. */
+const bootstraps = {
+  python: { options: ['-B', '-s'], file: 'bootstrap.py' },
+  node: { options: [], file: 'bootstrap.cjs' },
+} as const satisfies Record<StartableLanguage, { options: readonly string[]; file: string }>;
+
+export type PlanInput = {
+  readonly config: FunctionConfig;
+  readonly choice: Extract<InterpreterChoice, { ok: true }>;
+  readonly tier: IsolationTier;
+  readonly instanceId: string;
+  readonly socketDirectory: string;
+  /** The package's `runtimes` directory. */
+  readonly runtimesDirectory: string;
+  readonly token: string;
+};
+
+export function planStart(input: PlanInput): StartPlan {
+  const { config, choice, tier, instanceId, socketDirectory, token } = input;
+  const { interpreter, note } = choice;
+  const bootstrap = bootstraps[interpreter.language];
+  const runtimeDirectory = `${input.runtimesDirectory}/${interpreter.language}`;
+  const codeDirectory = config.code.directory;
+  const place = placeInstance(tier, {
+    codeDirectory,
+    socketDirectory,
+    runtimeDirectory,
+    language: interpreter.language,
+  });
+  return {
+    launch: {
+      instanceId,
+      argv: [interpreter.path, ...bootstrap.options, `${place.runtimePath}/${bootstrap.file}`],
+      environment: instanceEnvironment(config, { instanceId, codePath: place.codePath, interpreter }),
+      codeDirectory,
+      socketDirectory,
+      socketPath: place.socketPath,
+      readOnly: [
+        { from: interpreter.prefix, to: interpreter.prefix },
+        { from: runtimeDirectory, to: place.runtimePath },
+      ],
+      token,
+      memoryMb: config.memoryMb,
+    },
+    load: {
+      handler: config.handler,
+      codePath: place.codePath,
+      dialect: config.runtime,
+      context: contextOf(config),
+    },
+    runtimeNote: note,
+  };
+}
+
+/** Source: docs (function-runtime.md 5). */
+function contextOf(config: FunctionConfig): FrameContext {
+  const { credentials, initializer } = config;
+  return {
+    function: {
+      name: config.functionName,
+      handler: config.handler,
+      memory: config.memoryMb,
+      timeout: config.timeoutMs / 1000,
+      initializer: initializer?.handler ?? '',
+      initializationTimeout: (initializer?.timeoutMs ?? 0) / 1000,
+    },
+    service: {
+      name: config.serviceName ?? '',
+      logProject: config.logProject,
+      logStore: config.logStore,
+      qualifier: config.versionId,
+      versionId: config.versionId,
+    },
+    region: config.regionId,
+    accountId: config.accountId,
+    credentials:
+      credentials === null
+        ? null
+        : {
+            accessKeyId: credentials.accessKeyId,
+            accessKeySecret: credentials.accessKeySecret,
+            securityToken: credentials.securityToken,
+          },
+  };
+}

@@ -1,0 +1,60 @@
+// The life of one instance: one union of states, one table of the moves between them. Used by instance.ts and pool.ts.
+
+/** Why an instance ended or has to end. */
+export type EndReason =
+  | 'idle'
+  | 'replaced'
+  | 'closed'
+  | 'start-failed'
+  | 'load-failed'
+  | 'timed-out'
+  | 'caller-gone'
+  | 'exited'
+  | 'protocol'
+  | 'result-too-large';
+
+/**
+ * starting: the process is on its way to its hello. loading: the function's module is being imported.
+ * initializing: its initializer runs. idle: ready. busy: one request runs. stopping: told to end, still there.
+ * gone: no process is left. `since` is monotonic milliseconds.
+ *
+ *   starting -> loading -> [initializing] -> idle <-> busy
+ *       every one of them -> stopping -> gone
+ */
+export type InstanceState =
+  | { readonly kind: 'starting'; readonly since: number }
+  | { readonly kind: 'loading'; readonly since: number }
+  | { readonly kind: 'initializing'; readonly since: number }
+  | { readonly kind: 'idle'; readonly since: number }
+  | { readonly kind: 'busy'; readonly since: number }
+  | { readonly kind: 'stopping'; readonly since: number; readonly reason: EndReason }
+  | { readonly kind: 'gone'; readonly since: number; readonly reason: EndReason };
+
+export type StateKind = InstanceState['kind'];
+
+/** From each state, the states that may follow. */
+export const transitions = {
+  starting: ['loading', 'stopping', 'gone'],
+  loading: ['initializing', 'idle', 'stopping', 'gone'],
+  initializing: ['idle', 'stopping', 'gone'],
+  idle: ['busy', 'stopping', 'gone'],
+  busy: ['idle', 'stopping', 'gone'],
+  stopping: ['gone'],
+  gone: [],
+} as const satisfies Readonly<Record<StateKind, readonly StateKind[]>>;
+
+/**
+ * The state that follows.
+ *
+ * Errors: throws on a move that the table does not have; that is a bug of ours.
+ */
+export function move(from: InstanceState, to: InstanceState): InstanceState {
+  const allowed: readonly StateKind[] = transitions[from.kind];
+  if (!allowed.includes(to.kind)) throw new Error(`an instance cannot go from ${from.kind} to ${to.kind}`);
+  return to;
+}
+
+/** True while a process may still become or be useful. */
+export function isAlive(state: InstanceState): boolean {
+  return state.kind !== 'stopping' && state.kind !== 'gone';
+}

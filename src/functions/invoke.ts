@@ -1,0 +1,255 @@
+// The door of the compute plane: one invocation, in order: admit, acquire, deliver, settle.
+// Called by the gateway and by control's InvokeFunction.
+import type { FunctionConfig } from '../model/function.ts';
+import type {
+  FunctionErrorType,
+  InvocationFacts,
+  InvocationOutcome,
+  InvokeFunction,
+  InvokeRefusalCode,
+  InvokeRequest,
+} from '../model/invocation.ts';
+import { describeEnd, describeUsage, endDocument, errorTypeOf, type PlatformEnd } from './documents.ts';
+import type { Ended, Instance } from './instances/instance.ts';
+import type { Acquired, ColdStart, Pool } from './instances/pool.ts';
+import type { EndReason } from './instances/state.ts';
+import type { Plane } from './plane.ts';
+
+/** A request with the pool of the configuration it was admitted on; it finishes on that one. */
+type Admitted = { readonly request: InvokeRequest; readonly pool: Pool; readonly config: FunctionConfig };
+type Ready = Extract<Acquired, { kind: 'ready' }>;
+type Refused = Extract<InvocationOutcome, { kind: 'refused' }>;
+/** Times that a request may find its function replaced while the interpreter is looked for. */
+const openAttempts = 10;
+
+type Delivered = { readonly ended: Ended; readonly durationMs: number };
+
+/** Makes the function by which everybody invokes functions. It never rejects for what a function does. */
+export function createInvoke(plane: Plane): InvokeFunction {
+  return async (request, signal) => {
+    const admitted = admit(plane, request) ?? (await admitFirst(plane, request));
+    if ('kind' in admitted) return admitted;
+    plane.enter(admitted.pool);
+    try {
+      const acquired = take(admitted.pool) ?? (await acquire(plane, admitted, signal));
+      if (acquired.kind === 'refused') return acquired;
+      if (acquired.kind === 'start-failed') return settleFailedStart(admitted, acquired);
+      const delivered = await deliver(plane, admitted, acquired.instance, signal);
+      return await settle(plane, admitted, acquired, delivered);
+    } finally {
+      plane.leave(admitted.pool);
+    }
+  };
+}
+
+/** Finds the function and its pool. Null: it has no pool yet, see admitFirst. */
+function admit(plane: Plane, request: InvokeRequest): Admitted | Refused | null {
+  const { limits } = plane;
+  const found = plane.find(request.target);
+  if (!found.ok) return refuse(found.code, found.message);
+  if (request.event.length > limits.invocationBytes) {
+    return refuse('EntityTooLarge', `payload size exceeds maximum allowed size (${limits.invocationBytes} bytes)`);
+  }
+  const pool = plane.poolOf(found.config);
+  if (pool === null) return null;
+  if (pool.inFlight >= limits.instancesPerFunction) {
+    return refuse(
+      'ResourceExhausted',
+      `function '${found.config.key}' has ${pool.inFlight} requests under way, its limit is ${limits.instancesPerFunction} instances`,
+    );
+  }
+  if (plane.inFlight >= limits.instancesInAll) {
+    return refuse(
+      'ResourceExhausted',
+      `${plane.inFlight} requests are under way, the limit is ${limits.instancesInAll} instances`,
+    );
+  }
+  return { request, pool, config: found.config };
+}
+
+/** Admits the first request of a configuration: its interpreter is chosen first. */
+async function admitFirst(plane: Plane, request: InvokeRequest): Promise<Admitted | Refused> {
+  // Once, unless the configuration is replaced meanwhile.
+  for (let attempt = 0; attempt < openAttempts; attempt += 1) {
+    const found = plane.find(request.target);
+    if (!found.ok) return refuse(found.code, found.message);
+    const opened = await plane.openPool(found.config);
+    if (!opened.ok) return refuse(opened.code, opened.message);
+    const admitted = admit(plane, request);
+    if (admitted !== null) return admitted;
+  }
+  return refuse('InternalServerError', 'the function changes faster than it can be started');
+}
+
+/** The warm way: an idle instance at once. */
+function take(pool: Pool): Ready | null {
+  const instance = pool.take();
+  return instance === null ? null : { kind: 'ready', instance, coldStart: null };
+}
+
+/** Waits for an instance to free or to start. */
+async function acquire(
+  plane: Plane,
+  { request, pool }: Admitted,
+  signal: AbortSignal,
+): Promise<Ready | Extract<Acquired, { kind: 'start-failed' }> | Refused> {
+  const bytes = request.event.length;
+  if (!plane.mayWait(bytes)) return refuse('ResourceThrottled', 'too many requests wait for an instance');
+  plane.waitBegins(bytes);
+  const acquired = await pool.wait(request.requestId, signal);
+  plane.waitEnds(bytes);
+  switch (acquired.kind) {
+    case 'closed':
+      return refuse('InternalServerError', 'the server is stopping');
+    case 'caller-gone':
+      return refuse('ClientClosedRequest', 'Invocation canceled by client');
+    case 'ready':
+      return acquired;
+    case 'start-failed':
+      if (acquired.failure.kind !== 'platform') return acquired;
+      plane.report(`instance ${acquired.instance.id} could not be started: ${acquired.failure.message}`);
+      return refuse('InternalServerError', 'the instance could not be started');
+  }
+}
+
+/** Hands the request to the instance and waits for its end, the time-out, or the caller's leaving. */
+async function deliver(
+  plane: Plane,
+  { request, config }: Admitted,
+  instance: Instance,
+  signal: AbortSignal,
+): Promise<Delivered> {
+  const began = plane.clock.monotonic();
+  const leave = () => instance.abandon();
+  const ending = instance.invoke({
+    requestId: request.requestId,
+    event: request.event,
+    wantsLogTail: request.wantsLogTail,
+    timeoutMs: config.timeoutMs,
+  });
+  signal.addEventListener('abort', leave, { once: true });
+  if (signal.aborted) leave();
+  const ended = await ending;
+  signal.removeEventListener('abort', leave);
+  return { ended, durationMs: plane.clock.monotonic() - began };
+}
+
+/** Makes the outcome, and frees or ends the instance. */
+async function settle(
+  plane: Plane,
+  admitted: Admitted,
+  { instance, coldStart }: Ready,
+  { ended, durationMs }: Delivered,
+): Promise<InvocationOutcome> {
+  const { request, pool } = admitted;
+  switch (ended.kind) {
+    case 'caller-gone':
+      end(plane, instance, 'caller-gone');
+      return refuse('ClientClosedRequest', 'Invocation canceled by client');
+    case 'answered': {
+      const { answer } = ended;
+      const isError = answer.kind === 'error';
+      if (isError || request.wantsLogTail) await instance.outputCompleted(plane.limits.logWaitMs);
+      const suffix = answer.kind === 'end' ? '' : errorSuffix(answer.type);
+      const log = isError || request.wantsLogTail ? instance.log.tail(request.requestId, suffix) : null;
+      const facts = factsOf(admitted, instance, { durationMs, coldStart, log });
+      if (isError && answer.willExit) end(plane, instance, 'exited');
+      else pool.putBack(instance, durationMs);
+      return isError
+        ? { kind: 'function-error', errorType: answer.type, body: answer.body, ...facts }
+        : { kind: 'success', body: answer.body, ...facts };
+    }
+    case 'ended': {
+      if (ended.end.kind === 'exited') await instance.outputCompleted(plane.limits.logWaitMs);
+      const outcome = failByPlatform(admitted, instance, ended.end, { durationMs, coldStart });
+      end(plane, instance, reasonOf(ended.end));
+      return outcome;
+    }
+  }
+}
+
+/** The instance never became ready: the request for which it was started gets its error. */
+function settleFailedStart(
+  admitted: Admitted,
+  { instance, failure, coldStart }: Extract<Acquired, { kind: 'start-failed' }>,
+): InvocationOutcome {
+  const durationMs = coldStart.startMs + coldStart.loadMs;
+  switch (failure.kind) {
+    case 'platform':
+      return refuse('InternalServerError', 'the instance could not be started');
+    case 'ended':
+      return failByPlatform(admitted, instance, failure.end, { durationMs, coldStart });
+    case 'error': {
+      const log = instance.log.tail(admitted.request.requestId, errorSuffix('UnhandledInvocationError'));
+      const facts = factsOf(admitted, instance, { durationMs, coldStart, log });
+      return { kind: 'function-error', errorType: failure.errorType, body: failure.body, ...facts };
+    }
+  }
+}
+
+function failByPlatform(
+  admitted: Admitted,
+  instance: Instance,
+  platformEnd: PlatformEnd,
+  { durationMs, coldStart }: { durationMs: number; coldStart: ColdStart | null },
+): InvocationOutcome {
+  const usage = { durationMs, memoryMb: toMegabytes(instance.measurePeakKb()) };
+  const log = instance.log.tail(
+    admitted.request.requestId,
+    `, Error: ${describeEnd(platformEnd)} ${describeUsage(usage)}`,
+  );
+  return {
+    kind: 'function-error',
+    errorType: errorTypeOf(platformEnd),
+    body: endDocument(platformEnd, usage),
+    ...factsOf(admitted, instance, { durationMs, coldStart, log }),
+  };
+}
+
+function factsOf(
+  { config, pool }: Admitted,
+  instance: Instance,
+  { durationMs, coldStart, log }: { durationMs: number; coldStart: ColdStart | null; log: Buffer | null },
+): InvocationFacts {
+  return {
+    instanceId: instance.id,
+    durationMs,
+    maxMemoryMb: toMegabytes(instance.peakKb),
+    codeChecksum: config.code.checksum,
+    versionId: config.versionId,
+    logTail: log,
+    coldStart,
+    runtimeNote: pool.runtimeNote,
+  };
+}
+
+/** Tells an instance to end without waiting for it: the answer goes out first. */
+function end(plane: Plane, instance: Instance, reason: EndReason): void {
+  void instance.stop(reason, reason === 'timed-out' || reason === 'caller-gone' ? plane.limits.graceMs : 0);
+}
+
+function reasonOf(platformEnd: PlatformEnd): EndReason {
+  switch (platformEnd.kind) {
+    case 'timed-out':
+    case 'initializer-timed-out':
+      return 'timed-out';
+    case 'exited':
+    case 'initializer-exited':
+      return 'exited';
+    case 'result-too-large':
+      return 'result-too-large';
+  }
+}
+
+/** Source: docs (function-runtime.md 11). */
+function errorSuffix(type: FunctionErrorType): string {
+  return type === 'HandledInvocationError' ? ', Error: Handled function error' : ', Error: Unhandled function error';
+}
+
+function toMegabytes(kilobytes: number): number {
+  return Math.round((kilobytes * 100) / 1024) / 100;
+}
+
+function refuse(code: InvokeRefusalCode, message: string): Refused {
+  return { kind: 'refused', code, message };
+}

@@ -1,0 +1,161 @@
+// The processes of all instances of one launcher: starts them in the tier it has, ends their whole trees.
+// Used by serve.ts, which puts it on a socket.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import type { Clock } from '../../base/clock.ts';
+import { frameSocketName, logSocketName } from '../instances/endpoint.ts';
+import { type BubblewrapSetup, sandboxCommand } from './bubblewrap.ts';
+import type { Exit, LaunchSpec } from './port.ts';
+import { findMembers, readProcessTable } from './process-table.ts';
+import { signalProcess, TreeEnder } from './tree-ender.ts';
+
+/** The tier with what it takes. */
+export type Placement = { readonly tier: 'none' } | { readonly tier: 'user'; readonly setup: BubblewrapSetup };
+
+type Entry = {
+  /** Resolves with the first process, or null when it could not be started. */
+  readonly started: Promise<ChildProcess | null>;
+  /** Resolves when nothing of the instance is left. */
+  readonly gone: Promise<void>;
+};
+
+type Command = { readonly file: string; readonly args: readonly string[]; readonly hidden: Buffer | null };
+
+export class InstanceProcesses {
+  readonly #placement: Placement;
+  readonly #clock: Clock;
+  readonly #ender: TreeEnder;
+  readonly #onExited: (exit: Exit) => void;
+  /** Bounded by whoever asks for starts: the data process's limit of instances. */
+  readonly #entries = new Map<string, Entry>();
+
+  constructor(placement: Placement, clock: Clock, onExited: (exit: Exit) => void) {
+    this.#placement = placement;
+    this.#clock = clock;
+    this.#ender = new TreeEnder(clock);
+    this.#onExited = onExited;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** Errors: rejects when the log socket or the program cannot be reached, and on an id in use. */
+  async start(spec: LaunchSpec): Promise<{ readonly pid: number }> {
+    const { instanceId } = spec;
+    if (this.#entries.has(instanceId)) throw new Error(`instance ${instanceId} is there already`);
+    const spawning = this.#spawn(spec);
+    const started = spawning.catch(() => null);
+    this.#entries.set(instanceId, { started, gone: this.#watch(instanceId, started) });
+    const { pid } = await spawning;
+    if (pid === undefined) throw new Error('the process has no id');
+    return { pid };
+  }
+
+  /** SIGTERM, and SIGKILL to the whole tree after `graceMs`. Resolves when nothing is left. */
+  async stop(instanceId: string, graceMs: number): Promise<void> {
+    const entry = this.#entries.get(instanceId);
+    if (entry === undefined) return;
+    const child = await entry.started;
+    if (child?.pid === undefined) return await entry.gone;
+    if (graceMs > 0) {
+      this.#terminate(instanceId, child.pid);
+      await this.#within(graceMs, entry.gone);
+    }
+    if (this.#entries.get(instanceId) !== entry) return;
+    const hasEnded = child.exitCode !== null || child.signalCode !== null;
+    await this.#ender.end(instanceId, hasEnded ? null : child.pid);
+    await entry.gone;
+  }
+
+  /** Ends all instances. */
+  async endAll(): Promise<void> {
+    await Promise.all([...this.#entries.keys()].map((id) => this.stop(id, 0)));
+  }
+
+  async #spawn(spec: LaunchSpec): Promise<ChildProcess> {
+    const command = this.#command(spec);
+    const output = await connectOutput(`${spec.socketDirectory}/${logSocketName}`);
+    try {
+      const child = spawn(command.file, command.args, {
+        cwd: spec.codeDirectory,
+        env: command.hidden === null ? spec.environment : {},
+        detached: true,
+        stdio: ['pipe', output, output, ...(command.hidden === null ? [] : ['pipe' as const])],
+      });
+      const [input, hidden] = [child.stdin, child.stdio[3]];
+      for (const stream of [input, hidden]) stream?.on('error', () => {}); // it ended before it read: 'exit' tells
+      if (command.hidden !== null && hidden && 'end' in hidden) hidden.end(command.hidden);
+      input?.end(`${JSON.stringify({ socket: spec.socketPath, token: spec.token, log: null })}\n`);
+      await once(child, 'spawn');
+      return child;
+    } finally {
+      // Ours only: the child has its own copy.
+      output.destroy();
+    }
+  }
+
+  #command(spec: LaunchSpec): Command {
+    switch (this.#placement.tier) {
+      case 'none': {
+        const [file = '', ...args] = spec.argv;
+        return { file, args, hidden: null };
+      }
+      case 'user': {
+        const { setup } = this.#placement;
+        if (setup.user.kind === 'dropped') {
+          // Its own uid has to reach the sockets; the directory above lets nobody else in.
+          chmodSync(spec.socketDirectory, 0o755);
+          chmodSync(`${spec.socketDirectory}/${frameSocketName}`, 0o666);
+        }
+        return sandboxCommand(setup, spec);
+      }
+    }
+  }
+
+  /** From start to the end of the last process; then tells it. */
+  async #watch(instanceId: string, started: Promise<ChildProcess | null>): Promise<void> {
+    const child = await started;
+    if (child !== null) {
+      if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+      // With a namespace of process ids the kernel has ended the rest; without one, daemons may have stayed.
+      if (this.#placement.tier === 'none') await this.#ender.end(instanceId, null);
+    }
+    this.#entries.delete(instanceId);
+    if (child !== null) this.#onExited({ instanceId, code: child.exitCode, signal: child.signalCode });
+  }
+
+  /** SIGTERM to the program itself: in a sandbox that is the child of the namespace's first process. */
+  #terminate(instanceId: string, pid: number): void {
+    switch (this.#placement.tier) {
+      case 'none':
+        signalProcess(pid, 'SIGTERM');
+        return;
+      case 'user': {
+        const members = findMembers(readProcessTable(), new Set([instanceId]), new Set([pid]));
+        const first = members.find(({ parent }) => parent === pid)?.pid;
+        for (const member of members) if (member.parent === first) signalProcess(member.pid, 'SIGTERM');
+        return;
+      }
+    }
+  }
+
+  #within(limitMs: number, done: Promise<void>): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#clock.after(limitMs, resolve);
+      void done.then(() => {
+        cancel();
+        resolve();
+      });
+    });
+  }
+}
+
+async function connectOutput(path: string): Promise<Socket> {
+  const socket = connect(path);
+  await once(socket, 'connect');
+  socket.on('error', () => {});
+  return socket;
+}

@@ -1,0 +1,38 @@
+// Where things of an instance are as the instance itself sees them, by isolation tier. Used by both sides.
+import { frameSocketName } from '../instances/endpoint.ts';
+import type { IsolationTier } from './port.ts';
+
+export type Place = {
+  /** Without a trailing slash. */
+  readonly codePath: string;
+  readonly socketPath: string;
+  /** Holds the language's bootstrap. */
+  readonly runtimePath: string;
+};
+
+export const sandboxCodePath = '/code';
+export const sandboxSocketDirectory = '/run/yunmen';
+
+/**
+ * Tiers with a private root show the cloud's own paths; without one the real paths show.
+ * Source: docs (function-runtime.md 2) for /code and /var/fc/runtime.
+ */
+export function placeInstance(
+  tier: IsolationTier,
+  host: { codeDirectory: string; socketDirectory: string; runtimeDirectory: string; language: string },
+): Place {
+  switch (tier) {
+    case 'none':
+      return {
+        codePath: host.codeDirectory,
+        socketPath: `${host.socketDirectory}/${frameSocketName}`,
+        runtimePath: host.runtimeDirectory,
+      };
+    case 'user':
+      return {
+        codePath: sandboxCodePath,
+        socketPath: `${sandboxSocketDirectory}/${frameSocketName}`,
+        runtimePath: `/var/fc/runtime/${host.language}`,
+      };
+  }
+}

@@ -1,0 +1,52 @@
+// The contract of the process that starts and ends instances. The launcher here and any native one keep it;
+// launcher/suite.ts tests it. Spoken by the data process (client.ts) and served by serve.ts.
+import type { Interpreter } from '../choose-interpreter.ts';
+
+/** How far instances are kept apart. none: not at all (development). user: namespaces of an ordinary user. */
+export const isolationTiers = ['none', 'user'] as const;
+export type IsolationTier = (typeof isolationTiers)[number];
+
+/** Errors: throws on a name that is no tier. */
+export function parseIsolationTier(name: string): IsolationTier {
+  const tier = isolationTiers.find((each) => each === name);
+  if (tier === undefined) throw new Error(`unknown isolation tier '${name}' (known: ${isolationTiers.join(', ')})`);
+  return tier;
+}
+
+/** One instance to start. Paths are the host's unless said. */
+export type LaunchSpec = {
+  /** `c-` and hex: also the name of the socket directory and the mark by which left-over processes are found. */
+  readonly instanceId: string;
+  /** Absolute program and arguments, in paths as the instance sees them (placement.ts). */
+  readonly argv: readonly string[];
+  /** The whole environment: nothing is inherited. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly codeDirectory: string;
+  /** Holds f.sock and l.sock, both listened to. */
+  readonly socketDirectory: string;
+  /** f.sock as the instance sees it. */
+  readonly socketPath: string;
+  /** What else the instance must be able to read: the interpreter's libraries, the bootstrap. */
+  readonly readOnly: readonly { readonly from: string; readonly to: string }[];
+  /** The instance's secret, given to it through its start pipe. */
+  readonly token: string;
+  readonly memoryMb: number;
+};
+
+/** An instance ended by itself or by stop(); nothing of it is left. */
+export type Exit = { readonly instanceId: string; readonly code: number | null; readonly signal: string | null };
+
+export type Launcher = {
+  /**
+   * Starts a process. Its output is connected to l.sock, its start line is written.
+   *
+   * Errors: rejects when it could not be started; nothing is left then.
+   */
+  start(spec: LaunchSpec): Promise<{ readonly pid: number }>;
+  /** SIGTERM, and after `graceMs` SIGKILL to the whole tree. Resolves when nothing is left; an unknown id is done. */
+  stop(instanceId: string, graceMs: number): Promise<void>;
+  /** What can run functions here. */
+  interpreters(): Promise<readonly Interpreter[]>;
+  /** Sets who hears of exits. */
+  onExited(listener: (exit: Exit) => void): void;
+};

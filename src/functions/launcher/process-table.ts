@@ -1,0 +1,76 @@
+// Which processes belong to which instance, read from /proc: by the mark in their environment and by their ancestors.
+// Used by the launcher to end whole trees, and by whoever has to end what a killed launcher left.
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** The variable that marks every process of an instance, daemons included. */
+const markName = 'FC_INSTANCE_ID=';
+
+export type ProcessRow = {
+  readonly pid: number;
+  readonly parent: number;
+  /** Instance named in its environment, null when none. */
+  readonly instanceId: string | null;
+};
+
+/** All processes that are not zombies. Synchronous: a few milliseconds for hundreds of processes. */
+export function readProcessTable(): readonly ProcessRow[] {
+  const rows: ProcessRow[] = [];
+  for (const name of readdirSync('/proc')) {
+    const pid = Number(name);
+    if (!Number.isInteger(pid)) continue;
+    const row = readRow(pid);
+    if (row !== null) rows.push(row);
+  }
+  return rows;
+}
+
+/**
+ * The processes of instances.
+ *
+ * `roots` are first processes whose descendants belong too (the root included). Never holds the calling process.
+ */
+export function findMembers(
+  table: readonly ProcessRow[],
+  instanceIds: ReadonlySet<string>,
+  roots: ReadonlySet<number>,
+): readonly ProcessRow[] {
+  const members = new Set<number>(roots);
+  // A parent may stand after its child in the table: look until nothing is added.
+  for (let size = -1; size !== members.size; ) {
+    size = members.size;
+    for (const row of table) {
+      const isMarked = row.instanceId !== null && instanceIds.has(row.instanceId);
+      if (isMarked || members.has(row.parent)) members.add(row.pid);
+    }
+  }
+  return table.filter((row) => members.has(row.pid) && row.pid !== process.pid);
+}
+
+function readRow(pid: number): ProcessRow | null {
+  const stat = read(`/proc/${pid}/stat`);
+  if (stat === null) return null;
+  // `pid (name) state ppid …`; the name may hold anything, so count from its last parenthesis.
+  const text = stat.toString('latin1');
+  const [state, parent] = text.slice(text.lastIndexOf(')') + 2).split(' ', 2);
+  if (state === 'Z' || state === 'X') return null;
+  return { pid, parent: Number(parent), instanceId: findMark(read(`/proc/${pid}/environ`)) };
+}
+
+/** The value of the mark in an environment as bytes: `NAME=value\0NAME=value\0`. */
+export function findMark(environ: Buffer | null): string | null {
+  if (environ === null) return null;
+  for (let at = environ.indexOf(markName); at >= 0; at = environ.indexOf(markName, at + 1)) {
+    if (at > 0 && environ[at - 1] !== 0) continue;
+    const end = environ.indexOf(0, at);
+    return environ.toString('latin1', at + markName.length, end < 0 ? environ.length : end);
+  }
+  return null;
+}
+
+function read(path: string): Buffer | null {
+  try {
+    return readFileSync(path);
+  } catch {
+    return null; // it ended meanwhile, or is another user's
+  }
+}

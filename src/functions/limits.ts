@@ -1,0 +1,46 @@
+// The bounds of the compute plane, with their defaults. Composition fills them from the settings.
+
+/** Times in milliseconds, sizes in bytes. */
+export type Limits = {
+  /** Instances that may be starting at once on this host: more only make each other slower. */
+  readonly startsAtOnce: number;
+  /** Requests under way (running or waiting) of one function; beyond it: ResourceExhausted. */
+  readonly instancesPerFunction: number;
+  /** The same for all functions together. */
+  readonly instancesInAll: number;
+  /** Requests that may wait for an instance; beyond it: ResourceThrottled. */
+  readonly waitingTotal: number;
+  /** Bytes of events that may wait for an instance; beyond it: ResourceThrottled. */
+  readonly waitingBytes: number;
+  /** An instance unused for so long ends. */
+  readonly idleMs: number;
+  /** From the start of the process to its hello. */
+  readonly startMs: number;
+  /** For importing the function's module. */
+  readonly loadMs: number;
+  /** Between SIGTERM and SIGKILL of an instance that has to end. */
+  readonly graceMs: number;
+  /** How long an answer waits for the End marker of its log. */
+  readonly logWaitMs: number;
+  /** Event and result of one invocation. */
+  readonly invocationBytes: number;
+};
+
+const megabyte = 1024 * 1024;
+
+/**
+ * Source: docs (function-invocation.md 1 and 6) for sizes and instance counts; the rest is ours.
+ */
+export const defaultLimits: Limits = {
+  startsAtOnce: 4,
+  instancesPerFunction: 100,
+  instancesInAll: 300,
+  waitingTotal: 300,
+  waitingBytes: 512 * megabyte,
+  idleMs: 5 * 60_000,
+  startMs: 10_000,
+  loadMs: 30_000,
+  graceMs: 1_000,
+  logWaitMs: 50,
+  invocationBytes: 32 * megabyte,
+};

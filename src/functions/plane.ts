@@ -1,0 +1,265 @@
+// What all invocations share: pools by configuration, counts, the host's places. Made by functions.ts, used by invoke.ts.
+import type { Clock } from '../base/clock.ts';
+import { randomHex } from '../base/ids.ts';
+import type { FunctionTarget } from '../model/api.ts';
+import type { FunctionConfig } from '../model/function.ts';
+import type { InvokeRefusalCode } from '../model/invocation.ts';
+import { chooseInterpreter, type Interpreter, type InterpreterChoice } from './choose-interpreter.ts';
+import { Deadlines } from './instances/deadlines.ts';
+import { Instance, type InstanceEvents } from './instances/instance.ts';
+import { Pool, type PoolDeps } from './instances/pool.ts';
+import type { LogLine } from './instances/request-log.ts';
+import { StartGate } from './instances/start-gate.ts';
+import { planStart } from './instances/start-plan.ts';
+import type { Exit, IsolationTier, Launcher } from './launcher/port.ts';
+import type { Limits } from './limits.ts';
+
+export type FindFunction = (
+  target: FunctionTarget,
+) =>
+  | { readonly ok: true; readonly config: FunctionConfig }
+  | { readonly ok: false; readonly code: InvokeRefusalCode; readonly message: string };
+
+export type PlaneDeps = {
+  readonly clock: Clock;
+  /** Instances' socket directories are made in `<runDir>/i`. */
+  readonly runDir: string;
+  readonly runtimesDirectory: string;
+  readonly launcher: Launcher;
+  readonly find: FindFunction;
+  readonly limits: Limits;
+  readonly runtimeFallback: boolean;
+  readonly tier: IsolationTier;
+  /** For the operator. */
+  report(text: string): void;
+  onOutput(line: LogLine): void;
+};
+
+/** How long the interpreters that were found are believed before a missing one is looked for again, ms. */
+const rediscoverMs = 10_000;
+
+export class Plane {
+  readonly find: FindFunction;
+  readonly clock: Clock;
+  readonly limits: Limits;
+  readonly deadlines: Deadlines;
+  readonly #deps: PlaneDeps;
+  readonly #poolDeps: PoolDeps;
+  readonly #gate: StartGate;
+  /** By the published object itself: a new one is a new configuration. Bounded by instances and requests. */
+  readonly #pools = new Map<FunctionConfig, Pool>();
+  /** Retired pools that still have instances or requests. */
+  readonly #leaving = new Set<Pool>();
+  readonly #instances = new Map<string, Instance>();
+  /** Pools that wait for a place. */
+  readonly #starved = new Set<Pool>();
+  #places: number;
+  #inFlight = 0;
+  #waiting = 0;
+  #waitingBytes = 0;
+  #interpreters: Promise<readonly Interpreter[]> | null = null;
+  #discoveredAt = 0;
+  #isClosed = false;
+
+  constructor(deps: PlaneDeps) {
+    this.#deps = deps;
+    this.find = deps.find;
+    this.clock = deps.clock;
+    this.limits = deps.limits;
+    this.deadlines = new Deadlines(deps.clock);
+    this.#places = deps.limits.instancesInAll;
+    this.#gate = new StartGate(deps.limits.startsAtOnce);
+    this.#poolDeps = {
+      clock: deps.clock,
+      deadlines: this.deadlines,
+      gate: this.#gate,
+      limits: deps.limits,
+      createInstance: (config, choice, events) => this.#createInstance(config, choice, events),
+      takePlace: (pool) => this.#takePlace(pool),
+      givePlaceBack: () => {
+        this.#places += 1;
+        this.#feedStarved();
+      },
+      becameIdle: () => this.#feedStarved(),
+      forget: (instance) => this.#instances.delete(instance.id),
+      drained: (pool) => this.#leaving.delete(pool),
+    };
+  }
+
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  get instances(): ReadonlyMap<string, Instance> {
+    return this.#instances;
+  }
+
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  get poolCount(): number {
+    return this.#pools.size + this.#leaving.size;
+  }
+
+  enter(pool: Pool): void {
+    pool.inFlight += 1;
+    this.#inFlight += 1;
+  }
+
+  leave(pool: Pool): void {
+    pool.inFlight -= 1;
+    this.#inFlight -= 1;
+  }
+
+  mayWait(bytes: number): boolean {
+    return this.#waiting < this.limits.waitingTotal && this.#waitingBytes + bytes <= this.limits.waitingBytes;
+  }
+
+  waitBegins(bytes: number): void {
+    this.#waiting += 1;
+    this.#waitingBytes += bytes;
+  }
+
+  waitEnds(bytes: number): void {
+    this.#waiting -= 1;
+    this.#waitingBytes -= bytes;
+  }
+
+  poolOf(config: FunctionConfig): Pool | null {
+    return this.#pools.get(config) ?? null;
+  }
+
+  /** Makes the pool of a configuration if it is still the published one; pools of older ones of it retire. */
+  async openPool(
+    config: FunctionConfig,
+  ): Promise<
+    { readonly ok: true } | { readonly ok: false; readonly code: InvokeRefusalCode; readonly message: string }
+  > {
+    const choice = await this.#choose(config.runtime);
+    if (this.#isClosed || choice === null) {
+      return { ok: false, code: 'InternalServerError', message: 'the server cannot start instances now' };
+    }
+    if (!choice.ok) return { ok: false, code: 'InvalidArgument', message: choice.message };
+    if (!this.#pools.has(config) && this.#isPublished(config)) {
+      this.retire(config.key, config.versionId);
+      this.#pools.set(config, new Pool(config, choice, this.#poolDeps));
+    }
+    return { ok: true };
+  }
+
+  /** Retires the pools of a function (of one version, or of all). */
+  retire(key: string, versionId: string | null): void {
+    for (const [config, pool] of this.#pools) {
+      if (config.key !== key || (versionId !== null && config.versionId !== versionId)) continue;
+      this.#pools.delete(config);
+      this.#leaving.add(pool);
+      pool.retire('replaced');
+    }
+  }
+
+  /** Ends instances that have been idle for the limit, and forgets pools that have nothing. */
+  sweep(): void {
+    const before = this.clock.monotonic() - this.limits.idleMs;
+    for (const [config, pool] of this.#pools) {
+      pool.endIdleSince(before);
+      if (pool.instances.size === 0 && pool.inFlight === 0) this.#pools.delete(config);
+    }
+  }
+
+  exited(exit: Exit): void {
+    this.#instances.get(exit.instanceId)?.exited(exit);
+  }
+
+  report(text: string): void {
+    this.#deps.report(text);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await Promise.all([...this.#pools.values(), ...this.#leaving].map((pool) => pool.close()));
+    this.#pools.clear();
+    this.#leaving.clear();
+    this.deadlines.close();
+  }
+
+  #feedStarved(): void {
+    if (this.#starved.size === 0) return;
+    const hungry = [...this.#starved];
+    this.#starved.clear();
+    for (const pool of hungry) this.#gate.want(pool);
+  }
+
+  #isPublished(config: FunctionConfig): boolean {
+    const { serviceName, functionName, versionId } = config;
+    const found = this.find({ serviceName, functionName, qualifier: versionId });
+    return found.ok && found.config === config;
+  }
+
+  /** Null when the launcher cannot tell what is here. */
+  async #choose(runtimeId: string): Promise<InterpreterChoice | null> {
+    const choose = (found: readonly Interpreter[]) => chooseInterpreter(runtimeId, found, this.#deps.runtimeFallback);
+    try {
+      const first = choose(await this.#discover(false));
+      return first.ok ? first : choose(await this.#discover(true));
+    } catch (error) {
+      this.#interpreters = null;
+      this.report(`cannot look for interpreters: ${error instanceof Error ? error.message : String(error)}`);
+      return null;
+    }
+  }
+
+  /** The interpreters of this machine; `anew`: looked for again, unless that was done just now. */
+  #discover(anew: boolean): Promise<readonly Interpreter[]> {
+    const now = this.clock.monotonic();
+    if (this.#interpreters === null || (anew && now - this.#discoveredAt > rediscoverMs)) {
+      this.#discoveredAt = now;
+      this.#interpreters = this.#deps.launcher.interpreters();
+    }
+    return this.#interpreters;
+  }
+
+  #createInstance(
+    config: FunctionConfig,
+    choice: Extract<InterpreterChoice, { ok: true }>,
+    events: InstanceEvents,
+  ): Instance {
+    const instanceId = `c-${randomHex(4)}-${randomHex(10)}`;
+    const plan = planStart({
+      config,
+      choice,
+      tier: this.#deps.tier,
+      instanceId,
+      socketDirectory: `${this.#deps.runDir}/i/${instanceId}`,
+      runtimesDirectory: this.#deps.runtimesDirectory,
+      token: randomHex(32),
+    });
+    const { clock, launcher, limits, report, onOutput } = this.#deps;
+    const forwardLine = (requestId: string | null, text: string) =>
+      onOutput({ functionKey: config.key, instanceId, requestId, text });
+    const deps = { clock, deadlines: this.deadlines, launcher, limits, forwardLine, report };
+    const instance = new Instance(plan, deps, events);
+    this.#instances.set(instanceId, instance);
+    return instance;
+  }
+
+  #takePlace(pool: Pool): boolean {
+    if (this.#places <= 0) this.#evict();
+    if (this.#places <= 0) {
+      this.#starved.add(pool);
+      return false;
+    }
+    this.#places -= 1;
+    return true;
+  }
+
+  /** Ends the instance that has been idle longest, of any function. */
+  #evict(): void {
+    let oldest: Pool | null = null;
+    for (const pool of this.#pools.values()) {
+      const since = pool.oldestIdleSince;
+      if (since !== null && (oldest === null || since < (oldest.oldestIdleSince ?? since))) oldest = pool;
+    }
+    oldest?.endOldestIdle();
+  }
+}

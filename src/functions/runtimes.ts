@@ -1,0 +1,69 @@
+// Every runtime id that was ever valid: its language, the version it names and whether it can be started here.
+// A new language is a row (and a bootstrap folder). Read by invoke's start path and, through index.ts, by control.
+
+/** Languages that have a bootstrap in runtimes/<language>/. */
+export type StartableLanguage = 'python' | 'node';
+
+export type Runtime =
+  | {
+      readonly kind: 'startable';
+      readonly language: StartableLanguage;
+      /** Python: major and minor; Node: major alone (minor 0). */
+      readonly version: { readonly major: number; readonly minor: number };
+    }
+  /** Accepted at create; an invocation is refused by name. */
+  | { readonly kind: 'not-startable'; readonly language: string };
+
+const python = (major: number, minor: number): Runtime => ({
+  kind: 'startable',
+  language: 'python',
+  version: { major, minor },
+});
+const node = (major: number): Runtime => ({ kind: 'startable', language: 'node', version: { major, minor: 0 } });
+const notYet = (language: string): Runtime => ({ kind: 'not-startable', language });
+
+/** Source: docs (function-runtime.md 1). `python3` is 3.6. */
+export const runtimes = {
+  'nodejs4.4': node(4),
+  nodejs6: node(6),
+  nodejs8: node(8),
+  nodejs10: node(10),
+  nodejs12: node(12),
+  nodejs14: node(14),
+  nodejs16: node(16),
+  nodejs18: node(18),
+  nodejs20: node(20),
+  'python2.7': notYet('Python 2.7'),
+  python3: python(3, 6),
+  'python3.9': python(3, 9),
+  'python3.10': python(3, 10),
+  'python3.12': python(3, 12),
+  java8: notYet('Java 8'),
+  java11: notYet('Java 11'),
+  'php7.2': notYet('PHP 7.2'),
+  go1: notYet('Go'),
+  'dotnetcore2.1': notYet('.NET Core 2.1'),
+  'dotnetcore3.1': notYet('.NET Core 3.1'),
+  custom: notYet('a custom runtime'),
+  'custom.debian10': notYet('a custom runtime'),
+  'custom.debian11': notYet('a custom runtime'),
+  'custom.debian12': notYet('a custom runtime'),
+  'custom-container': notYet('a container image'),
+} as const satisfies Readonly<Record<string, Runtime>>;
+
+export type RuntimeId = keyof typeof runtimes;
+
+const rows: ReadonlyMap<string, Runtime> = new Map<string, Runtime>(Object.entries(runtimes));
+
+/** The row of a wire id; null for an id that never was one. */
+export function findRuntime(id: string): Runtime | null {
+  return rows.get(id) ?? null;
+}
+
+/** True for every id that was ever valid. */
+export function isKnownRuntime(id: string): boolean {
+  return rows.has(id);
+}
+
+/** All ids, in the order of the table. */
+export const runtimeIds: readonly string[] = Object.keys(runtimes);
