@@ -93,13 +93,14 @@ const definitionHead = new Set([
 export function readDefinition(definition: YamlReader): ApiTemplate[] {
   const basePath = (definition.text('basePath') ?? '').replace(/\/+$/, '');
   const apis: ApiTemplate[] = [];
-  for (const holder of [definition, definition.at('paths')]) {
+  const paths = definition.at('paths');
+  for (const holder of [definition, paths]) {
     for (const path of holder.names.filter((name) => name.startsWith('/'))) {
       apis.push(...readPath(basePath + path.replace(/\{([^}]+)\}/g, '[$1]'), holder.at(path)));
     }
   }
   if (apis.length === 0 && definition.isMap()) definition.error('the definition has no operation');
-  definition.at('paths').warnUnread('paths');
+  paths.warnUnread('paths');
   definition.warnUnread('the definition', definitionHead);
   const names = new Set<string>();
   for (const api of apis) {

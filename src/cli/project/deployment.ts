@@ -59,7 +59,7 @@ export class Deployment {
     this.#options = options;
   }
 
-  /** The app `dev`; null while the project has no API. */
+  /** The app that signs for the developer; null while the project has no API. */
   get app(): DevApp | null {
     return this.#app;
   }

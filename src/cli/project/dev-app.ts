@@ -1,4 +1,4 @@
-// The app `dev`: made once, its key kept in `<data-dir>/dev-app.json` (mode 0600) for `yunmen call`.
+// The app of the dev project: made once, its key kept in `<data-dir>/dev-app.json` (mode 0600) for `yunmen call`.
 import { chmod, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readNumber, readText } from '../client/json.ts';
@@ -7,7 +7,8 @@ import { ApiRefusal, type ApiTarget, callCloudApi } from '../client/openapi.ts';
 import { failed } from '../errors.ts';
 import { readPages, requireText } from './gateway-actions.ts';
 
-export const devAppName = 'dev';
+/** Not just `dev`: names of apps have at least four characters. Source: docs (cloudapi.md 2). */
+export const devAppName = 'dev-app';
 
 /** `<data-dir>/dev-app.json`. */
 export function devAppFile(dataDir: string): string {
@@ -15,7 +16,7 @@ export function devAppFile(dataDir: string): string {
 }
 
 /**
- * The app of the kept key if the server still has it, else the app named `dev`, else a new one; its key is kept.
+ * The app of the kept key if the server still has it, else the app of that name, else a new one; its key is kept.
  * `warn` hears of a kept key that is no longer good.
  */
 export async function ensureDevApp(target: ApiTarget, dataDir: string, warn: (text: string) => void): Promise<DevApp> {

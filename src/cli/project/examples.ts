@@ -28,7 +28,7 @@ export function exampleLines(view: ProjectView, program: string): readonly Examp
   const signed = view.apis.find(({ api }) => api.auth === 'APP');
   const open = view.apis.find(({ api }) => api.auth === 'ANONYMOUS');
   if (signed !== undefined && view.app !== null) {
-    examples.push({ title: 'call it as the app dev', command: callLine(signed, program) });
+    examples.push({ title: 'call it, signed as the app of this project', command: callLine(signed, program) });
     const call = sampleCall(signed, view.app);
     examples.push({
       title: 'the same as curl: the signature holds as long as you change nothing',

@@ -76,9 +76,10 @@ export function parseTemplate(fileName: string, text: string, readText: (path: s
 
 function checkHead(root: YamlReader): void {
   const version = root.text('ROSTemplateFormatVersion');
-  if (version !== formatVersion) root.error(`ROSTemplateFormatVersion must be '${formatVersion}'`);
+  if (version !== formatVersion)
+    root.at('ROSTemplateFormatVersion').error(`ROSTemplateFormatVersion must be '${formatVersion}'`);
   const named = root.text('Transform');
-  if (named !== transform) root.error(`Transform must be '${transform}', not '${named ?? ''}'`);
+  if (named !== transform) root.at('Transform').error(`Transform must be '${transform}', not '${named ?? ''}'`);
 }
 
 function readService(name: string, resource: YamlReader): ServiceTemplate {

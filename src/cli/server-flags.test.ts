@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { CliError } from './errors.ts';
+import { environmentName, parseServerOptions, serverFlags } from './server-flags.ts';
+
+const refusal = (pattern: RegExp) => (error: unknown) =>
+  error instanceof CliError && error.exitCode === 2 && pattern.test(error.message);
+
+test('without flags the documented defaults hold', () => {
+  assert.deepEqual(parseServerOptions('start', {}, {}, '/home/me'), {
+    mode: 'start',
+    host: '127.0.0.1',
+    gatewayPort: 8080,
+    gatewayTlsPort: null,
+    httpPort: 8082,
+    apiHost: '127.0.0.1',
+    apiPort: 8081,
+    dataDir: '/home/me/.yunmen',
+    accountId: null,
+    region: 'cn-hangzhou',
+    accessKeyId: null,
+    accessKeySecret: null,
+    isolation: null,
+    user: null,
+    defaultGroup: null,
+    runtimeFallback: false,
+    printCredentials: false,
+  });
+});
+
+test('runtime fallback is on in dev unless switched off', () => {
+  assert.equal(parseServerOptions('dev', {}, {}, '/').runtimeFallback, true);
+  assert.equal(parseServerOptions('dev', { 'runtime-fallback': false }, {}, '/').runtimeFallback, false);
+  assert.equal(parseServerOptions('dev', {}, { YUNMEN_RUNTIME_FALLBACK: '0' }, '/').runtimeFallback, false);
+});
+
+test('a flag beats the environment, and the environment beats the default', () => {
+  const env = { YUNMEN_GATEWAY_PORT: '9000', YUNMEN_API_PORT: '9001', YUNMEN_REGION: '' };
+  const options = parseServerOptions('start', { 'gateway-port': '0' }, env, '/');
+  assert.equal(options.gatewayPort, 0);
+  assert.equal(options.apiPort, 9001);
+  assert.equal(options.region, 'cn-hangzhou');
+});
+
+test('every flag has an environment name in the same spelling', () => {
+  assert.equal(environmentName('access-key-secret'), 'YUNMEN_ACCESS_KEY_SECRET');
+  assert.equal(new Set(serverFlags.map(({ name }) => environmentName(name))).size, serverFlags.length);
+});
+
+for (const [what, flags, env, pattern] of [
+  ['a port that is no number', { 'gateway-port': 'eighty' }, {}, /--gateway-port takes a port.*'eighty'/],
+  ['a port beyond 65535', { 'api-port': '65536' }, {}, /--api-port takes a port/],
+  [
+    'a bad port from the environment, naming the variable',
+    {},
+    { YUNMEN_HTTP_PORT: '-1' },
+    /YUNMEN_HTTP_PORT takes a port/,
+  ],
+  [
+    'an unknown isolation tier, naming the known ones',
+    { isolation: 'jail' },
+    {},
+    /strong, user, restricted, none.*'jail'/,
+  ],
+  ['an account id with letters', { 'account-id': 'me' }, {}, /--account-id takes an account id/],
+  ['a region that is none', { region: 'Hangzhou' }, {}, /--region takes a region id/],
+  ['a default group that is no group id', { 'default-group': 'g' }, {}, /--default-group takes a group id/],
+  ['an address with a scheme', { host: 'http://x' }, {}, /--host takes an address/],
+  ['one half of a key', { 'access-key-id': 'abc' }, {}, /go together/],
+  [
+    'the same port twice',
+    { 'gateway-port': '9000', 'http-port': '9000' },
+    {},
+    /--gateway-port and --http-port are both 9000/,
+  ],
+  ['a switch that is neither on nor off', {}, { YUNMEN_PRINT_CREDENTIALS: 'maybe' }, /takes true or false/],
+] as const) {
+  test(`refuses ${what}`, () => {
+    assert.throws(() => parseServerOptions('start', flags, env, '/'), refusal(pattern));
+  });
+}
+
+test('a refusal never shows the secret', () => {
+  const secret = 'do-not-print-this';
+  assert.throws(
+    () => parseServerOptions('start', { 'access-key-secret': secret }, {}, '/'),
+    (error: unknown) => error instanceof Error && !error.message.includes(secret),
+  );
+});
+
+test('port 0 may be asked for several times', () => {
+  const options = parseServerOptions('start', { 'gateway-port': '0', 'http-port': '0', 'api-port': '0' }, {}, '/');
+  assert.deepEqual([options.gatewayPort, options.httpPort, options.apiPort], [0, 0, 0]);
+});
