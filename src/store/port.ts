@@ -2,36 +2,59 @@
 import type { Change, ChangeBatch, PublishedKind, PublishedValues } from '../model/published.ts';
 import type { Tables } from './rows.ts';
 
-/** A page of a listing, ascending by key. `startKey` is inclusive; `limit` is a count. */
-export type Page = { readonly prefix?: string; readonly startKey?: string; readonly limit: number };
-
 /**
- * One table of documents, as a transaction sees it.
- *
- * Errors: insert and update throw DuplicateRow when a key or unique index is taken.
+ * A page of a listing, ascending by key. `startKey` is inclusive; `limit` is a count. `prefix` is a beginning of the key
+ * (of `appId/…` the whole number with its slash). `where` keeps only rows whose index column has that value.
  */
-export type Collection<Row, Index extends string> = {
+export type Page<Index extends string = never> = {
+  readonly prefix?: string;
+  readonly startKey?: string;
+  readonly limit: number;
+  readonly where?: { readonly index: Index; readonly value: string | number };
+};
+
+/** One table of documents, as a reading transaction sees it. Keys have the shape that rows.ts tells beside each row. */
+export type ReadCollection<Row, Index extends string> = {
   get(key: string): Promise<Row | null>;
-  insert(row: Row): Promise<void>;
-  /** Replaces the row of the same key; false when there is none. */
-  update(row: Row): Promise<boolean>;
-  delete(key: string): Promise<boolean>;
-  list(page: Page): Promise<Row[]>;
+  list(page: Page<Index>): Promise<Row[]>;
   /** Rows whose index column equals `value`, ascending by key; at most `limit`. */
   find(index: Index, value: string | number, limit: number): Promise<Row[]>;
   count(index: Index, value: string | number): Promise<number>;
 };
 
+/**
+ * One table of documents, as a writing transaction sees it.
+ *
+ * Errors: insert and update throw DuplicateRowError when a key or unique index is taken; the transaction can go on.
+ */
+export type Collection<Row, Index extends string> = ReadCollection<Row, Index> & {
+  insert(row: Row): Promise<void>;
+  /** Replaces the row of the same key; false when there is none. */
+  update(row: Row): Promise<boolean>;
+  delete(key: string): Promise<boolean>;
+};
+
+/** What a taken key or unique index throws; told apart by `code`, since rooms share no classes. */
+export type DuplicateRowError = Error & {
+  readonly code: 'DuplicateRow';
+  readonly table: string;
+  readonly key: string;
+};
+
 export type Collections = {
   readonly [T in keyof Tables]: Collection<Tables[T]['row'], Tables[T]['index']>;
+};
+export type ReadCollections = {
+  readonly [T in keyof Tables]: ReadCollection<Tables[T]['row'], Tables[T]['index']>;
 };
 
 /**
  * What `read` and `write` hand out; there is no other way to the rows.
- * Inside a transaction await nothing but its own methods (on SQLite everyone else waits).
+ * Inside a transaction await nothing but its own methods (on SQLite everyone else waits); each must be awaited before it ends.
  */
-export type ReadTransaction = { readonly rows: Collections };
-export type WriteTransaction = ReadTransaction & {
+export type ReadTransaction = { readonly rows: ReadCollections };
+export type WriteTransaction = {
+  readonly rows: Collections;
   /** Makes a fact visible to the data processes when the transaction commits; a null value withdraws it. */
   publish<K extends PublishedKind>(kind: K, key: string, value: PublishedValues[K] | null): Promise<void>;
 };
@@ -63,12 +86,19 @@ export type PackageStore = {
   sweep(inUse: ReadonlySet<string>, graceMs: number): Promise<number>;
 };
 
+/**
+ * A part of the feed, in order of version. Changes of one version are never on two pages (a version of more than `limit` changes is one longer page).
+ * Only the newest value of a key is kept, at its newest version, so a state between two pages may never have existed:
+ * a follower that has to be exact applies pages to a copy and shows it after the one with `isLast`.
+ */
+export type ChangePage = ChangeBatch & { readonly isLast: boolean };
+
 export type Store = {
   read<T>(work: (tx: ReadTransaction) => Promise<T>): Promise<T>;
   /** Durable when it resolves. `version` is the published state that includes this write. Throwing rolls everything back. */
   write<T>(work: (tx: WriteTransaction) => Promise<T>): Promise<{ readonly result: T; readonly version: number }>;
-  /** Everything published after `version`, at most `limit` changes, and the version reached; 0 asks for the whole state. */
-  changesSince(version: number, limit: number): Promise<ChangeBatch>;
+  /** Everything published after `version`, about `limit` changes at a time, and the version reached; 0 asks for the whole state. */
+  changesSince(version: number, limit: number): Promise<ChangePage>;
   /** Called after each commit that published something. Returns its own undo. */
   onPublished(listener: (batch: ChangeBatch) => void): () => void;
   readonly packages: PackageStore;

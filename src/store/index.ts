@@ -1,0 +1,5 @@
+// The store's face for the composition; only re-exports.
+export { acquireDataDir, type DataDirLock } from './data-dir.ts';
+export { DataDirInUse, DuplicateRow, FeedPruned, SecretKeyError, StoreBusy, StoreClosed } from './errors.ts';
+export type * from './port.ts';
+export { openStore, type StoreOptions } from './store.ts';

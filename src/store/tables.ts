@@ -1,0 +1,82 @@
+// How each table is kept: its key, its searchable columns, what is unique, what is sealed. Read by collection.ts and migrations.
+import type { PublishedKind } from '../model/published.ts';
+import type { Tables } from './rows.ts';
+
+export type ColumnValue = string | number;
+
+export type TableSpec<Row, Index extends string> = {
+  key(row: Row): string;
+  /** The form of a key (or of the beginning of one) in the database, where that sorts better than the plain form. */
+  readonly keyOrder?: (key: string) => string;
+  readonly columns: { readonly [C in Index]: (row: Row) => ColumnValue };
+  /** True for rows that hold secrets: their JSON is encrypted. Columns never are, so no secret may be a column. */
+  readonly isSealed: boolean;
+};
+
+type TableSpecs = { readonly [T in keyof Tables]: TableSpec<Tables[T]['row'], Tables[T]['index']> };
+
+/** Digits of the largest safe integer. */
+const idDigits = 16;
+
+/** Puts leading zeros before the first segment, so that the order of text is the order of numbers: `12/a` → `0000000000000012/a`. */
+export function padFirstNumber(key: string): string {
+  return key.replace(/^\d+/, (digits) => digits.padStart(idDigits, '0'));
+}
+
+export const tableSpecs: TableSpecs = {
+  groups: {
+    key: (row) => row.groupId,
+    columns: { groupName: (row) => row.groupName },
+    isSealed: false,
+  },
+  apis: {
+    key: (row) => row.apiId,
+    columns: {
+      groupId: (row) => row.groupId,
+      apiName: (row) => row.definition.apiName,
+      route: (row) => `${row.groupId} ${row.definition.request.method} ${row.definition.request.path}`,
+    },
+    isSealed: false,
+  },
+  deployments: {
+    key: (row) => `${row.apiId}/${row.stage}`,
+    columns: { apiId: (row) => row.apiId, groupId: (row) => row.groupId },
+    isSealed: false,
+  },
+  histories: {
+    key: (row) => `${row.apiId}/${row.historyVersion}`,
+    columns: { apiId: (row) => row.apiId, groupId: (row) => row.groupId },
+    isSealed: false,
+  },
+  apps: {
+    key: (row) => String(row.appId),
+    keyOrder: padFirstNumber,
+    columns: { appName: (row) => row.appName, appKey: (row) => row.appKey },
+    isSealed: true,
+  },
+  grants: {
+    key: (row) => `${row.appId}/${row.apiId}/${row.stage}`,
+    keyOrder: padFirstNumber,
+    columns: { appId: (row) => row.appId, apiId: (row) => row.apiId },
+    isSealed: false,
+  },
+  services: { key: (row) => row.serviceName, columns: {}, isSealed: false },
+  functions: {
+    key: (row) => row.key,
+    // A function of FC 3 has no service; a service's name is never empty, so '' finds just those.
+    columns: { serviceName: (row) => row.serviceName ?? '', packageSha256: (row) => row.packageSha256 },
+    isSealed: true,
+  },
+  accessKeys: { key: (row) => row.accessKeyId, columns: {}, isSealed: true },
+  meta: { key: (row) => row.name, columns: {}, isSealed: false },
+};
+
+/** Published facts that hold secrets: the keys of apps; environments and credentials of functions. */
+export const sealedKinds = {
+  group: false,
+  api: false,
+  app: true,
+  grant: false,
+  service: false,
+  function: true,
+} as const satisfies Record<PublishedKind, boolean>;
