@@ -9,10 +9,11 @@ import type { TableSpec } from './tables.ts';
 /** Sorts behind every character of a key. */
 const lastCharacter = '\u{10ffff}';
 
-/** A transaction's way to the database. `run` refuses what comes after its end. */
+/** A transaction's way to the database. `run` refuses what comes after its end. `end` throws when operations are still running. */
 export type Access = {
   readonly db: Kysely<Schema>;
   run<T>(operation: () => Promise<T>): Promise<T>;
+  end(): Promise<void>;
 };
 
 export type TableContext<Row, Index extends string> = {

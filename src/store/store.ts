@@ -99,6 +99,7 @@ function assemble({ engine, sealer, transactions, packages }: Parts): Store {
             rows: rowsOf(access),
             publish: (kind, key, value) => access.run(async () => announcements.add(kind, key, value)),
           });
+          await access.end();
           const batch = await writeChanges(access.db, sealer, announcements);
           return { result, batch, version: batch?.version ?? (await readCount(access.db, 'version')) };
         },
