@@ -42,7 +42,7 @@ function hashInto(scope: string, text: string, seed: Uint32Array, out: Uint32Arr
  * The in-memory nonce store of one process.
  *
  * Keeps 64 bits of a seeded hash and an expiry (whole seconds, rounded up) for each nonce: 24 to 96 bytes each.
- * Bound: `limit` live nonces; a part of the table (1 of 1,024) that is full forgets what it holds, so
+ * Bound: `limit` live nonces; a part of the table (1 of 1,024) that is full forgets its older half, so
  * `limit` should be the top rate in nonces a second times the time to live.
  * `seed` is two random 32-bit numbers, so that nobody can aim at a slot.
  */
@@ -64,8 +64,9 @@ export function createNonceStore(options: { clock: Clock; seed?: Uint32Array; li
       shard = { words: new Uint32Array(initialSlots * wordsPerSlot), slots: initialSlots, used: 0 };
       shards[high & (shardCount - 1)] = shard;
     }
-    if (shard.used * 2 >= shard.slots) rebuild(shard, now, slotLimit);
-    return claim(shard, high, low, { now, expiry });
+    const isNew = claim(shard, high, low, { now, expiry });
+    if (shard.used * 2 > shard.slots) rebuild(shard, now, slotLimit);
+    return isNew;
   };
   return { claim: claimNonce };
 }
@@ -93,21 +94,23 @@ function claim(shard: Shard, high: number, low: number, time: { now: number; exp
   }
 }
 
-/** Drops what has expired; doubles the table when it is still more than a quarter full; forgets all at the limit. */
+/** Drops what has expired; doubles the table when it is still more than a quarter full; at the limit forgets the older half. */
 function rebuild(shard: Shard, now: number, slotLimit: number): void {
   const { words, slots } = shard;
-  let live = 0;
-  for (let slot = 0; slot < slots; slot++) if ((words[slot * wordsPerSlot + 2] ?? 0) > now) live++;
-  const wanted = live * 4 > slots ? slots * 2 : slots;
-  const keeps = wanted <= slotLimit;
-  const next: Shard = { words: new Uint32Array(Math.min(wanted, slotLimit) * wordsPerSlot), slots: 0, used: 0 };
-  next.slots = next.words.length / wordsPerSlot;
-  for (let slot = 0; keeps && slot < slots; slot++) {
+  const expiries: number[] = [];
+  for (let slot = 0; slot < slots; slot++) {
+    const expiry = words[slot * wordsPerSlot + 2] ?? 0;
+    if (expiry > now) expiries.push(expiry);
+  }
+  const wanted = expiries.length * 4 > slots ? slots * 2 : slots;
+  const keep = wanted > slotLimit ? slotLimit >> 2 : expiries.length;
+  const oldestKept = expiries.sort((a, b) => b - a)[keep - 1] ?? now + 1;
+  shard.slots = Math.min(wanted, slotLimit);
+  shard.words = new Uint32Array(shard.slots * wordsPerSlot);
+  shard.used = 0;
+  for (let slot = slots - 1; slot >= 0 && shard.used < keep; slot--) {
     const at = slot * wordsPerSlot;
     const expiry = words[at + 2] ?? 0;
-    if (expiry > now) claim(next, words[at] ?? 0, words[at + 1] ?? 0, { now, expiry });
+    if (expiry >= oldestKept) claim(shard, words[at] ?? 0, words[at + 1] ?? 0, { now, expiry });
   }
-  shard.words = next.words;
-  shard.slots = next.slots;
-  shard.used = next.used;
 }
