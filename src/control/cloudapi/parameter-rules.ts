@@ -1,0 +1,97 @@
+// The rules between an API's parameters, its path and the backend's parameters. Called before a draft is stored.
+import type { ApiDefinition } from '../../model/api.ts';
+import { openApiError } from '../errors.ts';
+import { pathVariables } from './api-definition.ts';
+
+function firstDuplicate(names: readonly string[]): string | null {
+  return names.find((name, at) => names.indexOf(name) !== at) ?? null;
+}
+
+/** Source: sdk for DuplicateRequestParamaters, misspelled so; the others assumed (cloudapi.md 5.4). */
+function checkDuplicates(definition: ApiDefinition): void {
+  const requests = firstDuplicate(definition.parameters.map((parameter) => parameter.name));
+  if (requests !== null) {
+    throw openApiError('DuplicateRequestParamaters', `RequestParameters holds ${requests} more than once.`);
+  }
+  const backend = [...definition.serviceParameters, ...definition.constants, ...definition.systems];
+  const places = backend.map((parameter) => {
+    const name = 'serviceName' in parameter ? parameter.serviceName : parameter.name;
+    return `${parameter.location} ${name}`;
+  });
+  const services = firstDuplicate(places);
+  if (services !== null) {
+    throw openApiError('DuplicateServiceParameters', `The backend parameter ${services} is given more than once.`);
+  }
+}
+
+function checkPathVariables(definition: ApiDefinition): void {
+  const inPath = pathVariables(definition.request.path);
+  const twice = firstDuplicate(inPath);
+  if (twice !== null) throw openApiError('InvalidRequestPath', `RequestPath holds [${twice}] more than once.`);
+  const declared = definition.parameters.filter((parameter) => parameter.location === 'PATH').map(({ name }) => name);
+  for (const name of declared) {
+    if (!inPath.includes(name)) {
+      throw openApiError('InvalidRequestPath', `The PATH parameter ${name} must appear in RequestPath as [${name}].`);
+    }
+  }
+  if (definition.request.mode === 'PASSTHROUGH') return;
+  for (const name of inPath) {
+    if (!declared.includes(name)) {
+      throw openApiError(
+        'InvalidRequestParameters',
+        `RequestPath holds [${name}]; RequestParameters needs it with Location PATH.`,
+      );
+    }
+  }
+}
+
+function checkMappings(definition: ApiDefinition): void {
+  const requests = definition.parameters.map((parameter) => parameter.name);
+  const services = definition.serviceParameters.map((parameter) => parameter.name);
+  for (const { requestName, serviceName } of definition.mappings) {
+    if (!requests.includes(requestName)) {
+      throw openApiError(
+        'InvalidServiceParametersMap',
+        `ServiceParametersMap names ${requestName}, which RequestParameters lacks.`,
+      );
+    }
+    if (!services.includes(serviceName)) {
+      throw openApiError(
+        'InvalidServiceParametersMap',
+        `ServiceParametersMap names ${serviceName}, which ServiceParameters lacks.`,
+      );
+    }
+  }
+  const twice = firstDuplicate(definition.mappings.map((mapping) => mapping.serviceName));
+  if (twice !== null) {
+    throw openApiError(
+      'InvalidServiceParametersMap',
+      `ServiceParametersMap maps to the service parameter ${twice} more than once.`,
+    );
+  }
+  for (const name of services) {
+    if (!definition.mappings.some((mapping) => mapping.serviceName === name)) {
+      throw openApiError(
+        'InvalidServiceParametersMap',
+        `The service parameter ${name} needs a row in ServiceParametersMap.`,
+      );
+    }
+  }
+  if (definition.request.mode === 'PASSTHROUGH') return;
+  for (const name of requests) {
+    const rows = definition.mappings.filter((mapping) => mapping.requestName === name).length;
+    if (rows !== 1) {
+      throw openApiError(
+        'InvalidServiceParametersMap',
+        `The request parameter ${name} needs exactly one row in ServiceParametersMap, not ${rows}.`,
+      );
+    }
+  }
+}
+
+/** Errors: Duplicate..., InvalidRequestPath, InvalidRequestParameters, InvalidServiceParametersMap. Source: docs (cloudapi.md 5.4). */
+export function checkParameterRules(definition: ApiDefinition): void {
+  checkDuplicates(definition);
+  checkPathVariables(definition);
+  checkMappings(definition);
+}

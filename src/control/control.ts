@@ -1,0 +1,140 @@
+// The control plane as one listener: from a raw HTTP request to the product that answers it. Started by the composition.
+import { randomBytes, randomUUID } from 'node:crypto';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { headerText } from '../wire/openapi-signature.ts';
+import { parseQuery, splitTarget } from '../wire/percent-encoding.ts';
+import { fcVersions } from './catalogue.ts';
+import { type CodeUrls, codeUrlPrefix, createCodeUrls } from './code-urls.ts';
+import { fcError } from './errors.ts';
+import { FcEndpoint, renderFcError } from './fc/endpoint.ts';
+import type { ControlDeps } from './ports.ts';
+import { type Answer, queryValue, type Received, readBody } from './received.ts';
+import { fcRegistry, rpcRegistry } from './registry.ts';
+import { answerRequestRecord, requestRecordPrefix } from './request-records.ts';
+import { answerRpc, answerUnknownPath } from './rpc/endpoint.ts';
+
+/** Idle connections are kept this long, in ms. Source: sdk (the real service: 90 s). */
+const keepAliveMs = 90_000;
+/** Request line and headers together, in bytes: old clients send whole API definitions in the query. */
+const headLimitBytes = 256 * 1024;
+
+export type Control = {
+  /** For further routes (console, metrics); add them before listen(). */
+  readonly app: FastifyInstance;
+  /** Port 0 takes any free one; gives the real one. */
+  listen(host: string, port: number): Promise<{ readonly host: string; readonly port: number }>;
+  /** Stops accepting and waits for what runs. */
+  close(): Promise<void>;
+};
+
+/** Makes the control plane; nothing listens yet. */
+export function createControl(deps: ControlDeps): Control {
+  const codeUrls = createCodeUrls(randomBytes(32), deps.clock);
+  const fc = new FcEndpoint(deps, fcRegistry, codeUrls);
+  const app = fastify({
+    logger: false,
+    keepAliveTimeout: keepAliveMs,
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
+    exposeHeadRoutes: false,
+    bodyLimit: deps.settings.codeBodyLimitBytes,
+    http: { maxHeaderSize: headLimitBytes },
+    frameworkErrors: (_error, request, reply) => void respond(deps, fc, codeUrls, request, reply),
+  });
+  acceptAnyBody(app);
+  app.all('/*', (request, reply) => respond(deps, fc, codeUrls, request, reply));
+  app.setNotFoundHandler((request, reply) => respond(deps, fc, codeUrls, request, reply));
+  return {
+    app,
+    async listen(host, port) {
+      await app.listen({ host, port });
+      const address = app.server.address();
+      if (address === null || typeof address === 'string') throw new Error('the API listener has no address');
+      return { host: address.address, port: address.port };
+    },
+    close: () => app.close(),
+  };
+}
+
+/**
+ * Bodies come with any content type, a wrong one or none, and are read by the endpoints themselves, each with its own limit.
+ * The type as sent is still in rawHeaders; signatures need it.
+ */
+function acceptAnyBody(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', (_request, _payload, done) => done(null));
+  app.addHook('onRequest', (request, _reply, done) => {
+    request.raw.headers['content-type'] = 'application/octet-stream';
+    done();
+  });
+}
+
+function sentContentType(rawHeaders: readonly string[]): string | undefined {
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+    if (rawHeaders[at]?.toLowerCase() === 'content-type') return rawHeaders[at + 1];
+  }
+  return undefined;
+}
+
+/** The version that a path belongs to; null for paths outside Function Compute. */
+function fcVersionOf(path: string) {
+  return fcVersions.find((version) => path === `/${version}` || path.startsWith(`/${version}/`)) ?? null;
+}
+
+function receive(request: FastifyRequest, reply: FastifyReply): Received {
+  const { raw } = request;
+  const { path, query } = splitTarget(raw.url ?? '/');
+  const gone = new AbortController();
+  reply.raw.once('close', () => {
+    if (!reply.raw.writableFinished) gone.abort(new Error('the caller has gone'));
+  });
+  const id = randomUUID();
+  return {
+    method: raw.method ?? 'GET',
+    path,
+    query: query === null ? [] : parseQuery(query),
+    headers: { ...raw.headers, 'content-type': sentContentType(raw.rawHeaders) },
+    requestId: fcVersionOf(path) === null ? id.toUpperCase() : id,
+    host: headerText(raw.headers, 'host'),
+    signal: gone.signal,
+    readBody: (limitBytes) => readBody(raw, limitBytes),
+  };
+}
+
+async function respond(
+  deps: ControlDeps,
+  fc: FcEndpoint,
+  codeUrls: CodeUrls,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const received = receive(request, reply);
+  const answer = await route(deps, fc, codeUrls, received);
+  void reply.code(answer.status).headers(answer.headers);
+  if (answer.status === 204) return reply.send();
+  return reply.send(Buffer.isBuffer(answer.body) ? answer.body : Buffer.from(answer.body));
+}
+
+/** Which product a request is for: by path, and at `/` by Version. Never by Host. */
+async function route(deps: ControlDeps, fc: FcEndpoint, codeUrls: CodeUrls, received: Received): Promise<Answer> {
+  const { path } = received;
+  const version = fcVersionOf(path);
+  if (version !== null) return fc.answer(received, version);
+  if (path === '/' || path === '') return answerRpc(deps, rpcRegistry, received);
+  if (path === '/healthz') return { status: 200, headers: { 'content-type': 'text/plain' }, body: 'ok' };
+  if (path.startsWith(requestRecordPrefix)) return answerRequestRecord(deps, received);
+  if (path.startsWith(codeUrlPrefix)) return answerCode(deps, codeUrls, received);
+  return answerUnknownPath(received);
+}
+
+/** A code package by its pre-signed URL. */
+async function answerCode(deps: ControlDeps, codeUrls: CodeUrls, received: Received): Promise<Answer> {
+  const expires = queryValue(received.query, 'expires') ?? '';
+  const sha256 = codeUrls.verify(received.path, expires, queryValue(received.query, 'signature') ?? '');
+  if (sha256 === null || (received.method !== 'GET' && received.method !== 'HEAD')) {
+    return renderFcError(received, fcError('AccessDenied', 'the download URL is wrong or has expired'));
+  }
+  const zip = await deps.store.packages.read(sha256);
+  if (zip === null) return renderFcError(received, fcError('FunctionNotFound', 'the code package is gone'));
+  return { status: 200, headers: { 'content-type': 'application/zip' }, body: zip };
+}

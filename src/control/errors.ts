@@ -1,0 +1,108 @@
+// The errors of the APIs: every code with its HTTP status, and the one exception that stops an action.
+// Sources: docs (openapi-protocol.md 7, cloudapi.md 6, fc-api.md 4.1).
+
+/** Codes of the RPC products. Source: docs. */
+const openApiStatuses = {
+  'InvalidApi.NotFound': 404,
+  'InvalidAction.NotFound': 404,
+  InvalidVersion: 400,
+  'InvalidParameter.Format': 400,
+  'InvalidAccessKeyId.NotFound': 404,
+  'InvalidAccessKeyId.Inactive': 400,
+  'InvalidSecurityToken.MismatchWithAccessKey': 400,
+  'InvalidTimeStamp.Format': 400,
+  'InvalidTimeStamp.Expired': 400,
+  SignatureNonceUsed: 400,
+  SignatureDoesNotMatch: 400,
+  IncompleteSignature: 400,
+  InvalidSignatureMethod: 400,
+  UnsupportedHTTPMethod: 400,
+  UnsupportedParameter: 400,
+  'Throttling.User': 400,
+  RequestEntityTooLarge: 400,
+  NoPermission: 403,
+  InternalError: 500,
+  ServiceUnavailable: 503,
+} as const;
+
+/** Things that the general forms (`NotFound%s` ...) are about. */
+export type Thing =
+  | 'ApiGroup'
+  | 'Api'
+  | 'App'
+  | 'AppKey'
+  | 'Stage'
+  | 'Instance'
+  | 'Authorization'
+  | 'Deployment'
+  | 'HistoryVersion'
+  | 'Request';
+
+type GeneralForm =
+  | `NotFound${Thing}`
+  | `DependencyViolation${Thing}`
+  | `ExceedLimit${Thing}`
+  | `Missing${string}`
+  | `Invalid${string}`
+  | `Duplicate${string}`
+  | `Repeated${string}`;
+
+/** A code of CloudAPI or SMS. The general forms answer 400. Source: docs (cloudapi.md 6). */
+export type OpenApiCode = keyof typeof openApiStatuses | GeneralForm;
+
+/** Codes of Function Compute with their statuses. Source: docs, some unconfirmed (fc-api.md 4.1). */
+export const fcStatuses = {
+  InvalidArgument: 400,
+  MissingRequiredHeader: 400,
+  PathNotSupported: 400,
+  EntityTooLarge: 400,
+  LimitExceededError: 400,
+  AccessDenied: 403,
+  SignatureNotMatch: 403,
+  InvalidAccessKeyID: 403,
+  RequestTimeTooSkewed: 403,
+  ServiceNotFound: 404,
+  FunctionNotFound: 404,
+  VersionNotFound: 404,
+  AliasNotFound: 404,
+  ServiceAlreadyExists: 409,
+  FunctionAlreadyExists: 409,
+  ServiceNotEmpty: 409,
+  ConcurrentUpdateError: 409,
+  PreconditionFailed: 412,
+  ResourceExhausted: 429,
+  ClientClosedRequest: 499,
+  InternalServerError: 500,
+  ResourceThrottled: 503,
+} as const;
+
+export type FcCode = keyof typeof fcStatuses;
+
+/** Stops an action with a documented error; caught in one place per product. */
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+  readonly code: string;
+  readonly status: number;
+
+  constructor(code: string, status: number, message: string) {
+    super(message);
+    this.code = code;
+    this.status = status;
+  }
+}
+
+/** An error of an RPC product. `message` says what happened, with which value, and never holds a secret. */
+export function openApiError(code: OpenApiCode, message: string): ApiError {
+  const statuses: Readonly<Record<string, number>> = openApiStatuses;
+  return new ApiError(code, statuses[code] ?? 400, message);
+}
+
+/** An error of Function Compute. */
+export function fcError(code: FcCode, message: string): ApiError {
+  return new ApiError(code, fcStatuses[code], message);
+}
+
+/** The store's queue is full: nothing was done, the caller may try again. */
+export function isStoreBusy(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'StoreBusy';
+}

@@ -1,0 +1,27 @@
+// One call of a Function Compute operation, parsed, and what an action answers.
+import type { FcVersion } from '../catalogue.ts';
+import type { ControlDeps } from '../ports.ts';
+import type { Received } from '../received.ts';
+import type { FcRecord } from './types.ts';
+
+export type FcCall = {
+  readonly deps: ControlDeps;
+  readonly version: FcVersion;
+  readonly received: Received;
+  /** Members of the path, decoded; absent ones are ``. */
+  readonly path: Readonly<Record<string, string>>;
+  /** From the path's dot suffix or the query; `LATEST` when neither says one. */
+  readonly qualifier: string;
+  /** The JSON body by its schema, with canonical names; empty for operations without one. */
+  readonly body: FcRecord;
+  /** The body as it came. */
+  readonly raw: Buffer;
+  /** Signs URLs for downloads of code packages. */
+  readonly signCodeUrl: (packageSha256: string) => string;
+};
+
+/** `json` is shaped by the catalogue; `bytes` go out as they are. */
+export type FcAnswer =
+  | { readonly kind: 'json'; readonly value: unknown; readonly etag?: string }
+  | { readonly kind: 'empty' }
+  | { readonly kind: 'bytes'; readonly body: Buffer; readonly headers: Readonly<Record<string, string>> };

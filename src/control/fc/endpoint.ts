@@ -1,0 +1,141 @@
+// The door of Function Compute: finds the operation, checks who signed, reads the body, runs the action, answers as the version does.
+import { sha256Hex } from '../../wire/openapi-signature-v3.ts';
+import type { FcAction, Registered } from '../action.ts';
+import { authenticate } from '../authenticate.ts';
+import { type FcCatalogue, type FcVersion, loadFcCatalogue } from '../catalogue.ts';
+import type { CodeUrls } from '../code-urls.ts';
+import { ApiError, fcError, isStoreBusy } from '../errors.ts';
+import type { ControlDeps } from '../ports.ts';
+import { type Answer, BodyTooLarge, queryValue, type Received } from '../received.ts';
+import { fcSignatureError } from '../signature-errors.ts';
+import type { FcAnswer } from './call.ts';
+import { compileFcRoutes, type FcRoute, type FcRouter, findFcRoute } from './routes.ts';
+import { readFcBody, shapeFcAnswer } from './types.ts';
+
+/** The actions of each version that are not refused. */
+export type FcRegistry = Readonly<Record<FcVersion, Readonly<Record<string, Registered<FcAction>>>>>;
+
+type Loaded = { readonly catalogue: FcCatalogue; readonly router: FcRouter };
+
+/** Answers calls of the three versions; keeps each version's compiled routes once loaded. */
+export class FcEndpoint {
+  readonly #deps: ControlDeps;
+  readonly #registry: FcRegistry;
+  readonly #codeUrls: CodeUrls;
+  /** At most one entry a version. */
+  readonly #loaded = new Map<FcVersion, Promise<Loaded>>();
+
+  constructor(deps: ControlDeps, registry: FcRegistry, codeUrls: CodeUrls) {
+    this.#deps = deps;
+    this.#registry = registry;
+    this.#codeUrls = codeUrls;
+  }
+
+  /** Never throws. */
+  async answer(received: Received, version: FcVersion): Promise<Answer> {
+    try {
+      return await this.#run(received, version);
+    } catch (error) {
+      return renderFcError(received, this.#asApiError(received, error));
+    }
+  }
+
+  #load(version: FcVersion): Promise<Loaded> {
+    const known = this.#loaded.get(version);
+    if (known !== undefined) return known;
+    const loading = loadFcCatalogue(version).then((catalogue) => ({ catalogue, router: compileFcRoutes(catalogue) }));
+    this.#loaded.set(version, loading);
+    return loading;
+  }
+
+  async #run(received: Received, version: FcVersion): Promise<Answer> {
+    const { catalogue, router } = await this.#load(version);
+    const identity = await authenticate(this.#deps, 'FC', received, received.query);
+    if (!identity.ok) throw fcSignatureError(identity.problem);
+    const route = findFcRoute(router, received.method, received.path);
+    const actions = this.#registry[version];
+    const registered = route !== null && Object.hasOwn(actions, route.name) ? actions[route.name] : undefined;
+    if (route === null || registered === undefined) throw notSupported(received);
+    const raw = await received.readBody(this.#bodyLimit(route));
+    if (identity.payloadHash !== null && identity.payloadHash !== sha256Hex(raw)) {
+      throw fcError('SignatureNotMatch', 'the body does not have the hash that x-acs-content-sha256 says');
+    }
+    const type = route.operation.body ?? 'bytes';
+    const answer = await registered.run({
+      deps: this.#deps,
+      version,
+      received,
+      path: route.members,
+      qualifier: route.members['qualifier'] || queryValue(received.query, 'qualifier') || 'LATEST',
+      body: type === 'bytes' ? {} : readFcBody(catalogue, type, raw),
+      raw,
+      signCodeUrl: (sha256) => this.#codeUrls.sign(received.host, sha256),
+    });
+    return renderFcAnswer(received, catalogue, route, answer);
+  }
+
+  #bodyLimit(route: FcRoute): number {
+    const { settings } = this.#deps;
+    if (route.name === 'InvokeFunction') return settings.eventLimitBytes;
+    if (route.name === 'CreateFunction' || route.name === 'UpdateFunction') return settings.codeBodyLimitBytes;
+    return settings.bodyLimitBytes;
+  }
+
+  #asApiError(received: Received, error: unknown): ApiError {
+    if (error instanceof ApiError) return error;
+    if (error instanceof BodyTooLarge) {
+      return fcError('EntityTooLarge', `payload size exceeds maximum allowed size (${error.limitBytes} bytes)`);
+    }
+    if (isStoreBusy(error)) return fcError('ResourceThrottled', 'the server is busy, retry later');
+    this.#deps.log.error('a function API action failed', {
+      requestId: received.requestId,
+      error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    });
+    return fcError('InternalServerError', 'an internal error has occurred. Please retry.');
+  }
+}
+
+/** Source: docs (fc-api.md 4.1). */
+export function notSupported(received: Received): ApiError {
+  return fcError('PathNotSupported', `'${received.method}' against '${received.path}' is not supported`);
+}
+
+/** Newer SDKs and Node read the type's beginning; both id headers go on every answer. Source: sdk (fc-api.md 2, rule 8). */
+function fixedHeaders(received: Received): Record<string, string> {
+  return { 'x-fc-request-id': received.requestId, 'x-acs-request-id': received.requestId };
+}
+
+/** One body that the clients of all versions can read. Source: assumed superset (fc-api.md 4.1). */
+export function renderFcError(received: Received, error: ApiError): Answer {
+  const body = {
+    RequestId: received.requestId,
+    Code: error.code,
+    Message: error.message,
+    ErrorCode: error.code,
+    ErrorMessage: error.message,
+  };
+  return {
+    status: error.status,
+    headers: { ...fixedHeaders(received), 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  };
+}
+
+function renderFcAnswer(received: Received, catalogue: FcCatalogue, route: FcRoute, answer: FcAnswer): Answer {
+  const headers = fixedHeaders(received);
+  switch (answer.kind) {
+    case 'empty':
+      return { status: 204, headers, body: '' };
+    case 'bytes':
+      return { status: 200, headers: { ...headers, ...answer.headers }, body: answer.body };
+    case 'json': {
+      const shape = route.operation.response ?? 'any';
+      if (answer.etag !== undefined) headers['etag'] = answer.etag;
+      return {
+        status: 200,
+        headers: { ...headers, 'content-type': 'application/json' },
+        body: JSON.stringify(shapeFcAnswer(catalogue, shape, answer.value)),
+      };
+    }
+  }
+}

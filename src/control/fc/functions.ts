@@ -1,0 +1,205 @@
+// Actions on functions, the same for the three versions: create, get, list, update, delete, and the code's download URL.
+import { randomUUID } from 'node:crypto';
+import { randomHex } from '../../base/ids.ts';
+import { functionKey } from '../../model/function.ts';
+import type { FunctionRow } from '../../store/rows.ts';
+import type { FcAction } from '../action.ts';
+import { fcError } from '../errors.ts';
+import { commit } from '../ports.ts';
+import { queryValue, type Received } from '../received.ts';
+import type { FcCall } from './call.ts';
+import { takeCode } from './code.ts';
+import { checkSettings, settingsIn, withDefaults } from './function-settings.ts';
+import {
+  checkIfMatch,
+  checkName,
+  fc3Name,
+  functionNotFound,
+  getFunction,
+  getService,
+  namedFunction,
+  requireLatest,
+} from './names.ts';
+import { collectPage, readFcPage } from './pages.ts';
+import { publishFunction, settingsOf } from './publishing.ts';
+import { functionAnswer, showFunction } from './show-function.ts';
+import { type FcRecord, fcText } from './types.ts';
+
+/** The service that a new or changed function belongs to; null in FC 3. */
+function ownService(call: FcCall): string | null {
+  return call.version === '2023-03-30' ? null : (call.path['serviceName'] ?? '');
+}
+
+export const createFunction: FcAction = async (call) => {
+  const { deps, body } = call;
+  const serviceName = ownService(call);
+  const functionName = checkName('FunctionName', fcText(body, 'functionName'));
+  const settings = withDefaults(call.version, settingsIn(body));
+  checkSettings(settings, deps.runtimes);
+  await refuseTaken(call, serviceName, functionName);
+  const code = await takeCode(call);
+  if (code === null) throw fcError('InvalidArgument', 'Code is required: send code.zipFile');
+  const now = deps.clock.now();
+  const row: FunctionRow = {
+    key: functionKey(serviceName, functionName),
+    serviceName,
+    functionName,
+    functionId: randomUUID(),
+    settings,
+    packageSha256: code.sha256,
+    codeChecksum: code.checksum,
+    codeSizeBytes: code.sizeBytes,
+    codeDirectory: code.directory,
+    etag: randomHex(16),
+    createdAt: now,
+    modifiedAt: now,
+  };
+  await commit(deps, async (tx) => {
+    const service = serviceName === null ? null : await getService(tx, serviceName);
+    if ((await tx.rows.functions.get(row.key)) !== null) throw alreadyExists(serviceName, functionName);
+    await tx.rows.functions.insert(row);
+    await publishFunction(tx, deps, row, service);
+  });
+  return functionAnswer(call, row);
+};
+
+function alreadyExists(serviceName: string | null, functionName: string): Error {
+  const where = serviceName === null ? '' : ` in service '${serviceName}'`;
+  return fcError('FunctionAlreadyExists', `function '${functionName}' already exists${where}`);
+}
+
+/** Said before a package is stored for nothing; the write looks again. */
+async function refuseTaken(call: FcCall, serviceName: string | null, functionName: string): Promise<void> {
+  await call.deps.store.read(async (tx) => {
+    if (serviceName !== null) await getService(tx, serviceName);
+    if ((await tx.rows.functions.get(functionKey(serviceName, functionName))) !== null) {
+      throw alreadyExists(serviceName, functionName);
+    }
+  });
+}
+
+export const getFunctionAction: FcAction = async (call) => {
+  const row = await call.deps.store.read((tx) => getFunction(tx, namedFunction(call)));
+  requireLatest(call);
+  return functionAnswer(call, row);
+};
+
+export const getFunctionCode: FcAction = async (call) => {
+  const row = await call.deps.store.read((tx) => getFunction(tx, namedFunction(call)));
+  requireLatest(call);
+  return { kind: 'json', value: { url: call.signCodeUrl(row.packageSha256), checksum: row.codeChecksum } };
+};
+
+export const listFunctions: FcAction = (call) => (call.version === '2023-03-30' ? listFc3(call) : listOfService(call));
+
+async function listOfService(call: FcCall) {
+  const { deps, path, received } = call;
+  const serviceName = path['serviceName'] ?? '';
+  const page = readFcPage(received);
+  const base = `${serviceName}/`;
+  const found = await deps.store.read(async (tx) => {
+    await getService(tx, serviceName);
+    return collectPage(page, {
+      fetch: (startKey, limit) =>
+        tx.rows.functions.list({
+          prefix: `${base}${page.prefix}`,
+          limit,
+          ...(startKey === null ? {} : { startKey: `${base}${startKey}` }),
+        }),
+      keyOf: (row) => row.functionName,
+      keep: () => true,
+    });
+  });
+  requireLatest(call);
+  const functions = found.rows.map((row) => showFunction(call, row));
+  return { kind: 'json', value: { functions, nextToken: found.nextToken } } as const;
+}
+
+/** FC 2 functions are listed too, as `service$function`, unless fcVersion asks for one kind. Source: docs, the names assumed. */
+function isListed(received: Received, prefix: string): (row: FunctionRow) => boolean {
+  const kind = queryValue(received.query, 'fcVersion') ?? '';
+  const runtime = queryValue(received.query, 'runtime') ?? '';
+  const name = queryValue(received.query, 'functionName') ?? '';
+  const description = queryValue(received.query, 'description') ?? '';
+  const asksMore = ['tags', 'gpuType', 'resourceGroupId'].some(
+    (member) => (queryValue(received.query, member) ?? '') !== '',
+  );
+  if (asksMore)
+    throw fcError('InvalidArgument', 'listing by tags, gpuType or resourceGroupId is not supported by this server');
+  return (row) => {
+    const settings = settingsOf(row);
+    const isKind = kind === '' || (kind === 'v3') === (row.serviceName === null);
+    return (
+      isKind &&
+      fc3Name(row).startsWith(prefix) &&
+      (runtime === '' || fcText(settings, 'runtime') === runtime) &&
+      (name === '' || fc3Name(row).includes(name)) &&
+      (description === '' || fcText(settings, 'description').includes(description))
+    );
+  };
+}
+
+async function listFc3(call: FcCall) {
+  const { deps, received } = call;
+  const page = readFcPage(received);
+  const keep = isListed(received, page.prefix);
+  const found = await deps.store.read((tx) =>
+    collectPage(page, {
+      fetch: (startKey, limit) => tx.rows.functions.list({ limit, ...(startKey === null ? {} : { startKey }) }),
+      keyOf: (row) => row.key,
+      keep,
+    }),
+  );
+  const functions = found.rows.map((row) => showFunction(call, row));
+  return { kind: 'json', value: { functions, nextToken: found.nextToken } } as const;
+}
+
+/** Absent members stay, `environmentVariables` is replaced as a whole, and without code the code stays. Source: docs (fc-api.md 4). */
+export const updateFunction: FcAction = async (call) => {
+  const { deps, body, received } = call;
+  const serviceName = ownService(call);
+  const functionName = call.path['functionName'] ?? '';
+  if (functionName.includes('$')) throw functionNotFound(serviceName, functionName);
+  const change = (row: FunctionRow): FcRecord => {
+    checkIfMatch(received, row.etag);
+    const settings = { ...settingsOf(row), ...settingsIn(body) };
+    checkSettings(settings, deps.runtimes);
+    return settings;
+  };
+  const name = { serviceName, functionName };
+  await deps.store.read(async (tx) => change(await getFunction(tx, name)));
+  const code = await takeCode(call);
+  const row = await commit(deps, async (tx) => {
+    const old = await getFunction(tx, name);
+    const changed: FunctionRow = {
+      ...old,
+      settings: change(old),
+      ...(code === null
+        ? {}
+        : {
+            packageSha256: code.sha256,
+            codeChecksum: code.checksum,
+            codeSizeBytes: code.sizeBytes,
+            codeDirectory: code.directory,
+          }),
+      etag: randomHex(16),
+      modifiedAt: deps.clock.now(),
+    };
+    await tx.rows.functions.update(changed);
+    await publishFunction(tx, deps, changed, serviceName === null ? null : await getService(tx, serviceName));
+    return changed;
+  });
+  return functionAnswer(call, row);
+};
+
+export const deleteFunction: FcAction = async (call) => {
+  const serviceName = ownService(call);
+  const functionName = call.path['functionName'] ?? '';
+  await commit(call.deps, async (tx) => {
+    const row = await getFunction(tx, { serviceName, functionName });
+    checkIfMatch(call.received, row.etag);
+    await tx.rows.functions.delete(row.key);
+    await tx.publish('function', row.key, null);
+  });
+  return { kind: 'empty' };
+};

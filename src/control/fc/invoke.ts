@@ -1,0 +1,83 @@
+// InvokeFunction: hands the raw body to the function and puts what is known of the run into headers. Synchronous only.
+import { assertNever } from '../../base/assert-never.ts';
+import type { InvocationFacts } from '../../model/invocation.ts';
+import { headerText } from '../../wire/openapi-signature.ts';
+import type { FcAction } from '../action.ts';
+import { fcError } from '../errors.ts';
+import type { FcCall } from './call.ts';
+import { namedFunction } from './names.ts';
+
+function readLogTail(call: FcCall): boolean {
+  const type = headerText(call.received.headers, 'x-fc-log-type');
+  switch (type.toLowerCase()) {
+    case '':
+    case 'none':
+      return false;
+    case 'tail':
+      return true;
+    default:
+      throw fcError(
+        'InvalidArgument',
+        `LogType is set to an invalid value (allowed: Tail | None, actual: '${type.slice(0, 50)}')`,
+      );
+  }
+}
+
+function requireSync(call: FcCall): void {
+  const type = headerText(call.received.headers, 'x-fc-invocation-type');
+  if (type === '' || type.toLowerCase() === 'sync') return;
+  if (type.toLowerCase() === 'async')
+    throw fcError('InvalidArgument', 'InvocationType Async is not supported by this server; use Sync');
+  throw fcError(
+    'InvalidArgument',
+    `InvocationType is set to an invalid value (allowed: Sync | Async, actual: '${type.slice(0, 50)}')`,
+  );
+}
+
+/** Source: docs (function-invocation.md 1). Durations in ms, memory in MB with a fraction. */
+function factHeaders(facts: InvocationFacts, wantsLogTail: boolean): Record<string, string> {
+  const headers: Record<string, string> = {
+    'x-fc-code-checksum': facts.codeChecksum,
+    'x-fc-instance-id': facts.instanceId,
+    'x-fc-invocation-duration': String(Math.round(facts.durationMs)),
+    'x-fc-max-memory-usage': String(Math.round(facts.maxMemoryMb * 100) / 100),
+    'x-fc-invocation-service-version': facts.versionId,
+    'x-fc-invocation-code-version': facts.versionId,
+  };
+  if (wantsLogTail) headers['x-fc-log-result'] = (facts.logTail ?? Buffer.alloc(0)).toString('base64');
+  if (facts.runtimeNote !== null) headers['x-yunmen-runtime'] = facts.runtimeNote.replace(/[^\x20-\x7e]/g, '?');
+  return headers;
+}
+
+export const invokeFunction: FcAction = async (call) => {
+  requireSync(call);
+  const wantsLogTail = readLogTail(call);
+  const { deps, received, raw } = call;
+  const qualifier = call.qualifier === 'LATEST' ? null : call.qualifier;
+  const outcome = await deps.invoke(
+    { target: { ...namedFunction(call), qualifier }, requestId: received.requestId, event: raw, wantsLogTail },
+    received.signal,
+  );
+  switch (outcome.kind) {
+    case 'success':
+      return {
+        kind: 'bytes',
+        body: outcome.body,
+        headers: { ...factHeaders(outcome, wantsLogTail), 'content-type': 'application/octet-stream' },
+      };
+    case 'function-error':
+      return {
+        kind: 'bytes',
+        body: outcome.body,
+        headers: {
+          ...factHeaders(outcome, wantsLogTail),
+          'x-fc-error-type': outcome.errorType,
+          'content-type': 'application/json',
+        },
+      };
+    case 'refused':
+      throw fcError(outcome.code, outcome.message);
+    default:
+      return assertNever(outcome);
+  }
+};

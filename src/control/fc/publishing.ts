@@ -1,0 +1,70 @@
+// Publishes functions and services to the data processes. Called inside the transactions of the actions.
+import type { FunctionConfig } from '../../model/function.ts';
+import type { WriteTransaction } from '../../store/port.ts';
+import type { FunctionRow, ServiceRow } from '../../store/rows.ts';
+import type { ControlDeps } from '../ports.ts';
+import { makeCredentials } from './credentials.ts';
+import { initializerOf } from './function-settings.ts';
+import { type FcRecord, fcNumber, fcRecord, fcText, isFcRecord } from './types.ts';
+
+/** Rows read at once while a service's functions are walked. */
+const pageSize = 200;
+
+/** Settings as stored; a row always holds an object. */
+export function settingsOf(row: { readonly settings: Readonly<Record<string, unknown>> }): FcRecord {
+  return isFcRecord(row.settings) ? row.settings : {};
+}
+
+function environmentOf(settings: FcRecord): Record<string, string> {
+  const entries = Object.entries(fcRecord(settings, 'environmentVariables') ?? {});
+  return Object.fromEntries(entries.map(([name, value]) => [name, String(value)]));
+}
+
+/** What the data process needs. Role and logs are the service's for FC 2 and the function's own for FC 3. */
+export function functionConfig(deps: ControlDeps, row: FunctionRow, service: ServiceRow | null): FunctionConfig {
+  const settings = settingsOf(row);
+  const owner = service === null ? settings : settingsOf(service);
+  const log = fcRecord(owner, 'logConfig') ?? {};
+  const role = fcText(owner, 'role');
+  return {
+    key: row.key,
+    accountId: deps.account.accountId,
+    regionId: deps.account.regionId,
+    serviceName: row.serviceName,
+    functionName: row.functionName,
+    versionId: 'LATEST',
+    runtime: fcText(settings, 'runtime'),
+    handler: fcText(settings, 'handler'),
+    memoryMb: fcNumber(settings, 'memorySize') ?? 128,
+    timeoutMs: (fcNumber(settings, 'timeout') ?? 3) * 1000,
+    initializer: initializerOf(settings),
+    environment: environmentOf(settings),
+    instanceConcurrency: fcNumber(settings, 'instanceConcurrency') ?? 1,
+    role: role === '' ? null : role,
+    credentials: makeCredentials(deps.clock),
+    logProject: fcText(log, 'project'),
+    logStore: fcText(log, 'logstore'),
+    code: { checksum: row.codeChecksum, sizeBytes: row.codeSizeBytes, directory: row.codeDirectory },
+  };
+}
+
+export function publishFunction(
+  tx: WriteTransaction,
+  deps: ControlDeps,
+  row: FunctionRow,
+  service: ServiceRow | null,
+): Promise<void> {
+  return tx.publish('function', row.key, functionConfig(deps, row, service));
+}
+
+/** Publishes every function of a service again: its role or log store may have changed. */
+export async function republishService(tx: WriteTransaction, deps: ControlDeps, service: ServiceRow): Promise<void> {
+  const prefix = `${service.serviceName}/`;
+  let rows = await tx.rows.functions.list({ prefix, limit: pageSize });
+  while (true) {
+    for (const row of rows) await publishFunction(tx, deps, row, service);
+    const last = rows.at(-1);
+    if (rows.length < pageSize || last === undefined) return;
+    rows = await tx.rows.functions.list({ prefix, startKey: `${last.key}\u0000`, limit: pageSize });
+  }
+}

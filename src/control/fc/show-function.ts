@@ -1,0 +1,44 @@
+// What answers tell of a function, in the spelling of the asked version; the catalogue picks the members.
+import type { FunctionRow } from '../../store/rows.ts';
+import { formatUtcSeconds } from '../../wire/utc-time.ts';
+import type { FcAnswer, FcCall } from './call.ts';
+import { initializerOf } from './function-settings.ts';
+import { fc3Name } from './names.ts';
+import { settingsOf } from './publishing.ts';
+
+/** Members of FC 3 that a function of FC 2 has under other names. Source: docs (fc-api.md 7.2). */
+function asFc3(row: FunctionRow): Readonly<Record<string, unknown>> {
+  const settings = settingsOf(row);
+  if (row.serviceName === null) return settings;
+  const hook = initializerOf(settings);
+  if (hook === null) return settings;
+  return {
+    ...settings,
+    instanceLifecycleConfig: { initializer: { handler: hook.handler, timeout: hook.timeoutMs / 1000 } },
+  };
+}
+
+export function showFunction(call: FcCall, row: FunctionRow): Readonly<Record<string, unknown>> {
+  const common = {
+    functionId: row.functionId,
+    codeChecksum: row.codeChecksum,
+    codeSize: row.codeSizeBytes,
+    createdTime: formatUtcSeconds(row.createdAt),
+    lastModifiedTime: formatUtcSeconds(row.modifiedAt),
+  };
+  if (call.version !== '2023-03-30') return { ...row.settings, ...common, functionName: row.functionName };
+  const { accountId, regionId } = call.deps.account;
+  const name = fc3Name(row);
+  return {
+    ...asFc3(row),
+    ...common,
+    functionName: name,
+    functionArn: `acs:fc:${regionId}:${accountId}:functions/${name}`,
+    state: 'Active',
+    lastUpdateStatus: 'Successful',
+  };
+}
+
+export function functionAnswer(call: FcCall, row: FunctionRow): FcAnswer {
+  return { kind: 'json', value: showFunction(call, row), etag: row.etag };
+}

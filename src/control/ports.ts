@@ -1,0 +1,54 @@
+// What the room needs from outside: the composition hands it to createControl(), every action gets it.
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { Account } from '../model/account.ts';
+import type { InvokeFunction } from '../model/invocation.ts';
+import type { RequestRecord } from '../model/record.ts';
+import type { Store, WriteTransaction } from '../store/port.ts';
+import type { Nonces } from './nonces.ts';
+
+export type ControlSettings = {
+  /** Longest ServiceTimeout of an API, in ms. Source: assumed. */
+  readonly apiTimeoutMaxMs: number;
+  /** Largest body of a function's create or update call, in bytes. */
+  readonly codeBodyLimitBytes: number;
+  /** Largest event of a synchronous invocation, in bytes. Source: docs (32 MB). */
+  readonly eventLimitBytes: number;
+  /** Largest body of any other call, in bytes. */
+  readonly bodyLimitBytes: number;
+};
+
+export const defaultControlSettings: ControlSettings = {
+  apiTimeoutMaxMs: 30_000,
+  codeBodyLimitBytes: 100 * 1024 * 1024,
+  eventLimitBytes: 32 * 1024 * 1024,
+  bodyLimitBytes: 16 * 1024 * 1024,
+};
+
+export type Runtimes = {
+  /** True for every id that was ever valid, whether or not it can run here. */
+  isKnown(id: string): boolean;
+  readonly all: readonly string[];
+};
+
+export type ControlDeps = {
+  readonly store: Store;
+  readonly account: Account;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly nonces: Nonces;
+  readonly runtimes: Runtimes;
+  readonly settings: ControlSettings;
+  /** Resolves when every data process works by this published version. */
+  awaitLive(version: number): Promise<void>;
+  readonly invoke: InvokeFunction;
+  /** The record of a gateway request; null when it is not (or no longer) known. */
+  findFailure(requestId: string): RequestRecord | null | Promise<RequestRecord | null>;
+};
+
+/** One write: durable and in force everywhere when it resolves; nothing of it remains when `work` throws. */
+export async function commit<T>(deps: ControlDeps, work: (tx: WriteTransaction) => Promise<T>): Promise<T> {
+  const { result, version } = await deps.store.write(work);
+  await deps.awaitLive(version);
+  return result;
+}

@@ -1,0 +1,123 @@
+// Every action that is served, on one line each with its status. Operations of the catalogues that are not here are refused with the
+// service's own error. Read this first to see what the control plane does.
+import type { FcAction, Registered, RpcAction } from './action.ts';
+import { fcVersions, loadFcCatalogue, loadRpcCatalogue, type RpcVersion, rpcVersions } from './catalogue.ts';
+import { createApi, deleteApi, describeApi, describeApis, modifyApi } from './cloudapi/apis.ts';
+import * as apps from './cloudapi/apps.ts';
+import * as deployments from './cloudapi/deployments.ts';
+import * as grants from './cloudapi/grants.ts';
+import * as groups from './cloudapi/groups.ts';
+import { modifyApiConfiguration } from './cloudapi/modify-configuration.ts';
+import { describeRegions, describeSystemParameters } from './cloudapi/regions.ts';
+import type { FcRegistry } from './fc/endpoint.ts';
+import * as functions from './fc/functions.ts';
+import { invokeFunction } from './fc/invoke.ts';
+import * as services from './fc/services.ts';
+import type { RpcRegistry } from './rpc/endpoint.ts';
+
+function done<Action>(run: Action): Registered<Action> {
+  return { status: 'done', run };
+}
+
+function partial<Action>(run: Action, note: string): Registered<Action> {
+  return { status: 'partial', run, note };
+}
+
+const cloudApi: Readonly<Record<string, Registered<RpcAction>>> = {
+  AbolishApi: done(deployments.abolishApi),
+  CreateApi: partial(createApi, 'backends other than function events and mocks are kept but not called'),
+  CreateApiGroup: done(groups.createApiGroup),
+  CreateApp: done(apps.createApp),
+  DeleteApi: done(deleteApi),
+  DeleteApiGroup: done(groups.deleteApiGroup),
+  DeleteApp: done(apps.deleteApp),
+  DeployApi: done(deployments.deployApi),
+  DescribeApi: done(describeApi),
+  DescribeApiGroup: done(groups.describeApiGroup),
+  DescribeApiGroups: done(groups.describeApiGroups),
+  DescribeApiHistories: done(deployments.describeApiHistories),
+  DescribeApiHistory: done(deployments.describeApiHistory),
+  DescribeApis: done(describeApis),
+  DescribeApp: done(apps.describeApp),
+  DescribeAppAttributes: done(apps.describeAppAttributes),
+  DescribeAppSecurity: done(apps.describeAppSecurity),
+  DescribeApps: done(apps.describeApps),
+  DescribeAuthorizedApis: done(grants.describeAuthorizedApis),
+  DescribeAuthorizedApps: done(grants.describeAuthorizedApps),
+  DescribeDeployedApi: done(deployments.describeDeployedApi),
+  DescribeDeployedApis: done(deployments.describeDeployedApis),
+  DescribeRegions: done(describeRegions),
+  DescribeSystemParameters: done(describeSystemParameters),
+  ModifyApi: partial(modifyApi, 'as CreateApi'),
+  ModifyApiConfiguration: partial(modifyApiConfiguration, 'as CreateApi; no reusable backends'),
+  ModifyApiGroup: partial(groups.modifyApiGroup, 'name, description, base path and tags'),
+  ModifyApp: partial(apps.modifyApp, 'an app cannot be disabled'),
+  RemoveApisAuthorities: done(grants.removeApisAuthorities),
+  RemoveAppsAuthorities: done(grants.removeAppsAuthorities),
+  ResetAppSecret: done(apps.resetAppSecret),
+  SetApisAuthorities: done(grants.setApisAuthorities),
+  SetAppsAuthorities: done(grants.setAppsAuthorities),
+  SwitchApi: done(deployments.switchApi),
+};
+
+const noLayers = 'code as a zip in the body; no layers, no containers; networks and mounts are kept but not acted on';
+const noNetwork = 'networks, mounts and tracing are kept but not acted on';
+
+/** Functions are the same in the three versions. */
+const functionActions: Readonly<Record<string, Registered<FcAction>>> = {
+  CreateFunction: partial(functions.createFunction, noLayers),
+  DeleteFunction: done(functions.deleteFunction),
+  GetFunction: done(functions.getFunctionAction),
+  GetFunctionCode: done(functions.getFunctionCode),
+  InvokeFunction: partial(invokeFunction, 'synchronous, LATEST'),
+  ListFunctions: done(functions.listFunctions),
+  UpdateFunction: partial(functions.updateFunction, noLayers),
+};
+
+const serviceActions: Readonly<Record<string, Registered<FcAction>>> = {
+  CreateService: partial(services.createService, noNetwork),
+  DeleteService: done(services.deleteService),
+  GetAccountSettings: done(services.getAccountSettings),
+  GetService: done(services.getServiceAction),
+  ListServices: done(services.listServices),
+  UpdateService: partial(services.updateService, noNetwork),
+};
+
+export const rpcRegistry: RpcRegistry = { '2016-07-14': cloudApi, '2017-05-25': {} };
+
+export const fcRegistry: FcRegistry = {
+  '2016-08-15': { ...functionActions, ...serviceActions, GetAccountConfigs: done(services.getAccountConfigs) },
+  '2021-04-06': { ...functionActions, ...serviceActions },
+  '2023-03-30': functionActions,
+};
+
+export type OperationStatus = {
+  readonly product: string;
+  readonly version: string;
+  readonly operation: string;
+  readonly status: 'done' | 'partial' | 'refused';
+  readonly note: string;
+};
+
+function statusOf(registered: Registered<unknown> | undefined): Pick<OperationStatus, 'status' | 'note'> {
+  if (registered === undefined) return { status: 'refused', note: '' };
+  return { status: registered.status, note: registered.status === 'partial' ? registered.note : '' };
+}
+
+/** Every operation of every catalogue with its status: what the compatibility page is made of. */
+export async function listOperations(): Promise<OperationStatus[]> {
+  const all: OperationStatus[] = [];
+  for (const version of Object.keys(rpcVersions) as RpcVersion[]) {
+    const { operations } = await loadRpcCatalogue(version);
+    for (const operation of Object.keys(operations)) {
+      all.push({ product: rpcVersions[version], version, operation, ...statusOf(rpcRegistry[version][operation]) });
+    }
+  }
+  for (const version of fcVersions) {
+    const { operations } = await loadFcCatalogue(version);
+    for (const operation of Object.keys(operations)) {
+      all.push({ product: 'FC', version, operation, ...statusOf(fcRegistry[version][operation]) });
+    }
+  }
+  return all;
+}
