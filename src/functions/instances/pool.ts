@@ -246,7 +246,7 @@ export class Pool implements Starter {
     if (first === undefined || this.#waiting.size <= this.#starting) return false;
     if (this.#alive >= this.#deps.limits.instancesPerFunction) return false;
     const serving = this.#alive - this.#starting;
-    if (serving === 0 || this.#typicalMs === null) return true;
+    if (serving < this.#deps.limits.startsAtOnce || this.#typicalMs === null) return true;
     const expectedMs = (this.#waiting.size / serving) * this.#typicalMs;
     const waitedMs = this.#deps.clock.monotonic() - first.since;
     return expectedMs > this.#startCostMs || waitedMs >= this.#startCostMs;

@@ -62,18 +62,21 @@ export function sandboxCommand(
   setup: BubblewrapSetup,
   contents: SandboxContents,
 ): { readonly file: string; readonly args: readonly string[]; readonly hidden: Buffer } {
+  const { codeDirectory, socketDirectory } = contents;
+  const binds = [
+    ...contents.readOnly.filter(({ from }) => !isUnder(from, '/usr')),
+    ...(codeDirectory === null ? [] : [{ from: codeDirectory, to: sandboxCodePath }]),
+    ...(socketDirectory === null ? [] : [{ from: socketDirectory, to: sandboxSocketDirectory }]),
+  ];
   const hidden = [
     ...namespaces(setup),
     ...systemRoot(setup.etcDirectory),
-    ...contents.readOnly
-      .filter(({ from }) => !isUnder(from, '/usr'))
-      .flatMap(({ from, to }) => ['--ro-bind', from, to]),
-    ...(contents.codeDirectory === null ? [] : ['--ro-bind', contents.codeDirectory, sandboxCodePath]),
-    ...(contents.socketDirectory === null ? [] : ['--ro-bind', contents.socketDirectory, sandboxSocketDirectory]),
+    ...parents(binds.map(({ to }) => to)),
+    ...binds.flatMap(({ from, to }) => ['--ro-bind', from, to]),
     '--remount-ro',
     '/',
     '--chdir',
-    contents.codeDirectory === null ? '/' : sandboxCodePath,
+    codeDirectory === null ? '/' : sandboxCodePath,
     '--clearenv',
     ...Object.entries(contents.environment).flatMap(([name, value]) => ['--setenv', name, value]),
   ];
@@ -116,11 +119,22 @@ function systemRoot(etcDirectory: string): string[] {
     if (lstatSync(path).isSymbolicLink()) args.push('--symlink', readlinkSync(path), path);
     else args.push('--ro-bind', path, path);
   }
+  args.push(...parents(sharedEtc.map((name) => `/etc/${name}`)));
   for (const name of sharedEtc) args.push('--ro-bind-try', `/etc/${name}`, `/etc/${name}`);
   for (const name of ['passwd', 'group']) args.push('--ro-bind', `${etcDirectory}/${name}`, `/etc/${name}`);
   args.push('--proc', '/proc', '--dev', '/dev', '--dir', '/opt', '--dir', '/var');
   args.push('--perms', '1777', '--size', String(tmpBytes), '--tmpfs', '/tmp', '--symlink', '../tmp', '/var/tmp');
   return args;
+}
+
+/** Makes the directories above `paths` readable by all; bubblewrap itself would keep them to root. */
+function parents(paths: readonly string[]): string[] {
+  const directories = new Set<string>();
+  for (const path of paths) {
+    const names = path.split('/').slice(1, -1);
+    for (let depth = 1; depth <= names.length; depth += 1) directories.add(`/${names.slice(0, depth).join('/')}`);
+  }
+  return [...directories].flatMap((directory) => ['--dir', directory]);
 }
 
 function isUnder(path: string, directory: string): boolean {

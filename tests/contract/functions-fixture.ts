@@ -1,0 +1,158 @@
+// A compute plane for contract tests: a real launcher process, functions written to temporary directories, and what is
+// left of it all after close.
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { systemClock } from '../../src/base/clock.ts';
+import { randomHex } from '../../src/base/ids.ts';
+import {
+  connectLauncher,
+  createFunctions,
+  type Functions,
+  type LauncherClient,
+  type Limits,
+  type LogLine,
+} from '../../src/functions/index.ts';
+import type { FunctionConfig } from '../../src/model/function.ts';
+import type { InvocationOutcome } from '../../src/model/invocation.ts';
+
+export type Code = Readonly<Record<string, string>>;
+export type Outcome<K extends InvocationOutcome['kind']> = Extract<InvocationOutcome, { kind: K }>;
+
+export type Fixture = {
+  readonly runDir: string;
+  readonly launcherPid: number;
+  readonly functions: Functions;
+  /** What the operator would see. */
+  readonly reports: string[];
+  readonly lines: LogLine[];
+  /** Publishes a function (anew). */
+  publish(name: string, files: Code, config?: Partial<FunctionConfig>): FunctionConfig;
+  invoke(name: string, event?: Buffer | string, options?: InvokeOptions): Promise<InvocationOutcome>;
+  succeed(name: string, event?: Buffer | string, options?: InvokeOptions): Promise<Outcome<'success'>>;
+  fail(name: string, event?: Buffer | string, options?: InvokeOptions): Promise<Outcome<'function-error'>>;
+  /** Ends all and checks that nothing is left. */
+  close(): Promise<void>;
+};
+
+type InvokeOptions = { readonly tail?: boolean; readonly signal?: AbortSignal; readonly requestId?: string };
+
+/** A launcher process that is ready. */
+export async function startLauncher(runDir: string, token: string, tier: string): Promise<ChildProcess> {
+  const entry = new URL('./launcher-entry.ts', import.meta.url).pathname;
+  const child = spawn(process.execPath, [entry, JSON.stringify({ runDir, token, tier })], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  assert.ok(child.stdout);
+  await once(child.stdout, 'data');
+  return child;
+}
+
+export async function openFixture(tier: string, limits: Partial<Limits> = {}): Promise<Fixture> {
+  const runDir = mkdtempSync('/tmp/yunmen-');
+  const codeRoot = mkdtempSync('/tmp/yunmen-code-');
+  const token = randomHex(32);
+  const process = await startLauncher(runDir, token, tier);
+  const launcher: LauncherClient = await connectLauncher({ runDir, token, onGone: () => {} });
+  const published = new Map<string, FunctionConfig>();
+  const reports: string[] = [];
+  const lines: LogLine[] = [];
+  const note = (text: string) => void reports.push(text);
+  const functions = createFunctions({
+    clock: systemClock,
+    runDir,
+    launcher,
+    tier,
+    limits,
+    runtimeFallback: true,
+    log: { debug: note, info: note, warn: note, error: note },
+    onOutput: (line) => lines.push(line),
+    find: ({ functionName }) => {
+      const config = published.get(functionName);
+      return config === undefined
+        ? { ok: false, code: 'FunctionNotFound', message: `function '${functionName}' does not exist` }
+        : { ok: true, config };
+    },
+  });
+  const invoke: Fixture['invoke'] = (name, event = '', { tail = false, signal, requestId } = {}) =>
+    functions.invoke(
+      {
+        target: { serviceName: null, functionName: name, qualifier: null },
+        requestId: requestId ?? `request-${randomHex(8)}`,
+        event: Buffer.from(event),
+        wantsLogTail: tail,
+      },
+      signal ?? new AbortController().signal,
+    );
+  return {
+    runDir,
+    launcherPid: process.pid ?? 0,
+    functions,
+    reports,
+    lines,
+    publish(name, files, changes = {}) {
+      const directory = `${codeRoot}/${name}-${randomHex(4)}`;
+      mkdirSync(directory);
+      for (const [path, text] of Object.entries(files)) writeFileSync(`${directory}/${path}`, text);
+      const config = configOf(name, directory, changes);
+      published.set(name, config);
+      functions.changed(config.key);
+      return config;
+    },
+    invoke,
+    async succeed(name, event, options) {
+      const outcome = await invoke(name, event, options);
+      assert.equal(outcome.kind, 'success', describe(outcome));
+      return outcome as Outcome<'success'>;
+    },
+    async fail(name, event, options) {
+      const outcome = await invoke(name, event, options);
+      assert.equal(outcome.kind, 'function-error', describe(outcome));
+      return outcome as Outcome<'function-error'>;
+    },
+    async close() {
+      await functions.close();
+      const directories = existsSync(`${runDir}/i`) ? readdirSync(`${runDir}/i`) : [];
+      const exited = once(process, 'exit');
+      launcher.close();
+      await exited;
+      const left = readdirSync(runDir).filter((name) => name !== 'launcher.sock');
+      rmSync(runDir, { recursive: true, force: true });
+      rmSync(codeRoot, { recursive: true, force: true });
+      assert.deepEqual(directories, [], 'instance directories are left');
+      assert.deepEqual(left, [], 'the run directory is not empty');
+    },
+  };
+}
+
+export function configOf(name: string, directory: string, changes: Partial<FunctionConfig> = {}): FunctionConfig {
+  return {
+    key: name,
+    accountId: '1234567890',
+    regionId: 'cn-hangzhou',
+    serviceName: null,
+    functionName: name,
+    versionId: 'LATEST',
+    runtime: 'python3.10',
+    handler: 'index.handler',
+    memoryMb: 512,
+    timeoutMs: 30_000,
+    initializer: null,
+    environment: {},
+    instanceConcurrency: 1,
+    role: null,
+    credentials: null,
+    logProject: '',
+    logStore: '',
+    code: { checksum: randomHex(4), sizeBytes: 0, directory },
+    ...changes,
+  };
+}
+
+/** An outcome for a failed assertion: what it is, with its text. */
+export function describe(outcome: InvocationOutcome): string {
+  if (outcome.kind === 'refused') return `refused: ${outcome.code} ${outcome.message}`;
+  const log = outcome.logTail === null ? '' : `\n${outcome.logTail.toString()}`;
+  return `${outcome.kind}: ${outcome.body.toString('utf8', 0, 500)}${log}`;
+}
