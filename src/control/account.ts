@@ -1,6 +1,6 @@
 // The account of an installation and its root access key: made at the first start, kept in the store.
 import { randomBytes, randomInt } from 'node:crypto';
-import type { Clock } from '../base/clock.ts';
+import { type Clock, systemClock } from '../base/clock.ts';
 import type { Store, WriteTransaction } from '../store/port.ts';
 
 export type AccountOptions = {
@@ -8,7 +8,8 @@ export type AccountOptions = {
   readonly accountId: string | null;
   readonly accessKeyId: string | null;
   readonly accessKeySecret: string | null;
-  readonly clock: Clock;
+  /** The system's clock unless told. */
+  readonly clock?: Clock;
 };
 
 export type RootCredentials = {
@@ -65,7 +66,12 @@ async function storeRootKey(
 ): Promise<void> {
   const before = await tx.rows.meta.get('rootAccessKeyId');
   if (before !== null && before.value !== key.id) await tx.rows.accessKeys.delete(before.value);
-  const row = { accessKeyId: key.id, accessKeySecret: key.secret, isEnabled: true, createdAt: options.clock.now() };
+  const row = {
+    accessKeyId: key.id,
+    accessKeySecret: key.secret,
+    isEnabled: true,
+    createdAt: (options.clock ?? systemClock).now(),
+  };
   if (!(await tx.rows.accessKeys.update(row))) await tx.rows.accessKeys.insert(row);
   await setMeta(tx, 'rootAccessKeyId', key.id);
 }

@@ -7,7 +7,8 @@ import { fcVersions } from './catalogue.ts';
 import { type CodeUrls, codeUrlPrefix, createCodeUrls } from './code-urls.ts';
 import { fcError } from './errors.ts';
 import { FcEndpoint, renderFcError } from './fc/endpoint.ts';
-import type { ControlDeps } from './ports.ts';
+import { createNonces } from './nonces.ts';
+import { type ControlDeps, type ControlOptions, defaultControlSettings } from './ports.ts';
 import { type Answer, queryValue, type Received, readBody } from './received.ts';
 import { fcRegistry, rpcRegistry } from './registry.ts';
 import { answerRequestRecord, requestRecordPrefix } from './request-records.ts';
@@ -21,14 +22,22 @@ const headLimitBytes = 256 * 1024;
 export type Control = {
   /** For further routes (console, metrics); add them before listen(). */
   readonly app: FastifyInstance;
-  /** Port 0 takes any free one; gives the real one. */
-  listen(host: string, port: number): Promise<{ readonly host: string; readonly port: number }>;
+  /** Port 0 takes any free one. Gives the address, `http://127.0.0.1:8081`. */
+  listen(where: { readonly host: string; readonly port: number }): Promise<string>;
   /** Stops accepting and waits for what runs. */
   close(): Promise<void>;
 };
 
+/** Signature nonces remembered at once: 15 minutes of some 500 calls a second. */
+const nonceLimit = 500_000;
+
 /** Makes the control plane; nothing listens yet. */
-export function createControl(deps: ControlDeps): Control {
+export function createControl(options: ControlOptions): Control {
+  const deps: ControlDeps = {
+    ...options,
+    nonces: options.nonces ?? createNonces(nonceLimit, options.clock),
+    settings: { ...defaultControlSettings, ...options.settings },
+  };
   const codeUrls = createCodeUrls(randomBytes(32), deps.clock);
   const fc = new FcEndpoint(deps, fcRegistry, codeUrls);
   const app = fastify({
@@ -46,11 +55,11 @@ export function createControl(deps: ControlDeps): Control {
   app.setNotFoundHandler((request, reply) => respond(deps, fc, codeUrls, request, reply));
   return {
     app,
-    async listen(host, port) {
+    async listen({ host, port }) {
       await app.listen({ host, port });
       const address = app.server.address();
       if (address === null || typeof address === 'string') throw new Error('the API listener has no address');
-      return { host: address.address, port: address.port };
+      return `http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`;
     },
     close: () => app.close(),
   };

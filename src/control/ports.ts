@@ -46,6 +46,12 @@ export type ControlDeps = {
   findFailure(requestId: string): RequestRecord | null | Promise<RequestRecord | null>;
 };
 
+/** What createControl() takes: nonces and settings have defaults. */
+export type ControlOptions = Omit<ControlDeps, 'nonces' | 'settings'> & {
+  readonly nonces?: Nonces;
+  readonly settings?: Partial<ControlSettings>;
+};
+
 /** One write: durable and in force everywhere when it resolves; nothing of it remains when `work` throws. */
 export async function commit<T>(deps: ControlDeps, work: (tx: WriteTransaction) => Promise<T>): Promise<T> {
   const { result, version } = await deps.store.write(work);
