@@ -1,0 +1,333 @@
+// The host's side of the instance protocol, small: starts one interpreter with its bootstrap and speaks frames with it.
+// Used by the bootstraps' contract tests.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, connect as netConnect, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import {
+  BodyFrames,
+  creditBytes,
+  encodeCredit,
+  encodeFrame,
+  type FrameContext,
+  FrameDecoder,
+  type FrameToSend,
+  type HookName,
+  type InstanceFrame,
+  ReceiveWindow,
+} from '../../src/wire/frames.ts';
+import type { Interpreter } from './bootstrap-interpreters.ts';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+export const fixtures = { python: `${root}fixtures/functions/python`, node: `${root}fixtures/functions/nodejs` };
+const entries = { python: `${root}runtimes/python/bootstrap.py`, node: `${root}runtimes/node/bootstrap.cjs` };
+export const token = 'f0'.repeat(32);
+
+export const context: FrameContext = {
+  function: {
+    name: 'echo',
+    handler: 'echo.handler',
+    memory: 512,
+    timeout: 7,
+    initializer: 'odd.initialize',
+    initializationTimeout: 3,
+  },
+  service: { name: 'shop', logProject: 'lp', logStore: 'ls', qualifier: 'LATEST', versionId: '4' },
+  region: 'cn-hangzhou',
+  accountId: '1234567890',
+  credentials: { accessKeyId: 'STS.id', accessKeySecret: 'secret', securityToken: 'tok' },
+};
+
+export type Answer =
+  | { readonly kind: 'end'; readonly body: Buffer; readonly rss: number }
+  | { readonly kind: 'error'; readonly type: string; readonly exit: boolean; readonly body: Buffer };
+
+export type Exit = { readonly code: number | null; readonly signal: string | null };
+
+/** How bytes are sent: as they are, or in pieces of `pieceBytes`. */
+export type HostOptions = { readonly pieceBytes?: number; readonly environment?: Readonly<Record<string, string>> };
+
+/** One started bootstrap that has said hello. `close()` ends it and removes all traces. */
+export class BootstrapHost {
+  readonly hello: Extract<InstanceFrame, { type: 'hello' }>['head'];
+  readonly process: ChildProcess;
+  readonly exited: Promise<Exit>;
+  /** Credit frames received. */
+  credits = 0;
+  readonly #language: Interpreter['language'];
+  readonly #frames: FrameQueue;
+  readonly #log: LogText;
+  readonly #release: () => void;
+  #stream = 0;
+
+  private constructor(parts: {
+    hello: BootstrapHost['hello'];
+    process: ChildProcess;
+    exited: Promise<Exit>;
+    language: Interpreter['language'];
+    frames: FrameQueue;
+    log: LogText;
+    release: () => void;
+  }) {
+    this.hello = parts.hello;
+    this.process = parts.process;
+    this.exited = parts.exited;
+    this.#language = parts.language;
+    this.#frames = parts.frames;
+    this.#log = parts.log;
+    this.#release = parts.release;
+  }
+
+  static async start(interpreter: Interpreter, options: HostOptions = {}): Promise<BootstrapHost> {
+    const directory = mkdtempSync(join(tmpdir(), 'yunmen-bootstrap-'));
+    const servers: Server[] = [];
+    const listen = async (name: string): Promise<() => Promise<Socket>> => {
+      const server = createServer();
+      servers.push(server);
+      const accepted = once(server, 'connection');
+      server.listen(join(directory, name));
+      await once(server, 'listening');
+      return async () => {
+        const [socket] = (await accepted) as [Socket];
+        socket.on('error', () => {}); // a killed instance resets its sockets
+        return socket;
+      };
+    };
+    const acceptFrames = await listen('f.sock');
+    const acceptLog = await listen('l.sock');
+    const output = netConnect(join(directory, 'l.sock'));
+    await once(output, 'connect');
+    const log = new LogText(await acceptLog());
+    const entry = entries[interpreter.language];
+    const child = spawn(interpreter.path, interpreter.language === 'python' ? ['-B', '-s', entry] : [entry], {
+      stdio: ['pipe', output, output],
+      env: { PATH: '/usr/bin:/bin', LANG: 'C.UTF-8', ...options.environment },
+    });
+    output.destroy();
+    const exited = once(child, 'exit').then(([code, signal]) => ({ code, signal }) as Exit);
+    child.stdin?.end(`${JSON.stringify({ socket: join(directory, 'f.sock'), token, log: null })}\n`);
+    const gone = exited.then(({ code }) => {
+      throw new Error(`the bootstrap ended with ${code} before hello: ${log.text}`);
+    });
+    const socket = await Promise.race([acceptFrames(), gone]);
+    gone.catch(() => {}); // only of interest until hello
+    const frames = new FrameQueue(socket, options.pieceBytes ?? null);
+    const release = () => {
+      for (const server of servers) server.close();
+      socket.destroy();
+      log.close();
+      child.kill('SIGKILL');
+      rmSync(directory, { recursive: true, force: true });
+    };
+    const hello = await frames.next();
+    if (hello?.type !== 'hello') {
+      release();
+      throw new Error(`first frame: ${hello?.type}`);
+    }
+    return new BootstrapHost({
+      hello: hello.head,
+      process: child,
+      exited,
+      language: interpreter.language,
+      frames,
+      log,
+      release,
+    });
+  }
+
+  /** All output so far. */
+  get logText(): string {
+    return this.#log.text;
+  }
+
+  /** Waits until the output holds `part`; the whole output. */
+  logWith(part: string): Promise<string> {
+    return this.#log.with(part);
+  }
+
+  /** Waits for the end of the output; the whole of it. */
+  logAtEnd(): Promise<string> {
+    return this.#log.ended;
+  }
+
+  load(handler: string, dialect: string, codePath: string = fixtures[this.#language]): Promise<Answer | null> {
+    this.#stream += 1;
+    this.send({ type: 'load', stream: this.#stream, head: { handler, codePath, dialect, context } });
+    return this.#answer(null);
+  }
+
+  hook(hook: HookName, handler: string, requestId: string): Promise<Answer | null> {
+    this.#stream += 1;
+    this.send({ type: 'hook', stream: this.#stream, head: { hook, handler, requestId } });
+    return this.#answer(null);
+  }
+
+  /** Invokes; null when the connection closed instead of an answer. */
+  invoke(requestId: string, event: Buffer | string = '', more: InvokeOptions = {}): Promise<Answer | null> {
+    this.#stream += 1;
+    const { tail = false, ...head } = more;
+    const opening = {
+      type: 'invoke',
+      stream: this.#stream,
+      head: { requestId, tail, deadline: 4_000_000_000_000, ...head },
+    } as const;
+    const body = new BodyFrames(opening, Buffer.from(event));
+    for (let bytes = body.next(); bytes !== null; bytes = body.next()) this.#frames.write(bytes);
+    return this.#answer(body);
+  }
+
+  /** The payload of the answer to a ping. */
+  async ping(payload: Buffer): Promise<Buffer | null> {
+    this.send({ type: 'ping', stream: 0, head: {}, payload });
+    const frame = await this.#frames.next();
+    return frame?.type === 'ping' && frame.isFinal ? frame.payload : null;
+  }
+
+  write(bytes: Buffer): void {
+    this.#frames.write(bytes);
+  }
+
+  /** Closes the connection only, as a host does that has gone. */
+  disconnect(): void {
+    this.#frames.end();
+  }
+
+  async close(): Promise<void> {
+    this.#release();
+    await this.exited;
+  }
+
+  /** Sends a frame whose answer the test reads by itself. */
+  send(frame: FrameToSend): void {
+    this.#frames.write(encodeFrame(frame));
+  }
+
+  async #answer(event: BodyFrames | null): Promise<Answer | null> {
+    const parts: Buffer[] = [];
+    const window = new ReceiveWindow();
+    let isLarge = false;
+    for (;;) {
+      const frame = await this.#frames.next();
+      if (frame === null) return null;
+      if (frame.type === 'ping' || frame.type === 'hello') throw new Error(`unexpected ${frame.type}`);
+      if (frame.stream !== this.#stream) throw new Error(`${frame.type} on stream ${frame.stream}`);
+      if (frame.type === 'credit') {
+        this.credits += 1;
+        event?.grant(creditBytes(frame));
+        for (let bytes = event?.next() ?? null; bytes !== null; bytes = event?.next() ?? null)
+          this.#frames.write(bytes);
+        continue;
+      }
+      if (frame.type === 'response-head') {
+        isLarge = true;
+        continue;
+      }
+      if (frame.type === 'chunk' && !isLarge) throw new Error('a chunk before response-head');
+      parts.push(Buffer.from(frame.payload));
+      const grant = window.receive(frame.payload.length);
+      if (grant === null) throw new Error('the bootstrap overran its window');
+      if (frame.type === 'end') return { kind: 'end', body: Buffer.concat(parts), rss: frame.head.rss };
+      if (frame.type === 'error') {
+        return { kind: 'error', type: frame.head.type, exit: frame.head.exit, body: Buffer.concat(parts) };
+      }
+      if (grant > 0) this.#frames.write(encodeCredit(this.#stream, grant));
+    }
+  }
+}
+
+export type InvokeOptions = {
+  readonly tail?: boolean;
+  readonly retryCount?: number;
+  readonly credentials?: NonNullable<FrameContext['credentials']>;
+};
+
+/** Frames of one connection, one at a time; null at its end. */
+class FrameQueue {
+  readonly #socket: Socket;
+  readonly #pieceBytes: number | null;
+  readonly #ready: InstanceFrame[] = [];
+  #isEnded = false;
+  #failure: Error | null = null;
+  #wake: (() => void) | null = null;
+
+  constructor(socket: Socket, pieceBytes: number | null) {
+    this.#socket = socket;
+    this.#pieceBytes = pieceBytes;
+    const decoder = FrameDecoder.ofInstance();
+    socket.on('data', (chunk: Buffer) => {
+      const decoded = decoder.push(chunk);
+      if (decoded.ok) this.#ready.push(...decoded.frames);
+      else this.#failure = new Error(decoded.reason);
+      this.#wake?.();
+    });
+    socket.on('close', () => {
+      this.#isEnded = true;
+      this.#wake?.();
+    });
+  }
+
+  async next(): Promise<InstanceFrame | null> {
+    while (this.#ready.length === 0) {
+      if (this.#failure !== null) throw this.#failure;
+      if (this.#isEnded) return null;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    return this.#ready.shift() ?? null;
+  }
+
+  write(bytes: Buffer): void {
+    const size = this.#pieceBytes ?? bytes.length;
+    for (let at = 0; at < bytes.length; at += size) this.#socket.write(bytes.subarray(at, at + size));
+  }
+
+  end(): void {
+    this.#socket.end();
+  }
+}
+
+/** What came over the log socket. */
+class LogText {
+  readonly ended: Promise<string>;
+  readonly #socket: Socket;
+  readonly #chunks: Buffer[] = [];
+  #wake: (() => void) | null = null;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.on('data', (chunk: Buffer) => {
+      this.#chunks.push(chunk);
+      this.#wake?.();
+    });
+    this.ended = once(socket, 'close').then(() => {
+      this.#wake?.();
+      return this.text;
+    });
+  }
+
+  get text(): string {
+    return this.bytes.toString('utf8');
+  }
+
+  get bytes(): Buffer {
+    return Buffer.concat(this.#chunks);
+  }
+
+  async with(part: string): Promise<string> {
+    while (!this.text.includes(part)) {
+      if (this.#socket.closed) throw new Error(`the output ended without ${JSON.stringify(part)}: ${this.text}`);
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    return this.text;
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+}
