@@ -1,0 +1,92 @@
+// Composition of the data process: listeners → gateway → functions → launcher, and the records that go back to control.
+import type { RequestListener } from 'node:http';
+import { inspect } from 'node:util';
+import { systemClock } from './base/clock.ts';
+import type { Log } from './base/log.ts';
+import { createNonceStore } from './base/nonce-store.ts';
+import { createFailureReporter } from './failure-reporter.ts';
+import { FunctionDirectory } from './function-directory.ts';
+import { connectLauncher, createFunctions } from './functions/index.ts';
+import { createGateway, defaultGatewaySettings, listenerOptions } from './gateway/index.ts';
+import { serveUnknownDomain } from './http-listener.ts';
+import { type Listener, listen } from './listener.ts';
+import type { InvokeFunction } from './model/invocation.ts';
+import type { ChangeBatch } from './model/published.ts';
+import type { RequestRecord } from './model/record.ts';
+import { type DataSettings, limits } from './settings.ts';
+
+export type DataPlaneOutlets = {
+  /** A failed request; `dropped` others were not sent since the last. */
+  readonly report: (record: RequestRecord, dropped: number) => void;
+  readonly log: Log;
+  /** The launcher can no longer be reached: nothing can be started or ended any more. */
+  readonly onLauncherGone: () => void;
+};
+
+export type DataPlane = {
+  readonly invoke: InvokeFunction;
+  /** Returns the version reached. */
+  apply(batch: ChangeBatch): number;
+  setDefaultGroup(groupId: string | null): void;
+  listen(): Promise<{ gateway: string; http: string }>;
+  close(graceMs: number): Promise<void>;
+};
+
+export async function startDataPlane(settings: DataSettings, outlets: DataPlaneOutlets): Promise<DataPlane> {
+  const directory = new FunctionDirectory();
+  const launcher = await connectLauncher({
+    runDir: settings.runDir,
+    token: settings.launcherToken,
+    onGone: outlets.onLauncherGone,
+  });
+  const functions = createFunctions({
+    clock: systemClock,
+    runDir: settings.runDir,
+    launcher,
+    find: (target) => directory.find(target),
+    runtimeFallback: settings.runtimeFallback,
+    tier: settings.tier,
+    log: outlets.log,
+  });
+  const gatewaySettings = {
+    ...defaultGatewaySettings,
+    defaultGroup: settings.defaultGroup,
+    showWhyToLoopback: settings.showWhyToLoopback,
+  };
+  const nonces = createNonceStore({ clock: systemClock, limit: limits.nonces });
+  const gateway = createGateway({
+    clock: systemClock,
+    invoke: functions.invoke,
+    claimNonce: nonces.claim,
+    report: createFailureReporter(systemClock, limits.failuresPerSecond, outlets.report),
+    reportBug: (error, requestId) => outlets.log.error('a bug in the gateway', { requestId, error: inspect(error) }),
+    settings: gatewaySettings,
+  });
+  const listeners: Listener[] = [];
+  const open = async (port: number, onRequest: RequestListener) => {
+    const listener = await listen({ host: settings.host, port, server: listenerOptions(gatewaySettings) }, onRequest);
+    listeners.push(listener);
+    return listener.url;
+  };
+  return {
+    invoke: functions.invoke,
+    apply(batch) {
+      const changed = directory.apply(batch);
+      gateway.apply(batch);
+      for (const key of changed) functions.changed(key);
+      return batch.version;
+    },
+    setDefaultGroup: (groupId) => gateway.setDefaultGroup(groupId),
+    async listen() {
+      return {
+        gateway: await open(settings.gatewayPort, gateway.handle),
+        http: await open(settings.httpPort, serveUnknownDomain),
+      };
+    },
+    async close(graceMs) {
+      await Promise.all(listeners.map((listener) => listener.close(graceMs)));
+      await functions.close();
+      launcher.close();
+    },
+  };
+}

@@ -1,0 +1,53 @@
+// The data process: gateway and functions on the snapshot that control sends. Never opens the database, never spawns.
+// Started by server.ts; talks to it over fd 3 and to the launcher over a socket in the run directory.
+import { ChannelError, type Message } from './base/channel.ts';
+import { parentChannel } from './child-process.ts';
+import { type DataPlane, startDataPlane } from './data-plane.ts';
+import { decodeRequest, encodeOutcome } from './forwarded-invocation.ts';
+import type { ChangeBatch } from './model/published.ts';
+import { logByNotes } from './outlets.ts';
+import type { DataSettings } from './settings.ts';
+
+/** Answers control's calls; `configure` comes first. */
+class DataProcess {
+  #plane: DataPlane | null = null;
+
+  async answer(name: string, message: Message, signal: AbortSignal): Promise<Message> {
+    switch (name) {
+      case 'configure':
+        this.#plane = await startDataPlane(message.data as DataSettings, {
+          report: (record, dropped) => control.note('failure', { record, dropped }),
+          log: logByNotes((note, data) => control.note(note, data)),
+          onLauncherGone: () => process.exit(1),
+        });
+        return { data: null };
+      case 'changes':
+        return { data: this.#running().apply(message.data as ChangeBatch) };
+      case 'listen':
+        return { data: await this.#running().listen() };
+      case 'defaultGroup':
+        this.#running().setDefaultGroup(message.data as string | null);
+        return { data: null };
+      case 'invoke':
+        return encodeOutcome(await this.#running().invoke(decodeRequest(message), signal));
+      case 'stop':
+        await this.#plane?.close(message.data as number);
+        return { data: null };
+      default:
+        throw new ChannelError(`the data process does not answer ${name}`);
+    }
+  }
+
+  #running(): DataPlane {
+    if (this.#plane === null) throw new ChannelError('the data process is not configured yet');
+    return this.#plane;
+  }
+}
+
+const data = new DataProcess();
+const control = parentChannel({
+  onCall: (name, message, signal) => data.answer(name, message, signal),
+  onNote: () => {},
+  // Without control nothing may be served: it is the one who knows what is granted.
+  onClose: () => process.exit(0),
+});

@@ -1,0 +1,27 @@
+// The program: the command line, and the server that it may start. Nobody imports this file.
+import { readFileSync } from 'node:fs';
+import { runCli } from './cli/index.ts';
+
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
+process.exitCode = await runCli(process.argv.slice(2), {
+  // The server's modules are loaded only when one is started: `yunmen call` needs none of them.
+  async startServer(options) {
+    const [{ startServer }, { createLog }] = await Promise.all([import('./server.ts'), import('./base/log.ts')]);
+    const log = createLog((line) => process.stderr.write(line), 'text', Date.now);
+    return await startServer(options, log);
+  },
+  async discoverPython() {
+    const { findInterpreters } = await import('./functions/index.ts');
+    return (await findInterpreters()).some(
+      ({ language, version }) => language === 'python' && version.startsWith('3.'),
+    );
+  },
+  version,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  env: process.env,
+  cwd: process.cwd(),
+});

@@ -1,0 +1,49 @@
+// What the launcher and the data process tell control unasked: log lines and failed requests.
+import { ChannelError, type ChannelHandlers } from './base/channel.ts';
+import type { Log, LogFields, LogLevel } from './base/log.ts';
+import type { FailureArchive } from './failure-archive.ts';
+import type { RequestRecord } from './model/record.ts';
+
+type LogNote = { readonly level: LogLevel; readonly message: string; readonly fields?: LogFields };
+type FailureNote = { readonly record: RequestRecord; readonly dropped: number };
+
+const refuseCalls: Pick<ChannelHandlers, 'onCall' | 'onClose'> = {
+  onCall: (name) => Promise.reject(new ChannelError(`control does not answer ${name}`)),
+  onClose: () => {}, // the end of the process itself is watched by server.ts
+};
+
+export function launcherHandlers(log: Log): ChannelHandlers {
+  return { ...refuseCalls, onNote: (name, { data }) => name === 'log' && writeNote(log, data as LogNote) };
+}
+
+export function dataHandlers(log: Log, failures: FailureArchive): ChannelHandlers {
+  return {
+    ...refuseCalls,
+    onNote(name, { data }) {
+      if (name === 'log') writeNote(log, data as LogNote);
+      if (name === 'failure') keepFailure(log, failures, data as FailureNote);
+    },
+  };
+}
+
+function writeNote(log: Log, { level, message, fields }: LogNote): void {
+  log[level](message, fields);
+}
+
+function keepFailure(log: Log, failures: FailureArchive, { record, dropped }: FailureNote): void {
+  failures.add(record);
+  if (dropped > 0) log.warn('failures were not recorded, there were too many', { count: dropped });
+  const { failure } = record;
+  if (failure === null) return;
+  log.warn(`${record.method} ${record.path} → ${record.status} ${failure.code}: ${failure.message}`, {
+    why: `yunmen why ${record.requestId}`,
+    output: failure.functionLog,
+  });
+}
+
+/** The log of a process that has none of its own: every line goes to control. */
+export function logByNotes(note: (name: 'log', data: LogNote) => void): Log {
+  const send = (level: LogLevel) => (message: string, fields?: LogFields) =>
+    note('log', fields === undefined ? { level, message } : { level, message, fields });
+  return { debug: send('debug'), info: send('info'), warn: send('warn'), error: send('error') };
+}

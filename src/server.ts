@@ -1,0 +1,204 @@
+// A whole server: store, APIs, and the launcher and data processes around them. Runs in the control process.
+import type { Channel } from './base/channel.ts';
+import { systemClock } from './base/clock.ts';
+import { randomHex } from './base/ids.ts';
+import type { Log } from './base/log.ts';
+import { type OwnProcess, startOwnProcess } from './child-process.ts';
+import type { RunningServer, ServerCredentials, ServerOptions } from './cli/index.ts';
+import { type Control, createControl, ensureAccount } from './control/index.ts';
+import { FailureArchive } from './failure-archive.ts';
+import { Follower } from './follower.ts';
+import { decodeOutcome, encodeRequest } from './forwarded-invocation.ts';
+import { endInstances, isKnownRuntime, runtimeIds } from './functions/index.ts';
+import type { InvokeFunction } from './model/invocation.ts';
+import { dataHandlers, launcherHandlers } from './outlets.ts';
+import { makeRunDirectory, removeRunDirectory } from './run-directory.ts';
+import { credentialsPath, removeServerFile, writeCredentials, writeServerFile } from './server-files.ts';
+import { type DataSettings, type LauncherSettings, limits } from './settings.ts';
+import { acquireDataDir, openStore, type Store } from './store/index.ts';
+
+/**
+ * Starts a server; resolves when it serves.
+ *
+ * Errors: a sentence that says what is in the way (data directory in use, port taken, isolation tier not to be had);
+ * nothing is left running or locked then.
+ */
+export async function startServer(options: ServerOptions, log: Log): Promise<RunningServer> {
+  const stack = new AsyncDisposableStack();
+  try {
+    return await assemble(options, log, stack);
+  } catch (error) {
+    await stack.disposeAsync();
+    throw error;
+  }
+}
+
+async function assemble(options: ServerOptions, log: Log, stack: AsyncDisposableStack): Promise<RunningServer> {
+  const { dataDir } = options;
+  const lock = acquireDataDir(dataDir);
+  stack.defer(() => lock.release());
+  const runDir = makeRunDirectory();
+  stack.defer(() => removeRunDirectory(runDir));
+  const ended = Promise.withResolvers<{ reason: string }>();
+  const failures = new FailureArchive(limits.failuresKept);
+
+  const [processes, store] = await Promise.all([
+    startProcesses(options, { runDir, log, failures, stack }),
+    openKeptStore(dataDir, stack),
+  ]);
+  const { launcher, data } = processes;
+  const credentials = await ensureAccount(store, options);
+  writeCredentials(dataDir, credentials);
+
+  const follower = new Follower(store, data.channel, {
+    clock: systemClock,
+    limitMs: limits.followMs,
+    onLaggard: (error) => ended.resolve({ reason: error.message }),
+  });
+  stack.defer(() => follower.close());
+  await follower.catchUp();
+
+  const control = createControl({
+    store,
+    account: { accountId: credentials.accountId, regionId: options.region },
+    clock: systemClock,
+    awaitLive: (version) => follower.awaitLive(version),
+    invoke: forwardTo(data.channel),
+    findFailure: (requestId) => failures.find(requestId),
+    runtimes: { isKnown: isKnownRuntime, all: runtimeIds },
+    log,
+  });
+  const addresses = await openListeners(options, control, data.channel, stack);
+  writeServerFile(dataDir, {
+    pid: process.pid,
+    ...addresses,
+    gatewayTls: null,
+    region: options.region,
+    pids: { control: process.pid, data: data.pid, launcher: launcher.pid },
+    runDir,
+  });
+  stack.defer(() => removeServerFile(dataDir));
+
+  const close = closeOnce(stack, ended.resolve);
+  for (const child of [launcher, data]) {
+    void child.exited.then((how) => close(`the ${child.name} process ended (${how})`));
+  }
+  void ended.promise.then(({ reason }) => close(reason));
+  return {
+    ready: {
+      ...addresses,
+      gatewayTls: null,
+      console: `${addresses.api}/console/`,
+      accountId: credentials.accountId,
+      region: options.region,
+      accessKeyId: credentials.accessKeyId,
+      credentialsFile: credentialsPath(dataDir),
+      isolation: processes.tier,
+    },
+    credentials: credentials satisfies ServerCredentials,
+    onExit: ended.promise,
+    async setDefaultGroup(groupId) {
+      await data.channel.call('defaultGroup', groupId);
+    },
+    close: () => close('stopped'),
+  };
+}
+
+/** Everything is given back in the reverse order of its making, once, whoever asks first. */
+function closeOnce(
+  stack: AsyncDisposableStack,
+  ended: (how: { reason: string }) => void,
+): (reason: string) => Promise<void> {
+  let closing: Promise<void> | null = null;
+  return (reason) => {
+    closing ??= stack.disposeAsync().finally(() => ended({ reason }));
+    return closing;
+  };
+}
+
+async function openKeptStore(dataDir: string, stack: AsyncDisposableStack): Promise<Store> {
+  const secretKey = process.env['YUNMEN_SECRET_KEY'];
+  const store = await openStore({ dataDir, clock: systemClock, ...(secretKey === undefined ? {} : { secretKey }) });
+  stack.defer(() => store.close());
+  return store;
+}
+
+function forwardTo(channel: Channel): InvokeFunction {
+  return async (request, signal) => {
+    const { data, body } = encodeRequest(request);
+    return decodeOutcome(await channel.call('invoke', data, { body, signal }));
+  };
+}
+
+type Processes = { readonly launcher: OwnProcess; readonly data: OwnProcess; readonly tier: string };
+type Around = { runDir: string; log: Log; failures: FailureArchive; stack: AsyncDisposableStack };
+
+async function startProcesses(options: ServerOptions, { runDir, log, failures, stack }: Around): Promise<Processes> {
+  const [launcher, data] = await Promise.all([
+    startOwnProcess('launcher', launcherHandlers(log)),
+    startOwnProcess('data', dataHandlers(log, failures)),
+  ]);
+  // Disposed in reverse: the data process first (it finishes what runs), then the launcher (it ends the instances).
+  stack.defer(() => endLauncher(launcher, runDir));
+  stack.defer(() => endData(data));
+  const launcherToken = randomHex(32);
+  const launcherSettings: LauncherSettings = {
+    runDir,
+    launcherToken,
+    isolation: options.isolation,
+    mode: options.mode,
+  };
+  const { tier } = (await launcher.channel.call('configure', launcherSettings)).data as { tier: string };
+  const dataSettings: DataSettings = {
+    runDir,
+    launcherToken,
+    host: options.host,
+    gatewayPort: options.gatewayPort,
+    httpPort: options.httpPort,
+    regionId: options.region,
+    defaultGroup: options.defaultGroup,
+    runtimeFallback: options.runtimeFallback,
+    showWhyToLoopback: options.mode === 'dev',
+    tier,
+  };
+  await data.channel.call('configure', dataSettings);
+  return { launcher, data, tier };
+}
+
+/** How long a process may take to end by itself before it is killed; milliseconds. */
+const endMs = 1_500;
+
+async function endData(data: OwnProcess): Promise<void> {
+  const isGone = data.exited.then(() => true);
+  const stop = data.channel.call('stop', limits.stopGraceMs).catch(() => {}); // gone already: nothing to finish
+  await Promise.race([stop, isGone]);
+  data.channel.close();
+  await endWithin(data, endMs);
+}
+
+async function endLauncher(launcher: OwnProcess, runDir: string): Promise<void> {
+  launcher.channel.close();
+  await endWithin(launcher, endMs);
+  // Only a launcher that was killed leaves instances behind, and only in the tier without namespaces.
+  await endInstances(runDir);
+}
+
+async function endWithin(child: OwnProcess, limitMs: number): Promise<void> {
+  const kill = setTimeout(() => child.kill('SIGKILL'), limitMs);
+  await child.exited;
+  clearTimeout(kill);
+}
+
+type Addresses = { readonly gateway: string; readonly http: string; readonly api: string };
+
+async function openListeners(
+  options: ServerOptions,
+  control: Control,
+  data: Channel,
+  stack: AsyncDisposableStack,
+): Promise<Addresses> {
+  const api = await control.listen({ host: options.apiHost, port: options.apiPort });
+  stack.defer(() => control.close());
+  const { gateway, http } = (await data.call('listen', null)).data as { gateway: string; http: string };
+  return { gateway, http, api };
+}

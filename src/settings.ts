@@ -1,0 +1,41 @@
+// What the processes are told and the bounds they keep. Flags and their environment names: cli/server-flags.ts.
+
+/** Told by control to the data process when it starts. Ports: 0 = any free one. */
+export type DataSettings = {
+  readonly runDir: string;
+  readonly launcherToken: string;
+  readonly host: string;
+  readonly gatewayPort: number;
+  readonly httpPort: number;
+  readonly regionId: string;
+  readonly defaultGroup: string | null;
+  readonly runtimeFallback: boolean;
+  /** Answer loopback callers with `X-Yunmen-Why`. */
+  readonly showWhyToLoopback: boolean;
+  /** Isolation tier that instances get. */
+  readonly tier: string;
+};
+
+/** Told by control to the launcher when it starts. */
+export type LauncherSettings = {
+  readonly runDir: string;
+  readonly launcherToken: string;
+  /** null: the strongest tier that works here. */
+  readonly isolation: string | null;
+  /** `start` refuses tier `none` unless it was asked for. */
+  readonly mode: 'start' | 'dev';
+};
+
+/** Bounds of the composition; each room has its own beside its code. */
+export const limits = {
+  /** Failed requests that `why` can tell of; older ones are forgotten. */
+  failuresKept: 10_000,
+  /** Failure records that a data process sends in one second; more are counted and dropped. */
+  failuresPerSecond: 1_000,
+  /** Nonces remembered at once: 15 minutes of 9,000 signed calls a second. */
+  nonces: 8_000_000,
+  /** How long a stop waits for requests under way; milliseconds. */
+  stopGraceMs: 10_000,
+  /** How long control waits for the data process to follow a write before it ends the server; milliseconds. */
+  followMs: 10_000,
+} as const;
