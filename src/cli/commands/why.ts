@@ -1,6 +1,6 @@
 // `yunmen why <request-id>`: why the gateway answered a request as it did.
 import { encodeRfc3986 } from '../../wire/percent-encoding.ts';
-import { isRecord, type JsonRecord, readNumber, readText } from '../client/json.ts';
+import { type JsonRecord, readNumber, readRecord, readText } from '../client/json.ts';
 import { findApiTarget, type TargetFlags } from '../client/local-server.ts';
 import { callRoa, readAnswer } from '../client/openapi.ts';
 import { failed, wrongUsage } from '../errors.ts';
@@ -9,7 +9,7 @@ import type { CliDeps } from '../server-port.ts';
 
 export type WhyFlags = TargetFlags & { readonly json?: boolean };
 
-/** What --json prints, besides nothing else: the contract of `why`. */
+/** What --json prints. */
 export type Explanation = {
   readonly requestId: string;
   readonly code: string | null;
@@ -33,14 +33,13 @@ export async function why(requestId: string, flags: WhyFlags, deps: CliDeps): Pr
   });
   if (answer.status === 404) {
     throw failed(
-      `no record of request ${requestId}. Only the latest requests are kept, and only until the server stops`,
-      {
-        code: 'RequestNotFound',
-      },
+      `nothing is kept of request ${requestId}: failed requests are kept, the newest 10,000, until the server stops`,
+      { code: 'NotFoundRequest' },
     );
   }
-  const record = readAnswer(answer);
-  const failure = isRecord(record['failure']) ? record['failure'] : null;
+  const members = readAnswer(answer);
+  const record = readRecord(members, 'record');
+  const failure = readText(members, 'code') === null ? null : members;
   const explanation = explain(requestId, record, failure);
   const printer = createPrinter(deps, flags.json === true);
   printer.json(explanation);
