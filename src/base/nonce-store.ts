@@ -108,9 +108,13 @@ function rebuild(shard: Shard, now: number, slotLimit: number): void {
   shard.slots = Math.min(wanted, slotLimit);
   shard.words = new Uint32Array(shard.slots * wordsPerSlot);
   shard.used = 0;
-  for (let slot = slots - 1; slot >= 0 && shard.used < keep; slot--) {
-    const at = slot * wordsPerSlot;
-    const expiry = words[at + 2] ?? 0;
-    if (expiry >= oldestKept) claim(shard, words[at] ?? 0, words[at + 1] ?? 0, { now, expiry });
+  // Of those that expire in the oldest kept second as many as there is still room for.
+  for (const isOldest of [false, true]) {
+    for (let slot = 0; slot < slots && shard.used < keep; slot++) {
+      const at = slot * wordsPerSlot;
+      const expiry = words[at + 2] ?? 0;
+      const isWanted = isOldest ? expiry === oldestKept : expiry > oldestKept;
+      if (isWanted) claim(shard, words[at] ?? 0, words[at + 1] ?? 0, { now, expiry });
+    }
   }
 }
