@@ -207,8 +207,9 @@ function nodeSuite(interpreter: Interpreter): void {
     });
   }
 
-  it('loads ES modules from nodejs18 on, by name and by package', async (t) => {
-    if (Number(interpreter.version.split('.')[0]) < 14) t.skip('this Node has no ES modules');
+  const hasModules = Number(interpreter.version.split('.')[0]) >= 14;
+  const whereModules = hasModules ? it : () => {}; // older Nodes never serve the runtime ids that have them
+  whereModules('loads ES modules from nodejs18 on, by name and by package', async () => {
     await once(
       'module.handler',
       'nodejs18',
