@@ -9,7 +9,7 @@ import { makePrivateDirectory, writeFileDurably } from './sync-files.ts';
 export type DataDirLock = {
   /** Absolute path. */
   readonly dataDir: string;
-  /** Lets the next server in. The end of the process does the same. */
+  /** Lets the next server in. The end of the process does the same; forgetting this object does not. */
   release(): void;
 };
 
@@ -24,7 +24,8 @@ export function acquireDataDir(dataDir: string): DataDirLock {
   makePrivateDirectory(path);
   const database = new DatabaseSync(join(path, 'lock.db'), { timeout: 0 });
   try {
-    database.exec('begin exclusive');
+    // Nothing is ever written to it, so its journal need not be a file that a kill would leave behind.
+    database.exec('pragma journal_mode = memory; begin exclusive');
   } catch (error) {
     database.close();
     if (isBusy(error)) throw new DataDirInUse(path, serverPid(path));
@@ -32,12 +33,13 @@ export function acquireDataDir(dataDir: string): DataDirLock {
   }
   const gitignore = join(path, '.gitignore');
   if (!existsSync(gitignore)) writeFileDurably(gitignore, '*\n', 0o600);
-  return {
-    dataDir: path,
-    release() {
-      if (database.isOpen) database.close();
-    },
+  const release = () => {
+    process.off('exit', release);
+    if (database.isOpen) database.close();
   };
+  // Also keeps the connection reachable: collected as garbage, it would give up the lock of a caller who dropped the result.
+  process.on('exit', release);
+  return { dataDir: path, release };
 }
 
 /** The process id in `server.json`; null when the file is absent, half written or of another shape. */

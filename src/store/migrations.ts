@@ -87,13 +87,27 @@ function migrations(types: ColumnTypes): Record<string, Migration> {
   return { '0001_first': { up: (db: Kysely<Schema>) => first(db, types) } };
 }
 
+/** Where Kysely notes the steps that were done. */
+const stepsTable = 'kysely_migration';
+
+/** Steps that the database has seen and this version does not know. */
+async function unknownSteps(db: Kysely<Schema>, known: Record<string, Migration>): Promise<string[]> {
+  const tables = await db.introspection.getTables({ withInternalKyselyTables: true });
+  if (!tables.some(({ name }) => name === stepsTable)) return [];
+  const done = await db.selectFrom(stepsTable).select('name').execute();
+  return done.map(({ name }) => String(name)).filter((name) => known[name] === undefined);
+}
+
 /**
  * Runs the steps that the database has not seen, all or none.
  *
- * Errors: throws what the failing step threw, or that the database holds steps unknown here (it was made by a newer version).
+ * Errors: throws what the failing step threw, or that the database holds steps unknown here.
  */
 export async function migrate(db: Kysely<Schema>, types: ColumnTypes): Promise<void> {
-  const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations(types) } });
+  const steps = migrations(types);
+  const unknown = await unknownSteps(db, steps);
+  if (unknown.length > 0) throw new Error(`it was made by a newer version of yunmen (it has ${unknown.join(', ')})`);
+  const migrator = new Migrator({ db, migrationTableName: stepsTable, provider: { getMigrations: async () => steps } });
   const { error } = await migrator.migrateToLatest();
   if (error !== undefined) throw error;
 }
