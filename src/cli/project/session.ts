@@ -37,6 +37,7 @@ export class ProjectSession {
   #isReloading = false;
   #isStale = false;
   #isClosed = false;
+  #hasFailed = false;
   #shownWarnings: readonly string[] = [];
 
   private constructor(options: SessionOptions, deployment: Deployment, plan: Plan) {
@@ -132,8 +133,10 @@ export class ProjectSession {
       const groupId = this.#defaultGroupId();
       if (groupId !== null && groupId !== groupBefore) await server.setDefaultGroup(groupId);
       this.#announce(changes, Math.round(clock.monotonic() - startedAt));
+      this.#hasFailed = false;
     } catch (error) {
       if (this.#isClosed) return;
+      this.#hasFailed = true;
       printer.note(`reload failed, the old version stays: ${messageOf(error)}`);
       printer.json({ event: 'reload-failed', message: messageOf(error) });
     }
@@ -142,8 +145,11 @@ export class ProjectSession {
   #announce(changes: Changes, ms: number): void {
     const { functions, apis, services } = changes;
     const names = [...functions, ...apis, ...services.map((name) => `service ${name}`)];
-    if (names.length === 0) return;
-    this.#options.printer.line(`reloaded ${names.join(', ')} (${ms} ms)`);
+    // After a failure also a return to what is deployed is news.
+    if (names.length === 0 && !this.#hasFailed) return;
+    this.#options.printer.line(
+      `reloaded ${names.length === 0 ? 'nothing: all is as deployed' : names.join(', ')} (${ms} ms)`,
+    );
     this.#options.printer.json({ event: 'reloaded', functions, apis, services, ms });
   }
 
