@@ -6,7 +6,7 @@ import { encodeFrame, type Frame, FrameDecoder } from '../../src/wire/frames.ts'
 
 const page = readFileSync(new URL('../../runtimes/PROTOCOL.md', import.meta.url), 'utf8');
 const examples = [...page.matchAll(/```frame\n([^`]+)```\n\n```json\n([^`]+)```/g)].map(([, hex = '', json = '']) => {
-  const shown = JSON.parse(json) as Frame & { payload: string };
+  const shown = JSON.parse(json) as Omit<Frame, 'payload'> & { readonly payload: string };
   const payload = shown.payload.startsWith('hex:')
     ? Buffer.from(shown.payload.slice(4), 'hex')
     : Buffer.from(shown.payload);
