@@ -66,7 +66,7 @@ export type CodePackage = {
   /** CRC-64/XZ of the zip, unsigned decimal. */
   readonly checksum: string;
   readonly sizeBytes: number;
-  /** Absolute path of the unpacked, read-only package. */
+  /** Absolute path of the unpacked package: files 0444 or 0555, directories 0755. */
   readonly directory: string;
 };
 

@@ -2,19 +2,14 @@
 import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
-/** Makes the names in a directory durable. */
-export function syncDirectory(path: string): void {
+/** Makes the bytes of a written file durable, or the names in a directory. */
+export function syncPath(path: string): void {
   const handle = openSync(path, 'r');
   try {
     fsyncSync(handle);
   } finally {
     closeSync(handle);
   }
-}
-
-/** Makes the bytes of a written file durable. */
-export function syncFile(path: string): void {
-  syncDirectory(path);
 }
 
 /** Replaces `path` with `text`, whole or not at all. A leftover of an earlier try (`path.tmp`) is overwritten. */
@@ -29,7 +24,7 @@ export function writeFileDurably(path: string, text: string, mode: number): void
     closeSync(handle);
   }
   renameSync(temporary, path);
-  syncDirectory(dirname(path));
+  syncPath(dirname(path));
 }
 
 /** A directory only for its owner. An existing one is left as it is. */

@@ -117,7 +117,7 @@ test('takes a key file outside the data directory', async (context) => {
   await assert.rejects(openOnce(dataDir), { code: 'SecretKeyError' });
 });
 
-test('writes no secret of an app in the clear, neither as a row nor as published', async (context) => {
+test('keeps the database for its owner, and no secret of an app in the clear in it', async (context) => {
   const dataDir = makeDataDir(context);
   const store = await openStore({ dataDir, clock: systemClock });
   const row = { ...appRow(1), appSecret: 'NEEDLE-IN-ROW' };
@@ -125,7 +125,12 @@ test('writes no secret of an app in the clear, neither as a row nor as published
     await tx.rows.apps.insert(row);
     await tx.publish('app', '1', { appId: 1, appName: 'a', keys: [{ key: 'k', secret: 'NEEDLE-PUBLISHED' }] });
   });
-  const bytes = ['yunmen.db', 'yunmen.db-wal'].map((name) => readFileSync(join(dataDir, name), 'latin1')).join('');
+  const files = ['yunmen.db', 'yunmen.db-wal'].map((name) => join(dataDir, name));
+  assert.deepEqual(
+    files.map((file) => statSync(file).mode & 0o777),
+    [0o600, 0o600],
+  );
+  const bytes = files.map((file) => readFileSync(file, 'latin1')).join('');
   assert.ok(bytes.includes(row.appKey));
   assert.ok(!bytes.includes('NEEDLE'));
   await store.close();

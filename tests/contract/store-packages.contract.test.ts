@@ -44,7 +44,7 @@ async function makePlace(context: TestContext) {
   let packages = await Packages.open({ directory, clock, limits });
   context.after(async () => {
     await packages.close();
-    removeReadOnly(join(directory, '..'));
+    rmSync(join(directory, '..'), { recursive: true, force: true });
   });
   const reopen = async (): Promise<Packages> => {
     await packages.close();
@@ -52,14 +52,6 @@ async function makePlace(context: TestContext) {
     return packages;
   };
   return { directory, clock, packages, reopen };
-}
-
-/** Root removes read-only trees as they are; others first have to be let in. */
-function removeReadOnly(path: string): void {
-  for (const entry of readdirSync(path, { withFileTypes: true, recursive: true })) {
-    if (entry.isDirectory()) chmodSync(join(entry.parentPath, entry.name), 0o700);
-  }
-  rmSync(path, { recursive: true, force: true });
 }
 
 const modeOf = (path: string) => (statSync(path).mode & 0o7777).toString(8);
@@ -70,7 +62,7 @@ async function added(packages: Packages, zip: Buffer) {
   return result;
 }
 
-test('unpacks a package read-only, with its programs and links, and keeps the bytes as uploaded', async (context) => {
+test('unpacks a package as read-only files, with its programs and links, and keeps the bytes as uploaded', async (context) => {
   const { directory, packages } = await makePlace(context);
   const zip = buildZip([
     { name: 'lib/', mode: directoryMode },
@@ -99,7 +91,7 @@ test('unpacks a package read-only, with its programs and links, and keeps the by
   assert.equal(readFileSync(at('deep/er/empty'), 'utf8'), '');
   assert.ok(existsSync(at('云门.py')));
   assert.equal(readlinkSync(at('lib/link')), '../bin/run');
-  assert.deepEqual([at(''), at('lib'), at('deep/er')].map(modeOf), ['555', '555', '555']);
+  assert.deepEqual([at(''), at('lib'), at('deep/er')].map(modeOf), ['755', '755', '755']);
   assert.deepEqual([at('index.py'), at('bin/run'), at('from-dos.txt')].map(modeOf), ['444', '555', '444']);
   assert.deepEqual(readdirSync(directory).sort(), [sha256, `${sha256}.zip`]);
 });
@@ -265,7 +257,7 @@ test('sweeps packages that are not in use and were not added just now', async (c
 test('removes leftovers and completes what a kill left half done when it is opened', async (context) => {
   const { directory, packages, reopen } = await makePlace(context);
   const { sha256 } = await added(packages, buildZip([{ name: 'd/a', content: 'a' }]));
-  removeReadOnly(join(directory, sha256));
+  rmSync(join(directory, sha256), { recursive: true });
   mkdirSync(join(directory, 'tmp-0123', 'd'), { recursive: true });
   writeFileSync(join(directory, 'tmp-0123.zip'), 'half');
   const orphan = 'ab'.repeat(32);
@@ -280,7 +272,7 @@ test('removes leftovers and completes what a kill left half done when it is open
 test('refuses to open over a stored zip that is damaged and has to be unpacked again', async (context) => {
   const { directory, packages, reopen } = await makePlace(context);
   const { sha256 } = await added(packages, buildZip([{ name: 'a', content: 'a' }]));
-  removeReadOnly(join(directory, sha256));
+  rmSync(join(directory, sha256), { recursive: true });
   chmodSync(join(directory, `${sha256}.zip`), 0o600);
   writeFileSync(join(directory, `${sha256}.zip`), 'other bytes');
   await assert.rejects(reopen(), /is damaged; remove the file/);

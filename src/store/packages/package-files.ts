@@ -15,7 +15,7 @@ import {
 import { join } from 'node:path';
 import { randomHex } from '../../base/ids.ts';
 import { crc64 } from '../../wire/crc64.ts';
-import { syncDirectory, syncFile } from '../sync-files.ts';
+import { syncPath } from '../sync-files.ts';
 import { type PackageAnswers, type PackageJob, sha256OfZip, temporaryPrefix, unpackedPath, zipPath } from './jobs.ts';
 import { type PackageLimits, Refused } from './limits.ts';
 import { unpackZip } from './unpack.ts';
@@ -36,13 +36,13 @@ export async function addPackage(job: Job<'add'>): Promise<PackageAnswers['add']
     const directory = unpackedPath(code, sha256);
     const stored = zipPath(code, sha256);
     if (!existsSync(stored)) {
-      syncFile(spool);
+      syncPath(spool);
       if (!existsSync(directory)) await unpackWhole(zip, code, sha256, limits);
       renameSync(spool, stored);
     }
     // Also when it was there: the sweep must not take it before the caller has named it in a row.
     utimesSync(stored, addedAt / 1000, addedAt / 1000);
-    syncDirectory(code);
+    syncPath(code);
     return { ok: true, sha256, checksum: crc64(zip), sizeBytes: zip.length, directory };
   } catch (error) {
     if (error instanceof Refused) return { ok: false, reason: error.reason, message: error.message };
@@ -60,7 +60,7 @@ export async function repairPackage({ code, sha256, limits }: Job<'repair'>): Pr
     throw new Error(`the code package ${path} is damaged; remove the file and upload the function's code again`);
   }
   await unpackWhole(zip, code, sha256, limits);
-  syncDirectory(code);
+  syncPath(code);
   return null;
 }
 
@@ -75,7 +75,7 @@ export function sweepPackages({ code, inUse, addedBefore }: Job<'sweep'>): Packa
     removeTree(doomed);
     removed += 1;
   }
-  if (removed > 0) syncDirectory(code);
+  if (removed > 0) syncPath(code);
   return removed;
 }
 
@@ -114,7 +114,7 @@ async function unpackWhole(zip: Buffer, code: string, sha256: string, limits: Pa
   }
 }
 
-/** Removes a file or a read-only tree; nothing there is fine. Links are removed, never followed. */
+/** Removes a file or a tree, also one whose directories were made read-only meanwhile; nothing there is fine. Links are removed, never followed. */
 function removeTree(path: string): void {
   const stats = lstatSync(path, { throwIfNoEntry: false });
   if (stats?.isDirectory()) {

@@ -4,7 +4,7 @@ import { chmodSync, closeSync, fchmodSync, mkdirSync, openSync, symlinkSync, wri
 import { join } from 'node:path';
 import { crc32, inflateRawSync } from 'node:zlib';
 import { type Entry, fromBufferPromise, getFileNameLowLevel, type ZipFile } from 'yauzl';
-import { syncDirectory, syncFile } from '../sync-files.ts';
+import { syncPath } from '../sync-files.ts';
 import { checkEntryName, type EntryKind, EntryTree, isInsideLink } from './entry-names.ts';
 import { type PackageLimits, Refused } from './limits.ts';
 
@@ -22,7 +22,8 @@ type Plan = {
 /**
  * Unpacks `zip` into `target`, which must not exist yet.
  *
- * Afterwards every file is 0444 or 0555 and every directory 0555, all of it synced. Links are made last, so nothing is ever written through one.
+ * Afterwards every file is 0444 or 0555 and every directory 0755 (so that the owner can remove the data directory by plain means),
+ * all of it synced. Links are made last, so nothing is ever written through one.
  * Errors: Refused; on any error the caller removes what is there.
  */
 export async function unpackZip(zip: Buffer, target: string, limits: PackageLimits): Promise<void> {
@@ -36,7 +37,7 @@ export async function unpackZip(zip: Buffer, target: string, limits: PackageLimi
   for (const path of plan.directories) mkdirSync(join(target, path), { mode: 0o755 });
   for (const planned of plan.files) await writeFile(reader, planned, join(target, planned.path));
   for (const planned of plan.links) await makeLink(reader, planned, join(target, planned.path));
-  seal(target, plan);
+  syncTree(target, plan);
 }
 
 async function openZip(zip: Buffer): Promise<ZipFile> {
@@ -115,7 +116,7 @@ function kindOf(entry: Entry, name: string): { readonly kind: EntryKind; readonl
   const mode = (attributes & 0o111) === 0 ? 0o444 : 0o555;
   const type = attributes & 0o170000;
   if (type === 0o040000 || (isNamedDirectory && (type === 0 || type === 0o100000))) {
-    if (entry.uncompressedSize === 0) return { kind: 'directory', mode: 0o555 };
+    if (entry.uncompressedSize === 0) return { kind: 'directory', mode: 0o755 };
     throw new Refused('unsafe-entry', `entry ${JSON.stringify(name)} is a directory with content`);
   }
   if (type === 0 || type === 0o100000) return { kind: 'file', mode };
@@ -215,11 +216,12 @@ async function makeLink(reader: EntryReader, planned: Planned, path: string): Pr
   symlinkSync(target, path);
 }
 
-/** Takes away the right to write and makes everything durable, children before their parents. All files first: the disk then takes them in one sweep. */
-function seal(target: string, { files, directories }: Plan): void {
-  for (const { path } of files) syncFile(join(target, path));
+/** Makes everything durable, children before their parents. Only now, with all files written: the disk then takes them in one sweep. */
+function syncTree(target: string, { files, directories }: Plan): void {
+  for (const { path } of files) syncPath(join(target, path));
   for (const path of [...directories].reverse().concat('')) {
-    chmodSync(join(target, path), 0o555);
-    syncDirectory(join(target, path));
+    // Whatever the umask made of it.
+    chmodSync(join(target, path), 0o755);
+    syncPath(join(target, path));
   }
 }

@@ -1,4 +1,5 @@
 // Opens the SQLite file behind a store and brings it up to the current schema. Called by store.ts.
+import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { Kysely, SqliteAdapter, SqliteDialect } from 'kysely';
 import type { Engine } from '../engine.ts';
@@ -19,11 +20,13 @@ class Dialect extends SqliteDialect {
 }
 
 /**
- * Opens (or makes) the database at `path`: WAL, every commit synced, one connection.
+ * Opens (or makes, for its owner only) the database at `path`, or one in memory for `:memory:`: WAL, every commit synced, one connection.
  *
  * Errors: throws when the file is no database of ours, or was made by a newer version.
  */
 export async function openSqlite(path: string): Promise<Engine> {
+  // SQLite would make it readable for all, and gives its other files the mode of this one.
+  if (path !== ':memory:') closeSync(openSync(path, 'a', 0o600));
   const database = new DatabaseSync(path, { timeout: 5000, defensive: true, enableForeignKeyConstraints: true });
   const db: Engine['db'] = new Kysely({ dialect: new Dialect({ database: new CachingDatabase(database) }) });
   try {
