@@ -2,7 +2,7 @@
 
 const initialShards = 16;
 /** Shards are doubled when they hold more entries than this on average. */
-const meanShardSize = 48;
+const meanShardSize = 16;
 
 /** 32-bit FNV-1a over UTF-16 units: spreads keys over shards, nothing more. */
 function shardHash(key: string): number {
@@ -14,7 +14,7 @@ function shardHash(key: string): number {
 /**
  * An immutable map. Changing it goes through `edit()`, which copies only the shards that are touched.
  *
- * Bound: none of its own; the owner bounds what it puts in. A change of one key copies about 48 entries
+ * Bound: none of its own; the owner bounds what it puts in. A change of one key copies about 16 entries
  * and one array with a slot per shard.
  */
 export class ShardedMap<Value> {

@@ -15,6 +15,7 @@ function checkGrant(identified: Identified): PublishedGrant | null {
   const { caller, api, stage, snapshot } = identified;
   if (caller.kind === 'anonymous') return null;
   const grant = snapshot.grants.get(grantKey(caller.appId, api.apiId, stage));
+  if (grant !== undefined && (grant.expiresAt === null || grant.expiresAt > identified.at)) return grant;
   const who = `the app ${caller.appName} (${caller.appId})`;
   const what = `the API ${api.apiName} (${api.apiId}) in stage ${stage}`;
   if (grant === undefined) {
@@ -30,7 +31,6 @@ function checkGrant(identified: Identified): PublishedGrant | null {
       },
     );
   }
-  if (grant.expiresAt === null || grant.expiresAt > identified.at) return grant;
   throw refuse(
     'A403EP',
     {},
@@ -38,7 +38,7 @@ function checkGrant(identified: Identified): PublishedGrant | null {
       side: 'api-owner',
       field: 'grant',
       expected: 'a grant that has not ended',
-      got: `ended at ${new Date(grant.expiresAt).toISOString()}`,
+      got: `ended at ${new Date(grant.expiresAt ?? 0).toISOString()}`,
       message: `The grant of ${what} to ${who} has ended: grant it again with a later AuthValidTime.`,
     },
   );
