@@ -151,7 +151,7 @@ describe('the function backend', () => {
       [typed.status, typed.headers['content-type'], typed.headers['x-a'], typed.headers['x-n']],
       [418, 'text/plain', '猫', '1'],
     );
-    assert.equal(typed.failure, null);
+    assert.deepEqual([plain.failure, typed.failure?.code, typed.failure?.side], [null, '418', 'function']);
   });
 
   it('keeps headers of the connection and the gateway’s own from the function', async () => {

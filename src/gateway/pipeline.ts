@@ -4,10 +4,10 @@
 //
 // Called by gateway.ts for a socket, and by tests with request values.
 import { STATUS_CODES } from 'node:http';
-import type { RequestRecord } from '../model/record.ts';
+import type { Failure, RequestRecord } from '../model/record.ts';
 import { admit } from './admit.ts';
 import { answerBackend, answerError, answerPreflight } from './answer.ts';
-import type { Begun, GatewayDeps, GatewayReply, GatewayRequest, Progress } from './context.ts';
+import type { Begun, GatewayDeps, GatewayReply, GatewayRequest, Progress, Replied } from './context.ts';
 import { ClientGone, Refusal, refuse } from './errors.ts';
 import { identify } from './identify.ts';
 import { mapRequest } from './map.ts';
@@ -35,7 +35,7 @@ export async function runPipeline(
     const admitted = admit(identified);
     const mapped = await mapRequest(admitted);
     const replied = await reply(mapped);
-    return finish(replied, answerBackend(replied, reasonPhrase));
+    return finish(replied, answerBackend(replied, reasonPhrase), backendFailure(replied));
   } catch (error) {
     return failed(begun, error);
   }
@@ -45,8 +45,23 @@ function reasonPhrase(status: number): string {
   return STATUS_CODES[status] ?? 'Unknown';
 }
 
-function finish(progress: Progress, reply: GatewayReply): PipelineResult {
-  return { reply, record: recordOf(progress, reply.status, null) };
+function finish(progress: Progress, reply: GatewayReply, failure: Failure | null = null): PipelineResult {
+  return { reply, record: recordOf(progress, reply.status, failure) };
+}
+
+/** A failure that the backend answered by itself; it is passed on as it is, without a code of the gateway. */
+function backendFailure({ answer, api }: Replied): Failure | null {
+  if (answer.status < 400) return null;
+  const isFunction = api.backend.kind === 'function-event';
+  return {
+    code: String(answer.status),
+    side: isFunction ? 'function' : 'api-owner',
+    field: 'statusCode',
+    expected: null,
+    got: String(answer.status),
+    message: `The ${isFunction ? 'function' : 'backend'} answered ${answer.status} by itself; the gateway passed its answer on.`,
+    functionLog: null,
+  };
 }
 
 /** The one place where errors end. The steps filled in what they learned, so the record says how far the request came. */
