@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { classNames, filesOf, isClassName, type TestClass, testClasses } from './test/classes.ts';
-import { runSession } from './test/process-session.ts';
+import { type Leftover, runSession } from './test/process-session.ts';
 import {
   addTotals,
   countResults,
@@ -74,24 +74,37 @@ function silentFiles(files: readonly string[], results: readonly TestResult[]): 
   return files.filter((file) => !heard.has(file) && !/\w*[sS]uite\w*\(/.test(readFileSync(root + file, 'utf8')));
 }
 
+/** A process by what tells it from others: the end of its command line, where node:test puts the file. */
+function describeProcess({ pid, command }: Leftover): string {
+  return `${pid} ${command.length > 150 ? `… ${command.slice(-150)}` : command}`;
+}
+
 async function runClass(testClass: TestClass, files: readonly string[], run: Run): Promise<ClassEnd> {
   const folder = mkdtempSync(`${tmpdir()}/yunmen-test-`);
   const resultsFile = `${folder}/results.ndjson`;
   writeFileSync(resultsFile, '');
   try {
-    const { status, leftBehind } = await runSession([pinnedNode(), ...nodeArguments(testClass, files, run.isTorture)], {
-      cwd: root,
-      env: environment(run, resultsFile),
-      stop: run.stop,
-    });
+    const limitMs = testClass.limitMs * (run.isTorture ? tortureFactor : 1);
+    const { status, leftBehind, late } = await runSession(
+      [pinnedNode(), ...nodeArguments(testClass, files, run.isTorture)],
+      {
+        cwd: root,
+        env: environment(run, resultsFile),
+        stop: run.stop,
+        limitMs,
+      },
+    );
     const results = parseResults(readFileSync(resultsFile, 'utf8'));
     const totals = countResults(results);
     const isFinished = results.some((result) => result.kind === 'finished');
     const faults = [
-      ...(isFinished ? [] : [`the test process ended early (${status})`]),
+      ...(late === null
+        ? []
+        : [`stopped after ${limitMs / 1000} s; then ran:\n${late.map(describeProcess).join('\n')}`]),
+      ...(isFinished || late !== null ? [] : [`the test process ended early (${status})`]),
       ...(isFinished && status !== 0 && totals.failed === 0 ? [`the test process ended with ${status}`] : []),
       ...(isFinished ? silentFiles(files, results).map((file) => `${file} gave no result`) : []),
-      ...leftBehind.map(({ pid, command }) => `left a process behind: ${pid} ${command}`),
+      ...leftBehind.map((leftover) => `left a process behind: ${describeProcess(leftover)}`),
     ];
     return { results, totals: addTotals(totals, { passed: 0, failed: faults.length, skipped: 0 }), faults };
   } finally {

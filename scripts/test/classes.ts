@@ -4,12 +4,13 @@ import { globSync } from 'node:fs';
 export const classNames = ['unit', 'contract', 'e2e', 'security', 'conformance'] as const;
 export type ClassName = (typeof classNames)[number];
 
-/** `isolation` none = all files in one process; process = one process a file. `timeoutMs` is the longest one test (or file) may take. */
+/** `isolation` none = all files in one process; process = one process a file. Limits: of one test, and of the whole class. */
 export type TestClass = {
   readonly name: ClassName;
   readonly patterns: readonly string[];
   readonly isolation: 'none' | 'process';
   readonly timeoutMs: number;
+  readonly limitMs: number;
 };
 
 export const testClasses: readonly TestClass[] = [
@@ -18,16 +19,36 @@ export const testClasses: readonly TestClass[] = [
     patterns: ['src/**/*.test.ts', 'scripts/**/*.test.ts', 'benches/**/*.test.ts'],
     isolation: 'none',
     timeoutMs: 60_000,
+    limitMs: 120_000,
   },
   {
     name: 'contract',
     patterns: ['src/**/*.contract.test.ts', 'tests/contract/**/*.test.ts'],
     isolation: 'process',
-    timeoutMs: 120_000,
+    timeoutMs: 60_000,
+    limitMs: 300_000,
   },
-  { name: 'e2e', patterns: ['tests/e2e/**/*.test.ts'], isolation: 'process', timeoutMs: 300_000 },
-  { name: 'security', patterns: ['tests/security/**/*.test.ts'], isolation: 'process', timeoutMs: 300_000 },
-  { name: 'conformance', patterns: ['conformance/**/*.test.ts'], isolation: 'process', timeoutMs: 300_000 },
+  {
+    name: 'e2e',
+    patterns: ['tests/e2e/**/*.test.ts'],
+    isolation: 'process',
+    timeoutMs: 180_000,
+    limitMs: 480_000,
+  },
+  {
+    name: 'security',
+    patterns: ['tests/security/**/*.test.ts'],
+    isolation: 'process',
+    timeoutMs: 180_000,
+    limitMs: 480_000,
+  },
+  {
+    name: 'conformance',
+    patterns: ['conformance/**/*.test.ts'],
+    isolation: 'process',
+    timeoutMs: 180_000,
+    limitMs: 480_000,
+  },
 ];
 
 /** Files of a class below `root`, sorted. A file in src/ that is a contract test is no unit test. */

@@ -10,6 +10,8 @@ export type SessionEnd = {
   /** Exit code, or the signal's name. */
   readonly status: number | NodeJS.Signals;
   readonly leftBehind: readonly Leftover[];
+  /** What was running when the time was up; null when it ended in time. */
+  readonly late: readonly Leftover[] | null;
 };
 
 /** How long processes may take to end by themselves once the command has ended. */
@@ -26,7 +28,7 @@ function membersOf(session: number): Leftover[] {
       const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
       if (Number(fields[3]) !== session || fields[0] === 'Z') continue;
       const command = readFileSync(`/proc/${entry}/cmdline`, 'latin1').replaceAll('\0', ' ').trim();
-      members.push({ pid: Number(entry), command: command.slice(0, 200) });
+      members.push({ pid: Number(entry), command });
     } catch {
       // It ended while we read.
     }
@@ -54,11 +56,16 @@ async function waitUntilEmpty(session: number): Promise<readonly Leftover[]> {
 
 /**
  * Runs `command` to its end; what it leaves behind for more than three seconds is named and killed.
- * Aborting `stop` sends SIGTERM to all of it, and SIGKILL to what stays.
+ * Aborting `stop`, or the end of its time, sends SIGTERM to all of it, and SIGKILL to what stays.
  */
 export async function runSession(
   command: readonly [string, ...string[]],
-  options: { readonly cwd: string; readonly env: NodeJS.ProcessEnv; readonly stop: AbortSignal },
+  options: {
+    readonly cwd: string;
+    readonly env: NodeJS.ProcessEnv;
+    readonly stop: AbortSignal;
+    readonly limitMs: number;
+  },
 ): Promise<SessionEnd> {
   const [file, ...args] = command;
   const child = spawn(file, args, {
@@ -72,7 +79,7 @@ export async function runSession(
     child.once('exit', (code, name) => resolve(code ?? name ?? 1));
   });
   const { pid } = child;
-  if (pid === undefined) return { status: await ended, leftBehind: [] };
+  if (pid === undefined) return { status: await ended, leftBehind: [], late: null };
   const onStop = () => {
     for (const member of membersOf(pid)) signal(member.pid, 'SIGTERM');
     signal(-pid, 'SIGTERM');
@@ -80,9 +87,15 @@ export async function runSession(
   };
   if (options.stop.aborted) onStop();
   else options.stop.addEventListener('abort', onStop, { once: true });
+  let late: readonly Leftover[] | null = null;
+  const timer = setTimeout(() => {
+    late = membersOf(pid);
+    onStop();
+  }, options.limitMs);
   const status = await ended;
+  clearTimeout(timer);
   const leftBehind = await waitUntilEmpty(pid);
   for (const member of leftBehind) signal(member.pid, 'SIGKILL');
   options.stop.removeEventListener('abort', onStop);
-  return { status, leftBehind };
+  return { status, leftBehind, late };
 }
