@@ -32,6 +32,8 @@ export type Fixture = {
   invoke(name: string, event?: Buffer | string, options?: InvokeOptions): Promise<InvocationOutcome>;
   succeed(name: string, event?: Buffer | string, options?: InvokeOptions): Promise<Outcome<'success'>>;
   fail(name: string, event?: Buffer | string, options?: InvokeOptions): Promise<Outcome<'function-error'>>;
+  /** Ends what can be ended when the launcher was killed. */
+  abandon(): Promise<void>;
   /** Ends all and checks that nothing is left. */
   close(): Promise<void>;
 };
@@ -110,6 +112,12 @@ export async function openFixture(tier: string, limits: Partial<Limits> = {}): P
       const outcome = await invoke(name, event, options);
       assert.equal(outcome.kind, 'function-error', describe(outcome));
       return outcome as Outcome<'function-error'>;
+    },
+    async abandon() {
+      await functions.close();
+      launcher.close();
+      rmSync(runDir, { recursive: true, force: true });
+      rmSync(codeRoot, { recursive: true, force: true });
     },
     async close() {
       await functions.close();

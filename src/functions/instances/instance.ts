@@ -82,6 +82,7 @@ export class Instance {
   #endpoint: Endpoint | null = null;
   #exchange: Exchange | null = null;
   #waiting: ((outcome: Outcome) => void) | null = null;
+  #ending: Promise<void> | null = null;
   #isConnected = false;
   #nextStream = 1;
   #pid = 0;
@@ -161,23 +162,13 @@ export class Instance {
     this.#state = move(this.#state, { kind: 'idle', since: this.#deps.clock.monotonic() });
   }
 
-  /** Ends it. `graceMs` lies between SIGTERM and SIGKILL; 0 kills at once. Resolves when nothing is left. */
-  async stop(reason: EndReason, graceMs = 0): Promise<void> {
-    if (!isAlive(this.#state)) return;
-    this.#state = move(this.#state, { kind: 'stopping', since: this.#deps.clock.monotonic(), reason });
-    this.#settle({ kind: 'disconnected' });
-    this.#events.onStopping(this);
-    try {
-      await this.#deps.launcher.stop(this.id, graceMs);
-    } catch (error) {
-      // The launcher has gone, and its instances with it.
-      this.#report(`could not be stopped: ${error instanceof Error ? error.message : String(error)}`);
-    }
-    this.#deps.deadlines.remove(this.#drain);
-    this.#endpoint?.close();
-    this.log.close();
-    this.#state = move(this.#state, { kind: 'gone', since: this.#deps.clock.monotonic(), reason });
-    this.#events.onGone(this);
+  /**
+   * Ends it; a second call only waits. `graceMs` lies between SIGTERM and SIGKILL, 0 kills at once.
+   * Resolves when nothing is left.
+   */
+  stop(reason: EndReason, graceMs = 0): Promise<void> {
+    this.#ending ??= this.#end(reason, graceMs);
+    return this.#ending;
   }
 
   /** The launcher says that the process has ended and nothing of it is left. */
@@ -195,6 +186,23 @@ export class Instance {
   measurePeakKb(): number {
     if (this.#pid > 0) this.#peakKb = Math.max(this.#peakKb, readPeakMemoryKb(this.#pid));
     return this.#peakKb;
+  }
+
+  async #end(reason: EndReason, graceMs: number): Promise<void> {
+    this.#state = move(this.#state, { kind: 'stopping', since: this.#deps.clock.monotonic(), reason });
+    this.#settle({ kind: 'disconnected' });
+    this.#events.onStopping(this);
+    try {
+      await this.#deps.launcher.stop(this.id, graceMs);
+    } catch (error) {
+      // The launcher has gone, and its instances with it.
+      this.#report(`could not be stopped: ${error instanceof Error ? error.message : String(error)}`);
+    }
+    this.#deps.deadlines.remove(this.#drain);
+    this.#endpoint?.close();
+    this.log.close();
+    this.#state = move(this.#state, { kind: 'gone', since: this.#deps.clock.monotonic(), reason });
+    this.#events.onGone(this);
   }
 
   /** Opens the sockets, has the process started and waits for its hello. */

@@ -1,0 +1,286 @@
+// What every launcher promises, whatever the tier and whatever it is made of. Run by tests/contract/launcher*.ts.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { describe, test } from 'node:test';
+import { randomHex } from '../../base/ids.ts';
+import { frameSocketName, logSocketName } from '../instances/endpoint.ts';
+import { placeInstance } from './placement.ts';
+import type { Exit, IsolationTier, Launcher, LaunchSpec } from './port.ts';
+
+export type OpenLauncher = {
+  readonly launcher: Launcher;
+  readonly runDir: string;
+  /** Ends the launcher in order; resolves when its process has ended. */
+  close(): Promise<void>;
+};
+
+export type LauncherSuite = {
+  readonly name: string;
+  readonly tier: IsolationTier;
+  /** Why it cannot be run here, or false. */
+  readonly skip: string | false;
+  open(): Promise<OpenLauncher>;
+};
+
+/** Runs the contract. */
+export function testLauncher({ name, tier, skip, open }: LauncherSuite): void {
+  describe(`launcher contract: ${name}`, { skip }, () => {
+    test('starts a program that gets the start line, the given environment and the log socket', async () => {
+      const bench = await openBench(open, tier);
+      const { output, exit } = await bench.run('read line; echo "$line"; env; echo "to stderr" >&2; pwd', {
+        FC_MARK: 'seen',
+      });
+      assert.equal(exit.code, 0);
+      const [startLine = '', ...rest] = output.split('\n');
+      const { socket, token } = JSON.parse(startLine) as { socket: string; token: string };
+      assert.equal(socket, bench.last?.socketPath);
+      assert.equal(token, bench.last?.token);
+      assert.ok(rest.includes('FC_MARK=seen') && rest.includes('to stderr'));
+      assert.ok(rest.includes(tier === 'none' ? bench.codeDirectory : '/code'));
+      const known = /^(FC_MARK|FC_INSTANCE_ID|PWD|SHLVL|_|OLDPWD)=/;
+      const inherited = rest.filter((line) => /^[A-Za-z_]+=/.test(line) && !known.test(line));
+      assert.deepEqual(inherited, [], 'nothing is inherited');
+      await bench.close();
+    });
+
+    test('gives no descriptor but the first three', async () => {
+      const bench = await openBench(open, tier);
+      const { output } = await bench.run(
+        'for fd in 3 4 5 6 7 8 9; do [ -e /proc/$$/fd/$fd ] && echo "open $fd"; done; echo done',
+      );
+      // The shell itself may hold its script's descriptor at 10 and above.
+      assert.equal(output, 'done\n');
+      await bench.close();
+    });
+
+    test('tells how a program ended', async () => {
+      const bench = await openBench(open, tier);
+      assert.equal((await bench.run('exit 3')).exit.code, 3);
+      const { exit } = await bench.run('kill -9 $$');
+      assert.ok(exit.signal === 'SIGKILL' || exit.code === 137);
+      await bench.close();
+    });
+
+    test('rejects a program that is not there, and leaves nothing of it', async () => {
+      const bench = await openBench(open, tier);
+      const spec = bench.spec(['/no/such/program']);
+      const ended = bench.exitOf(spec.instanceId);
+      // Inside a sandbox it is the sandbox that cannot find it: it exits instead.
+      const isStarted = await bench.launcher.start(spec).then(
+        () => true,
+        () => false,
+      );
+      if (isStarted) assert.notEqual((await ended).code, 0);
+      else assert.equal(tier, 'none');
+      await bench.launcher.stop(spec.instanceId, 0);
+      await bench.close();
+    });
+
+    test('rejects a malformed instance id and an id in use', async () => {
+      const bench = await openBench(open, tier);
+      const spec = bench.spec(['/bin/sh', '-c', 'sleep 600']);
+      await assert.rejects(bench.launcher.start({ ...spec, instanceId: '../../x' }), /instanceId/);
+      await bench.launcher.start(spec);
+      await assert.rejects(bench.launcher.start(spec), /already/);
+      await bench.launcher.stop(spec.instanceId, 0);
+      await bench.close();
+    });
+
+    test('stop sends SIGTERM first and waits for the grace', async () => {
+      const bench = await openBench(open, tier);
+      const spec = bench.spec([
+        '/bin/sh',
+        '-c',
+        'trap "echo terminated; exit 5" TERM; echo up; while :; do sleep 0.05; done',
+      ]);
+      const output = bench.outputOf(spec);
+      await bench.launcher.start(spec);
+      await output.until('up\n');
+      await bench.launcher.stop(spec.instanceId, 10_000);
+      assert.match(await output.all, /terminated/);
+      await bench.close();
+    });
+
+    test('stop ends the whole tree, daemons included, and then the exit is told once', async () => {
+      const bench = await openBench(open, tier);
+      const mark = `mark-${randomHex(8)}`;
+      const daemons = `setsid sh -c 'sleep 600 & sleep 600' & (setsid sleep 600 &) ; trap "" TERM; echo up; while :; do sleep 1; done`;
+      const spec = bench.spec(['/bin/sh', '-c', daemons], { FC_MARK: mark });
+      const output = bench.outputOf(spec);
+      await bench.launcher.start(spec);
+      await output.until('up\n');
+      assert.ok(countMarked(mark) >= 3);
+      const ended = bench.exitOf(spec.instanceId);
+      await bench.launcher.stop(spec.instanceId, 20);
+      assert.equal(countMarked(mark), 0);
+      await ended;
+      assert.equal(bench.exits.filter((exit) => exit.instanceId === spec.instanceId).length, 1);
+      await bench.close();
+    });
+
+    test('a program that ends leaves no daemon behind when its exit is told', async () => {
+      const bench = await openBench(open, tier);
+      const mark = `mark-${randomHex(8)}`;
+      await bench.run('(setsid sleep 600 >/dev/null 2>&1 &); exit 0', { FC_MARK: mark });
+      assert.equal(countMarked(mark), 0);
+      await bench.close();
+    });
+
+    test('stopping what is not there is done at once', async () => {
+      const bench = await openBench(open, tier);
+      await bench.launcher.stop(`c-${randomHex(4)}-${randomHex(10)}`, 1000);
+      await bench.close();
+    });
+
+    test('when the launcher is closed every instance ends and the directories go', async () => {
+      const bench = await openBench(open, tier);
+      const mark = `mark-${randomHex(8)}`;
+      for (let count = 0; count < 3; count += 1) {
+        const spec = bench.spec(['/bin/sh', '-c', 'trap "" TERM; (setsid sleep 600 &); echo up; sleep 600'], {
+          FC_MARK: mark,
+        });
+        const output = bench.outputOf(spec);
+        await bench.launcher.start(spec);
+        await output.until('up\n');
+      }
+      await bench.close();
+      assert.equal(countMarked(mark), 0);
+      assert.equal(existsSync(`${bench.runDir}/i`), false);
+    });
+
+    test('finds the Node that runs it', async () => {
+      const bench = await openBench(open, tier);
+      const found = await bench.launcher.interpreters();
+      assert.ok(found.some(({ language, version }) => language === 'node' && version === process.versions.node));
+      await bench.close();
+    });
+
+    // Without isolation there is nothing to see.
+    if (tier !== 'none') {
+      test('an instance sees neither host files nor host processes, and can write only /tmp', async () => {
+        const bench = await openBench(open, tier);
+        const hostFile = `${bench.codeDirectory}/index.py`;
+        const { output } = await bench.run(
+          `[ -e ${hostFile} ] && echo "host file"; [ -e /code/index.py ] && echo "code"
+           for p in /proc/[0-9]*; do echo process; done
+           for d in / /code /usr /etc /run/yunmen /var; do (: > $d/x) 2>/dev/null && echo "wrote $d"; done
+           (: > /tmp/x) && echo "wrote tmp"; id -u; ls /home /root /work 2>/dev/null; grep CapEff /proc/self/status`,
+        );
+        const lines = output.trim().split('\n');
+        assert.ok(lines.filter((line) => line === 'process').length <= 4, output);
+        assert.deepEqual(
+          lines.filter((line) => line !== 'process'),
+          ['code', 'wrote tmp', '10003', 'CapEff:\t0000000000000000'],
+        );
+        await bench.close();
+      });
+    }
+  });
+}
+
+type Output = { readonly all: Promise<string>; until(text: string): Promise<void> };
+
+/** A launcher with a code directory, and a double of the data process that listens where it should. */
+async function openBench(open: () => Promise<OpenLauncher>, tier: IsolationTier) {
+  const { launcher, runDir, close } = await open();
+  const codeDirectory = mkdtempSync('/tmp/yunmen-code-');
+  chmodSync(codeDirectory, 0o755);
+  writeFileSync(`${codeDirectory}/index.py`, '');
+  const servers: Server[] = [];
+  const exits: Exit[] = [];
+  const waiting = new Map<string, (exit: Exit) => void>();
+  launcher.onExited((exit) => {
+    exits.push(exit);
+    waiting.get(exit.instanceId)?.(exit);
+  });
+  const bench = {
+    launcher,
+    runDir,
+    codeDirectory,
+    exits,
+    last: null as LaunchSpec | null,
+    spec(argv: readonly string[], environment: Record<string, string> = {}): LaunchSpec {
+      const instanceId = `c-${randomHex(4)}-${randomHex(10)}`;
+      const socketDirectory = `${runDir}/i/${instanceId}`;
+      const host = { codeDirectory, socketDirectory, runtimeDirectory: codeDirectory, language: 'python' };
+      const { socketPath } = placeInstance(tier, host);
+      mkdirSync(socketDirectory, { mode: 0o700 });
+      const frames = createServer().listen(`${socketDirectory}/${frameSocketName}`);
+      const log = createServer().listen(`${socketDirectory}/${logSocketName}`);
+      servers.push(frames, log);
+      logs.set(instanceId, log);
+      const spec: LaunchSpec = {
+        instanceId,
+        argv,
+        environment: { FC_INSTANCE_ID: instanceId, ...environment },
+        codeDirectory,
+        socketDirectory,
+        socketPath,
+        readOnly: [],
+        token: randomHex(32),
+        memoryMb: 128,
+      };
+      bench.last = spec;
+      return spec;
+    },
+    exitOf(instanceId: string): Promise<Exit> {
+      return new Promise((resolve) => waiting.set(instanceId, resolve));
+    },
+    outputOf({ instanceId }: LaunchSpec): Output {
+      let text = '';
+      let wake = () => {};
+      const all = once(logs.get(instanceId) ?? assert.fail(), 'connection').then(async ([socket]) => {
+        socket.on('data', (chunk: Buffer) => {
+          text += chunk.toString();
+          wake();
+        });
+        await once(socket, 'close');
+        wake();
+        return text;
+      });
+      const until = async (wanted: string) => {
+        while (!text.includes(wanted)) await new Promise<void>((resolve) => (wake = resolve));
+      };
+      return { all, until };
+    },
+    /** Runs a shell script to its end. */
+    async run(script: string, environment: Record<string, string> = {}): Promise<{ output: string; exit: Exit }> {
+      const spec = bench.spec(['/bin/sh', '-c', script], environment);
+      const output = bench.outputOf(spec);
+      const exit = bench.exitOf(spec.instanceId);
+      await launcher.start(spec);
+      const result = { exit: await exit, output: await output.all };
+      rmSync(spec.socketDirectory, { recursive: true, force: true });
+      return result;
+    },
+    async close(): Promise<void> {
+      for (const server of servers) server.close();
+      await close();
+      rmSync(codeDirectory, { recursive: true, force: true });
+    },
+  };
+  const logs = new Map<string, Server>();
+  return bench;
+}
+
+function countMarked(mark: string): number {
+  return readdirSync('/proc').filter((name) => {
+    if (!/^\d+$/.test(name)) return false;
+    try {
+      return readFileSync(`/proc/${name}/environ`).includes(mark);
+    } catch {
+      return false; // it has ended
+    }
+  }).length;
+}
