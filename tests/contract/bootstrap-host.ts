@@ -112,16 +112,22 @@ export class BootstrapHost {
     const gone = exited.then(({ code }) => {
       throw new Error(`the bootstrap ended with ${code} before hello: ${log.text}`);
     });
-    const socket = await Promise.race([acceptFrames(), gone]);
-    gone.catch(() => {}); // only of interest until hello
-    const frames = new FrameQueue(socket, options.pieceBytes ?? null);
+    let socket: Socket | null = null;
     const release = () => {
       for (const server of servers) server.close();
-      socket.destroy();
+      socket?.destroy();
       log.close();
       child.kill('SIGKILL');
       rmSync(directory, { recursive: true, force: true });
     };
+    try {
+      socket = await Promise.race([acceptFrames(), gone]);
+    } catch (error) {
+      release();
+      throw error;
+    }
+    gone.catch(() => {}); // only of interest until hello
+    const frames = new FrameQueue(socket, options.pieceBytes ?? null);
     const hello = await frames.next();
     if (hello?.type !== 'hello') {
       release();
