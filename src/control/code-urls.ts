@@ -31,3 +31,12 @@ export function createCodeUrls(key: Buffer, clock: Clock): CodeUrls {
     },
   };
 }
+
+/**
+ * Where the caller can reach this server again: its Host, with our port where an address comes without one.
+ * Source: sdk (the classic Node client and ROA version 1 leave the port out of Host).
+ */
+export function reachableHost(host: string, localPort: number): string {
+  const isBareAddress = /^(?:localhost|\d+(?:\.\d+){3}|\[[0-9a-fA-F:.]+\])$/.test(host);
+  return isBareAddress && localPort !== 80 ? `${host}:${localPort}` : host;
+}

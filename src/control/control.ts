@@ -105,6 +105,7 @@ function receive(request: FastifyRequest, reply: FastifyReply): Received {
     headers: { ...raw.headers, 'content-type': sentContentType(raw.rawHeaders) },
     requestId: fcVersionOf(path) === null ? id.toUpperCase() : id,
     host: headerText(raw.headers, 'host'),
+    localPort: raw.socket.localPort ?? 80,
     signal: gone.signal,
     readBody: (limitBytes) => readBody(raw, limitBytes),
   };

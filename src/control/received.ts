@@ -14,6 +14,8 @@ export type Received = {
   readonly requestId: string;
   /** The Host header. */
   readonly host: string;
+  /** The port that the request came in by. */
+  readonly localPort: number;
   /** Aborted when the caller has gone. */
   readonly signal: AbortSignal;
   /** Reads the whole body once. Errors: BodyTooLarge. */

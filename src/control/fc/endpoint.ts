@@ -3,7 +3,7 @@ import { sha256Hex } from '../../wire/openapi-signature-v3.ts';
 import type { FcAction, Registered } from '../action.ts';
 import { authenticate } from '../authenticate.ts';
 import { type FcCatalogue, type FcVersion, loadFcCatalogue } from '../catalogue.ts';
-import type { CodeUrls } from '../code-urls.ts';
+import { type CodeUrls, reachableHost } from '../code-urls.ts';
 import { ApiError, fcError, isStoreBusy } from '../errors.ts';
 import type { ControlDeps } from '../ports.ts';
 import { type Answer, BodyTooLarge, queryValue, type Received } from '../received.ts';
@@ -69,7 +69,7 @@ export class FcEndpoint {
       qualifier: route.members['qualifier'] || queryValue(received.query, 'qualifier') || 'LATEST',
       body: type === 'bytes' ? {} : readFcBody(catalogue, type, raw),
       raw,
-      signCodeUrl: (sha256) => this.#codeUrls.sign(received.host, sha256),
+      signCodeUrl: (sha256) => this.#codeUrls.sign(reachableHost(received.host, received.localPort), sha256),
     });
     return renderFcAnswer(received, catalogue, route, answer);
   }

@@ -1,0 +1,232 @@
+// A control plane on a free loopback port with a real store in a temporary directory, and the official SDKs pointed at it.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { request } from 'node:http';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import yazl from 'yazl';
+import { systemClock } from '../../src/base/clock.ts';
+import { createControl, ensureAccount, type RootCredentials } from '../../src/control/index.ts';
+import type { InvocationOutcome, InvokeRequest } from '../../src/model/invocation.ts';
+import type { RequestRecord } from '../../src/model/record.ts';
+import { openStore, type Store } from '../../src/store/index.ts';
+
+const require = createRequire(import.meta.url);
+
+export type Plane = {
+  readonly url: URL;
+  readonly credentials: RootCredentials;
+  readonly store: Store;
+  /** What the fake data process was asked to run. */
+  readonly invoked: InvokeRequest[];
+  /** What the next invocations answer. */
+  outcome: InvocationOutcome;
+  readonly records: Map<string, RequestRecord>;
+  /** Versions that were awaited, in order. */
+  readonly awaited: number[];
+  readonly logged: string[];
+  /** The published facts by `kind key`. */
+  published(): Promise<ReadonlyMap<string, unknown>>;
+  close(): Promise<void>;
+};
+
+export const success: Extract<InvocationOutcome, { kind: 'success' }> = {
+  kind: 'success',
+  body: Buffer.from('{"hello":"world"}'),
+  instanceId: 'c-1',
+  durationMs: 3.4,
+  maxMemoryMb: 9.21,
+  codeChecksum: '123',
+  versionId: 'LATEST',
+  logTail: Buffer.from('FC Invoke Start\nhi\n'),
+  coldStart: null,
+  runtimeNote: null,
+};
+
+export async function startPlane(): Promise<Plane> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'yunmen-control-'));
+  const store = await openStore({ dataDir, clock: systemClock });
+  const credentials = await ensureAccount(store, { accountId: null, accessKeyId: null, accessKeySecret: null });
+  const invoked: InvokeRequest[] = [];
+  const awaited: number[] = [];
+  const logged: string[] = [];
+  const records = new Map<string, RequestRecord>();
+  const known = ['python3', 'python3.10', 'nodejs6', 'nodejs20', 'custom-container'];
+  const write = (message: string, fields?: object) => void logged.push(`${message} ${JSON.stringify(fields)}`);
+  const control = createControl({
+    store,
+    account: { accountId: credentials.accountId, regionId: 'cn-hangzhou' },
+    clock: systemClock,
+    log: { debug: write, info: write, warn: write, error: write },
+    runtimes: { isKnown: (id) => known.includes(id), all: known },
+    awaitLive: async (version) => void awaited.push(version),
+    invoke: async (asked) => {
+      invoked.push(asked);
+      return plane.outcome;
+    },
+    findFailure: (requestId) => records.get(requestId) ?? null,
+  });
+  const plane: Plane = {
+    url: new URL(await control.listen({ host: '127.0.0.1', port: 0 })),
+    credentials,
+    store,
+    invoked,
+    outcome: success,
+    records,
+    awaited,
+    logged,
+    async published() {
+      const { changes } = await store.changesSince(0, 100_000);
+      const facts = changes.filter(({ value }) => value !== null);
+      return new Map(facts.map(({ kind, key, value }) => [`${kind} ${key}`, value]));
+    },
+    async close() {
+      await control.close();
+      await store.close();
+      rmSync(dataDir, { recursive: true, force: true });
+    },
+  };
+  return plane;
+}
+
+/** An answer of an SDK; its members are read with at(), textAt() and items(). */
+export type Loose = unknown;
+
+/** The member at a path like `Apis.Api.0.ApiId`; undefined when it is not there. */
+export function at(value: Loose, path: string): unknown {
+  let here: unknown = value;
+  for (const name of path.split('.')) {
+    if (typeof here !== 'object' || here === null) return undefined;
+    here = (here as Record<string, unknown>)[name];
+  }
+  return here;
+}
+
+/** The same as text; `` when it is none. */
+export function textAt(value: Loose, path: string): string {
+  const found = at(value, path);
+  return typeof found === 'string' ? found : '';
+}
+
+/** The list at a path; empty when it is none. */
+export function items(value: Loose, path: string): readonly unknown[] {
+  const found = at(value, path);
+  return Array.isArray(found) ? found : [];
+}
+
+type Call = (...args: unknown[]) => Promise<Loose>;
+type Client = Readonly<Record<string, Call>>;
+type ClientClass = new (...args: unknown[]) => Client;
+
+function classOf(name: string, member: string): ClientClass {
+  const module = require(name) as Record<string, unknown>;
+  return (module[member] ?? module) as ClientClass;
+}
+
+export type Models = Readonly<Record<string, new (map: object) => object>>;
+
+export function modelsOf(name: string): Models {
+  return require(name) as Models;
+}
+
+function configOf(plane: Plane, extra: object = {}): object {
+  const { Config } = require('@alicloud/openapi-core/dist/utils.js') as { Config: new (map: object) => object };
+  const { accessKeyId, accessKeySecret } = plane.credentials;
+  return new Config({ accessKeyId, accessKeySecret, endpoint: plane.url.host, protocol: 'http', ...extra });
+}
+
+/** `@alicloud/cloudapi20160714`: V3, or RPC v1 with `signatureAlgorithm: 'v2'`. */
+export function cloudApiSdk(plane: Plane, extra: object = {}): Client {
+  return new (classOf('@alicloud/cloudapi20160714', 'default'))(configOf(plane, extra));
+}
+
+/** `@alicloud/fc20230330`. */
+export function fc3Sdk(plane: Plane): Client {
+  return new (classOf('@alicloud/fc20230330', 'default'))(configOf(plane));
+}
+
+/** `@alicloud/fc-open20210406`. */
+export function fcOpenSdk(plane: Plane): Client {
+  const { Config } = require('@alicloud/openapi-client') as { Config: new (map: object) => object };
+  const { accessKeyId, accessKeySecret } = plane.credentials;
+  const config = new Config({ accessKeyId, accessKeySecret, endpoint: plane.url.host, protocol: 'http' });
+  return new (classOf('@alicloud/fc-open20210406', 'default'))(config);
+}
+
+/** `@alicloud/fc2`. */
+export function fc2Sdk(plane: Plane): Client {
+  const { accountId, accessKeyId, accessKeySecret } = plane.credentials;
+  const config = {
+    accessKeyID: accessKeyId,
+    accessKeySecret,
+    region: 'cn-hangzhou',
+    endpoint: plane.url.origin,
+    timeout: 30_000,
+  };
+  return new (classOf('@alicloud/fc2', 'FC2'))(accountId, config);
+}
+
+/** `@alicloud/pop-core`, RPC. */
+export function popRpc(plane: Plane, method: 'GET' | 'POST', apiVersion = '2016-07-14') {
+  const { accessKeyId, accessKeySecret } = plane.credentials;
+  const client = new (classOf('@alicloud/pop-core', 'RPCClient'))({
+    accessKeyId,
+    accessKeySecret,
+    endpoint: plane.url.origin,
+    apiVersion,
+  });
+  return async (action: string, params: Record<string, unknown>): Promise<Loose> => {
+    const flat = Object.entries(params).map(([name, value]) => {
+      return [name, typeof value === 'object' && !Array.isArray(value) ? JSON.stringify(value) : value];
+    });
+    const call = client['request'];
+    if (call === undefined) throw new Error('pop-core has no request()');
+    return await call.call(client, action, Object.fromEntries(flat), { method });
+  };
+}
+
+/** `@alicloud/pop-core`, ROA. */
+export function popRoa(plane: Plane, apiVersion: string): Client {
+  const { accessKeyId, accessKeySecret } = plane.credentials;
+  const config = { accessKeyId, accessKeySecret, endpoint: plane.url.origin, apiVersion };
+  return new (classOf('@alicloud/pop-core', 'ROAClient'))(config);
+}
+
+export type RawAnswer = {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly text: string;
+  readonly json: Loose;
+};
+
+/** One HTTP call without any SDK. */
+export function rawCall(
+  plane: Plane,
+  method: string,
+  target: string,
+  options: { headers?: Record<string, string>; body?: string } = {},
+): Promise<RawAnswer> {
+  return new Promise((resolve, reject) => {
+    const call = request(
+      { host: plane.url.hostname, port: plane.url.port, method, path: target, headers: options.headers, agent: false },
+      (answer) => {
+        buffer(answer).then((bytes) => {
+          const text = bytes.toString();
+          const json = (text.startsWith('{') ? JSON.parse(text) : {}) as Loose;
+          resolve({ status: answer.statusCode ?? 0, headers: answer.headers, text, json });
+        }, reject);
+      },
+    );
+    call.on('error', reject);
+    call.end(options.body);
+  });
+}
+
+/** A zip of text files, base64 as the APIs take it. */
+export async function zipped(files: Readonly<Record<string, string>>): Promise<string> {
+  const zip = new yazl.ZipFile();
+  for (const [name, text] of Object.entries(files)) zip.addBuffer(Buffer.from(text), name, { mode: 0o644 });
+  zip.end();
+  return (await buffer(zip.outputStream)).toString('base64');
+}
