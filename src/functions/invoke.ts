@@ -16,8 +16,8 @@ import type { EndReason } from './instances/state.ts';
 import type { Plane } from './plane.ts';
 
 /** A request with the pool of the configuration it was admitted on; it finishes on that one. */
-type Admitted = { readonly request: InvokeRequest; readonly pool: Pool; readonly config: FunctionConfig };
-type Ready = Extract<Acquired, { kind: 'ready' }>;
+type Admitted = { readonly request: InvokeRequest; readonly pool: Pool<Instance>; readonly config: FunctionConfig };
+type Ready = Extract<Acquired<Instance>, { kind: 'ready' }>;
 type Refused = Extract<InvocationOutcome, { kind: 'refused' }>;
 /** Times that a request may find its function replaced while the interpreter is looked for. */
 const openAttempts = 10;
@@ -82,7 +82,7 @@ async function admitFirst(plane: Plane, request: InvokeRequest): Promise<Admitte
 }
 
 /** The warm way: an idle instance at once. */
-function take(pool: Pool): Ready | null {
+function take(pool: Pool<Instance>): Ready | null {
   const instance = pool.take();
   return instance === null ? null : { kind: 'ready', instance, coldStart: null };
 }
@@ -92,7 +92,7 @@ async function acquire(
   plane: Plane,
   { request, pool }: Admitted,
   signal: AbortSignal,
-): Promise<Ready | Extract<Acquired, { kind: 'start-failed' }> | Refused> {
+): Promise<Ready | Extract<Acquired<Instance>, { kind: 'start-failed' }> | Refused> {
   const bytes = request.event.length;
   if (!plane.mayWait(bytes)) return refuse('ResourceThrottled', 'too many requests wait for an instance');
   plane.waitBegins(bytes);
@@ -149,9 +149,10 @@ async function settle(
     case 'answered': {
       const { answer } = ended;
       const isError = answer.kind === 'error';
-      if (isError || request.wantsLogTail) await instance.outputCompleted(plane.limits.logWaitMs);
+      const needsLog = isError || request.wantsLogTail || request.isUnusable?.(answer.body) === true;
+      if (needsLog) await instance.outputCompleted(plane.limits.logWaitMs);
       const suffix = answer.kind === 'end' ? '' : errorSuffix(answer.type);
-      const log = isError || request.wantsLogTail ? instance.log.tail(request.requestId, suffix) : null;
+      const log = needsLog ? instance.log.tail(request.requestId, suffix) : null;
       const facts = factsOf(admitted, instance, { durationMs, coldStart, log });
       if (isError && answer.willExit) end(plane, instance, 'exited');
       else pool.putBack(instance, durationMs);
@@ -171,7 +172,7 @@ async function settle(
 /** The instance never became ready: the request for which it was started gets its error. */
 function settleFailedStart(
   admitted: Admitted,
-  { instance, failure, coldStart }: Extract<Acquired, { kind: 'start-failed' }>,
+  { instance, failure, coldStart }: Extract<Acquired<Instance>, { kind: 'start-failed' }>,
 ): InvocationOutcome {
   const durationMs = coldStart.startMs + coldStart.loadMs;
   switch (failure.kind) {

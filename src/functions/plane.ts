@@ -44,15 +44,15 @@ export class Plane {
   readonly limits: Limits;
   readonly deadlines: Deadlines;
   readonly #deps: PlaneDeps;
-  readonly #poolDeps: PoolDeps;
+  readonly #poolDeps: PoolDeps<Instance>;
   readonly #gate: StartGate;
   /** By the published object itself: a new one is a new configuration. Bounded by instances and requests. */
-  readonly #pools = new Map<FunctionConfig, Pool>();
+  readonly #pools = new Map<FunctionConfig, Pool<Instance>>();
   /** Retired pools that still have instances or requests. */
-  readonly #leaving = new Set<Pool>();
+  readonly #leaving = new Set<Pool<Instance>>();
   readonly #instances = new Map<string, Instance>();
   /** Pools that wait for a place. */
-  readonly #starved = new Set<Pool>();
+  readonly #starved = new Set<Pool<Instance>>();
   #places: number;
   #inFlight = 0;
   #waiting = 0;
@@ -102,12 +102,12 @@ export class Plane {
     return this.#pools.size + this.#leaving.size;
   }
 
-  enter(pool: Pool): void {
+  enter(pool: Pool<Instance>): void {
     pool.inFlight += 1;
     this.#inFlight += 1;
   }
 
-  leave(pool: Pool): void {
+  leave(pool: Pool<Instance>): void {
     pool.inFlight -= 1;
     this.#inFlight -= 1;
   }
@@ -126,7 +126,7 @@ export class Plane {
     this.#waitingBytes -= bytes;
   }
 
-  poolOf(config: FunctionConfig): Pool | null {
+  poolOf(config: FunctionConfig): Pool<Instance> | null {
     return this.#pools.get(config) ?? null;
   }
 
@@ -222,7 +222,7 @@ export class Plane {
   #createInstance(
     config: FunctionConfig,
     choice: Extract<InterpreterChoice, { ok: true }>,
-    events: InstanceEvents,
+    events: InstanceEvents<Instance>,
   ): Instance {
     const instanceId = `c-${randomHex(4)}-${randomHex(10)}`;
     const plan = planStart({
@@ -243,7 +243,7 @@ export class Plane {
     return instance;
   }
 
-  #takePlace(pool: Pool): boolean {
+  #takePlace(pool: Pool<Instance>): boolean {
     if (this.#places <= 0) this.#evict();
     if (this.#places <= 0) {
       this.#starved.add(pool);
@@ -255,7 +255,7 @@ export class Plane {
 
   /** Ends the instance that has been idle longest, of any function. */
   #evict(): void {
-    let oldest: Pool | null = null;
+    let oldest: Pool<Instance> | null = null;
     for (const pool of this.#pools.values()) {
       const since = pool.oldestIdleSince;
       if (since !== null && (oldest === null || since < (oldest.oldestIdleSince ?? since))) oldest = pool;

@@ -8,6 +8,11 @@ export type InvokeRequest = {
   readonly event: Buffer;
   /** Ask for the last 4 KB of the request's output. */
   readonly wantsLogTail: boolean;
+  /**
+   * Looks at a successful result; true asks for the log tail after all, because the caller cannot use the result and
+   * has to say why. Only for callers in the same process.
+   */
+  readonly isUnusable?: (result: Buffer) => boolean;
 };
 
 /** `X-Fc-Error-Type`. Source: docs (function-invocation.md 1). */
@@ -35,7 +40,7 @@ export type InvocationFacts = {
   readonly versionId: string;
   /**
    * The request's output from Start to End marker, at most the last 4 KB.
-   * Success: null unless wantsLogTail. Function errors: always filled (it explains the error).
+   * Success: null unless wantsLogTail or isUnusable asked for it. Function errors: always filled (it explains the error).
    */
   readonly logTail: Buffer | null;
   /** Milliseconds spent before the handler ran; null for a warm call. */

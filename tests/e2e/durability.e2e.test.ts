@@ -9,7 +9,7 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { OpenApi } from '../harness/openapi.ts';
 import { zipped } from '../harness/sdk.ts';
-import { startServer, temporaryDirectory, type TestServer } from '../harness/server.ts';
+import { startServer, type TestServer, temporaryDirectory } from '../harness/server.ts';
 
 const isTorture = process.env['YUNMEN_TORTURE'] === '1';
 const rounds = isTorture ? 200 : 5;
@@ -40,7 +40,12 @@ type World = {
 };
 
 /** Runs one write. Remembers its state as possible before, as acknowledged after. */
-async function write<State>(world: World, expected: Expected<State>, state: State | null, call: () => Promise<{ status: number; body: object }>) {
+async function write<State>(
+  world: World,
+  expected: Expected<State>,
+  state: State | null,
+  call: () => Promise<{ status: number; body: object }>,
+) {
   expected.possible.push(state);
   const { status, body } = await call();
   assert.ok(status >= 200 && status < 300, `${status} ${JSON.stringify(body)}`);
@@ -49,7 +54,13 @@ async function write<State>(world: World, expected: Expected<State>, state: Stat
   world.acknowledged++;
 }
 
-async function writeUntilKilled(server: TestServer, world: World, round: number, writer: number, packages: readonly Package[]) {
+async function writeUntilKilled(
+  server: TestServer,
+  world: World,
+  round: number,
+  writer: number,
+  packages: readonly Package[],
+) {
   const api = new OpenApi(server.ready, server.credentials);
   const name = `r${round}w${writer}`;
   try {
@@ -58,7 +69,13 @@ async function writeUntilKilled(server: TestServer, world: World, round: number,
     const groupId = String(group.body['GroupId']);
     world.acknowledged++;
     for (let step = 0; step < apisPerGroup; step++) {
-      await writeFunction(api, world, `${name}s${step}`, packages[(step + writer) % packages.length], packages[(step + writer + 1) % packages.length]);
+      await writeFunction(
+        api,
+        world,
+        `${name}s${step}`,
+        packages[(step + writer) % packages.length],
+        packages[(step + writer + 1) % packages.length],
+      );
       await writeApi(api, world, { groupId, host: `${groupId}.localhost`, name: `${name}s${step}` });
     }
   } catch (error) {
@@ -71,12 +88,20 @@ async function writeUntilKilled(server: TestServer, world: World, round: number,
 
 function isConnectionError(error: unknown): boolean {
   const code = (error as NodeJS.ErrnoException).code;
-  return code === 'ECONNRESET' || code === 'ECONNREFUSED' || code === 'EPIPE' || /aborted|socket hang up/.test(String(error));
+  return (
+    code === 'ECONNRESET' || code === 'ECONNREFUSED' || code === 'EPIPE' || /aborted|socket hang up/.test(String(error))
+  );
 }
 
 type Package = { readonly zipFile: string };
 
-async function writeFunction(api: OpenApi, world: World, name: string, first: Package | undefined, second: Package | undefined) {
+async function writeFunction(
+  api: OpenApi,
+  world: World,
+  name: string,
+  first: Package | undefined,
+  second: Package | undefined,
+) {
   assert.ok(first && second);
   const expected: Expected<string> = { acknowledged: null, possible: [] };
   world.functions.set(name, expected);
@@ -86,7 +111,11 @@ async function writeFunction(api: OpenApi, world: World, name: string, first: Pa
   await write(world, expected, second.zipFile, () => api.fc('PUT', `/functions/${name}`, { code: second }));
 }
 
-async function writeApi(api: OpenApi, world: World, { groupId, host, name }: { groupId: string; host: string; name: string }) {
+async function writeApi(
+  api: OpenApi,
+  world: World,
+  { groupId, host, name }: { groupId: string; host: string; name: string },
+) {
   const path = `/${name}`;
   const expected = { acknowledged: null as string | null, possible: [] as (string | null)[], host, path };
   const config = (body: string) => ({
@@ -95,7 +124,13 @@ async function writeApi(api: OpenApi, world: World, { groupId, host, name }: { g
     Visibility: 'PRIVATE',
     AuthType: 'ANONYMOUS',
     RequestConfig: { RequestProtocol: 'HTTP', RequestHttpMethod: 'GET', RequestPath: path, RequestMode: 'PASSTHROUGH' },
-    ServiceConfig: { ServiceProtocol: 'HTTP', ServiceAddress: 'http://unused', ServiceTimeout: 1000, Mock: 'TRUE', MockResult: body },
+    ServiceConfig: {
+      ServiceProtocol: 'HTTP',
+      ServiceAddress: 'http://unused',
+      ServiceTimeout: 1000,
+      Mock: 'TRUE',
+      MockResult: body,
+    },
     ResultType: 'JSON',
     ResultSample: '{}',
   });
@@ -130,14 +165,21 @@ function get(agent: Agent, gateway: string, host: string, path: string): Promise
 }
 
 /** Compares everything written since `since` with what is there; returns how many things were looked at. */
-async function verify(server: TestServer, world: World, checksums: ReadonlyMap<string, string>, since: { functions: number; routes: number }) {
+async function verify(
+  server: TestServer,
+  world: World,
+  checksums: ReadonlyMap<string, string>,
+  since: { functions: number; routes: number },
+) {
   const api = new OpenApi(server.ready, server.credentials);
   const agent = new Agent({ keepAlive: true, maxSockets: 16 });
   try {
     for (const [name, expected] of [...world.functions].slice(since.functions)) {
       const { status, body } = await api.fc('GET', `/functions/${name}`);
       const found = status === 200 ? String(body['codeChecksum']) : null;
-      const allowed = [expected.acknowledged, ...expected.possible].map((zip) => (zip === null ? null : checksums.get(zip)));
+      const allowed = [expected.acknowledged, ...expected.possible].map((zip) =>
+        zip === null ? null : checksums.get(zip),
+      );
       assert.ok(allowed.includes(found), `function ${name}: ${status}, ${found}; allowed ${allowed.join(', ')}`);
     }
     for (const expected of [...world.routes.values()].slice(since.routes)) {
@@ -151,7 +193,9 @@ async function verify(server: TestServer, world: World, checksums: ReadonlyMap<s
   }
 }
 
-test(`${rounds} kills under writes lose nothing that was acknowledged`, { timeout: isTorture ? 3_600_000 : 300_000 }, async (t) => {
+test(`${rounds} kills under writes lose nothing that was acknowledged`, {
+  timeout: isTorture ? 3_600_000 : 300_000,
+}, async (t) => {
   const random = seeded(Number(process.env['YUNMEN_SEED'] ?? 20_261_122));
   const dataDir = temporaryDirectory(t);
   const packages: Package[] = [];
@@ -164,14 +208,21 @@ test(`${rounds} kills under writes lose nothing that was acknowledged`, { timeou
   let server = await start();
   for (const [index, code] of packages.entries()) {
     const api = new OpenApi(server.ready, server.credentials);
-    const { body } = await api.fc('POST', '/functions', { functionName: `probe${index}`, runtime: 'python3.10', handler: 'index.handler', code });
+    const { body } = await api.fc('POST', '/functions', {
+      functionName: `probe${index}`,
+      runtime: 'python3.10',
+      handler: 'index.handler',
+      code,
+    });
     checksums.set(code.zipFile, String(body['codeChecksum']));
     api.close();
   }
   for (let round = 0; round < rounds; round++) {
     const since = { functions: world.functions.size, routes: world.routes.size };
     const target = Math.ceil((writesWanted * (round + 1)) / rounds);
-    const work = Promise.all(Array.from({ length: writers }, (_, writer) => writeUntilKilled(server, world, round, writer, packages)));
+    const work = Promise.all(
+      Array.from({ length: writers }, (_, writer) => writeUntilKilled(server, world, round, writer, packages)),
+    );
     while (world.acknowledged < target) await sleep(1);
     await sleep(random() * 20);
     process.kill(server.facts.pids.control, 'SIGKILL');

@@ -8,7 +8,15 @@ import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { Project, pythonReturning } from '../harness/project.ts';
 import { functionCompute, gatewayClient, zipped } from '../harness/sdk.ts';
-import { leftovers, processTree, root, startServer, type TestServer, temporaryDirectory } from '../harness/server.ts';
+import {
+  Cleanup,
+  leftovers,
+  processTree,
+  root,
+  startServer,
+  type TestServer,
+  temporaryDirectory,
+} from '../harness/server.ts';
 
 const run = promisify(execFile);
 type CommandResult = { readonly code: number; readonly stdout: string; readonly stderr: string };
@@ -27,7 +35,12 @@ const yunmen = (server: TestServer, ...args: string[]) =>
 type HttpAnswer = { readonly status: number; readonly headers: NodeJS.Dict<string | string[]>; readonly body: string };
 
 /** POSTs a form with the given Host, as a client that knows the domain would. */
-function postForm(gateway: string, path: string, host: string, headers: Record<string, string> = {}): Promise<HttpAnswer> {
+function postForm(
+  gateway: string,
+  path: string,
+  host: string,
+  headers: Record<string, string> = {},
+): Promise<HttpAnswer> {
   return new Promise((resolve, reject) => {
     const { hostname, port } = new URL(gateway);
     const call = request(
@@ -49,15 +62,20 @@ function postForm(gateway: string, path: string, host: string, headers: Record<s
 }
 
 describe('dev on the example', () => {
+  const cleanup = new Cleanup();
+  after(() => cleanup.run());
   let server: TestServer;
   const form = { 'content-type': 'application/x-www-form-urlencoded; charset=UTF-8', accept: 'application/json' };
 
   before(async () => {
-    server = await startServer({ after }, ['dev', 'examples/testadd'], temporaryDirectory({ after }));
+    server = await startServer(cleanup, ['dev', 'examples/testadd'], temporaryDirectory(cleanup));
   });
 
   const appKeys = () =>
-    JSON.parse(readFileSync(server.ready.project?.app.credentialsFile ?? '', 'utf8')) as { appKey: string; appSecret: string };
+    JSON.parse(readFileSync(server.ready.project?.app.credentialsFile ?? '', 'utf8')) as {
+      appKey: string;
+      appSecret: string;
+    };
 
   test('names the project, its two APIs and its app in the ready line', () => {
     const { project } = server.ready;
@@ -93,15 +111,21 @@ describe('dev on the example', () => {
         data: { a: '12323', b: '142' },
         headers: form,
       }),
-      (error: Error & { code?: unknown }) => /POST#application\/json#/.test(error.message) && /\/testadd\?a=12323&b=142/.test(error.message),
+      (error: Error & { code?: unknown }) =>
+        /POST#application\/json#/.test(error.message) && /\/testadd\?a=12323&b=142/.test(error.message),
     );
   });
 
   test('a function can be invoked alone, with the tail of its log', async () => {
     const fc = functionCompute(server.ready, server.credentials);
-    const { data, headers } = await fc.invokeFunction('testadd', 'testadd', JSON.stringify({ queryParameters: { a: '1', b: '2' } }), {
-      'x-fc-log-type': 'Tail',
-    });
+    const { data, headers } = await fc.invokeFunction(
+      'demo',
+      'testadd',
+      JSON.stringify({ queryParameters: { a: '1', b: '2' } }),
+      {
+        'x-fc-log-type': 'Tail',
+      },
+    );
     assert.deepEqual((JSON.parse(String(data)) as { body: unknown }).body, { msg: '3' });
     const tail = Buffer.from(String(headers['x-fc-log-result']), 'base64').toString();
     assert.match(tail, /^FC Invoke Start RequestId: \S+\n/);
@@ -118,11 +142,17 @@ describe('dev on the example', () => {
 });
 
 describe('a server with a project made through the APIs', () => {
+  const cleanup = new Cleanup();
+  after(() => cleanup.run());
   let server: TestServer;
   let project: Project;
 
   before(async () => {
-    server = await startServer({ after }, ['start', '--runtime-fallback', '--isolation', 'none'], temporaryDirectory({ after }));
+    server = await startServer(
+      cleanup,
+      ['start', '--runtime-fallback', '--isolation', 'none'],
+      temporaryDirectory(cleanup),
+    );
     project = await Project.create(server, 'journey');
   });
 
@@ -131,7 +161,10 @@ describe('a server with a project made through the APIs', () => {
     return await project.addApi({ service: 'journey', functionName: name, path, auth: 'ANONYMOUS' });
   };
   const why = async (answer: HttpAnswer) =>
-    JSON.parse((await yunmen(server, 'why', String(answer.headers['x-ca-request-id']), '--json')).stdout) as Record<string, unknown>;
+    JSON.parse((await yunmen(server, 'why', String(answer.headers['x-ca-request-id']), '--json')).stdout) as Record<
+      string,
+      unknown
+    >;
 
   test('the whole event comes back as the body, member for member', async () => {
     await add('event', '{"isBase64Encoded": False, "statusCode": 200, "headers": {}, "body": event}', '/testadd');
@@ -191,8 +224,13 @@ describe('a server with a project made through the APIs', () => {
   });
 
   test('an abolished API is gone, a revoked grant is refused, by the next call', async () => {
-    await project.addFunction('journey', 'granted', pythonReturning('{"statusCode": 200, "body": "in"}'));
-    const { apiId } = await project.addApi({ service: 'journey', functionName: 'granted', path: '/granted', auth: 'APP' });
+    await project.addFunction('journey', 'granted', pythonReturning('{"statusCode": 200, "body": {"is": "in"}}'));
+    const { apiId } = await project.addApi({
+      service: 'journey',
+      functionName: 'granted',
+      path: '/granted',
+      auth: 'APP',
+    });
     const { appId, key, secret } = await project.addApp('caller', apiId);
     const call = () =>
       gatewayClient(key, secret).post(`${server.ready.gateway}/granted`, {
@@ -200,17 +238,25 @@ describe('a server with a project made through the APIs', () => {
         headers: { 'content-type': 'application/x-www-form-urlencoded' },
       });
     const stage = { GroupId: project.groupId, ApiId: apiId, StageName: 'RELEASE' };
-    assert.equal(String(await call()), 'in');
+    assert.deepEqual(await call(), { is: 'in' });
     await project.cloudApi('RemoveAppsAuthorities', { ...stage, AppIds: String(appId) });
     await assert.rejects(call(), /Unauthorized/);
     await project.cloudApi('SetAppsAuthorities', { ...stage, AppIds: String(appId) });
-    assert.equal(String(await call()), 'in');
+    assert.deepEqual(await call(), { is: 'in' });
     await project.cloudApi('AbolishApi', stage);
     await assert.rejects(call(), /API not found/);
   });
 
   test('a second server on the same data directory is told so', async () => {
-    const second = await command(join(root, 'bin/yunmen'), ['start', '--isolation', 'none', '--data-dir', server.dataDir, '--api-port', '0']);
+    const second = await command(join(root, 'bin/yunmen'), [
+      'start',
+      '--isolation',
+      'none',
+      '--data-dir',
+      server.dataDir,
+      '--api-port',
+      '0',
+    ]);
     assert.equal(second.code, 1);
     assert.match(second.stderr, /in use/);
     assert.ok(second.stderr.includes(server.dataDir), second.stderr);
@@ -220,7 +266,9 @@ describe('a server with a project made through the APIs', () => {
 test('the lines that dev prints can be pasted into a shell', async (t) => {
   const dataDir = temporaryDirectory(t);
   const ports = ['--gateway-port', '0', '--http-port', '0', '--api-port', '0'];
-  const child = spawn(join(root, 'bin/yunmen'), ['dev', 'examples/testadd', '--data-dir', dataDir, ...ports], { cwd: root });
+  const child = spawn(join(root, 'bin/yunmen'), ['dev', 'examples/testadd', '--data-dir', dataDir, ...ports], {
+    cwd: root,
+  });
   const exited = new Promise((resolve) => child.once('exit', resolve));
   t.after(async () => {
     child.kill('SIGTERM');

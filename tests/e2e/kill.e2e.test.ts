@@ -30,7 +30,11 @@ describe('kill -9', () => {
   for (const tier of ['none', 'user']) {
     for (const victim of ['control', 'data', 'launcher'] as const) {
       test(`of the ${victim} process leaves no process and no socket behind (tier ${tier})`, async (t) => {
-        const server = await startServer(t, ['start', '--runtime-fallback', '--isolation', tier], temporaryDirectory(t));
+        const server = await startServer(
+          t,
+          ['start', '--runtime-fallback', '--isolation', tier],
+          temporaryDirectory(t),
+        );
         await Project.create(server, 'killed').then((project) => project.addFunction('killed', 'daemon', daemonising));
         const fc = functionCompute(server.ready, server.credentials);
         const before = new Set(allProcesses());

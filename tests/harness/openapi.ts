@@ -20,7 +20,10 @@ export class OpenApi {
   /** CloudAPI; nested configurations may be objects. */
   rpc(action: string, params: Readonly<Record<string, unknown>>): Promise<ApiAnswer> {
     const query = Object.fromEntries(
-      Object.entries(params).map(([name, value]) => [name, typeof value === 'object' ? JSON.stringify(value) : String(value)]),
+      Object.entries(params).map(([name, value]) => [
+        name,
+        typeof value === 'object' ? JSON.stringify(value) : String(value),
+      ]),
     );
     return this.#send('POST', '/', { action, version: '2016-07-14' }, query, null);
   }
@@ -75,7 +78,10 @@ export class OpenApi {
           });
           answer.on('error', reject);
           answer.on('end', () => {
-            resolve({ status: answer.statusCode ?? 0, body: text === '' ? {} : (JSON.parse(text) as ApiAnswer['body']) });
+            resolve({
+              status: answer.statusCode ?? 0,
+              body: text === '' ? {} : (JSON.parse(text) as ApiAnswer['body']),
+            });
           });
         },
       );

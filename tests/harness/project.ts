@@ -3,7 +3,11 @@ import type { Answer } from './sdk.ts';
 import { cloudApi, functionCompute, zipped } from './sdk.ts';
 import type { TestServer } from './server.ts';
 
-export type Runtime = { readonly runtime: string; readonly files: Readonly<Record<string, string>>; readonly handler: string };
+export type Runtime = {
+  readonly runtime: string;
+  readonly files: Readonly<Record<string, string>>;
+  readonly handler: string;
+};
 
 export type PublishedTestApi = { readonly apiId: string; readonly path: string };
 
@@ -29,7 +33,12 @@ export class Project {
   }
 
   /** A function in the service of the same name as the group. */
-  async addFunction(service: string, name: string, { runtime, files, handler }: Runtime, more: object = {}): Promise<void> {
+  async addFunction(
+    service: string,
+    name: string,
+    { runtime, files, handler }: Runtime,
+    more: object = {},
+  ): Promise<void> {
     const fc = functionCompute(this.#server.ready, this.#server.credentials);
     await fc.createFunction(service, {
       functionName: name,
@@ -69,7 +78,11 @@ export class Project {
       ServiceConfig: {
         ServiceProtocol: 'FunctionCompute',
         ServiceTimeout: timeoutMs,
-        FunctionComputeConfig: { FcRegionId: this.#server.ready.region, ServiceName: service, FunctionName: functionName },
+        FunctionComputeConfig: {
+          FcRegionId: this.#server.ready.region,
+          ServiceName: service,
+          FunctionName: functionName,
+        },
       },
       RequestParameters: names.map((name) => ({
         ApiParameterName: name,
@@ -77,7 +90,11 @@ export class Project {
         ParameterType: 'String',
         Required: 'OPTIONAL',
       })),
-      ServiceParameters: names.map((name) => ({ ServiceParameterName: name, Location: 'QUERY', ParameterType: 'STRING' })),
+      ServiceParameters: names.map((name) => ({
+        ServiceParameterName: name,
+        Location: 'QUERY',
+        ParameterType: 'STRING',
+      })),
       ServiceParametersMap: names.map((name) => ({ ServiceParameterName: name, RequestParameterName: name })),
       ResultType: 'JSON',
       ResultSample: '{}',
@@ -88,11 +105,20 @@ export class Project {
   }
 
   /** An app that may call `apiId` in `stage`. */
-  async addApp(name: string, apiId: string, stage = 'RELEASE'): Promise<{ appId: number; key: string; secret: string }> {
+  async addApp(
+    name: string,
+    apiId: string,
+    stage = 'RELEASE',
+  ): Promise<{ appId: number; key: string; secret: string }> {
     const app = await this.cloudApi('CreateApp', { AppName: name });
     const appId = Number(app['AppId']);
     const security = await this.cloudApi('DescribeAppSecurity', { AppId: appId });
-    await this.cloudApi('SetAppsAuthorities', { GroupId: this.groupId, ApiId: apiId, StageName: stage, AppIds: String(appId) });
+    await this.cloudApi('SetAppsAuthorities', {
+      GroupId: this.groupId,
+      ApiId: apiId,
+      StageName: stage,
+      AppIds: String(appId),
+    });
     return { appId, key: String(security['AppKey']), secret: String(security['AppSecret']) };
   }
 

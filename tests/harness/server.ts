@@ -48,6 +48,19 @@ export type TestServer = {
   stop(): Promise<number | string>;
 };
 
+/** What a suite undoes at its end, in reverse; a test context does the same for one test. */
+export class Cleanup {
+  readonly #steps: (() => Promise<void> | void)[] = [];
+
+  after(step: () => Promise<void> | void): void {
+    this.#steps.unshift(step);
+  }
+
+  async run(): Promise<void> {
+    for (const step of this.#steps.splice(0)) await step();
+  }
+}
+
 /** A directory that goes with the test. */
 export function temporaryDirectory(t: { after(run: () => void): void }): string {
   const directory = mkdtempSync(join(tmpdir(), 'yunmen-test-'));
@@ -61,14 +74,27 @@ export async function startServer(
   command: readonly string[],
   dataDir: string,
 ): Promise<TestServer> {
-  const args = [...command, '--json', '--data-dir', dataDir, '--gateway-port', '0', '--http-port', '0', '--api-port', '0'];
+  const args = [
+    ...command,
+    '--json',
+    '--data-dir',
+    dataDir,
+    '--gateway-port',
+    '0',
+    '--http-port',
+    '0',
+    '--api-port',
+    '0',
+  ];
   const child = spawn(join(root, 'bin/yunmen'), args, { stdio: ['ignore', 'pipe', 'pipe'], cwd: root });
   let log = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     log = (log + text).slice(-1_000_000);
   });
   const events: Record<string, unknown>[] = [];
-  const exited = new Promise<number | string>((resolve) => child.once('exit', (code, signal) => resolve(code ?? signal ?? 0)));
+  const exited = new Promise<number | string>((resolve) =>
+    child.once('exit', (code, signal) => resolve(code ?? signal ?? 0)),
+  );
   t.after(async () => {
     if (child.exitCode === null && child.signalCode === null) {
       child.kill('SIGTERM');
@@ -144,7 +170,11 @@ export function alive(marks: readonly ProcessMark[]): ProcessMark[] {
 }
 
 /** Waits until nothing of `marks` lives and `paths` are gone; returns what is left after `limitMs`. */
-export async function leftovers(marks: readonly ProcessMark[], paths: readonly string[], limitMs: number): Promise<string[]> {
+export async function leftovers(
+  marks: readonly ProcessMark[],
+  paths: readonly string[],
+  limitMs: number,
+): Promise<string[]> {
   const deadline = Date.now() + limitMs;
   for (;;) {
     const left = [...alive(marks).map(({ pid }) => `process ${pid}`), ...paths.filter((path) => existsSync(path))];

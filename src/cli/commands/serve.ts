@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { systemClock } from '../../base/clock.ts';
 import { failed, messageOf } from '../errors.ts';
 import { columns, createPrinter, type Printer } from '../output.ts';
-import { exampleLines } from '../project/examples.ts';
+import { type CallForm, exampleLines } from '../project/examples.ts';
 import { findProject, type Project } from '../project/load.ts';
 import { ProjectSession } from '../project/session.ts';
 import { parseServerOptions, type ServerFlagName } from '../server-flags.ts';
@@ -113,7 +113,7 @@ function announce(
   printer.line();
   for (const line of columns(addressRows(server, options))) printer.line(`  ${line}`);
   printer.line();
-  if (session !== null && project !== null) describeProject(session, project, printer, programName(deps));
+  if (session !== null && project !== null) describeProject(session, project, printer, callForm(deps, options));
   const whatElse = session === null ? '' : '; files you save are deployed again at once';
   printer.line(`Stop with Ctrl-C${whatElse}.`);
 }
@@ -138,22 +138,24 @@ function isolationRemark(tier: string): string {
   return tier === 'none' ? 'functions run with your rights: only run code that you trust' : '';
 }
 
-function describeProject(session: ProjectSession, project: Project, printer: Printer, program: string): void {
+function describeProject(session: ProjectSession, project: Project, printer: Printer, form: CallForm): void {
   printer.line(`Project ${project.folder} (${project.templateName})`);
   printer.line();
   const rows = session.facts.apis.map((api) => [api.method, api.url, api.auth]);
   for (const line of columns(rows)) printer.line(`  ${line}`);
   if (rows.length > 0) printer.line();
-  for (const example of exampleLines(session.view, program)) {
+  for (const example of exampleLines(session.view, form)) {
     printer.line(`# ${example.title}`);
     printer.line(example.command);
     printer.line();
   }
 }
 
-/** How the user can call us from where they are: in a checkout `bin/yunmen`, else `yunmen`. */
-function programName(deps: CliDeps): string {
-  return existsSync(join(deps.cwd, 'bin', 'yunmen')) ? 'bin/yunmen' : 'yunmen';
+function callForm({ cwd }: CliDeps, { dataDir }: ServerOptions): CallForm {
+  return {
+    program: existsSync(join(cwd, 'bin', 'yunmen')) ? 'bin/yunmen' : 'yunmen',
+    dataDir: dataDir === join(cwd, '.yunmen') ? null : dataDir,
+  };
 }
 
 /** The first signal stops orderly; with the handlers gone, a second one ends the process at once. */

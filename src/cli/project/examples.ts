@@ -22,13 +22,17 @@ export function apiUrl(gateway: string, groupId: string | null, path: string): U
   return url;
 }
 
-/** `program` is how the user calls us here, e.g. `yunmen` or `bin/yunmen`. */
-export function exampleLines(view: ProjectView, program: string): readonly Example[] {
+/** How the user calls us from where they are: `yunmen` or `bin/yunmen`, and a `--data-dir` when it is not the usual one. */
+export type CallForm = { readonly program: string; readonly dataDir: string | null };
+
+export function exampleLines(view: ProjectView, form: CallForm): readonly Example[] {
+  const program = form.program;
+  const where = form.dataDir === null ? '' : ` --data-dir ${quote(form.dataDir)}`;
   const examples: Example[] = [];
   const signed = view.apis.find(({ api }) => api.auth === 'APP');
   const open = view.apis.find(({ api }) => api.auth === 'ANONYMOUS');
   if (signed !== undefined && view.app !== null) {
-    examples.push({ title: 'call it, signed as the app of this project', command: callLine(signed, program) });
+    examples.push({ title: 'call it, signed as the app of this project', command: callLine(signed, program) + where });
     const call = sampleCall(signed, view.app);
     examples.push({
       title: 'the same as curl: the signature holds as long as you change nothing',
@@ -42,10 +46,13 @@ export function exampleLines(view: ProjectView, program: string): readonly Examp
   if (first !== undefined) {
     const name = formatName(first.api.target);
     const event = quote(JSON.stringify(sampleEvent(first.api)));
-    examples.push({ title: 'the function alone', command: `${program} invoke ${quote(name)} --event ${event}` });
+    examples.push({
+      title: 'the function alone',
+      command: `${program} invoke ${quote(name)} --event ${event}${where}`,
+    });
   } else if (view.functions[0] !== undefined) {
     const name = formatName(view.functions[0]);
-    examples.push({ title: 'a function alone', command: `${program} invoke ${quote(name)} --event '{}'` });
+    examples.push({ title: 'a function alone', command: `${program} invoke ${quote(name)} --event '{}'${where}` });
   }
   return examples;
 }

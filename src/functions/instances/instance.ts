@@ -40,13 +40,13 @@ export type StartFailure =
 /** Milliseconds from the order to start until hello, and from there until ready. */
 export type StartTimes = { readonly startMs: number; readonly loadMs: number };
 
-export type InstanceEvents = {
-  onReady(instance: Instance): void;
-  onStartFailed(instance: Instance, failure: StartFailure): void;
+export type InstanceEvents<I> = {
+  onReady(instance: I): void;
+  onStartFailed(instance: I, failure: StartFailure): void;
   /** It is told to end: it serves nobody any more. Called once, also after onStartFailed. */
-  onStopping(instance: Instance): void;
+  onStopping(instance: I): void;
   /** Nothing of it is left. Called once. */
-  onGone(instance: Instance): void;
+  onGone(instance: I): void;
 };
 
 export type InstanceDeps = {
@@ -75,7 +75,7 @@ export class Instance {
   readonly plan: StartPlan;
   readonly log: RequestLog;
   readonly #deps: InstanceDeps;
-  readonly #events: InstanceEvents;
+  readonly #events: InstanceEvents<Instance>;
   readonly #deadline: Deadline = { at: 0, expire: () => this.#settle({ kind: 'expired' }) };
   readonly #drain: Deadline = { at: 0, expire: () => this.#settle({ kind: 'disconnected' }) };
   #state: InstanceState;
@@ -89,7 +89,7 @@ export class Instance {
   #peakKb = 0;
   #times: StartTimes = { startMs: 0, loadMs: 0 };
 
-  constructor(plan: StartPlan, deps: InstanceDeps, events: InstanceEvents) {
+  constructor(plan: StartPlan, deps: InstanceDeps, events: InstanceEvents<Instance>) {
     this.id = plan.launch.instanceId;
     this.plan = plan;
     this.#deps = deps;

@@ -2,23 +2,32 @@
 // Called by invoke.ts (take, wait, putBack) and functions.ts (retire, sweep).
 
 import type { Clock } from '../../base/clock.ts';
-import type { FunctionConfig } from '../../model/function.ts';
+import type { FunctionConfig, Hook } from '../../model/function.ts';
 import type { InterpreterChoice } from '../choose-interpreter.ts';
 import type { Limits } from '../limits.ts';
 import type { Deadline, Deadlines } from './deadlines.ts';
-import type { Instance, InstanceEvents, StartFailure } from './instance.ts';
+import type { InstanceEvents, StartFailure, StartTimes } from './instance.ts';
 import type { Starter, StartGate } from './start-gate.ts';
-import type { EndReason } from './state.ts';
+import type { EndReason, InstanceState } from './state.ts';
 
 /** Times in milliseconds. */
 export type ColdStart = { readonly waitMs: number; readonly startMs: number; readonly loadMs: number };
 
+/** What a pool needs to know of an instance. */
+export type PooledInstance = {
+  readonly state: InstanceState;
+  readonly times: StartTimes;
+  start(initializer: Hook | null, requestId: string): Promise<void>;
+  release(): void;
+  stop(reason: EndReason): Promise<void>;
+};
+
 /** What a waiting request gets. */
-export type Acquired =
-  | { readonly kind: 'ready'; readonly instance: Instance; readonly coldStart: ColdStart | null }
+export type Acquired<I> =
+  | { readonly kind: 'ready'; readonly instance: I; readonly coldStart: ColdStart | null }
   | {
       readonly kind: 'start-failed';
-      readonly instance: Instance;
+      readonly instance: I;
       readonly failure: StartFailure;
       readonly coldStart: ColdStart;
     }
@@ -28,28 +37,28 @@ export type Acquired =
 type Runnable = Extract<InterpreterChoice, { ok: true }>;
 
 /** What pools share. */
-export type PoolDeps = {
+export type PoolDeps<I extends PooledInstance> = {
   readonly clock: Clock;
   readonly deadlines: Deadlines;
   readonly gate: StartGate;
   readonly limits: Limits;
   /** Makes an instance that has not begun to start. */
-  createInstance(config: FunctionConfig, choice: Runnable, events: InstanceEvents): Instance;
+  createInstance(config: FunctionConfig, choice: Runnable, events: InstanceEvents<I>): I;
   /** Takes one of the host's places for an instance, by ending an idle one elsewhere if need be. False: none is free. */
-  takePlace(pool: Pool): boolean;
+  takePlace(pool: Pool<I>): boolean;
   givePlaceBack(): void;
   /** An instance is idle: its place could be taken by a pool that found none. */
   becameIdle(): void;
   /** Forgets an instance that has gone. */
-  forget(instance: Instance): void;
+  forget(instance: I): void;
   /** A retired pool has no instances and no requests any more. */
-  drained(pool: Pool): void;
+  drained(pool: Pool<I>): void;
 };
 
-type Waiter = {
+type Waiter<I> = {
   readonly requestId: string;
   readonly since: number;
-  resolve(acquired: Acquired): void;
+  resolve(acquired: Acquired<I>): void;
 };
 
 /** How much a new measurement counts in a running average. */
@@ -62,14 +71,14 @@ const assumedStartMs = 100;
  * instance frees first. An instance that fails to start answers one waiting request with its failure, so a function
  * that cannot start causes as many starts as it has callers, and no more.
  */
-export class Pool implements Starter {
+export class Pool<I extends PooledInstance> implements Starter {
   readonly config: FunctionConfig;
-  readonly #deps: PoolDeps;
+  readonly #deps: PoolDeps<I>;
   readonly #choice: Runnable;
-  readonly #instances = new Set<Instance>();
-  readonly #idle: Instance[] = [];
+  readonly #instances = new Set<I>();
+  readonly #idle: I[] = [];
   /** Oldest first (a Set keeps order and removes in constant time). Bounded by limits.waitingTotal. */
-  readonly #waiting = new Set<Waiter>();
+  readonly #waiting = new Set<Waiter<I>>();
   readonly #recheck: Deadline;
   /** Instances that are not ending; those of them that are starting. */
   #alive = 0;
@@ -80,7 +89,7 @@ export class Pool implements Starter {
   #typicalMs: number | null = null;
   #startCostMs = assumedStartMs;
 
-  constructor(config: FunctionConfig, choice: Runnable, deps: PoolDeps) {
+  constructor(config: FunctionConfig, choice: Runnable, deps: PoolDeps<I>) {
     this.config = config;
     this.#choice = choice;
     this.#deps = deps;
@@ -95,7 +104,7 @@ export class Pool implements Starter {
     return this.#choice.note;
   }
 
-  get instances(): ReadonlySet<Instance> {
+  get instances(): ReadonlySet<I> {
     return this.#instances;
   }
 
@@ -109,14 +118,14 @@ export class Pool implements Starter {
   }
 
   /** An idle instance, now the caller's, or null. */
-  take(): Instance | null {
+  take(): I | null {
     return this.#idle.pop() ?? null;
   }
 
   /** Waits for an instance; starts one if that is the quicker way. */
-  wait(requestId: string, signal: AbortSignal): Promise<Acquired> {
+  wait(requestId: string, signal: AbortSignal): Promise<Acquired<I>> {
     return new Promise((resolve) => {
-      const waiter: Waiter = {
+      const waiter: Waiter<I> = {
         requestId,
         since: this.#deps.clock.monotonic(),
         resolve: (acquired) => {
@@ -135,7 +144,7 @@ export class Pool implements Starter {
   }
 
   /** An instance after a request that took `durationMs` of it and ended well: serves who waits, or rests. */
-  putBack(instance: Instance, durationMs: number): void {
+  putBack(instance: I, durationMs: number): void {
     instance.release();
     this.#typicalMs = average(this.#typicalMs, durationMs);
     this.#offer(instance, null);
@@ -179,7 +188,7 @@ export class Pool implements Starter {
       this.#starting -= 1;
       this.#deps.gate.finished();
     };
-    const coldStart = (instance: Instance, waiter: Waiter): ColdStart => ({
+    const coldStart = (instance: I, waiter: Waiter<I>): ColdStart => ({
       waitMs: Math.max(0, began - waiter.since),
       ...instance.times,
     });
@@ -215,7 +224,7 @@ export class Pool implements Starter {
   }
 
   /** Gives a ready instance to who waits longest; else it rests, or ends when the pool is retired. */
-  #offer(instance: Instance, coldStart: ((instance: Instance, waiter: Waiter) => ColdStart) | null): void {
+  #offer(instance: I, coldStart: ((instance: I, waiter: Waiter<I>) => ColdStart) | null): void {
     const waiter = this.#takeWaiting();
     if (waiter !== null) {
       waiter.resolve({ kind: 'ready', instance, coldStart: coldStart === null ? null : coldStart(instance, waiter) });
@@ -252,14 +261,14 @@ export class Pool implements Starter {
     return expectedMs > this.#startCostMs || waitedMs >= this.#startCostMs;
   }
 
-  #takeWaiting(): Waiter | null {
+  #takeWaiting(): Waiter<I> | null {
     const [first] = this.#waiting;
     if (first === undefined) return null;
     this.#waiting.delete(first);
     return first;
   }
 
-  #takeAllWaiting(): Waiter[] {
+  #takeAllWaiting(): Waiter<I>[] {
     const all = [...this.#waiting];
     this.#waiting.clear();
     return all;

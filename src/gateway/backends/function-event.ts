@@ -6,7 +6,7 @@ import type { InvocationOutcome, InvokeRefusalCode, InvokeRequest } from '../../
 import type { FaultSide } from '../../model/record.ts';
 import type { BackendAnswer, Mapped } from '../context.ts';
 import { ClientGone, refuse } from '../errors.ts';
-import { readFunctionResult, type WrongShape } from '../function-result.ts';
+import { type FunctionAnswer, readFunctionResult, type WrongShape } from '../function-result.ts';
 import { writeHeaderText } from '../header-text.ts';
 import { writeEvent } from './function-event-document.ts';
 
@@ -39,17 +39,22 @@ const heldBack: ReadonlySet<string> = new Set([
 
 /** Errors: D502FC, D504TO, ClientGone. */
 export async function callFunctionEvent(mapped: Mapped, backend: FunctionBackend): Promise<BackendAnswer> {
+  let read: FunctionAnswer | WrongShape | undefined;
   const invoke: InvokeRequest = {
     target: backend.target,
     requestId: mapped.requestId,
     event: writeEvent(mapped.outgoing),
     wantsLogTail: false,
+    isUnusable: (body) => {
+      read = readFunctionResult(body);
+      return !read.ok;
+    },
   };
   const outcome = await invokeWithin(mapped, invoke, backend);
   const name = functionKey(backend.target.serviceName, backend.target.functionName);
   switch (outcome.kind) {
     case 'success': {
-      const result = readFunctionResult(outcome.body);
+      const result = read ?? readFunctionResult(outcome.body);
       if (!result.ok) throw wrongShape(name, result, outcome);
       return { status: result.status, headers: ownHeaders(result.headers), body: result.body };
     }
