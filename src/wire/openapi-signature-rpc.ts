@@ -33,14 +33,14 @@ export type RpcCall = {
   /** `YYYY-MM-DDThh:mm:ssZ`. */
   readonly timestamp: string;
   readonly nonce: string;
-  /** `Action`, `Version` and the operation's own parameters. */
+  /** `Action`, `Version` and the operation's own parameters; `Format` is JSON unless it is among them. */
   readonly parameters: readonly QueryPair[];
 };
 
 /** All parameters of a call, `Signature` last: put them in the query (GET) or a form body (POST). */
 export function signRpc(call: RpcCall): QueryPair[] {
   const pairs: QueryPair[] = [
-    ['Format', 'JSON'],
+    ...(call.parameters.some(([name]) => name === 'Format') ? [] : [['Format', 'JSON'] as const]),
     ['AccessKeyId', call.accessKeyId],
     ['SignatureMethod', 'HMAC-SHA1'],
     ['SignatureVersion', '1.0'],
