@@ -1,77 +1,99 @@
 // Sends requests from a process of its own and checks every answer. Takes LoadJobs from its parent, one at a time.
-import { randomUUID } from 'node:crypto';
-import { Pool } from 'undici';
-import { signRequest } from '../src/wire/gateway-signature.ts';
+// It writes HTTP on bare sockets: the cheaper the generator, the more of the machine is left to what is measured.
+import { createHmac, randomUUID } from 'node:crypto';
+import { createConnection } from 'node:net';
+import { AnswerReader } from './answer-reader.ts';
 import type { LoadJob, LoadResult, Target } from './load-job.ts';
 
 /** Latencies kept of one job; a job that has more is cut off. */
 const sampleLimit = 4_000_000;
+/** After so many wrong answers there is no point in going on. */
+const wrongLimit = 100;
 const formType = 'application/x-www-form-urlencoded; charset=UTF-8';
 
-type Call = {
-  readonly method: 'GET' | 'POST';
-  readonly path: string;
-  readonly headers: Record<string, string>;
-  readonly body: string | null;
-  readonly expected: string;
-};
+type Call = { readonly text: string; readonly expected: string };
 
 let callNumber = 0;
 
 function makeCall(target: Target): Call {
-  if (target.kind === 'hello') return { method: 'GET', path: '/', headers: {}, body: null, expected: 'hello' };
+  if (target.kind === 'hello') return { text: 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n', expected: 'hello' };
   const number = String(++callNumber);
   const body = `n=${number}`;
-  const { headers } = signRequest({
-    method: 'POST',
-    target: target.path,
-    headers: { Host: target.host, Accept: 'application/json', 'Content-Type': formType },
-    body: Buffer.from(body),
-    appKey: target.appKey,
-    appSecret: target.appSecret,
-    stage: 'RELEASE',
-    timestamp: Date.now(),
-    nonce: randomUUID(),
+  const signed = [
+    ['X-Ca-Key', target.appKey],
+    ['X-Ca-Nonce', randomUUID()],
+    ['X-Ca-Stage', 'RELEASE'],
+    ['X-Ca-Timestamp', String(Date.now())],
+  ].map(([name, value]) => `${name}:${value}`);
+  const stringToSign = `POST\napplication/json\n\n${formType}\n\n${signed.join('\n')}\n${target.path}?${body}`;
+  const signature = createHmac('sha256', target.appSecret).update(stringToSign).digest('base64');
+  const text =
+    `POST ${target.path} HTTP/1.1\r\nHost: ${target.host}\r\nAccept: application/json\r\nContent-Type: ${formType}\r\n` +
+    `Content-Length: ${body.length}\r\n${signed.join('\r\n')}\r\n` +
+    `X-Ca-Signature-Headers: X-Ca-Key,X-Ca-Nonce,X-Ca-Stage,X-Ca-Timestamp\r\nX-Ca-Signature: ${signature}\r\n\r\n${body}`;
+  return { text, expected: `{"n":"${number}"}` };
+}
+
+/** What the connections of one job share. */
+type Tally = { readonly latencies: number[]; readonly end: number; wrong: number; firstWrong: string | null };
+
+function fail(tally: Tally, text: string): void {
+  tally.wrong += 1;
+  tally.firstWrong ??= text.slice(0, 2000);
+}
+
+/** One connection: a call, its answer, the next call, until the time is up. Resolves when the socket is closed. */
+function runConnection(target: Target, tally: Tally): Promise<void> {
+  const { hostname, port } = new URL(target.origin);
+  const socket = createConnection({ host: hostname, port: Number(port), noDelay: true });
+  socket.setEncoding('latin1');
+  const reader = new AnswerReader();
+  let sentAt = 0;
+  let expected: string | null = null;
+  const next = () => {
+    const now = performance.now();
+    if (now >= tally.end || tally.wrong > wrongLimit || tally.latencies.length >= sampleLimit) {
+      expected = null;
+      socket.end();
+      return;
+    }
+    const call = makeCall(target);
+    expected = call.expected;
+    sentAt = performance.now();
+    socket.write(call.text);
+  };
+  return new Promise((resolve) => {
+    socket.on('connect', next);
+    socket.on('data', (latin1) => {
+      try {
+        const answer = reader.push(String(latin1));
+        if (answer === null) return;
+        tally.latencies.push(performance.now() - sentAt);
+        if (answer.status !== 200 || answer.body !== expected) {
+          fail(tally, `${answer.head}\r\n${answer.body}\nexpected ${expected}`);
+        }
+        next();
+      } catch (error) {
+        socket.destroy(error instanceof Error ? error : new Error(String(error)));
+      }
+    });
+    socket.on('error', (error) => fail(tally, String(error)));
+    socket.on('close', () => {
+      if (expected !== null) fail(tally, 'the connection was closed before the answer was whole');
+      resolve();
+    });
   });
-  return { method: 'POST', path: target.path, headers, body, expected: `{"n":"${number}"}` };
 }
 
 async function runJob({ target, connections, durationMs }: LoadJob): Promise<LoadResult> {
-  const pool = new Pool(target.origin, { connections, pipelining: 1 });
-  const latencies: number[] = [];
-  let wrong = 0;
-  let firstWrong: string | null = null;
-  const fail = (text: string) => {
-    wrong += 1;
-    firstWrong ??= text.slice(0, 1000);
-  };
   const began = performance.now();
-  const end = began + durationMs;
-  const loop = async () => {
-    while (performance.now() < end && latencies.length < sampleLimit) {
-      const { expected, ...options } = makeCall(target);
-      const sent = performance.now();
-      try {
-        const answer = await pool.request(options);
-        const text = await answer.body.text();
-        latencies.push(performance.now() - sent);
-        if (answer.statusCode !== 200 || text !== expected) {
-          fail(
-            `${answer.statusCode} ${String(answer.headers['x-ca-error-message'] ?? '')} ${text}; expected ${expected}`,
-          );
-        }
-      } catch (error) {
-        fail(String(error));
-        if (wrong > 100) return;
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: connections }, loop));
+  const tally: Tally = { latencies: [], end: began + durationMs, wrong: 0, firstWrong: null };
+  await Promise.all(Array.from({ length: connections }, () => runConnection(target, tally)));
   const seconds = (performance.now() - began) / 1000;
-  await pool.close();
-  latencies.sort((a, b) => a - b);
+  const latencies = Float64Array.from(tally.latencies).sort();
   const quantile = (part: number) =>
     latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * part))] ?? 0;
+  const { wrong, firstWrong } = tally;
   return { requests: latencies.length, seconds, p50: quantile(0.5), p99: quantile(0.99), wrong, firstWrong };
 }
 
