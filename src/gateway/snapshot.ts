@@ -142,6 +142,8 @@ function applyChange(editors: Editors, change: Change): void {
       if (change.value === null) editors.grants.delete(change.key);
       else editors.grants.set(change.key, change.value);
       return;
+    case 'certificate':
+      return; // The TLS listener's.
     case 'service':
     case 'function':
       return; // The compute plane's; an event function is reached by name.

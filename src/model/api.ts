@@ -42,6 +42,8 @@ export type RequestParameter = {
   readonly maxLength: number | null;
   readonly regularExpression: string | null;
   readonly jsonScheme: string | null;
+  /** Type of the items of an `Array`. */
+  readonly itemType?: string;
   /** Comma list, as on the wire. */
   readonly enumValue: string | null;
   readonly docShow: 'PUBLIC' | 'PRIVATE';
@@ -130,6 +132,10 @@ export type ApiDefinition = {
     readonly path: string;
     readonly mode: RequestMode;
     readonly bodyFormat: BodyFormat | null;
+    /** Reference of the model that describes a STREAM body of JSON. */
+    readonly bodyModel?: string;
+    /** That model's JSON Schema as it was when the API was deployed; JSON text. */
+    readonly bodySchema?: string;
   };
   readonly parameters: readonly RequestParameter[];
   readonly serviceParameters: readonly ServiceParameter[];

@@ -3,6 +3,25 @@
 import type { ApiDefinition, StageName } from './api.ts';
 import type { FunctionConfig } from './function.ts';
 
+/** A domain that was bound to a group. */
+export type PublishedDomain = {
+  /** Lower case; `*.example.com` for a wildcard domain. */
+  readonly host: string;
+  /** Null: every stage, chosen by header. */
+  readonly stage: StageName | null;
+  /** Answers plain HTTP with a redirect to the same URL on HTTPS. */
+  readonly redirectsToHttps?: boolean;
+  /** Of a wildcard domain: names for what the star stands for, `${Name}.example.com`. */
+  readonly patterns?: readonly string[];
+};
+
+/** Key: the domain's host, lower case. PEM texts; the chain begins with the domain's own certificate. */
+export type PublishedCertificate = {
+  readonly host: string;
+  readonly chain: string;
+  readonly privateKey: string;
+};
+
 /** Key: groupId. */
 export type PublishedGroup = {
   readonly groupId: string;
@@ -11,10 +30,11 @@ export type PublishedGroup = {
   readonly subDomain: string;
   /** `/` or `/prefix` without a trailing slash. */
   readonly basePath: string;
-  /** Bound domains, lower case. `stage` null: every stage, chosen by header. */
-  readonly domains: readonly { readonly host: string; readonly stage: StageName | null }[];
+  readonly domains: readonly PublishedDomain[];
   /** Answers errors as classic-network instances do. */
   readonly isClassic: boolean;
+  /** The code of simple authentication is not sent on to backends. */
+  readonly stripsAppCode?: boolean;
 };
 
 /** An API as deployed to a stage. Key: `apiId/stage`. */
@@ -30,6 +50,8 @@ export type PublishedApp = {
   readonly appId: number;
   readonly appName: string;
   readonly keys: readonly { readonly key: string; readonly secret: string }[];
+  /** Codes of simple authentication. */
+  readonly codes?: readonly string[];
 };
 
 /** Key: `appId/apiId/stage`. `expiresAt` in epoch ms, null = never. */
@@ -48,6 +70,7 @@ export type PublishedService = { readonly serviceName: string };
 
 export type PublishedValues = {
   readonly group: PublishedGroup;
+  readonly certificate: PublishedCertificate;
   readonly api: PublishedApi;
   readonly app: PublishedApp;
   readonly grant: PublishedGrant;

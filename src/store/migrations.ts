@@ -83,8 +83,24 @@ async function first(db: Kysely<Schema>, types: ColumnTypes): Promise<void> {
   await createInternals(db, types);
 }
 
+async function domainsAndModels(db: Kysely<Schema>, types: ColumnTypes): Promise<void> {
+  await createDocumentTable(db, types, {
+    name: 'domains',
+    columns: [text('groupId')],
+    indexes: [index('groupId')],
+  });
+  await createDocumentTable(db, types, {
+    name: 'models',
+    columns: [text('groupId'), text('name')],
+    indexes: [index('groupId'), unique('name')],
+  });
+}
+
 function migrations(types: ColumnTypes): Record<string, Migration> {
-  return { '0001_first': { up: (db: Kysely<Schema>) => first(db, types) } };
+  return {
+    '0001_first': { up: (db: Kysely<Schema>) => first(db, types) },
+    '0002_domains_models': { up: (db: Kysely<Schema>) => domainsAndModels(db, types) },
+  };
 }
 
 /** Where Kysely notes the steps that were done. */

@@ -13,7 +13,46 @@ export type GroupRow = {
   readonly basePath: string;
   readonly subDomain: string;
   readonly regionId: string;
+  /** Answers errors as classic-network instances do. */
+  readonly isClassic?: boolean;
+  /** The code of simple authentication is not sent on to backends. */
+  readonly stripsAppCode?: boolean;
   readonly stages: readonly { readonly stageId: string; readonly stageName: StageName; readonly description: string }[];
+  readonly tags: readonly TagRow[];
+  readonly createdAt: number;
+  readonly modifiedAt: number;
+};
+
+/** A certificate of a domain. PEM texts. */
+export type CertificateRow = {
+  readonly certificateId: string;
+  readonly certificateName: string;
+  readonly chain: string;
+  readonly privateKey: string;
+};
+
+/** Key: domainName. */
+export type DomainRow = {
+  /** Lower case; may be `*.example.com`. */
+  readonly domainName: string;
+  readonly groupId: string;
+  readonly bindStage: StageName | null;
+  readonly domainType: 'INTERNET' | 'INTRANET';
+  readonly redirectsToHttps: boolean;
+  /** `${Name}.example.com`; only for wildcard domains. */
+  readonly patterns: readonly string[];
+  readonly certificate: CertificateRow | null;
+  readonly createdAt: number;
+};
+
+/** Key: modelId. Index `name`: `groupId modelName`. A JSON Schema that APIs of the group refer to. */
+export type ModelRow = {
+  readonly modelId: string;
+  readonly groupId: string;
+  readonly modelName: string;
+  readonly description: string;
+  /** JSON text, as given. */
+  readonly schema: string;
   readonly tags: readonly TagRow[];
   readonly createdAt: number;
   readonly modifiedAt: number;
@@ -47,6 +86,17 @@ export type DeploymentRow = {
 /** Key: `apiId/historyVersion`. */
 export type HistoryRow = DeploymentRow & { readonly status: 'ONLINE' | 'OFFLINE' };
 
+/** A further key pair of an app. */
+export type AppKeyRow = {
+  readonly appKey: string;
+  readonly appSecret: string;
+  readonly createdAt: number;
+  readonly modifiedAt: number;
+};
+
+/** A further code of an app. */
+export type AppCodeRow = { readonly appCode: string; readonly createdAt: number; readonly modifiedAt: number };
+
 /** Key: appId in decimal. */
 export type AppRow = {
   readonly appId: number;
@@ -54,7 +104,11 @@ export type AppRow = {
   readonly description: string;
   readonly appKey: string;
   readonly appSecret: string;
+  /** Empty: none. */
   readonly appCode: string;
+  /** Further key pairs and codes; the ones above are the oldest. */
+  readonly moreKeys?: readonly AppKeyRow[];
+  readonly moreCodes?: readonly AppCodeRow[];
   readonly extend: string;
   readonly tags: readonly TagRow[];
   readonly createdAt: number;
@@ -115,6 +169,8 @@ export type MetaRow = { readonly name: string; readonly value: string };
 
 export type Tables = {
   groups: { row: GroupRow; index: 'groupName' };
+  domains: { row: DomainRow; index: 'groupId' };
+  models: { row: ModelRow; index: 'groupId' | 'name' };
   apis: { row: ApiRow; index: 'groupId' | 'apiName' | 'route' };
   deployments: { row: DeploymentRow; index: 'apiId' | 'groupId' };
   histories: { row: HistoryRow; index: 'apiId' | 'groupId' };

@@ -140,6 +140,8 @@ function createCollections(access: Access, { isDuplicate }: Engine, sealer: Seal
     );
   return {
     groups: make('groups'),
+    domains: make('domains'),
+    models: make('models'),
     apis: make('apis'),
     deployments: make('deployments'),
     histories: make('histories'),

@@ -29,6 +29,13 @@ export const tableSpecs: TableSpecs = {
     columns: { groupName: (row) => row.groupName },
     isSealed: false,
   },
+  // Sealed for the private keys of certificates.
+  domains: { key: (row) => row.domainName, columns: { groupId: (row) => row.groupId }, isSealed: true },
+  models: {
+    key: (row) => row.modelId,
+    columns: { groupId: (row) => row.groupId, name: (row) => `${row.groupId} ${row.modelName}` },
+    isSealed: false,
+  },
   apis: {
     key: (row) => row.apiId,
     columns: {
@@ -71,9 +78,10 @@ export const tableSpecs: TableSpecs = {
   meta: { key: (row) => row.name, columns: {}, isSealed: false },
 };
 
-/** Published facts that hold secrets: the keys of apps; environments and credentials of functions. */
+/** Published facts that hold secrets: private keys; the keys of apps; environments and credentials of functions. */
 export const sealedKinds = {
   group: false,
+  certificate: true,
   api: false,
   app: true,
   grant: false,
