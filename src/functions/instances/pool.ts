@@ -182,11 +182,13 @@ export class Pool<I extends PooledInstance> implements Starter {
     if (first === undefined || !this.#deps.takePlace(this)) return false;
     const began = this.#deps.clock.monotonic();
     let isStarting = true;
-    const started = () => {
-      if (!isStarting) return;
+    /** `use` is done before others may start: it may make a further start needless. */
+    const started = (use: () => void) => {
+      const wasStarting = isStarting;
       isStarting = false;
-      this.#starting -= 1;
-      this.#deps.gate.finished();
+      if (wasStarting) this.#starting -= 1;
+      use();
+      if (wasStarting) this.#deps.gate.finished();
     };
     const coldStart = (instance: I, waiter: Waiter<I>): ColdStart => ({
       waitMs: Math.max(0, began - waiter.since),
@@ -195,8 +197,7 @@ export class Pool<I extends PooledInstance> implements Starter {
     const instance = this.#deps.createInstance(this.config, this.#choice, {
       onReady: (ready) => {
         this.#startCostMs = average(this.#startCostMs, ready.times.startMs + ready.times.loadMs);
-        started();
-        this.#offer(ready, coldStart);
+        started(() => this.#offer(ready, coldStart));
       },
       onStartFailed: (failed, failure) => {
         const waiter = this.#takeWaiting();
@@ -205,9 +206,10 @@ export class Pool<I extends PooledInstance> implements Starter {
       onStopping: (stopping) => {
         const at = this.#idle.indexOf(stopping);
         if (at >= 0) this.#idle.splice(at, 1);
-        started();
-        this.#alive -= 1;
-        this.#deps.givePlaceBack();
+        started(() => {
+          this.#alive -= 1;
+          this.#deps.givePlaceBack();
+        });
         this.#grow();
       },
       onGone: (gone) => {

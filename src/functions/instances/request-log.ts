@@ -155,7 +155,7 @@ export class RequestLog {
   #flushLine(): void {
     if (this.#line.length === 0 && !this.#isLineCut) return;
     const size = this.#line.length;
-    if (this.#forwarded + size <= forwardLimitBytes) {
+    if (!this.#isOverflowed && this.#forwarded + size <= forwardLimitBytes) {
       this.#forwarded += size;
       this.#forward(this.#requestId, this.#line.toString('utf8'));
     } else if (!this.#isOverflowed) {

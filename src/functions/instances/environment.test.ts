@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { FunctionConfig } from '../../model/function.ts';
+import { instanceEnvironment } from './environment.ts';
+
+const config: FunctionConfig = {
+  key: 's/f',
+  accountId: '1',
+  regionId: 'cn-hangzhou',
+  serviceName: 's',
+  functionName: 'f',
+  versionId: '3',
+  runtime: 'python3.10',
+  handler: 'index.handler',
+  memoryMb: 256,
+  timeoutMs: 3000,
+  initializer: null,
+  environment: {},
+  instanceConcurrency: 1,
+  role: null,
+  credentials: { accessKeyId: 'id', accessKeySecret: 'secret', securityToken: 'token', expiresAt: 0 },
+  logProject: '',
+  logStore: '',
+  code: { checksum: '1', sizeBytes: 1, directory: '/code' },
+};
+const python = { language: 'python', version: '3.10.1', path: '/opt/py/bin/python3', prefix: '/opt/py' } as const;
+const place = { instanceId: 'c-1', codePath: '/code', interpreter: python };
+
+test('a function of a service sees its service and the legacy credentials too', () => {
+  const seen = instanceEnvironment(config, place);
+  assert.equal(seen['FC_SERVICE_NAME'], 's');
+  assert.equal(seen['FC_QUALIFIER'], '3');
+  assert.equal(seen['accessKeySecret'], 'secret');
+  assert.equal(seen['ALIBABA_CLOUD_SECURITY_TOKEN'], 'token');
+  assert.equal(seen['FC_FUNC_CODE_PATH'], '/code/');
+  assert.equal(seen['FC_FUNCTION_MEMORY_SIZE'], '256');
+});
+
+test('a function without service sees neither, and without role no credentials', () => {
+  const seen = instanceEnvironment({ ...config, serviceName: null, credentials: null }, place);
+  const names = Object.keys(seen).filter((name) => /SERVICE|QUALIFIER|ACCESS_KEY|accessKey/.test(name));
+  assert.deepEqual(names, []);
+});
+
+test("the user's variables come through, but reserved and malformed ones never", () => {
+  const environment = {
+    MODE: 'x',
+    TZ: 'Asia/Shanghai',
+    FC_REGION: 'forged',
+    topic: 't',
+    accessKeyID: 'forged',
+    'a=b': 'c',
+    '9': 'd',
+    Z: 'a\0b',
+  };
+  const seen = instanceEnvironment({ ...config, serviceName: null, credentials: null, environment }, place);
+  assert.equal(seen['MODE'], 'x');
+  assert.equal(seen['TZ'], 'Asia/Shanghai');
+  assert.equal(seen['FC_REGION'], 'cn-hangzhou');
+  for (const name of ['topic', 'accessKeyID', 'a=b', '9', 'Z']) assert.equal(seen[name], undefined, name);
+});
+
+test('the version is told as FC_VER_ID on the older images and FC_FUNCTION_VERSION on the newer', () => {
+  assert.equal(instanceEnvironment(config, place)['FC_VER_ID'], '3');
+  const seen = instanceEnvironment({ ...config, runtime: 'python3.12' }, place);
+  assert.equal(seen['FC_VER_ID'], undefined);
+  assert.equal(seen['FC_FUNCTION_VERSION'], '3');
+});

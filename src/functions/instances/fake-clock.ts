@@ -1,0 +1,34 @@
+// A clock that a test moves. Used by the unit tests of this folder only.
+import type { Clock } from '../../base/clock.ts';
+
+export type FakeClock = Clock & { advance(ms: number): void; readonly timersMade: number };
+
+export function fakeClock(): FakeClock {
+  let now = 0;
+  let made = 0;
+  const timers = new Set<{ at: number; run(): void }>();
+  return {
+    now: () => now,
+    monotonic: () => now,
+    get timersMade() {
+      return made;
+    },
+    after(delayMs, run) {
+      made += 1;
+      const timer = { at: now + delayMs, run };
+      timers.add(timer);
+      return () => timers.delete(timer);
+    },
+    advance(ms) {
+      const until = now + ms;
+      for (;;) {
+        const due = [...timers].filter(({ at }) => at <= until).sort((a, b) => a.at - b.at)[0];
+        if (due === undefined) break;
+        timers.delete(due);
+        now = Math.max(now, due.at);
+        due.run();
+      }
+      now = until;
+    },
+  };
+}

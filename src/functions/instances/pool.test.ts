@@ -1,0 +1,257 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { FunctionConfig } from '../../model/function.ts';
+import { defaultLimits, type Limits } from '../limits.ts';
+import { Deadlines } from './deadlines.ts';
+import { fakeClock } from './fake-clock.ts';
+import type { InstanceEvents, StartFailure } from './instance.ts';
+import { type Acquired, Pool, type PooledInstance } from './pool.ts';
+import { StartGate } from './start-gate.ts';
+import type { InstanceState } from './state.ts';
+
+type Fake = PooledInstance & {
+  readonly number: number;
+  state: InstanceState;
+  ready(): void;
+  fail(failure: StartFailure): void;
+  crash(): Promise<void>;
+};
+
+const crashed: StartFailure = { kind: 'ended', end: { kind: 'exited' } };
+
+function setUp(changes: Partial<Limits> = {}) {
+  const clock = fakeClock();
+  const limits = { ...defaultLimits, startsAtOnce: 2, ...changes };
+  const deadlines = new Deadlines(clock);
+  const made: Fake[] = [];
+  let places = limits.instancesInAll;
+  let drained = 0;
+  const pool = new Pool<Fake>(
+    config,
+    { ok: true, interpreter, note: null },
+    {
+      clock,
+      deadlines,
+      gate: new StartGate(limits.startsAtOnce),
+      limits,
+      createInstance: (_config, _choice, events) => {
+        const fake = makeFake(made.length + 1, events, () => clock.monotonic());
+        made.push(fake);
+        return fake;
+      },
+      takePlace: () => places > 0 && places-- > 0,
+      givePlaceBack: () => {
+        places += 1;
+      },
+      becameIdle: () => {},
+      forget: () => {},
+      drained: () => {
+        drained += 1;
+      },
+    },
+  );
+  const wait = (id = 'r', signal = new AbortController().signal) => {
+    const result: { acquired: Acquired<Fake> | null } = { acquired: null };
+    void pool.wait(id, signal).then((acquired) => {
+      result.acquired = acquired;
+    });
+    return result;
+  };
+  return { clock, pool, made, wait, drained: () => drained };
+}
+
+function makeFake(number: number, events: InstanceEvents<Fake>, now: () => number): Fake {
+  let ending: Promise<void> | null = null;
+  const fake: Fake = {
+    number,
+    state: { kind: 'starting', since: 0 },
+    times: { startMs: 10, loadMs: 5 },
+    start: () => Promise.resolve(),
+    release() {
+      fake.state = { kind: 'idle', since: now() };
+    },
+    stop(reason) {
+      ending ??= (async () => {
+        fake.state = { kind: 'stopping', since: now(), reason };
+        events.onStopping(fake);
+        await Promise.resolve();
+        fake.state = { kind: 'gone', since: now(), reason };
+        events.onGone(fake);
+      })();
+      return ending;
+    },
+    ready() {
+      fake.state = { kind: 'idle', since: now() };
+      events.onReady(fake);
+    },
+    fail(failure) {
+      events.onStartFailed(fake, failure);
+      void fake.stop('load-failed');
+    },
+    crash: () => fake.stop('exited'),
+  };
+  return fake;
+}
+
+const interpreter = { language: 'python', version: '3.10.1', path: '/p', prefix: '/' } as const;
+const config: FunctionConfig = {
+  key: 'f',
+  accountId: '1',
+  regionId: 'r',
+  serviceName: null,
+  functionName: 'f',
+  versionId: 'LATEST',
+  runtime: 'python3.10',
+  handler: 'index.handler',
+  memoryMb: 128,
+  timeoutMs: 3000,
+  initializer: null,
+  environment: {},
+  instanceConcurrency: 1,
+  role: null,
+  credentials: null,
+  logProject: '',
+  logStore: '',
+  code: { checksum: '1', sizeBytes: 1, directory: '/code' },
+};
+const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+test('a request without an instance starts one and gets it with its cold start', async () => {
+  const { pool, made, wait } = setUp();
+  assert.equal(pool.take(), null);
+  const result = wait();
+  assert.equal(made.length, 1);
+  made[0]?.ready();
+  await settle();
+  const { acquired } = result;
+  assert.ok(acquired?.kind === 'ready');
+  assert.equal(acquired.instance, made[0]);
+  assert.deepEqual(acquired.coldStart, { waitMs: 0, startMs: 10, loadMs: 5 });
+});
+
+test('the instance used last is used next', async () => {
+  const { pool, made, wait } = setUp();
+  wait();
+  wait();
+  for (const fake of made) fake.ready();
+  await settle();
+  for (const fake of made) pool.putBack(fake, 1);
+  assert.equal(pool.take()?.number, 2);
+  assert.equal(pool.take()?.number, 1);
+  assert.equal(pool.take(), null);
+});
+
+test('who waits longest is served first, by whichever instance frees', async () => {
+  const { pool, made, wait } = setUp();
+  const first = wait('a');
+  const second = wait('b');
+  const third = wait('c');
+  assert.equal(made.length, 2, 'no more starts at once than allowed');
+  made[1]?.ready();
+  await settle();
+  assert.ok(first.acquired?.kind === 'ready' && first.acquired.instance.number === 2);
+  if (made[1] !== undefined) pool.putBack(made[1], 1);
+  await settle();
+  assert.ok(second.acquired?.kind === 'ready' && second.acquired.instance.number === 2);
+  assert.equal(second.acquired.coldStart, null, 'a warm instance served it');
+  assert.equal(third.acquired, null);
+});
+
+test('a start that fails answers one caller; each caller causes one start and no more', async () => {
+  const { made, wait } = setUp();
+  const results = [wait('a'), wait('b'), wait('c')];
+  for (let index = 0; index < made.length; index += 1) {
+    made[index]?.fail(crashed);
+    await settle();
+  }
+  assert.equal(made.length, 3);
+  assert.deepEqual(
+    results.map(({ acquired }) => acquired?.kind),
+    ['start-failed', 'start-failed', 'start-failed'],
+  );
+});
+
+test('when an instance dies the queue is not lost', async () => {
+  const { pool, made, wait } = setUp({ startsAtOnce: 1 });
+  wait('a');
+  made[0]?.ready();
+  await settle();
+  const next = wait('b');
+  await made[0]?.crash();
+  assert.equal(made.length, 2);
+  made[1]?.ready();
+  await settle();
+  assert.equal(next.acquired?.kind, 'ready');
+  assert.equal(pool.waiting, 0);
+});
+
+test('a quick function is not given an instance for each of many callers', async () => {
+  const { clock, pool, made, wait } = setUp();
+  wait();
+  wait();
+  for (const fake of [...made]) fake.ready();
+  await settle();
+  for (const fake of made) pool.putBack(fake, 1);
+  const taken = [pool.take(), pool.take()];
+  for (let index = 0; index < 10; index += 1) wait();
+  assert.equal(made.length, 2, 'waiting 5 ms beats starting');
+  clock.advance(200);
+  assert.equal(made.length, 4, 'it did not: more are started');
+  assert.ok(taken.every((each) => each !== null));
+});
+
+test('a caller that leaves while it waits is told so and served no more', async () => {
+  const { pool, made, wait } = setUp();
+  const controller = new AbortController();
+  const left = wait('a', controller.signal);
+  controller.abort();
+  await settle();
+  assert.equal(left.acquired?.kind, 'caller-gone');
+  made[0]?.ready();
+  await settle();
+  assert.equal(pool.take(), made[0], 'the instance rests');
+});
+
+test('a retired pool ends idle instances at once, the others after their requests, and says when it is drained', async () => {
+  const { pool, made, wait, drained } = setUp();
+  wait();
+  wait();
+  for (const fake of made) fake.ready();
+  await settle();
+  if (made[0] !== undefined) pool.putBack(made[0], 1);
+  pool.retire('replaced');
+  await settle();
+  assert.equal(made[0]?.state.kind, 'gone');
+  assert.equal(made[1]?.state.kind, 'idle', 'it still runs its request');
+  assert.equal(drained(), 0);
+  if (made[1] !== undefined) pool.putBack(made[1], 1);
+  await settle();
+  assert.equal(made[1]?.state.kind, 'gone');
+  assert.equal(drained(), 1);
+});
+
+test('instances unused for too long end, the others stay', async () => {
+  const { clock, pool, made, wait } = setUp();
+  wait();
+  wait();
+  for (const fake of made) fake.ready();
+  await settle();
+  if (made[0] !== undefined) pool.putBack(made[0], 1);
+  clock.advance(1000);
+  if (made[1] !== undefined) pool.putBack(made[1], 1);
+  pool.endIdleSince(500);
+  await settle();
+  assert.deepEqual(
+    made.map(({ state }) => state.kind),
+    ['gone', 'idle'],
+  );
+});
+
+test('after close everybody is told and every instance is ended', async () => {
+  const { pool, made, wait } = setUp({ startsAtOnce: 1 });
+  const waiting = wait();
+  await pool.close();
+  await settle();
+  assert.equal(waiting.acquired?.kind, 'closed');
+  assert.equal(made[0]?.state.kind, 'gone');
+});

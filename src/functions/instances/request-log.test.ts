@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { RequestLog, tailLimitBytes } from './request-log.ts';
+
+const start = (id: string) => `FC Invoke Start RequestId: ${id}\n`;
+const end = (id: string, suffix = '') => `FC Invoke End RequestId: ${id}${suffix}\n`;
+
+function setUp() {
+  const lines: string[] = [];
+  const log = new RequestLog((requestId, text) => lines.push(`${requestId}|${text}`));
+  return { log, lines, write: (text: string) => log.receive(Buffer.from(text)) };
+}
+
+test('the tail is what lies between the markers, and nothing of before or after', () => {
+  const { log, write } = setUp();
+  write('import noise\n');
+  log.begin('r1');
+  write(`stray\n${start('r1')}one\ntwo\n${end('r1')}thread of later\n`);
+  assert.ok(log.isComplete);
+  assert.equal(log.tail('r1', '').toString(), `${start('r1')}one\ntwo\n${end('r1')}`);
+  log.begin('r2');
+  assert.ok(!log.isComplete);
+  assert.equal(log.tail('r2', '').toString(), start('r2') + end('r2'));
+});
+
+test('markers that were not written are added, with the error and a line end where one is missing', () => {
+  const { log, write } = setUp();
+  log.begin('r');
+  write('Traceback');
+  assert.equal(log.tail('r', ', Error: x').toString(), `${start('r')}Traceback\n${end('r', ', Error: x')}`);
+});
+
+test('the End marker with an error text counts as the end', () => {
+  const { log, write } = setUp();
+  log.begin('r');
+  let isTold = 0;
+  log.whenComplete(() => {
+    isTold += 1;
+  });
+  write(`${start('r')}${end('r', ', Error: Unhandled function error').slice(0, -1)}`);
+  assert.equal(isTold, 0, 'its line is not whole yet');
+  write('\n');
+  assert.equal(isTold, 1);
+});
+
+test('the end of the stream completes a request', () => {
+  const { log } = setUp();
+  log.begin('r');
+  let isTold = 0;
+  log.whenComplete(() => {
+    isTold += 1;
+  });
+  log.close();
+  assert.equal(isTold, 1);
+});
+
+test('another request id is no marker', () => {
+  const { log, write } = setUp();
+  log.begin('r1');
+  write(end('r2'));
+  assert.ok(!log.isComplete);
+});
+
+test('however the bytes are cut, the tail is the same', () => {
+  fc.assert(
+    fc.property(
+      fc.string({ maxLength: 6000 }),
+      fc.array(fc.integer({ min: 1, max: 700 }), { minLength: 1 }),
+      (text, cuts) => {
+        const { log } = setUp();
+        log.begin('r');
+        const all = Buffer.from(`${start('r')}${text}\n${end('r')}`);
+        for (let at = 0, turn = 0; at < all.length; turn += 1) {
+          const size = cuts[turn % cuts.length] ?? 1;
+          log.receive(all.subarray(at, at + size));
+          at += size;
+        }
+        assert.ok(log.isComplete);
+        assert.deepEqual(log.tail('r', ''), all.subarray(Math.max(0, all.length - tailLimitBytes)));
+      },
+    ),
+    { numRuns: 100 },
+  );
+});
+
+test('a flood is cut to the last 4 KB and forwarded up to a bound', () => {
+  const { log, lines, write } = setUp();
+  log.begin('r');
+  for (let index = 0; index < 5000; index += 1) write(`${'x'.repeat(999)}\n`);
+  write(`last\n${end('r')}`);
+  const tail = log.tail('r', '');
+  assert.equal(tail.length, tailLimitBytes);
+  assert.ok(tail.toString().endsWith(`last\n${end('r')}`));
+  assert.ok(lines.length < 1100);
+  assert.match(lines.at(-1) ?? '', /the rest is not kept/);
+});
+
+test('whole lines are forwarded with their request; a line without end is cut at 32 KB', () => {
+  const { log, lines, write } = setUp();
+  log.begin('r');
+  write('half');
+  write(' line\nnext\n');
+  write('y'.repeat(100_000));
+  write('\nafter\n');
+  assert.deepEqual([lines[0], lines[1], lines[3]], ['r|half line', 'r|next', 'r|after']);
+  assert.equal(lines[2]?.length, 'r|'.length + 32 * 1024);
+});

@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { findMark, findMembers } from './process-table.ts';
+
+const row = (pid: number, parent: number, instanceId: string | null = null) => ({ pid, parent, instanceId });
+
+test('the mark is read from an environment, and only as a whole name', () => {
+  assert.equal(findMark(Buffer.from('A=1\0FC_INSTANCE_ID=c-1\0B=2\0')), 'c-1');
+  assert.equal(findMark(Buffer.from('FC_INSTANCE_ID=c-1')), 'c-1');
+  assert.equal(findMark(Buffer.from('XFC_INSTANCE_ID=c-1\0FC_INSTANCE_ID=c-2\0')), 'c-2');
+  assert.equal(findMark(Buffer.from('A=FC_INSTANCE_ID=c-1\0')), null);
+  assert.equal(findMark(Buffer.alloc(0)), null);
+  assert.equal(findMark(null), null);
+});
+
+test('members are the marked, the roots and all their descendants, in whatever order the table is', () => {
+  const table = [row(30, 20), row(20, 10), row(10, 1), row(40, 1, 'c-1'), row(50, 1, 'c-2'), row(60, 1), row(41, 40)];
+  const members = findMembers(table, new Set(['c-1']), new Set([10])).map(({ pid }) => pid);
+  assert.deepEqual(members.sort(), [10, 20, 30, 40, 41]);
+});
+
+test('the caller itself is never a member', () => {
+  const table = [row(process.pid, 1, 'c-1'), row(2, process.pid)];
+  assert.deepEqual(
+    findMembers(table, new Set(['c-1']), new Set()).map(({ pid }) => pid),
+    [2],
+  );
+});
