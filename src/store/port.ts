@@ -102,6 +102,8 @@ export type Store = {
   /** Called after each commit that published something. Returns its own undo. */
   onPublished(listener: (batch: ChangeBatch) => void): () => void;
   readonly packages: PackageStore;
+  /** 32 bytes for one purpose, the same as long as the secret key is; nothing of the key or of another purpose's follows from them. */
+  deriveKey(purpose: string): Buffer;
   close(): Promise<void>;
 };
 

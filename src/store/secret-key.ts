@@ -1,5 +1,5 @@
 // Finds the key that secrets at rest are sealed with: from the environment, or a file that only its owner can read.
-import { randomBytes } from 'node:crypto';
+import { hkdfSync, randomBytes } from 'node:crypto';
 import { readFileSync, type Stats, statSync } from 'node:fs';
 import { SecretKeyError } from './errors.ts';
 import { writeFileDurably } from './sync-files.ts';
@@ -42,6 +42,11 @@ export function loadSecretKeyFile(path: string, mayCreate: boolean): Buffer {
   const key = randomBytes(keyBytes);
   writeFileDurably(path, `${key.toString('hex')}\n`, 0o600);
   return key;
+}
+
+/** A key for one purpose (HKDF-SHA256): shows nothing of `key` and nothing of the keys of other purposes. 32 bytes. */
+export function deriveKey(key: Buffer, purpose: string): Buffer {
+  return Buffer.from(hkdfSync('sha256', key, '', `yunmen ${purpose}`, keyBytes));
 }
 
 function refuseUnsafe(path: string, stats: Stats): void {

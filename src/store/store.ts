@@ -12,7 +12,7 @@ import { Packages } from './packages/packages.ts';
 import type { Collections, Store } from './port.ts';
 import type { Tables } from './rows.ts';
 import { createSealer, type Sealer } from './sealing.ts';
-import { loadSecretKeyFile, parseSecretKey } from './secret-key.ts';
+import { deriveKey, loadSecretKeyFile, parseSecretKey } from './secret-key.ts';
 import { openSqlite } from './sqlite/open.ts';
 import { makePrivateDirectory } from './sync-files.ts';
 import { tableSpecs } from './tables.ts';
@@ -48,7 +48,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     const transactions = new Transactions(engine);
     await transactions.write((access) => prepare(access, sealer, dataDir));
     const packages = await Packages.open({ directory: join(dataDir, 'code'), clock: options.clock });
-    return assemble({ engine, sealer, transactions, packages });
+    return assemble({ engine, sealer, transactions, packages, key });
   } catch (error) {
     await engine.db.destroy();
     throw error;
@@ -80,9 +80,10 @@ type Parts = {
   readonly sealer: Sealer;
   readonly transactions: Transactions;
   readonly packages: Packages;
+  readonly key: Buffer;
 };
 
-function assemble({ engine, sealer, transactions, packages }: Parts): Store {
+function assemble({ engine, sealer, transactions, packages, key }: Parts): Store {
   const listeners = new Set<(batch: ChangeBatch) => void>();
   const announce = (batch: ChangeBatch | null) => {
     if (batch === null) return;
@@ -113,6 +114,7 @@ function assemble({ engine, sealer, transactions, packages }: Parts): Store {
       return () => listeners.delete(listener);
     },
     packages,
+    deriveKey: (purpose) => deriveKey(key, purpose),
     async close() {
       listeners.clear();
       await packages.close();

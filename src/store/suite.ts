@@ -28,6 +28,7 @@ export function storeSuite({ name, makePlace }: StoreSuite): void {
   };
   describe(`store over ${name}: rows`, () => declareRowTests(opened));
   describe(`store over ${name}: transactions`, () => declareTransactionTests(opened));
+  describe(`store over ${name}: keys`, () => declareKeyTests(opened));
   describe(`store over ${name}: feed`, () => declareFeedTests(opened));
 }
 
@@ -131,6 +132,16 @@ function declareRowTests(opened: Opened): void {
       assert.equal((await rows.grants.get('100/api/RELEASE'))?.appId, 100);
       assert.equal(await rows.grants.count('appId', 1), 1);
     });
+  });
+}
+
+function declareKeyTests(opened: Opened): void {
+  test('derives the same key for a purpose after opening again, and another for each purpose', async (context) => {
+    const { store, reopen } = await opened(context);
+    const key = store.deriveKey('tokens');
+    assert.equal(key.length, 32);
+    assert.notDeepEqual(store.deriveKey('others'), key);
+    assert.deepEqual((await reopen()).deriveKey('tokens'), key);
   });
 }
 
