@@ -59,6 +59,7 @@ export function createFunctions(deps: FunctionsDeps): Functions {
     onOutput: deps.onOutput ?? (() => {}),
   });
   deps.launcher.onExited((exit) => plane.exited(exit));
+  plane.prepare();
   const sweepMs = Math.max(10, limits.idleMs / 10);
   let cancelSweep = deps.clock.after(sweepMs, sweep);
   function sweep(): void {

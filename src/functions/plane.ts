@@ -148,6 +148,14 @@ export class Plane {
     return { ok: true };
   }
 
+  /** Begins to look for interpreters, so that the first invocation need not wait for it. */
+  prepare(): void {
+    // A failure is told to the first invocation, which looks again.
+    this.#discover(false).catch(() => {
+      this.#interpreters = null;
+    });
+  }
+
   /** Retires the pools of a function (of one version, or of all). */
   retire(key: string, versionId: string | null): void {
     for (const [config, pool] of this.#pools) {
