@@ -13,3 +13,8 @@ test('every test file of the checkout but the room rules belongs to exactly one 
   const classified = testClasses.flatMap((testClass) => filesOf(testClass, root));
   assert.deepEqual(classified.toSorted(), all.toSorted());
 });
+
+test('a class that has files is expected to have them', () => {
+  for (const testClass of testClasses)
+    assert.equal(filesOf(testClass, root).length > 0, testClass.isExpected, testClass.name);
+});

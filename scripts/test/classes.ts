@@ -4,10 +4,14 @@ import { globSync } from 'node:fs';
 export const classNames = ['unit', 'contract', 'e2e', 'security', 'conformance'] as const;
 export type ClassName = (typeof classNames)[number];
 
-/** `isolation` none = all files in one process; process = one process a file. Limits: of one test, and of the whole class. */
+/**
+ * `isolation` none = all files in one process; process = one process a file. Limits: of one test, and of the whole class.
+ * `isExpected`: without files the run fails. A class whose first file comes turns it on; from then on it cannot get lost.
+ */
 export type TestClass = {
   readonly name: ClassName;
   readonly patterns: readonly string[];
+  readonly isExpected: boolean;
   readonly isolation: 'none' | 'process';
   readonly timeoutMs: number;
   readonly limitMs: number;
@@ -17,6 +21,7 @@ export const testClasses: readonly TestClass[] = [
   {
     name: 'unit',
     patterns: ['src/**/*.test.ts', 'scripts/**/*.test.ts', 'benches/**/*.test.ts'],
+    isExpected: true,
     isolation: 'none',
     timeoutMs: 60_000,
     limitMs: 120_000,
@@ -24,6 +29,7 @@ export const testClasses: readonly TestClass[] = [
   {
     name: 'contract',
     patterns: ['src/**/*.contract.test.ts', 'tests/contract/**/*.test.ts'],
+    isExpected: true,
     isolation: 'process',
     timeoutMs: 60_000,
     limitMs: 300_000,
@@ -31,6 +37,7 @@ export const testClasses: readonly TestClass[] = [
   {
     name: 'e2e',
     patterns: ['tests/e2e/**/*.test.ts'],
+    isExpected: true,
     isolation: 'process',
     timeoutMs: 180_000,
     limitMs: 480_000,
@@ -38,6 +45,7 @@ export const testClasses: readonly TestClass[] = [
   {
     name: 'security',
     patterns: ['tests/security/**/*.test.ts'],
+    isExpected: false,
     isolation: 'process',
     timeoutMs: 180_000,
     limitMs: 480_000,
@@ -45,6 +53,7 @@ export const testClasses: readonly TestClass[] = [
   {
     name: 'conformance',
     patterns: ['conformance/**/*.test.ts'],
+    isExpected: false,
     isolation: 'process',
     timeoutMs: 180_000,
     limitMs: 480_000,
