@@ -63,8 +63,9 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
     settings: gatewaySettings,
   });
   const listeners: Listener[] = [];
-  const open = async (port: number, onRequest: RequestListener) => {
-    const listener = await listen({ host: settings.host, port, server: listenerOptions(gatewaySettings) }, onRequest);
+  const open = async (port: number, onRequest: RequestListener, prepare: (server: Server) => void) => {
+    const server = listenerOptions(gatewaySettings);
+    const listener = await listen({ host: settings.host, port, server, prepare }, onRequest);
     listeners.push(listener);
     return listener.url;
   };
@@ -79,8 +80,8 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
     setDefaultGroup: (groupId) => gateway.setDefaultGroup(groupId),
     async listen() {
       return {
-        gateway: await open(settings.gatewayPort, gateway.handle),
-        http: await open(settings.httpPort, serveUnknownDomain),
+        gateway: await open(settings.gatewayPort, gateway.handle, gateway.attach),
+        http: await open(settings.httpPort, serveUnknownDomain, () => {}),
       };
     },
     async close(graceMs) {

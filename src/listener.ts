@@ -14,11 +14,14 @@ export type ListenOptions = {
   /** 0 = any free port. */
   readonly port: number;
   readonly server: ServerOptions;
+  /** Called with the server before it listens. */
+  readonly prepare?: (server: Server) => void;
 };
 
 /** Errors: rejects with a sentence that names the address when it cannot be bound. */
 export async function listen(options: ListenOptions, onRequest: RequestListener): Promise<Listener> {
   const server = createServer(options.server, onRequest);
+  options.prepare?.(server);
   await bind(server, options);
   const { port } = server.address() as AddressInfo;
   const host = options.host.includes(':') ? `[${options.host}]` : options.host;

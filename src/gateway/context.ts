@@ -7,6 +7,7 @@ import type { PublishedGrant, PublishedGroup } from '../model/published.ts';
 import type { RequestRecord } from '../model/record.ts';
 import type { Parameters } from '../wire/query.ts';
 import type { CompiledApi } from './compile-api.ts';
+import type { Refusal } from './errors.ts';
 import type { BodySource, RequestBody } from './request-body.ts';
 import type { GatewaySettings } from './settings.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -33,6 +34,8 @@ export type GatewayRequest = {
   readonly peerAddress: string;
   readonly isTls: boolean;
   readonly body: BodySource;
+  /** Why it cannot be served, found before the pipeline; receive.ts throws it. */
+  readonly fault?: Refusal | null;
   /** Calls `run` once if the caller goes away before the answer; returns its own undo. */
   onGone(run: () => void): () => void;
 };

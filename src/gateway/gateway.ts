@@ -1,7 +1,9 @@
 // The gateway of one data process: holds the current snapshot and answers requests on it. Made by composition.
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
 import type { ChangeBatch } from '../model/published.ts';
 import type { GatewayDeps, GatewayRequest } from './context.ts';
+import { attachEdges } from './http-edges.ts';
 import { requestOf, sendReply } from './listener.ts';
 import { type PipelineResult, runPipeline } from './pipeline.ts';
 import { applyBatch, emptySnapshot, type Snapshot } from './snapshot.ts';
@@ -13,6 +15,8 @@ export type Gateway = {
   setDefaultGroup(groupId: string | null): void;
   /** A node:http request listener. */
   readonly handle: (message: IncomingMessage, response: ServerResponse) => void;
+  /** Makes the gateway answer what node:http would answer by itself, and bounds the server's connections. */
+  attach(server: Server): void;
   /** The version reached by the last batch; 0 before the first. */
   version(): number;
   /** Answers a request value without a socket. */
@@ -22,33 +26,46 @@ export type Gateway = {
 export function createGateway(given: GatewayDeps): Gateway {
   let deps = given;
   let snapshot: Snapshot = emptySnapshot;
+  // Connections on which a request's end was in doubt: nothing that follows on them is served.
+  const doubtful = new WeakSet<Duplex>();
+  const answer = async (message: IncomingMessage, request: GatewayRequest, response: ServerResponse) => {
+    const { reply, record } = await runPipeline(request, snapshot, deps);
+    deps.report(record); // First, so that the record is there as soon as the caller has the answer.
+    if (reply === null) response.destroy();
+    else sendReply(response, reply, message.method === 'HEAD');
+  };
+  const handle: Gateway['handle'] = (message, response) => {
+    if (doubtful.has(message.socket)) return;
+    const request = requestOf(message, response, deps);
+    if (request.fault) doubtful.add(message.socket);
+    // runPipeline never rejects; what is left to fail here is writing, and that is a bug.
+    answer(message, request, response).catch((error: unknown) => {
+      deps.reportBug(error, '');
+      response.destroy();
+    });
+  };
   return {
     apply: (batch) => {
       snapshot = applyBatch(snapshot, batch);
     },
+    attach: (server) => {
+      server.maxConnections = deps.settings.connectionLimit;
+      server.setTimeout(deps.settings.stallTimeoutMs);
+      attachEdges(server, {
+        handle,
+        isEnding: (socket) => doubtful.has(socket),
+        run: async (request) => {
+          const { reply, record } = await runPipeline(request, snapshot, deps);
+          deps.report(record);
+          return reply;
+        },
+      });
+    },
     setDefaultGroup: (defaultGroup) => {
       deps = { ...given, settings: { ...given.settings, defaultGroup } };
     },
-    handle: (message, response) => {
-      // runPipeline never rejects; what is left to fail here is writing, and that is a bug.
-      answer(message, response, snapshot, deps).catch((error: unknown) => {
-        deps.reportBug(error, '');
-        response.destroy();
-      });
-    },
+    handle,
     version: () => snapshot.version,
     run: (request) => runPipeline(request, snapshot, deps),
   };
-}
-
-async function answer(
-  message: IncomingMessage,
-  response: ServerResponse,
-  snapshot: Snapshot,
-  deps: GatewayDeps,
-): Promise<void> {
-  const { reply, record } = await runPipeline(requestOf(message, response, deps), snapshot, deps);
-  deps.report(record); // First, so that the record is there as soon as the caller has the answer.
-  if (reply === null) response.destroy();
-  else sendReply(response, reply, message.method === 'HEAD');
 }

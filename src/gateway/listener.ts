@@ -3,6 +3,7 @@
 import type { IncomingMessage, ServerOptions, ServerResponse } from 'node:http';
 import type { GatewayDeps, GatewayReply, GatewayRequest } from './context.ts';
 import { ClientGone } from './errors.ts';
+import { ambiguityOf } from './http-edges.ts';
 import { type BodySource, BodyTooLarge } from './request-body.ts';
 import type { GatewaySettings } from './settings.ts';
 
@@ -13,14 +14,15 @@ export function listenerOptions(settings: GatewaySettings): ServerOptions {
     requireHostHeader: false,
     noDelay: true,
     keepAliveTimeout: 65_000,
-    headersTimeout: 30_000,
+    headersTimeout: settings.headTimeoutMs,
+    connectionsCheckingInterval: Math.min(5_000, settings.headTimeoutMs),
     requestTimeout: 0, // bodies are bounded by settings.bodyTimeoutMs
   };
 }
 
 const noBytes = Buffer.alloc(0);
 
-function bodySource(message: IncomingMessage, { clock, settings }: GatewayDeps): BodySource {
+function bodySource(message: IncomingMessage, response: ServerResponse, { clock, settings }: GatewayDeps): BodySource {
   const length = message.headers['content-length'];
   const announcedBytes = length === undefined ? null : Number(length);
   const isChunked = message.headers['transfer-encoding'] !== undefined;
@@ -28,6 +30,7 @@ function bodySource(message: IncomingMessage, { clock, settings }: GatewayDeps):
     isPresent: isChunked || (announcedBytes !== null && announcedBytes > 0),
     announcedBytes,
     read: async (limitBytes) => {
+      if (message.headers.expect !== undefined) response.writeContinue();
       const cancel = clock.after(settings.bodyTimeoutMs, () => message.destroy());
       try {
         return await readAll(message, limitBytes);
@@ -71,7 +74,8 @@ export function requestOf(message: IncomingMessage, response: ServerResponse, de
     rawHeaders: message.rawHeaders,
     peerAddress: message.socket.remoteAddress ?? '',
     isTls: 'encrypted' in message.socket,
-    body: bodySource(message, deps),
+    body: bodySource(message, response, deps),
+    fault: ambiguityOf(message),
     onGone: (run) => {
       if (response.destroyed) {
         run();

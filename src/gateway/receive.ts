@@ -27,19 +27,14 @@ export function begin(request: GatewayRequest, snapshot: Snapshot, deps: Gateway
 
 const knownMethods: ReadonlySet<string> = new Set(apiMethods.filter((method) => method !== 'ANY'));
 
-/** Errors: I405UM, I413UL, I400HD, I400RU, I400PA, I400CT, I413RL. */
+/** Errors: the request's fault, I405UM, I413UL, I400HD, I400MH, I400RU, I400PA, I400CT, I413RL. */
 export function receive(begun: Begun): Received {
   const { request, deps, method } = begun;
-  if (!knownMethods.has(method)) {
-    throw refuse(
-      'I405UM',
-      { Reason: method },
-      { side: 'client', field: 'method', got: method, message: `The method ${method} is not one that APIs may have.` },
-    );
-  }
+  if (request.fault) throw request.fault;
+  if (!knownMethods.has(method)) throw unsupportedMethod(method);
   checkLength(request.target.length, deps.settings.uriLimitBytes);
   const headers = readHeaders(request.rawHeaders, deps.settings.headerLimitBytes);
-  const target = splitTarget(request.target, headers.get('host') ?? '');
+  const target = splitTarget(request, headers.get('host'));
   const path = readPath(target.rawPath);
   const contentType = headers.get('content-type');
   if (contentType !== undefined) checkContentType(contentType);
@@ -54,6 +49,14 @@ export function receive(begun: Begun): Received {
     query: readQuery(target.rawQuery),
     body: new RequestBody(request.body, contentType, deps.settings.bodyLimitBytes),
   });
+}
+
+function unsupportedMethod(method: string): Error {
+  return refuse(
+    'I405UM',
+    { Reason: method },
+    { side: 'client', field: 'method', got: method, message: `The method ${method} is not one that APIs may have.` },
+  );
 }
 
 function checkLength(length: number, limit: number): void {
@@ -98,19 +101,41 @@ function badHeader(name: string, reason: string): Error {
 const absoluteForm = /^https?:\/\/([^/?]*)/i;
 
 /** Takes `/path?query` or `http://host/path?query` apart; the host in an absolute target wins. Source: docs (RFC 9112 3.2.2). */
-function splitTarget(target: string, hostHeader: string): { authority: string; rawPath: string; rawQuery: string } {
+function splitTarget(
+  { method, target }: GatewayRequest,
+  hostHeader: string | undefined,
+): { authority: string; rawPath: string; rawQuery: string } {
   let rest = target;
   let authority = hostHeader;
+  if (target.includes('#')) throw badTarget('a fragment (#) is never sent');
   if (!target.startsWith('/')) {
     const absolute = absoluteForm.exec(target);
+    if (absolute === null && method === 'CONNECT') throw unsupportedMethod(method);
     if (absolute === null) throw badPath(target);
     authority = absolute[1] ?? '';
     rest = target.slice(absolute[0].length);
     if (!rest.startsWith('/')) rest = `/${rest}`;
   }
+  if (authority === undefined) throw noHost();
   const mark = rest.indexOf('?');
   if (mark === -1) return { authority, rawPath: rest, rawQuery: '' };
   return { authority, rawPath: rest.slice(0, mark), rawQuery: rest.slice(mark + 1) };
+}
+
+function noHost(): Error {
+  return refuse(
+    'I400MH',
+    { HeaderName: 'Host' },
+    { side: 'client', field: 'Host', message: 'The request has no Host header, so it leads to no group.' },
+  );
+}
+
+function badTarget(reason: string): Error {
+  return refuse(
+    'I400RU',
+    { Reason: reason },
+    { side: 'client', field: 'request target', message: `The request target is no URI: ${reason}.` },
+  );
 }
 
 function badPath(path: string): Error {

@@ -5,6 +5,12 @@ export type GatewaySettings = {
   readonly defaultGroup: string | null;
   /** Source: docs (gateway.md 10.1), 8 MB for shared instances. */
   readonly bodyLimitBytes: number;
+  /** How long the request line and headers may take to arrive, from the connection's start or the last answer's end. Milliseconds. Source: assumed. */
+  readonly headTimeoutMs: number;
+  /** How long a connection may be without traffic while an answer is under way; longer than any API's time-out. Milliseconds. Source: assumed. */
+  readonly stallTimeoutMs: number;
+  /** Connections open at once on one listener; more are closed at once. Source: assumed. */
+  readonly connectionLimit: number;
   /** How long a body may take to arrive. Milliseconds. Source: assumed. */
   readonly bodyTimeoutMs: number;
   /** Length of the request target. Source: docs (gateway.md 10.1). */
@@ -20,6 +26,9 @@ export type GatewaySettings = {
 export const defaultGatewaySettings: GatewaySettings = {
   defaultGroup: null,
   bodyLimitBytes: 8 * 1024 * 1024,
+  headTimeoutMs: 30_000,
+  stallTimeoutMs: 180_000,
+  connectionLimit: 20_000,
   bodyTimeoutMs: 60_000,
   uriLimitBytes: 128 * 1024,
   headerLimitBytes: 64 * 1024,

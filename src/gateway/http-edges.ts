@@ -1,0 +1,223 @@
+// What node:http would answer by itself, answered as the gateway answers: our code, our request id, a record.
+// Made part of a server by gateway.ts; composition calls Gateway.attach().
+import { type IncomingMessage, type Server, ServerResponse, STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { GatewayReply, GatewayRequest } from './context.ts';
+import { type Refusal, refuse } from './errors.ts';
+
+/** What the edges need of the gateway. */
+export type EdgeHandlers = {
+  readonly handle: (message: IncomingMessage, response: ServerResponse) => void;
+  /** True when an answer that ends the connection is under way. */
+  readonly isEnding: (socket: Duplex) => boolean;
+  /** Answers a request that could not be read; its `fault` says why. */
+  readonly run: (request: GatewayRequest) => Promise<GatewayReply | null>;
+};
+
+type ParserError = Error & { readonly code?: string; readonly rawPacket?: Buffer };
+
+/** How long a connection may stay open after its last answer was written; milliseconds. */
+const lingerMs = 2_000;
+
+/** Takes over the events at which node:http has answers of its own. */
+export function attachEdges(server: Server, handlers: EdgeHandlers): void {
+  // The parser fails again on whatever still arrives.
+  const answered = new WeakSet<Duplex>();
+  server.on('clientError', (error: ParserError, socket) => {
+    if (answered.has(socket) || handlers.isEnding(socket)) return;
+    answered.add(socket);
+    void answerUnreadable(error, socket, handlers);
+  });
+  server.on('connect', (message, socket) => answerConnect(message, socket, handlers));
+  // 100 Continue is sent when the body is first read: a request that is refused before is never asked for its body.
+  server.on('checkContinue', handlers.handle);
+  server.on('checkExpectation', handlers.handle);
+}
+
+/** CONNECT comes with its parser detached; what follows the head is dropped and the connection ends with the answer. */
+function answerConnect(message: IncomingMessage, socket: Duplex, handlers: EdgeHandlers): void {
+  socket.on('error', () => socket.destroy());
+  const response = new ServerResponse(message);
+  response.shouldKeepAlive = false;
+  if (!isSocket(socket)) return void socket.destroy();
+  response.assignSocket(socket);
+  response.once('finish', () => {
+    response.detachSocket(socket);
+    endSoon(socket);
+  });
+  handlers.handle(message, response);
+}
+
+/** The connection, which is a socket whenever node:http accepted it from one. */
+function isSocket(stream: Duplex): stream is IncomingMessage['socket'] {
+  return 'remoteAddress' in stream;
+}
+
+async function answerUnreadable(error: ParserError, socket: Duplex, handlers: EdgeHandlers): Promise<void> {
+  const answering = isAnswering(socket);
+  const refusal = isSocket(socket) && socket.writable ? faultOf(error, answering) : null;
+  if (refusal === null || !isSocket(socket)) return void socket.destroy();
+  const reply = await handlers.run({
+    method: methodOf(error.rawPacket),
+    target: '',
+    rawHeaders: [],
+    peerAddress: socket.remoteAddress ?? '',
+    isTls: 'encrypted' in socket,
+    body: { isPresent: false, announcedBytes: null, read: async () => Buffer.alloc(0) },
+    fault: refusal,
+    onGone: () => () => {},
+  });
+  if (reply === null || !socket.writable) return void socket.destroy();
+  socket.write(rawReply(reply), 'latin1');
+  endSoon(socket);
+}
+
+/** Ends after what was written has gone out; what the client still sends is dropped, for a while. */
+function endSoon(socket: Duplex): void {
+  socket.on('error', () => socket.destroy());
+  socket.end();
+  socket.resume();
+  const cut = setTimeout(() => socket.destroy(), lingerMs);
+  socket.once('close', () => clearTimeout(cut));
+}
+
+type Answering = 'idle' | 'waiting' | 'begun';
+
+/**
+ * Whether an answer is on its way on the connection: a second one must never be written into the first.
+ * node:http keeps the response of a connection under this name; there is no public one.
+ */
+function isAnswering(socket: Duplex): Answering {
+  const response: unknown = Reflect.get(socket, '_httpMessage');
+  if (!(response instanceof ServerResponse)) return 'idle';
+  return response.headersSent ? 'begun' : 'waiting';
+}
+
+/** Codes of node's parser by what is wrong. Source: live (node 26). */
+const headerFaults: Readonly<Record<string, string>> = {
+  HPE_INVALID_HEADER_TOKEN: '*',
+  HPE_CR_EXPECTED: '*',
+  HPE_LF_EXPECTED: '*',
+  HPE_INVALID_CONTENT_LENGTH: 'Content-Length',
+  HPE_UNEXPECTED_CONTENT_LENGTH: 'Content-Length',
+  HPE_INVALID_TRANSFER_ENCODING: 'Transfer-Encoding',
+};
+
+/** Null: nobody is there to be answered, or an answer has already begun. */
+function faultOf(error: ParserError, answering: Answering): Refusal | null {
+  const code = error.code ?? '';
+  if (answering === 'begun') return null;
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return answering === 'idle' ? tooSlow() : null;
+  if (code === 'HPE_HEADER_OVERFLOW') return tooLong(error.rawPacket);
+  if (!code.startsWith('HPE_')) return null;
+  const detail = error.message.replace(/^Parse Error: /, '').slice(0, 200);
+  // Only a request whose head was read has a response: what is wrong is in its body.
+  if (answering === 'waiting') return badBody(detail);
+  const header = headerFaults[code];
+  if (header !== undefined) {
+    return refuse(
+      'I400HD',
+      { HeaderName: header, Reason: detail },
+      { side: 'client', field: header, got: detail, message: `The request's headers cannot be read: ${detail}.` },
+    );
+  }
+  if (code === 'HPE_INVALID_METHOD') {
+    const method = methodOf(error.rawPacket);
+    return refuse(
+      'I405UM',
+      { Reason: method },
+      { side: 'client', field: 'method', got: method, message: 'The request line names no known method.' },
+    );
+  }
+  return refuse(
+    'I400RU',
+    { Reason: detail },
+    {
+      side: 'client',
+      field: 'request line',
+      got: detail,
+      message: `The request line cannot be read: ${detail}. Escape blanks and everything outside ASCII.`,
+    },
+  );
+}
+
+function badBody(detail: string): Refusal {
+  return refuse(
+    'I400BD',
+    { Reason: detail },
+    { side: 'client', field: 'body', got: detail, message: `The chunks of the body cannot be read: ${detail}.` },
+  );
+}
+
+/** Source: assumed; the table of codes has none for this. */
+function tooSlow(): Refusal {
+  return refuse(
+    'I400RU',
+    { Reason: 'request did not arrive in time' },
+    { side: 'client', field: 'request line', message: 'The head of the request did not arrive in time.' },
+  );
+}
+
+const whiteSpace = /[ \r\n\t]/;
+
+/** The URI or the headers: the parser does not tell, but a URI holds no white space and headers of this length do. */
+function tooLong(packet: Buffer | undefined): Refusal {
+  const text = packet?.toString('latin1') ?? '';
+  const rest = /^[A-Z]+ /.test(text) ? text.slice(text.indexOf(' ') + 1) : text;
+  if (!whiteSpace.test(rest)) {
+    return refuse(
+      'I413UL',
+      {},
+      { side: 'client', field: 'request target', message: 'The path and query together are longer than the limit.' },
+    );
+  }
+  return refuse(
+    'I400HD',
+    { HeaderName: '*', Reason: 'all headers together are too long' },
+    { side: 'client', field: '*', message: 'The headers together are longer than the limit.' },
+  );
+}
+
+/** The word that stands where the method should; empty when the packet does not begin with one. */
+function methodOf(packet: Buffer | undefined): string {
+  return /^[\r\n]*([A-Za-z-]{1,20})(?= )/.exec(packet?.toString('latin1', 0, 40) ?? '')?.[1] ?? '';
+}
+
+function rawReply({ status, headers }: GatewayReply): string {
+  let text = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Unknown'}\r\nDate: ${new Date().toUTCString()}\r\n`;
+  for (let i = 0; i + 1 < headers.length; i += 2) text += `${headers[i]}: ${headers[i + 1]}\r\n`;
+  return `${text}Content-Length: 0\r\nConnection: close\r\n\r\n`;
+}
+
+/** What a message that node:http accepted says in a way that others may read differently; null when nothing is. */
+export function ambiguityOf(message: IncomingMessage): Refusal | null {
+  const encoding = message.headers['transfer-encoding'];
+  if (encoding !== undefined && (encoding.toLowerCase() !== 'chunked' || message.httpVersion !== '1.1')) {
+    return refuse(
+      'I400HD',
+      { HeaderName: 'Transfer-Encoding', Reason: 'only chunked is supported, in HTTP/1.1' },
+      {
+        side: 'client',
+        field: 'Transfer-Encoding',
+        expected: 'chunked',
+        got: encoding.slice(0, 100),
+        message: 'Transfer-Encoding may only be "chunked", and only in HTTP/1.1.',
+      },
+    );
+  }
+  const expectation = message.headers.expect;
+  if (expectation !== undefined && expectation.toLowerCase() !== '100-continue') {
+    return refuse(
+      'I400HD',
+      { HeaderName: 'Expect', Reason: 'only 100-continue is supported' },
+      {
+        side: 'client',
+        field: 'Expect',
+        expected: '100-continue',
+        got: expectation.slice(0, 100),
+        message: 'Expect may only be "100-continue".',
+      },
+    );
+  }
+  return null;
+}
