@@ -1,12 +1,12 @@
 // Composition of the data process: listeners → gateway → functions → launcher, and the records that go back to control.
-import type { RequestListener } from 'node:http';
+import type { RequestListener, Server } from 'node:http';
 import { inspect } from 'node:util';
 import { systemClock } from './base/clock.ts';
 import type { Log } from './base/log.ts';
 import { createNonceStore } from './base/nonce-store.ts';
 import { createFailureReporter } from './failure-reporter.ts';
 import { FunctionDirectory } from './function-directory.ts';
-import { connectLauncher, createFunctions } from './functions/index.ts';
+import { connectLauncher, createFunctions, createRoleCredentials } from './functions/index.ts';
 import { createGateway, defaultGatewaySettings, listenerOptions } from './gateway/index.ts';
 import { serveUnknownDomain } from './http-listener.ts';
 import { type Listener, listen } from './listener.ts';
@@ -14,6 +14,7 @@ import type { InvokeFunction } from './model/invocation.ts';
 import type { ChangeBatch } from './model/published.ts';
 import type { RequestRecord } from './model/record.ts';
 import { type DataSettings, limits } from './settings.ts';
+import { createTokenSealer, type TokenSealer } from './wire/security-token.ts';
 
 export type DataPlaneOutlets = {
   /** A failed request; `dropped` others were not sent since the last. */
@@ -28,6 +29,8 @@ export type DataPlane = {
   /** Returns the version reached. */
   apply(batch: ChangeBatch): number;
   setDefaultGroup(groupId: string | null): void;
+  /** The key that functions' security tokens are made with, 32 bytes; comes before the first request. */
+  setTokenKey(key: Buffer): void;
   listen(): Promise<{ gateway: string; http: string }>;
   close(graceMs: number): Promise<void>;
 };
@@ -39,11 +42,17 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
     token: settings.launcherToken,
     onGone: outlets.onLauncherGone,
   });
+  let tokens: TokenSealer | null = null;
+  const credentialsOf = createRoleCredentials(systemClock, ({ accountId, key: functionKey, role }, expiresAt) => {
+    if (tokens === null) throw new Error('the key of security tokens has not come yet');
+    return tokens.issue({ accountId, functionKey, role, expiresAt });
+  });
   const functions = createFunctions({
     clock: systemClock,
     runDir: settings.runDir,
     launcher,
     find: (target) => directory.find(target),
+    credentialsOf,
     runtimeFallback: settings.runtimeFallback,
     tier: settings.tier,
     log: outlets.log,
@@ -78,6 +87,9 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
       return batch.version;
     },
     setDefaultGroup: (groupId) => gateway.setDefaultGroup(groupId),
+    setTokenKey: (key) => {
+      tokens = createTokenSealer(key);
+    },
     async listen() {
       return {
         gateway: await open(settings.gatewayPort, gateway.handle, gateway.attach),

@@ -28,6 +28,9 @@ class DataProcess {
       case 'defaultGroup':
         this.#running().setDefaultGroup(message.data as string | null);
         return { data: null };
+      case 'tokenKey':
+        this.#running().setTokenKey(message.body ?? Buffer.alloc(0));
+        return { data: null };
       case 'invoke':
         return encodeOutcome(await this.#running().invoke(decodeRequest(message), signal));
       case 'stop':

@@ -57,6 +57,8 @@ async function assemble(options: ServerOptions, log: Log, stack: AsyncDisposable
   });
   stack.defer(() => follower.close());
   await follower.catchUp();
+  const tokenKey = store.deriveKey('security tokens');
+  await data.channel.call('tokenKey', null, { body: tokenKey });
 
   const control = createControl({
     store,

@@ -7,7 +7,7 @@ import type { StateKind } from './instances/state.ts';
 import { createInvoke } from './invoke.ts';
 import { type Launcher, parseIsolationTier } from './launcher/port.ts';
 import { defaultLimits, type Limits } from './limits.ts';
-import { type FindFunction, Plane } from './plane.ts';
+import { type FindFunction, Plane, type PlaneDeps } from './plane.ts';
 import { defaultRuntimesDirectory } from './runtimes-directory.ts';
 
 export type FunctionsDeps = {
@@ -15,6 +15,8 @@ export type FunctionsDeps = {
   readonly runDir: string;
   readonly launcher: Launcher;
   readonly find: FindFunction;
+  /** The temporary credentials that a function has now; null when it gets none. */
+  readonly credentialsOf: PlaneDeps['credentialsOf'];
   /** Let the nearest newer interpreter serve a runtime that is not here. */
   readonly runtimeFallback: boolean;
   /** The tier that the launcher starts instances in. */
@@ -52,6 +54,7 @@ export function createFunctions(deps: FunctionsDeps): Functions {
     runtimesDirectory: deps.runtimesDirectory ?? defaultRuntimesDirectory(),
     launcher: deps.launcher,
     find: deps.find,
+    credentialsOf: deps.credentialsOf,
     limits,
     runtimeFallback: deps.runtimeFallback,
     tier: parseIsolationTier(deps.tier),

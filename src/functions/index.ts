@@ -10,4 +10,5 @@ export { type IsolationProbe, type MissingTier, probeIsolation } from './launche
 export { type LauncherOptions, type RunningLauncher, runLauncher } from './launcher/serve.ts';
 export { endInstances, endInstancesByMark } from './launcher/tree-ender.ts';
 export { defaultLimits, type Limits } from './limits.ts';
+export { type CredentialsOf, createRoleCredentials, type IssueCredentials } from './role-credentials.ts';
 export { findRuntime, isKnownRuntime, type Runtime, type RuntimeId, runtimeIds, runtimes } from './runtimes.ts';

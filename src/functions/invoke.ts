@@ -126,6 +126,7 @@ async function deliver(
     event: request.event,
     wantsLogTail: request.wantsLogTail,
     timeoutMs: config.timeoutMs,
+    credentials: plane.credentialsOf(config),
   });
   signal.addEventListener('abort', leave, { once: true });
   if (signal.aborted) leave();

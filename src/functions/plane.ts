@@ -2,7 +2,7 @@
 import type { Clock } from '../base/clock.ts';
 import { randomHex } from '../base/ids.ts';
 import type { FunctionTarget } from '../model/api.ts';
-import type { FunctionConfig } from '../model/function.ts';
+import type { Credentials, FunctionConfig } from '../model/function.ts';
 import type { InvokeRefusalCode } from '../model/invocation.ts';
 import { chooseInterpreter, type Interpreter, type InterpreterChoice } from './choose-interpreter.ts';
 import { Deadlines } from './instances/deadlines.ts';
@@ -27,6 +27,8 @@ export type PlaneDeps = {
   readonly runtimesDirectory: string;
   readonly launcher: Launcher;
   readonly find: FindFunction;
+  /** The temporary credentials that a function has now; null when it gets none. */
+  readonly credentialsOf: (config: FunctionConfig) => Credentials | null;
   readonly limits: Limits;
   readonly runtimeFallback: boolean;
   readonly tier: IsolationTier;
@@ -40,6 +42,7 @@ const rediscoverMs = 10_000;
 
 export class Plane {
   readonly find: FindFunction;
+  readonly credentialsOf: PlaneDeps['credentialsOf'];
   readonly clock: Clock;
   readonly limits: Limits;
   readonly deadlines: Deadlines;
@@ -64,6 +67,7 @@ export class Plane {
   constructor(deps: PlaneDeps) {
     this.#deps = deps;
     this.find = deps.find;
+    this.credentialsOf = deps.credentialsOf;
     this.clock = deps.clock;
     this.limits = deps.limits;
     this.deadlines = new Deadlines(deps.clock);
@@ -241,6 +245,7 @@ export class Plane {
       socketDirectory: `${this.#deps.runDir}/i/${instanceId}`,
       runtimesDirectory: this.#deps.runtimesDirectory,
       token: randomHex(32),
+      credentials: this.credentialsOf(config),
     });
     const { clock, launcher, limits, report, onOutput } = this.#deps;
     const forwardLine = (requestId: string | null, text: string) =>

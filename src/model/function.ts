@@ -1,6 +1,6 @@
 // What a function is, as it is published to the data process. Control makes it, functions/ runs it.
 
-/** Role credentials handed to function code. Times in epoch ms. */
+/** Temporary credentials handed to function code. `expiresAt` in epoch ms. */
 export type Credentials = {
   readonly accessKeyId: string;
   readonly accessKeySecret: string;
@@ -10,7 +10,7 @@ export type Credentials = {
 
 export type Hook = { readonly handler: string; readonly timeoutMs: number };
 
-/** One runnable function: configuration and code of one version (`LATEST` until versions are published). */
+/** One runnable function: configuration and code of one version, as it is called by one qualifier. */
 export type FunctionConfig = {
   /** `service/function` (FC 2) or `function` (FC 3), see functionKey(). */
   readonly key: string;
@@ -21,6 +21,8 @@ export type FunctionConfig = {
   readonly functionName: string;
   /** `LATEST` or a decimal version id. */
   readonly versionId: string;
+  /** What the caller named: the version id, or an alias that led to it. */
+  readonly qualifier: string;
   /** Wire id, e.g. `python3.10`. Accepted at create even when nothing here can run it. */
   readonly runtime: string;
   readonly handler: string;
@@ -29,8 +31,8 @@ export type FunctionConfig = {
   readonly initializer: Hook | null;
   readonly environment: Readonly<Record<string, string>>;
   readonly instanceConcurrency: number;
+  /** The ARN that it acts as; null when it has none. */
   readonly role: string | null;
-  readonly credentials: Credentials | null;
   readonly logProject: string;
   readonly logStore: string;
   readonly code: {
@@ -50,4 +52,26 @@ export type FunctionConfig = {
  */
 export function functionKey(serviceName: string | null, functionName: string): string {
   return serviceName === null ? functionName : `${serviceName}/${functionName}`;
+}
+
+/** The version that is being worked on; every other is frozen. Source: sdk (fc-api.md 4.2). */
+export const latest = 'LATEST';
+
+/**
+ * What versions and aliases belong to.
+ *
+ * Shape: `services/<service>` (FC 2: the service with all its functions) or `functions/<function>` (FC 3).
+ */
+export function versionOwner(serviceName: string | null, functionName: string): string {
+  return serviceName === null ? `functions/${functionName}` : `services/${serviceName}`;
+}
+
+/** The key under which one version of a function is published: functionKey() for LATEST, else `<functionKey>@<versionId>`. */
+export function publishedFunctionKey(key: string, versionId: string): string {
+  return versionId === latest ? key : `${key}@${versionId}`;
+}
+
+/** The key of a published version or alias: `<versionOwner>@<version or alias>`. */
+export function qualifiedKey(owner: string, qualifier: string): string {
+  return `${owner}@${qualifier}`;
 }

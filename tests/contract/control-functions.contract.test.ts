@@ -131,7 +131,6 @@ describe('Function Compute through official clients', () => {
     assert.equal(config?.timeoutMs, 3000);
     assert.deepEqual(config?.environment, { A: '1' });
     assert.deepEqual(config?.initializer, { handler: 'index.init', timeoutMs: 3000 });
-    assert.match(config?.credentials?.accessKeyId ?? '', /^STS\./);
     const checksum = crc64(Buffer.from(zip, 'base64')).toString();
     assert.equal(config?.code.checksum, checksum);
 

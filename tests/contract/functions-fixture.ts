@@ -14,7 +14,7 @@ import {
   type Limits,
   type LogLine,
 } from '../../src/functions/index.ts';
-import type { FunctionConfig } from '../../src/model/function.ts';
+import type { Credentials, FunctionConfig } from '../../src/model/function.ts';
 import type { InvocationOutcome } from '../../src/model/invocation.ts';
 
 export type Code = Readonly<Record<string, string>>;
@@ -27,6 +27,8 @@ export type Fixture = {
   /** What the operator would see. */
   readonly reports: string[];
   readonly lines: LogLine[];
+  /** What functions are given. */
+  credentials: Credentials | null;
   /** Publishes a function (anew). */
   publish(name: string, files: Code, config?: Partial<FunctionConfig>): FunctionConfig;
   invoke(name: string, event?: Buffer | string, options?: InvokeOptions): Promise<InvocationOutcome>;
@@ -70,6 +72,7 @@ export async function openFixture(tier: string, limits: Partial<Limits> = {}): P
     runtimeFallback: true,
     log: { debug: note, info: note, warn: note, error: note },
     onOutput: (line) => lines.push(line),
+    credentialsOf: () => fixture.credentials,
     find: ({ functionName }) => {
       const config = published.get(functionName);
       return config === undefined
@@ -87,7 +90,8 @@ export async function openFixture(tier: string, limits: Partial<Limits> = {}): P
       },
       signal ?? new AbortController().signal,
     );
-  return {
+  const fixture: Fixture = {
+    credentials: null,
     runDir,
     launcherPid: process.pid ?? 0,
     functions,
@@ -132,6 +136,7 @@ export async function openFixture(tier: string, limits: Partial<Limits> = {}): P
       assert.deepEqual(left, [], 'the run directory is not empty');
     },
   };
+  return fixture;
 }
 
 export function configOf(name: string, directory: string, changes: Partial<FunctionConfig> = {}): FunctionConfig {
@@ -150,7 +155,6 @@ export function configOf(name: string, directory: string, changes: Partial<Funct
     environment: {},
     instanceConcurrency: 1,
     role: null,
-    credentials: null,
     logProject: '',
     logStore: '',
     code: { checksum: randomHex(4), sizeBytes: 0, directory },

@@ -51,12 +51,13 @@ for (const tier of ['none', 'user']) {
 
     test('a function sees the environment of the cloud, its own variables and nothing of ours', async () => {
       process.env['YUNMEN_TEST_LEAK'] = 'leaked';
+      plane.credentials = { accessKeyId: 'id', accessKeySecret: 'secret', securityToken: 'token', expiresAt: 0 };
       plane.publish(
         'environment',
         python('    import json\n    return json.dumps(dict(os.environ, cwd=os.getcwd(), path=sys.argv[0]))'),
         {
           environment: { MODE: 'test', FC_REGION: 'forged', accessKeyID: 'forged' },
-          credentials: { accessKeyId: 'id', accessKeySecret: 'secret', securityToken: 'token', expiresAt: 0 },
+          role: 'acs:ram::1:role/r',
         },
       );
       const { body } = await plane.succeed('environment');
@@ -70,6 +71,36 @@ for (const tier of ['none', 'user']) {
       assert.equal(seen['YUNMEN_TEST_LEAK'], undefined);
       assert.equal(seen['FC_FUNC_CODE_PATH'], `${seen['cwd']}/`);
       if (tier === 'user') assert.equal(seen['cwd'], '/code');
+    });
+
+    test('the context object has the credentials of now, the environment those of the start', async () => {
+      const credentials = (n: number) => ({
+        accessKeyId: `STS.${n}`,
+        accessKeySecret: `secret-${n}`,
+        securityToken: `token-${n}`,
+        expiresAt: 0,
+      });
+      const role = 'acs:ram::1:role/r';
+      plane.publish(
+        'python',
+        python(
+          '    import json\n    c = context.credentials\n    return json.dumps([c.access_key_id, c.access_key_secret, c.securityToken, os.environ["ALIBABA_CLOUD_ACCESS_KEY_ID"]])',
+        ),
+        { role },
+      );
+      const node = `exports.handler = (event, context, callback) => {
+        const c = context.credentials;
+        callback(null, [c.accessKeyId, c.accessKeySecret, c.securityToken, process.env.ALIBABA_CLOUD_ACCESS_KEY_ID]);
+      };`;
+      plane.publish('node', { 'index.js': node }, { role, runtime: 'nodejs16' });
+      for (const name of ['python', 'node']) {
+        for (const n of [1, 1, 2, 2, 3]) {
+          plane.credentials = credentials(n);
+          const { body } = await plane.succeed(name);
+          assert.deepEqual(JSON.parse(body.toString()), [`STS.${n}`, `secret-${n}`, `token-${n}`, 'STS.1']);
+        }
+      }
+      plane.credentials = null;
     });
 
     test('a request beyond its time-out is answered with the time-out, and the next one works', async () => {

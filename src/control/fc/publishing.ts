@@ -3,7 +3,6 @@ import type { FunctionConfig } from '../../model/function.ts';
 import type { WriteTransaction } from '../../store/port.ts';
 import type { FunctionRow, ServiceRow } from '../../store/rows.ts';
 import type { ControlDeps } from '../ports.ts';
-import { makeCredentials } from './credentials.ts';
 import { initializerOf } from './function-settings.ts';
 import { type FcRecord, fcNumber, fcRecord, fcText, isFcRecord } from './types.ts';
 
@@ -41,7 +40,6 @@ export function functionConfig(deps: ControlDeps, row: FunctionRow, service: Ser
     environment: environmentOf(settings),
     instanceConcurrency: fcNumber(settings, 'instanceConcurrency') ?? 1,
     role: role === '' ? null : role,
-    credentials: makeCredentials(deps.clock),
     logProject: fcText(log, 'project'),
     logStore: fcText(log, 'logstore'),
     code: { checksum: row.codeChecksum, sizeBytes: row.codeSizeBytes, directory: row.codeDirectory },

@@ -17,14 +17,14 @@ const config: FunctionConfig = {
   initializer: null,
   environment: {},
   instanceConcurrency: 1,
-  role: null,
-  credentials: { accessKeyId: 'id', accessKeySecret: 'secret', securityToken: 'token', expiresAt: 0 },
+  role: 'acs:ram::1:role/r',
   logProject: '',
   logStore: '',
   code: { checksum: '1', sizeBytes: 1, directory: '/code' },
 };
 const python = { language: 'python', version: '3.10.1', path: '/opt/py/bin/python3', prefix: '/opt/py' } as const;
-const place = { instanceId: 'c-1', codePath: '/code', interpreter: python };
+const credentials = { accessKeyId: 'id', accessKeySecret: 'secret', securityToken: 'token', expiresAt: 0 };
+const place = { instanceId: 'c-1', codePath: '/code', interpreter: python, credentials };
 
 test('a function of a service sees its service and the legacy credentials too', () => {
   const seen = instanceEnvironment(config, place);
@@ -37,7 +37,7 @@ test('a function of a service sees its service and the legacy credentials too', 
 });
 
 test('a function without service sees neither, and without role no credentials', () => {
-  const seen = instanceEnvironment({ ...config, serviceName: null, credentials: null }, place);
+  const seen = instanceEnvironment({ ...config, serviceName: null, role: null }, place);
   const names = Object.keys(seen).filter((name) => /SERVICE|QUALIFIER|ACCESS_KEY|accessKey/.test(name));
   assert.deepEqual(names, []);
 });
@@ -53,7 +53,7 @@ test("the user's variables come through, but reserved and malformed ones never",
     '9': 'd',
     Z: 'a\0b',
   };
-  const seen = instanceEnvironment({ ...config, serviceName: null, credentials: null, environment }, place);
+  const seen = instanceEnvironment({ ...config, serviceName: null, role: null, environment }, place);
   assert.equal(seen['MODE'], 'x');
   assert.equal(seen['TZ'], 'Asia/Shanghai');
   assert.equal(seen['FC_REGION'], 'cn-hangzhou');

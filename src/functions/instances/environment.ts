@@ -1,5 +1,5 @@
 // The environment of an instance, built from nothing. Called by start-plan.ts.
-import type { FunctionConfig } from '../../model/function.ts';
+import type { Credentials, FunctionConfig } from '../../model/function.ts';
 import type { Interpreter } from '../choose-interpreter.ts';
 
 /** User keys that are ours or the cloud's. Source: docs (function-runtime.md 2). */
@@ -14,7 +14,13 @@ const nameForm = /^[A-Za-z][A-Za-z0-9_]*$/;
  */
 export function instanceEnvironment(
   config: FunctionConfig,
-  place: { readonly instanceId: string; readonly codePath: string; readonly interpreter: Interpreter },
+  place: {
+    readonly instanceId: string;
+    readonly codePath: string;
+    readonly interpreter: Interpreter;
+    /** Those of the instance's start; the environment keeps them. */
+    readonly credentials: Credentials | null;
+  },
 ): Record<string, string> {
   const { codePath, interpreter } = place;
   const user: Record<string, string> = {};
@@ -30,7 +36,7 @@ export function instanceEnvironment(
     TZ: 'UTC',
     ...languageVariables(config, codePath, interpreter),
     ...user,
-    ...credentialVariables(config),
+    ...credentialVariables(config, place.credentials),
     FC_FUNC_CODE_PATH: `${codePath}/`,
     FC_RUNTIME_VERSION: interpreter.version,
     FC_FUNCTION_NAME: config.functionName,
@@ -59,8 +65,12 @@ function languageVariables(config: FunctionConfig, codePath: string, interpreter
   }
 }
 
-function credentialVariables({ credentials, serviceName }: FunctionConfig): Record<string, string> {
-  if (credentials === null) return {};
+/** Only a function with a role finds them here; the context object has them always. Source: docs (function-runtime.md 2). */
+function credentialVariables(
+  { role, serviceName }: FunctionConfig,
+  credentials: Credentials | null,
+): Record<string, string> {
+  if (role === null || credentials === null) return {};
   const { accessKeyId, accessKeySecret, securityToken } = credentials;
   const legacy = serviceName === null ? {} : { accessKeyID: accessKeyId, accessKeySecret, securityToken };
   return {

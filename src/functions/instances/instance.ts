@@ -1,9 +1,9 @@
 // One instance as the data process knows it: its state, its connection, its output and the request that it runs.
 // Made by pool.ts; invoke.ts delivers requests to it and releases it.
 import type { Clock } from '../../base/clock.ts';
-import type { Hook } from '../../model/function.ts';
+import type { Credentials, Hook } from '../../model/function.ts';
 import type { FunctionErrorType } from '../../model/invocation.ts';
-import type { InstanceFrame } from '../../wire/frames.ts';
+import type { FrameHeads, InstanceFrame } from '../../wire/frames.ts';
 import type { PlatformEnd } from '../documents.ts';
 import type { Exit, Launcher } from '../launcher/port.ts';
 import type { Limits } from '../limits.ts';
@@ -12,7 +12,7 @@ import { Endpoint } from './endpoint.ts';
 import { type Answer, Exchange, type Question } from './exchange.ts';
 import { readPeakMemoryKb } from './memory.ts';
 import { RequestLog } from './request-log.ts';
-import type { StartPlan } from './start-plan.ts';
+import { frameCredentials, type StartPlan } from './start-plan.ts';
 import { type EndReason, type InstanceState, isAlive, move } from './state.ts';
 
 /** A request to run. */
@@ -21,6 +21,8 @@ export type Call = {
   readonly event: Buffer;
   readonly wantsLogTail: boolean;
   readonly timeoutMs: number;
+  /** The function's, as they are now. */
+  readonly credentials: Credentials | null;
 };
 
 /** How a request ended on the instance. */
@@ -59,6 +61,7 @@ export type InstanceDeps = {
   report(text: string): void;
 };
 
+const nothing = {};
 /** How long frames and output of a process that has exited may still be on their way. */
 const drainMs = 100;
 
@@ -85,6 +88,8 @@ export class Instance {
   #ending: Promise<void> | null = null;
   #isConnected = false;
   #nextStream = 1;
+  /** The credentials that the function has been told. */
+  #told: Credentials | null;
   #pid = 0;
   #peakKb = 0;
   #times: StartTimes = { startMs: 0, loadMs: 0 };
@@ -92,6 +97,7 @@ export class Instance {
   constructor(plan: StartPlan, deps: InstanceDeps, events: InstanceEvents<Instance>) {
     this.id = plan.launch.instanceId;
     this.plan = plan;
+    this.#told = plan.credentials;
     this.#deps = deps;
     this.#events = events;
     this.#state = { kind: 'starting', since: deps.clock.monotonic() };
@@ -137,7 +143,8 @@ export class Instance {
     const { requestId, timeoutMs } = call;
     this.#state = move(this.#state, { kind: 'busy', since: this.#deps.clock.monotonic() });
     this.log.begin(requestId);
-    const head = { requestId, tail: call.wantsLogTail, deadline: this.#deps.clock.now() + timeoutMs };
+    const facts = { requestId, tail: call.wantsLogTail, deadline: this.#deps.clock.now() + timeoutMs };
+    const head = { ...facts, ...this.#freshCredentials(call.credentials) };
     const outcome = await this.#ask({ type: 'invoke', head, event: call.event }, timeoutMs);
     switch (outcome.kind) {
       case 'answer':
@@ -256,6 +263,13 @@ export class Instance {
     this.#times = { ...this.#times, loadMs: this.#times.loadMs + this.#since(began) };
     const late = { kind: 'initializer-timed-out', limitMs } as const;
     return this.#judgeStart(outcome, 'InitializationError', late, { kind: 'initializer-exited' });
+  }
+
+  /** The member of the invoke frame; nothing when the function knows them. */
+  #freshCredentials(credentials: Credentials | null): Pick<FrameHeads['invoke'], 'credentials'> {
+    if (credentials === null || credentials === this.#told) return nothing;
+    this.#told = credentials;
+    return { credentials: frameCredentials(credentials) };
   }
 
   #judgeStart(

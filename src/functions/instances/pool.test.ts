@@ -109,7 +109,6 @@ const config: FunctionConfig = {
   environment: {},
   instanceConcurrency: 1,
   role: null,
-  credentials: null,
   logProject: '',
   logStore: '',
   code: { checksum: '1', sizeBytes: 1, directory: '/code' },

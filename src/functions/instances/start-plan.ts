@@ -1,7 +1,7 @@
 // What it takes to start an instance of a function: program, environment and places, and the load frame that follows.
 // Called by pool.ts for each start.
-import type { FunctionConfig } from '../../model/function.ts';
-import type { FrameContext, FrameHeads } from '../../wire/frames.ts';
+import type { Credentials, FunctionConfig } from '../../model/function.ts';
+import type { FrameContext, FrameCredentials, FrameHeads } from '../../wire/frames.ts';
 import type { InterpreterChoice } from '../choose-interpreter.ts';
 import { placeInstance } from '../launcher/placement.ts';
 import type { IsolationTier, LaunchSpec } from '../launcher/port.ts';
@@ -12,6 +12,8 @@ export type StartPlan = {
   readonly launch: LaunchSpec;
   readonly load: FrameHeads['load'];
   readonly runtimeNote: string | null;
+  /** What the load frame and the environment tell. */
+  readonly credentials: Credentials | null;
 };
 
 /** Program arguments of each language's bootstrap. Python: no byte code beside the code, no user site. */
@@ -29,10 +31,12 @@ export type PlanInput = {
   /** The package's `runtimes` directory. */
   readonly runtimesDirectory: string;
   readonly token: string;
+  /** The function's, as they are now. */
+  readonly credentials: Credentials | null;
 };
 
 export function planStart(input: PlanInput): StartPlan {
-  const { config, choice, tier, instanceId, socketDirectory, token } = input;
+  const { config, choice, tier, instanceId, socketDirectory, token, credentials } = input;
   const { interpreter, note } = choice;
   const bootstrap = bootstraps[interpreter.language];
   const runtimeDirectory = `${input.runtimesDirectory}/${interpreter.language}`;
@@ -47,7 +51,7 @@ export function planStart(input: PlanInput): StartPlan {
     launch: {
       instanceId,
       argv: [interpreter.path, ...bootstrap.options, `${place.runtimePath}/${bootstrap.file}`],
-      environment: instanceEnvironment(config, { instanceId, codePath: place.codePath, interpreter }),
+      environment: instanceEnvironment(config, { instanceId, codePath: place.codePath, interpreter, credentials }),
       codeDirectory,
       socketDirectory,
       socketPath: place.socketPath,
@@ -62,15 +66,16 @@ export function planStart(input: PlanInput): StartPlan {
       handler: config.handler,
       codePath: place.codePath,
       dialect: config.runtime,
-      context: contextOf(config),
+      context: contextOf(config, credentials),
     },
     runtimeNote: note,
+    credentials,
   };
 }
 
 /** Source: docs (function-runtime.md 5). */
-function contextOf(config: FunctionConfig): FrameContext {
-  const { credentials, initializer } = config;
+function contextOf(config: FunctionConfig, credentials: Credentials | null): FrameContext {
+  const { initializer } = config;
   return {
     function: {
       name: config.functionName,
@@ -89,13 +94,11 @@ function contextOf(config: FunctionConfig): FrameContext {
     },
     region: config.regionId,
     accountId: config.accountId,
-    credentials:
-      credentials === null
-        ? null
-        : {
-            accessKeyId: credentials.accessKeyId,
-            accessKeySecret: credentials.accessKeySecret,
-            securityToken: credentials.securityToken,
-          },
+    credentials: credentials === null ? null : frameCredentials(credentials),
   };
+}
+
+/** Without the members that functions do not see. */
+export function frameCredentials({ accessKeyId, accessKeySecret, securityToken }: Credentials): FrameCredentials {
+  return { accessKeyId, accessKeySecret, securityToken };
 }
