@@ -3,7 +3,14 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Project, type Runtime } from '../harness/project.ts';
 import { functionCompute } from '../harness/sdk.ts';
-import { alive, leftovers, processTree, startServer, temporaryDirectory } from '../harness/server.ts';
+import {
+  alive,
+  instanceProcesses,
+  leftovers,
+  processTree,
+  startServer,
+  temporaryDirectory,
+} from '../harness/server.ts';
 
 /** Starts a process that leaves its session and its parent, prints nothing, and lives on; answers its pid. */
 const daemonising: Runtime = {
@@ -37,13 +44,9 @@ describe('kill -9', () => {
         );
         await Project.create(server, 'killed').then((project) => project.addFunction('killed', 'daemon', daemonising));
         const fc = functionCompute(server.ready, server.credentials);
-        const before = new Set(allProcesses());
         const { data } = await fc.invokeFunction('killed', 'daemon', '');
         assert.match(String(data), /^\d+$/, 'the function answered the pid of its daemon');
-        const marks = processTree(server.facts.pid);
-        // The daemon has left the tree: it is found as what came while the function ran.
-        const strays = processTree(1).filter(({ pid }) => !before.has(pid) && !marks.some((mark) => mark.pid === pid));
-        const all = [...marks, ...strays];
+        const all = [...processTree(server.facts.pid), ...instanceProcesses(server.facts.runDir)];
         assert.ok(alive(all).length >= 5, 'three processes of ours, an instance and its daemon');
         process.kill(server.facts.pids[victim], 'SIGKILL');
         assert.deepEqual(await leftovers(all, [server.facts.runDir], 2_000), []);
@@ -51,10 +54,6 @@ describe('kill -9', () => {
     }
   }
 });
-
-function allProcesses(): number[] {
-  return processTree(1).map(({ pid }) => pid);
-}
 
 test('a server that was killed starts again on its data and serves', async (t) => {
   const dataDir = temporaryDirectory(t);

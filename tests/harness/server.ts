@@ -161,6 +161,19 @@ export function processTree(rootPid: number): ProcessMark[] {
   return found;
 }
 
+/** The processes of a server's instances, those too that have left the tree: found by what is in their environment. */
+export function instanceProcesses(runDir: string): ProcessMark[] {
+  const ids = readdirSync(join(runDir, 'i'));
+  return processTree(1).filter(({ pid }) => {
+    try {
+      const environment = readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0');
+      return ids.some((id) => environment.includes(`FC_INSTANCE_ID=${id}`));
+    } catch {
+      return false; // it has gone meanwhile
+    }
+  });
+}
+
 /** Those of `marks` that are still there and are no zombies. */
 export function alive(marks: readonly ProcessMark[]): ProcessMark[] {
   return marks.filter(({ pid, startTime }) => {
