@@ -45,7 +45,8 @@ function nodeArguments({ isolation, timeoutMs }: TestClass, files: readonly stri
   return [
     '--test',
     `--test-isolation=${isolation}`,
-    ...(isolation === 'process' ? ['--test-concurrency=2'] : []),
+    // A file that still holds something open when its tests are over ends all the same; processes it leaves are found below.
+    ...(isolation === 'process' ? ['--test-concurrency=2', '--test-force-exit'] : []),
     `--test-timeout=${timeoutMs * (isTorture ? tortureFactor : 1)}`,
     `--test-reporter=${root}scripts/test/reporter.ts`,
     '--test-reporter-destination=stdout',
