@@ -1,6 +1,6 @@
 // The body of one request: read once, when a step first needs it, within the limit. Used by identify.ts and map.ts.
 import { isFormType } from '../wire/gateway-signature.ts';
-import { decoderFor, noParameters, type Parameters, parseParameters } from '../wire/query.ts';
+import { decoderFor, noParameters, type Parameters, parseParameters, parseRawBareNames } from '../wire/query.ts';
 import { refuse } from './errors.ts';
 
 /** Where the bytes come from; listener.ts makes it from node:http. */
@@ -55,6 +55,7 @@ export class RequestBody {
   readonly #limitBytes: number;
   #bytes: Promise<Buffer> | null = null;
   #form: Promise<Parameters> | null = null;
+  #formWithRawNames: Parameters | null = null;
   #wasRead = false;
 
   constructor(source: BodySource, contentType: string | undefined, limitBytes: number) {
@@ -88,6 +89,11 @@ export class RequestBody {
     return this.#form;
   }
 
+  /** After form(): the same with the names of bare items as written; null when that is the same. For signatures. */
+  get formWithRawNames(): Parameters | null {
+    return this.#formWithRawNames;
+  }
+
   async #read(): Promise<Buffer> {
     try {
       const bytes = await this.#source.read(this.#limitBytes);
@@ -109,10 +115,9 @@ export class RequestBody {
         { side: 'client', field: 'Content-Type', got: charset, message: `The form's charset "${charset}" is unknown.` },
       );
     }
-    const form =
-      decode === undefined
-        ? parseParameters(bytes.toString('utf8'))
-        : parseParameters(bytes.toString('latin1'), decode);
+    const text = bytes.toString(decode === undefined ? 'utf8' : 'latin1');
+    const form = parseParameters(text, decode);
+    this.#formWithRawNames = parseRawBareNames(text, decode);
     if (form === null) {
       throw refuse(
         'I400BD',

@@ -16,6 +16,8 @@ export type SignedRequest = {
   readonly query: Parameters;
   /** Null when the body is no URL-encoded form. */
   readonly form: Parameters | null;
+  /** The form with the names of its bare items (those without `=`) as written; not given when that is `form` itself. */
+  readonly formWithRawNames?: Parameters;
   /** First value of a header by its lower-case name, bytes read as UTF-8. */
   header(lowerName: string): string | undefined;
 };
@@ -26,16 +28,33 @@ export type SigningVariant = {
   readonly sameName: 'query-first' | 'form-first';
   /** Whether names that must not be among the signed headers are dropped from the list or kept. */
   readonly reserved: 'dropped' | 'kept';
+  /** The name of a form item without `=`: as written, or decoded. */
+  readonly bareNames: 'raw' | 'decoded';
+  /** Names beyond U+FFFF sort by UTF-8 bytes, or by UTF-16 units. */
+  readonly order: 'bytes' | 'units';
 };
 
-export const standardVariant: SigningVariant = { path: 'decoded', sameName: 'query-first', reserved: 'dropped' };
+export const standardVariant: SigningVariant = {
+  path: 'decoded',
+  sameName: 'query-first',
+  reserved: 'dropped',
+  bareNames: 'raw',
+  order: 'bytes',
+};
 
 /** In the order in which they are tried. */
-export const signingVariants: readonly SigningVariant[] = (['dropped', 'kept'] as const).flatMap((reserved) =>
-  (['query-first', 'form-first'] as const).flatMap((sameName) =>
-    (['decoded', 'raw'] as const).map((path) => ({ path, sameName, reserved })),
+export const signingVariants: readonly SigningVariant[] = (['bytes', 'units'] as const).flatMap((order) =>
+  (['raw', 'decoded'] as const).flatMap((bareNames) =>
+    (['dropped', 'kept'] as const).flatMap((reserved) =>
+      (['query-first', 'form-first'] as const).flatMap((sameName) =>
+        (['decoded', 'raw'] as const).map((path) => ({ path, sameName, reserved, bareNames, order })),
+      ),
+    ),
   ),
 );
+
+/** Characters of string to sign that one signature may cost beyond the standard reading: two readings of the largest form. */
+const candidateBudget = 24 * 1024 * 1024;
 
 const reservedNames: ReadonlySet<string> = new Set([
   'x-ca-signature',
@@ -67,17 +86,31 @@ function signedHeaderLines(request: SignedRequest, reserved: SigningVariant['res
   return lines;
 }
 
-function resource(path: string, query: Parameters, form: Parameters | null, isFormFirst: boolean): string {
+const surrogate = /[\ud800-\udfff]/;
+
+/** Sorts names by their UTF-8 bytes; the order of UTF-16 units is the same unless a name goes beyond U+FFFF. */
+function sortNames(names: string[], order: SigningVariant['order']): string[] {
+  names.sort();
+  if (order === 'units' || !names.some((name) => surrogate.test(name))) return names;
+  return names.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+}
+
+function resource(request: SignedRequest, variant: SigningVariant): string {
+  const { query } = request;
+  const form = variant.bareNames === 'raw' ? (request.formWithRawNames ?? request.form) : request.form;
+  const path = variant.path === 'raw' ? request.rawPath : request.path;
   let all: Parameters = query;
   if (form !== null && form.size > 0) {
     const merged = new Map(query);
-    for (const [name, value] of form) if (isFormFirst || !merged.has(name)) merged.set(name, value);
+    for (const [name, value] of form) {
+      if (variant.sameName === 'form-first' || !merged.has(name)) merged.set(name, value);
+    }
     all = merged;
   }
   if (all.size === 0) return path;
   let text = path;
   let joint = '?';
-  for (const name of [...all.keys()].sort()) {
+  for (const name of sortNames([...all.keys()], variant.order)) {
     const value = all.get(name);
     text += value === '' || value === undefined ? `${joint}${name}` : `${joint}${name}=${value}`;
     joint = '&';
@@ -89,7 +122,7 @@ function resource(path: string, query: Parameters, form: Parameters | null, isFo
  * Builds the string that a client signed, in one reading of the rules.
  *
  * Shape: `METHOD\nAccept\nContent-MD5\nContent-Type\nDate\n`, then a line `name:value\n` for each signed header, then
- * `path?name=value&…` with query and form sorted by name (UTF-16 order), decoded, an empty value without `=`.
+ * `path?name=value&…` with query and form sorted by name (UTF-8 byte order), decoded, an empty value without `=`.
  * Source: docs, sdk (gateway.md 2.4).
  */
 export function buildStringToSign(request: SignedRequest, variant: SigningVariant = standardVariant): string {
@@ -97,12 +130,7 @@ export function buildStringToSign(request: SignedRequest, variant: SigningVarian
   return (
     `${request.method}\n${request.header('accept') ?? ''}\n${request.header('content-md5') ?? ''}\n${contentType}\n` +
     `${request.header('date') ?? ''}\n${signedHeaderLines(request, variant.reserved)}` +
-    resource(
-      variant.path === 'raw' ? request.rawPath : request.path,
-      request.query,
-      request.form,
-      variant.sameName === 'form-first',
-    )
+    resource(request, variant)
   );
 }
 
@@ -123,7 +151,10 @@ export function isSameSignature(a: string, b: string): boolean {
 /** `stringToSign` is the standard reading, the one that errors show. */
 export type Verification = { readonly ok: boolean; readonly stringToSign: string };
 
-/** Checks `signature` against the standard reading and, only when that fails, against the others. */
+/**
+ * Checks `signature` against the standard reading and, only when that fails, against the others that differ from it;
+ * of very large forms only against as many as the budget allows.
+ */
 export function verifySignature(
   request: SignedRequest,
   signature: string,
@@ -134,12 +165,28 @@ export function verifySignature(
   if (isSameSignature(computeSignature(stringToSign, secret, algorithm), signature)) return { ok: true, stringToSign };
   const tried = new Set([stringToSign]);
   for (const variant of signingVariants) {
+    if (!matters(request, variant)) continue;
     const candidate = buildStringToSign(request, variant);
     if (tried.has(candidate)) continue;
+    if (tried.size * candidate.length > candidateBudget) break;
     tried.add(candidate);
     if (isSameSignature(computeSignature(candidate, secret, algorithm), signature)) return { ok: true, stringToSign };
   }
   return { ok: false, stringToSign };
+}
+
+/** Whether a reading can differ from one with the standard value in its place. */
+function matters(request: SignedRequest, variant: SigningVariant): boolean {
+  const { form, query } = request;
+  if (variant.path === 'raw' && request.rawPath === request.path) return false;
+  if (variant.sameName === 'form-first' && (form === null || form.size === 0 || query.size === 0)) return false;
+  if (variant.bareNames === 'decoded' && request.formWithRawNames === undefined) return false;
+  return variant.order === 'bytes' || hasSurrogate(query) || (form !== null && hasSurrogate(form));
+}
+
+function hasSurrogate(parameters: Parameters): boolean {
+  for (const name of parameters.keys()) if (surrogate.test(name)) return true;
+  return false;
 }
 
 /** Base64 of the 16-byte MD5 of a body. */

@@ -66,6 +66,20 @@ export function decoderFor(charset: string): DecodePiece | null {
  */
 export function parseParameters(text: string, decode: DecodePiece = decodeUtf8Piece): Parameters | null {
   if (text === '') return noParameters;
+  return readItems(text, decode, decode);
+}
+
+/**
+ * Reads a form as the vendor's own verifier does for signatures: an item without `=` keeps its name as written.
+ * Null when an escape elsewhere is malformed, or when no name differs from parseParameters().
+ * Source: sdk (gateway.md 2.4).
+ */
+export function parseRawBareNames(text: string, decode: DecodePiece = decodeUtf8Piece): Parameters | null {
+  const hasBareEscape = text.split('&').some((item) => !item.includes('=') && /[%+]/.test(item));
+  return hasBareEscape ? readItems(text, decode, (piece) => piece) : null;
+}
+
+function readItems(text: string, decode: DecodePiece, decodeBareName: DecodePiece): Parameters | null {
   const parameters = new Map<string, string>();
   let start = 0;
   while (start <= text.length) {
@@ -73,7 +87,7 @@ export function parseParameters(text: string, decode: DecodePiece = decodeUtf8Pi
     if (end === -1) end = text.length;
     const equals = text.indexOf('=', start);
     const hasValue = equals !== -1 && equals < end;
-    const name = decode(text.slice(start, hasValue ? equals : end));
+    const name = hasValue ? decode(text.slice(start, equals)) : decodeBareName(text.slice(start, end));
     const value = hasValue ? decode(text.slice(equals + 1, end)) : '';
     if (name === null || value === null) return null;
     if (name !== '' && !parameters.has(name)) parameters.set(name, value);
