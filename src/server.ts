@@ -5,7 +5,7 @@ import { randomHex } from './base/ids.ts';
 import type { Log } from './base/log.ts';
 import { type OwnProcess, startOwnProcess } from './child-process.ts';
 import type { RunningServer, ServerCredentials, ServerOptions } from './cli/index.ts';
-import { type Control, createControl, ensureAccount } from './control/index.ts';
+import { type Control, createControl, ensureAccount, tokenKeyPurpose } from './control/index.ts';
 import { FailureArchive } from './failure-archive.ts';
 import { Follower } from './follower.ts';
 import { decodeOutcome, encodeRequest } from './forwarded-invocation.ts';
@@ -57,7 +57,7 @@ async function assemble(options: ServerOptions, log: Log, stack: AsyncDisposable
   });
   stack.defer(() => follower.close());
   await follower.catchUp();
-  const tokenKey = store.deriveKey('security tokens');
+  const tokenKey = store.deriveKey(tokenKeyPurpose);
   await data.channel.call('tokenKey', null, { body: tokenKey });
 
   const control = createControl({

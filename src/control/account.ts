@@ -2,6 +2,7 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { type Clock, systemClock } from '../base/clock.ts';
 import type { Store, WriteTransaction } from '../store/port.ts';
+import { temporaryKeyPrefix } from '../wire/security-token.ts';
 
 export type AccountOptions = {
   /** What the operator asked for; null takes what is stored, or makes one. */
@@ -36,6 +37,11 @@ function randomText(length: number): string {
   return text;
 }
 
+/** A key id and its secret, in the cloud's form. */
+export function newAccessKey(): { readonly id: string; readonly secret: string } {
+  return { id: `LTAI5t${randomText(18)}`, secret: randomText(30) };
+}
+
 function newAccountId(): string {
   const digits = Array.from({ length: 15 }, () => String(randomInt(10))).join('');
   return `${randomInt(1, 10)}${digits}`;
@@ -50,10 +56,18 @@ function checkOptions(options: AccountOptions): void {
   if (accessKeyId !== null && !/^[A-Za-z0-9._-]{4,64}$/.test(accessKeyId)) {
     throw new AccountError('the access key id must be 4 to 64 letters, digits, dots, dashes or underscores');
   }
+  if (accessKeyId?.startsWith(temporaryKeyPrefix) === true) {
+    throw new AccountError(
+      `an access key id must not begin with ${temporaryKeyPrefix}: those are of temporary credentials`,
+    );
+  }
   if (accessKeySecret !== null && !/^[\x21-\x7e]{4,128}$/.test(accessKeySecret)) {
     throw new AccountError('the access key secret must be 4 to 128 printable ASCII characters without blanks');
   }
 }
+
+/** Where the root key's id is kept. */
+export const rootKeyName = 'rootAccessKeyId';
 
 async function setMeta(tx: WriteTransaction, name: string, value: string): Promise<void> {
   if (!(await tx.rows.meta.update({ name, value }))) await tx.rows.meta.insert({ name, value });
@@ -64,7 +78,7 @@ async function storeRootKey(
   options: AccountOptions,
   key: { id: string; secret: string },
 ): Promise<void> {
-  const before = await tx.rows.meta.get('rootAccessKeyId');
+  const before = await tx.rows.meta.get(rootKeyName);
   if (before !== null && before.value !== key.id) await tx.rows.accessKeys.delete(before.value);
   const row = {
     accessKeyId: key.id,
@@ -73,7 +87,7 @@ async function storeRootKey(
     createdAt: (options.clock ?? systemClock).now(),
   };
   if (!(await tx.rows.accessKeys.update(row))) await tx.rows.accessKeys.insert(row);
-  await setMeta(tx, 'rootAccessKeyId', key.id);
+  await setMeta(tx, rootKeyName, key.id);
 }
 
 /**
@@ -91,7 +105,7 @@ export async function ensureAccount(store: Store, options: AccountOptions): Prom
     }
     const accountId = stored?.value ?? options.accountId ?? newAccountId();
     if (stored === null) await setMeta(tx, 'accountId', accountId);
-    const rootId = (await tx.rows.meta.get('rootAccessKeyId'))?.value ?? null;
+    const rootId = (await tx.rows.meta.get(rootKeyName))?.value ?? null;
     const root = rootId === null ? null : await tx.rows.accessKeys.get(rootId);
     if (options.accessKeyId !== null && options.accessKeySecret !== null) {
       const isSame = root?.accessKeyId === options.accessKeyId && root.accessKeySecret === options.accessKeySecret;
@@ -99,7 +113,7 @@ export async function ensureAccount(store: Store, options: AccountOptions): Prom
       return { accountId, accessKeyId: options.accessKeyId, accessKeySecret: options.accessKeySecret };
     }
     if (root !== null) return { accountId, accessKeyId: root.accessKeyId, accessKeySecret: root.accessKeySecret };
-    const key = { id: `LTAI5t${randomText(18)}`, secret: randomText(30) };
+    const key = newAccessKey();
     await storeRootKey(tx, options, key);
     return { accountId, accessKeyId: key.id, accessKeySecret: key.secret };
   });

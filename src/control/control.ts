@@ -3,15 +3,17 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { headerText } from '../wire/openapi-signature.ts';
 import { parseQuery, splitTarget } from '../wire/percent-encoding.ts';
+import { createTokenSealer } from '../wire/security-token.ts';
 import { fcVersions } from './catalogue.ts';
 import { type CodeUrls, codeUrlPrefix, createCodeUrls } from './code-urls.ts';
 import { fcError } from './errors.ts';
 import { FcEndpoint, renderFcError } from './fc/endpoint.ts';
+import { KeyUse } from './key-use.ts';
 import { createNonces } from './nonces.ts';
-import { type ControlDeps, type ControlOptions, defaultControlSettings } from './ports.ts';
+import { type ControlDeps, type ControlOptions, defaultControlSettings, tokenKeyPurpose } from './ports.ts';
+import { answerPrivate, privatePrefix } from './private-api.ts';
 import { type Answer, queryValue, type Received, readBody } from './received.ts';
 import { fcRegistry, rpcRegistry } from './registry.ts';
-import { answerRequestRecord, requestRecordPrefix } from './request-records.ts';
 import { answerRpc, answerUnknownPath } from './rpc/endpoint.ts';
 
 /** Idle connections are kept this long, in ms. Source: sdk (the real service: 90 s). */
@@ -33,9 +35,12 @@ const nonceLimit = 500_000;
 
 /** Makes the control plane; nothing listens yet. */
 export function createControl(options: ControlOptions): Control {
+  const keyUse = new KeyUse(options);
   const deps: ControlDeps = {
     ...options,
     nonces: options.nonces ?? createNonces(nonceLimit, options.clock),
+    tokens: createTokenSealer(options.store.deriveKey(tokenKeyPurpose)),
+    noteKeyUse: (accessKeyId) => keyUse.note(accessKeyId),
     settings: { ...defaultControlSettings, ...options.settings },
   };
   const codeUrls = createCodeUrls(randomBytes(32), deps.clock);
@@ -132,8 +137,8 @@ async function route(deps: ControlDeps, fc: FcEndpoint, codeUrls: CodeUrls, rece
   if (version !== null) return fc.answer(received, version);
   if (path === '/' || path === '') return answerRpc(deps, rpcRegistry, received);
   if (path === '/healthz') return { status: 200, headers: { 'content-type': 'text/plain' }, body: 'ok' };
-  if (path.startsWith(requestRecordPrefix)) return answerRequestRecord(deps, received);
   if (path.startsWith(codeUrlPrefix)) return answerCode(deps, codeUrls, received);
+  if (path.startsWith(privatePrefix)) return answerPrivate(deps, received);
   return answerUnknownPath(received);
 }
 

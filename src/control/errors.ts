@@ -9,7 +9,9 @@ const openApiStatuses = {
   'InvalidParameter.Format': 400,
   'InvalidAccessKeyId.NotFound': 404,
   'InvalidAccessKeyId.Inactive': 400,
+  'InvalidSecurityToken.Malformed': 400,
   'InvalidSecurityToken.MismatchWithAccessKey': 400,
+  'InvalidSecurityToken.Expired': 400,
   'InvalidTimeStamp.Format': 400,
   'InvalidTimeStamp.Expired': 400,
   SignatureNonceUsed: 400,
@@ -21,6 +23,7 @@ const openApiStatuses = {
   'Throttling.User': 400,
   RequestEntityTooLarge: 400,
   NoPermission: 403,
+  'Forbidden.RAM': 403,
   InternalError: 500,
   ServiceUnavailable: 503,
 } as const;
@@ -60,6 +63,10 @@ export const fcStatuses = {
   AccessDenied: 403,
   SignatureNotMatch: 403,
   InvalidAccessKeyID: 403,
+  // Other products than the gateway answer these with 403. Source: docs (openapi-protocol.md 7).
+  'InvalidSecurityToken.Malformed': 403,
+  'InvalidSecurityToken.MismatchWithAccessKey': 403,
+  'InvalidSecurityToken.Expired': 403,
   RequestTimeTooSkewed: 403,
   ServiceNotFound: 404,
   FunctionNotFound: 404,

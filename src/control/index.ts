@@ -3,5 +3,11 @@ export { AccountError, type AccountOptions, ensureAccount, type RootCredentials 
 export { type Control, createControl } from './control.ts';
 export { createNonces, type Nonces } from './nonces.ts';
 export { sweepUnusedPackages } from './package-sweep.ts';
-export { type ControlOptions, type ControlSettings, defaultControlSettings, type Runtimes } from './ports.ts';
+export {
+  type ControlOptions,
+  type ControlSettings,
+  defaultControlSettings,
+  type Runtimes,
+  tokenKeyPurpose,
+} from './ports.ts';
 export { listOperations, type OperationStatus } from './registry.ts';

@@ -5,6 +5,7 @@ import type { Account } from '../model/account.ts';
 import type { InvokeFunction } from '../model/invocation.ts';
 import type { RequestRecord } from '../model/record.ts';
 import type { Store, WriteTransaction } from '../store/port.ts';
+import type { TokenSealer } from '../wire/security-token.ts';
 import type { Nonces } from './nonces.ts';
 
 export type ControlSettings = {
@@ -37,6 +38,10 @@ export type ControlDeps = {
   readonly clock: Clock;
   readonly log: Log;
   readonly nonces: Nonces;
+  /** Opens the tokens of functions' temporary credentials. */
+  readonly tokens: TokenSealer;
+  /** Remembers that an access key was used; never rejects. */
+  noteKeyUse(accessKeyId: string): Promise<void>;
   readonly runtimes: Runtimes;
   readonly settings: ControlSettings;
   /** Resolves when every data process works by this published version. */
@@ -46,8 +51,11 @@ export type ControlDeps = {
   findFailure(requestId: string): RequestRecord | null | Promise<RequestRecord | null>;
 };
 
-/** What createControl() takes: nonces and settings have defaults. */
-export type ControlOptions = Omit<ControlDeps, 'nonces' | 'settings'> & {
+/** The purpose of the store's key that security tokens are made with; data processes get the same key. */
+export const tokenKeyPurpose = 'security tokens';
+
+/** What createControl() takes: nonces and settings have defaults, the rest it makes of the store. */
+export type ControlOptions = Omit<ControlDeps, 'nonces' | 'settings' | 'tokens' | 'noteKeyUse'> & {
   readonly nonces?: Nonces;
   readonly settings?: Partial<ControlSettings>;
 };

@@ -1,7 +1,23 @@
 // What each product answers when a signature is refused. Called by the endpoints after authenticate().
 import { assertNever } from '../base/assert-never.ts';
-import type { SignatureProblem } from './authenticate.ts';
 import { type ApiError, fcError, openApiError } from './errors.ts';
+import type { SignatureProblem } from './signature-claims.ts';
+
+type TokenProblem = Extract<SignatureProblem, { kind: 'security-token' }>['why'];
+
+/** Source: docs (openapi-protocol.md 7). */
+const tokenCodes = {
+  malformed: 'InvalidSecurityToken.Malformed',
+  mismatch: 'InvalidSecurityToken.MismatchWithAccessKey',
+  expired: 'InvalidSecurityToken.Expired',
+} as const;
+
+const tokenMessages = {
+  missing: 'A temporary AccessKeyId needs its SecurityToken',
+  malformed: 'Specified SecurityToken is malformed',
+  mismatch: 'Specified SecurityToken does not belong to the AccessKeyId',
+  expired: 'Specified SecurityToken is expired',
+} as const satisfies Record<TokenProblem, string>;
 
 /** For RPC products. Source: docs (openapi-protocol.md 7). */
 export function openApiSignatureError(problem: SignatureProblem): ApiError {
@@ -19,10 +35,9 @@ export function openApiSignatureError(problem: SignatureProblem): ApiError {
     case 'inactive-key':
       return openApiError('InvalidAccessKeyId.Inactive', 'Specified access key is disabled.');
     case 'security-token':
-      return openApiError(
-        'InvalidSecurityToken.MismatchWithAccessKey',
-        'Specified SecurityToken does not belong to the AccessKeyId.',
-      );
+      if (problem.why === 'missing')
+        return openApiError('MissingSecurityToken', 'SecurityToken is mandatory for this action.');
+      return openApiError(tokenCodes[problem.why], `${tokenMessages[problem.why]}.`);
     case 'bad-time':
       return openApiError(
         'InvalidTimeStamp.Format',
@@ -66,7 +81,8 @@ export function fcSignatureError(problem: SignatureProblem): ApiError {
     case 'inactive-key':
       return fcError('AccessDenied', 'the access key is disabled');
     case 'security-token':
-      return fcError('AccessDenied', 'the security token does not belong to the access key ID');
+      if (problem.why === 'missing') return fcError('MissingRequiredHeader', tokenMessages.missing);
+      return fcError(tokenCodes[problem.why], tokenMessages[problem.why]);
     case 'bad-time':
       return fcError('InvalidArgument', `the date of the request is not well formatted: '${problem.given}'`);
     case 'stale':

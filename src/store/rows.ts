@@ -162,6 +162,10 @@ export type AccessKeyRow = {
   readonly accessKeySecret: string;
   readonly isEnabled: boolean;
   readonly createdAt: number;
+  /** Absent: admin. */
+  readonly access?: 'admin' | 'read-only';
+  /** When it was last used, right to the hour; absent: not yet. */
+  readonly lastUsedAt?: number;
 };
 
 /** Key: name. Small facts of the installation, e.g. the account id. */

@@ -5,6 +5,7 @@ import { authenticate } from '../authenticate.ts';
 import { type FcCatalogue, type FcVersion, loadFcCatalogue } from '../catalogue.ts';
 import { type CodeUrls, reachableHost } from '../code-urls.ts';
 import { ApiError, fcError, isStoreBusy } from '../errors.ts';
+import { forbidden, isAllowed, showTo } from '../permissions.ts';
 import type { ControlDeps } from '../ports.ts';
 import { type Answer, BodyTooLarge, queryValue, type Received } from '../received.ts';
 import { fcSignatureError } from '../signature-errors.ts';
@@ -53,6 +54,7 @@ export class FcEndpoint {
     const identity = await authenticate(this.#deps, 'FC', received, received.query);
     if (!identity.ok) throw fcSignatureError(identity.problem);
     const route = findFcRoute(router, received.method, received.path);
+    if (route !== null && !isAllowed(identity.caller, 'FC', route.name)) throw forbidden('FC', route.name);
     const actions = this.#registry[version];
     const registered = route !== null && Object.hasOwn(actions, route.name) ? actions[route.name] : undefined;
     if (route === null || registered === undefined) throw notSupported(received);
@@ -71,7 +73,8 @@ export class FcEndpoint {
       raw,
       signCodeUrl: (sha256) => this.#codeUrls.sign(reachableHost(received.host, received.localPort), sha256),
     });
-    return renderFcAnswer(received, catalogue, route, answer);
+    const shown = answer.kind === 'json' ? { ...answer, value: showTo(identity.caller, answer.value) } : answer;
+    return renderFcAnswer(received, catalogue, route, shown);
   }
 
   #bodyLimit(route: FcRoute): number {

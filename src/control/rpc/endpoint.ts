@@ -8,6 +8,7 @@ import type { Registered, RpcAction } from '../action.ts';
 import { authenticate } from '../authenticate.ts';
 import { isRpcVersion, loadRpcCatalogue, type RpcCatalogue, type RpcVersion, rpcVersions } from '../catalogue.ts';
 import { ApiError, isStoreBusy, openApiError } from '../errors.ts';
+import { forbidden, isAllowed, showTo } from '../permissions.ts';
 import type { ControlDeps } from '../ports.ts';
 import { type Answer, BodyTooLarge, type Received } from '../received.ts';
 import { openApiSignatureError } from '../signature-errors.ts';
@@ -128,6 +129,7 @@ async function run(
   if (identity.payloadHash !== null && identity.payloadHash !== sha256Hex(body)) {
     throw openApiError('SignatureDoesNotMatch', 'The body does not have the hash that x-acs-content-sha256 says.');
   }
+  if (!isAllowed(identity.caller, catalogue.product, asked.action)) throw forbidden(catalogue.product, asked.action);
   const operation = catalogue.operations[asked.action];
   const actions = registry[version];
   const registered = Object.hasOwn(actions, asked.action) ? actions[asked.action] : undefined;
@@ -137,7 +139,8 @@ async function run(
   const args = readArguments(catalogue, operation, asked.parameters);
   const result = await registered.run({ args, deps });
   const shaped = shapeAnswer(operation.answer, { ...result, RequestId: received.requestId });
-  return render(asked, 200, `${asked.action}Response`, shaped, received.requestId);
+  const shown = showTo(identity.caller, shaped) as typeof shaped;
+  return render(asked, 200, `${asked.action}Response`, shown, received.requestId);
 }
 
 /** Answers one RPC call; never throws. */
