@@ -94,10 +94,20 @@ export type Matched = Received & {
 /** A browser's preflight that no API of the group handles. */
 export type Preflight = Received & { readonly kind: 'preflight'; readonly group: PublishedGroup };
 
+/** Where a code of simple authentication was: in `Authorization`, or in the query parameter of that spelling. */
+export type CodePlace = { readonly kind: 'header' } | { readonly kind: 'query'; readonly name: string };
+
 /** Who calls. */
 export type Caller =
   | { readonly kind: 'anonymous' }
-  | { readonly kind: 'app'; readonly appId: number; readonly appName: string; readonly appKey: string };
+  | {
+      readonly kind: 'app';
+      readonly appId: number;
+      readonly appName: string;
+      readonly appKey: string;
+      /** Where the code of simple authentication was; null when the request is signed. */
+      readonly code: CodePlace | null;
+    };
 
 export type Identified = Matched & { readonly caller: Caller };
 

@@ -14,10 +14,8 @@ const changes = [
     definition({ auth: { type: 'APP', signatureMethods: ['HmacSHA1', 'HmacSHA256'] }, request: { path: '/sha1' } }),
   ),
   api('forced', definition({ auth: { type: 'APP', forceNonce: true }, request: { path: '/forced' } })),
-  api('coded', definition({ auth: { type: 'APP', appCode: 'HEADER' }, request: { path: '/coded' } })),
-  api('openid', definition({ auth: { type: 'OPENID' }, request: { path: '/openid' } })),
   api('granted', definition({ auth: { type: 'APP' }, request: { path: '/ended' } })),
-  ...['get', 'post', 'sha1', 'forced', 'coded'].map((id) => grant(id)),
+  ...['get', 'post', 'sha1', 'forced'].map((id) => grant(id)),
   grant('granted', 'RELEASE', startedAt - 1),
 ];
 
@@ -160,18 +158,6 @@ describe('credentials', () => {
     ],
     ['an unknown key', () => signedRequest({ appKey: '1' }), 'A400IK', /^Invalid AppKey$/],
     ['an AppCode where it is off', () => request({ headers: { Authorization: 'APPCODE x' } }), 'A400MA', /./],
-    [
-      'an AppCode, not served yet',
-      () => request({ target: '/coded', headers: { Authorization: 'APPCODE x' } }),
-      'A400AC',
-      /^Invalid AppCode/,
-    ],
-    [
-      'an API with OpenID, not served yet',
-      () => request({ target: '/openid' }),
-      'A403PR',
-      /^Plugin Authorization Needed$/,
-    ],
     ['a grant that has ended', () => signedRequest({ target: '/ended' }), 'A403EP', /^App authorization expired$/],
   ];
   for (const [sentence, make, code, text] of rows) {

@@ -1,13 +1,16 @@
-// Step 3, Identified: who calls. Signature, Content-MD5, clock and nonce, in this order. Called by pipeline.ts.
+// Step 3, Identified: who calls. Signature, Content-MD5, clock and nonce, in this order; or a code; and a token.
+// Called by pipeline.ts.
 import { contentMd5, type SignatureAlgorithm, type SignedRequest, verifySignature } from '../wire/gateway-signature.ts';
 import type { Caller, Identified, Matched } from './context.ts';
 import { refuse } from './errors.ts';
+import { identifyByCode, readCode, whyCodeIsNotTaken } from './identify-by-code.ts';
+import { checkToken } from './identify-by-token.ts';
 import { explainMismatch } from './signature-mismatch.ts';
 import type { AppKey } from './snapshot.ts';
 
 const anonymous: Caller = { kind: 'anonymous' };
 
-/** Errors: A400MA, A400AC, A403PR, I400MH, A400IK, I400HD, A403IS, I400I5, S403TE, I400NC, S403NU. */
+/** Errors: A400MA, A400AC, I400MH, A400IK, I400HD, A403IS, I400I5, S403TE, I400NC, S403NU; of tokens see checkToken(). */
 export async function identify(matched: Matched): Promise<Identified> {
   const { auth } = matched.api;
   switch (auth.type) {
@@ -16,25 +19,24 @@ export async function identify(matched: Matched): Promise<Identified> {
     case 'APP':
       return Object.assign(matched, { caller: await identifyApp(matched) });
     case 'OPENID':
-    case 'APPOPENID':
-      throw refuse(
-        'A403PR',
-        {},
-        {
-          side: 'api-owner',
-          field: 'AuthType',
-          expected: 'APP or ANONYMOUS',
-          got: auth.type,
-          message: `The API ${matched.api.apiName} wants ${auth.type}, which this gateway does not serve yet.`,
-        },
-      );
+      await checkToken(matched, auth.openId);
+      return Object.assign(matched, { caller: anonymous });
+    case 'APPOPENID': {
+      const caller = await identifyApp(matched);
+      await checkToken(matched, auth.openId);
+      return Object.assign(matched, { caller });
+    }
   }
 }
 
 async function identifyApp(matched: Matched): Promise<Caller> {
   const { headers, api } = matched;
   const appKey = headers.get('x-ca-key');
-  if (appKey === undefined || appKey === '') throw noCredential(matched);
+  if (appKey === undefined || appKey === '') {
+    const code = readCode(matched);
+    if (code !== null) return identifyByCode(matched, code);
+    throw noCredential(matched);
+  }
   const signature = headers.get('x-ca-signature');
   if (signature === undefined || signature === '') {
     throw refuse(
@@ -52,12 +54,14 @@ async function identifyApp(matched: Matched): Promise<Caller> {
   const app = matched.snapshot.appKeys.get(appKey);
   if (app === undefined) throw unknownKey(appKey);
   const form = matched.body.isForm ? await matched.body.form() : null;
+  const rawNames = matched.body.formWithRawNames;
   const request: SignedRequest = {
     method: matched.method,
     rawPath: matched.rawPath,
     path: matched.path,
     query: matched.query,
     form,
+    ...(rawNames === null ? {} : { formWithRawNames: rawNames }),
     header: (lowerName) => headers.get(lowerName),
   };
   const verified = verifySignature(request, signature, app.secret, algorithm);
@@ -71,25 +75,12 @@ async function identifyApp(matched: Matched): Promise<Caller> {
   if (headers.has('content-md5')) await checkMd5(matched);
   checkClock(matched);
   await checkNonce(matched, api.auth.forceNonce, app);
-  return { kind: 'app', appId: app.appId, appName: app.appName, appKey };
+  return { kind: 'app', appId: app.appId, appName: app.appName, appKey, code: null };
 }
 
-/** AppCode is refused by name until it is served. */
 function noCredential(matched: Matched): Error {
-  const { auth, apiName } = matched.api;
-  const authorization = matched.headers.get('authorization') ?? '';
-  if (/^appcode /i.test(authorization) && (auth.appCode === 'HEADER' || auth.appCode === 'HEADER_QUERY')) {
-    return refuse(
-      'A400AC',
-      { Reason: 'AppCode is not served' },
-      {
-        side: 'platform',
-        field: 'Authorization',
-        expected: 'a signature (X-Ca-Key, X-Ca-Signature)',
-        message: 'This gateway does not serve AppCode yet: sign the request with the app key instead.',
-      },
-    );
-  }
+  const { apiName } = matched.api;
+  const unused = whyCodeIsNotTaken(matched);
   return refuse(
     'A400MA',
     {},
@@ -97,7 +88,10 @@ function noCredential(matched: Matched): Error {
       side: 'client',
       field: 'X-Ca-Key',
       expected: 'X-Ca-Key and X-Ca-Signature',
-      message: `The API ${apiName} is called by apps only, and the request carries no credential: sign it.`,
+      message:
+        unused === null
+          ? `The API ${apiName} is called by apps only, and the request carries no credential: sign it.`
+          : `The API ${apiName} is called by apps only: ${unused}.`,
     },
   );
 }

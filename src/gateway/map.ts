@@ -60,6 +60,15 @@ function brokenDefinition(admitted: Admitted, reason: string): Error {
 }
 
 /** What the backend always gets, and in the pass-through modes what the client sent. */
+/** The header and query parameter that a group keeps from its backends; null where there is none. */
+function withheldCode({ caller, group }: Admitted): { header: string | null; query: string | null } {
+  const place = caller.kind === 'app' && group.stripsAppCode === true ? caller.code : null;
+  return {
+    header: place?.kind === 'header' ? 'authorization' : null,
+    query: place?.kind === 'query' ? place.name : null,
+  };
+}
+
 function startDraft(admitted: Admitted, plan: MappingPlan, form: Parameters): Draft {
   const { sentThrough } = plan;
   const headers = new Map<string, string>();
@@ -73,12 +82,20 @@ function startDraft(admitted: Admitted, plan: MappingPlan, form: Parameters): Dr
   if (contentType !== null) headers.set('Content-Type', contentType);
   if (sentThrough === null) return { headers, query: new Map(), path: new Map(), form: new Map() };
   sendHeadersThrough(admitted, sentThrough, headers);
+  const withheld = withheldCode(admitted);
+  if (withheld.header !== null) deleteHeader(headers, withheld.header);
+  const query = without(admitted.query, sentThrough.exceptQuery);
+  if (withheld.query !== null) query.delete(withheld.query);
   return {
     headers,
-    query: without(admitted.query, sentThrough.exceptQuery),
+    query,
     path: new Map(),
     form: without(form, sentThrough.exceptForm),
   };
+}
+
+function deleteHeader(headers: Map<string, string>, lowerName: string): void {
+  for (const name of headers.keys()) if (name.toLowerCase() === lowerName) headers.delete(name);
 }
 
 function without(parameters: Parameters, except: ReadonlySet<string>): Map<string, string> {

@@ -19,6 +19,8 @@ export type GatewaySettings = {
   readonly headerLimitBytes: number;
   /** How far X-Ca-Timestamp may be off, and how long a nonce is remembered, in ms. Source: docs (gateway.md 2.6). */
   readonly clockWindowMs: number;
+  /** How an unknown AppCode is answered. Source: docs; A401AC was seen beside it in a client (gateway-errors.md E2.2). */
+  readonly unknownCodeError: 'A400AC' | 'A401AC';
   /** Answers failed calls from loopback peers with `X-Yunmen-Why`. */
   readonly showWhyToLoopback: boolean;
 };
@@ -33,5 +35,6 @@ export const defaultGatewaySettings: GatewaySettings = {
   uriLimitBytes: 128 * 1024,
   headerLimitBytes: 64 * 1024,
   clockWindowMs: 15 * 60 * 1000,
+  unknownCodeError: 'A400AC',
   showWhyToLoopback: false,
 };

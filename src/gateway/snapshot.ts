@@ -1,7 +1,16 @@
 // Everything published that a request needs, immutable. gateway.ts swaps one reference for the next; a request keeps its own.
 import { ShardedMap } from '../base/sharded-map.ts';
-import { type StageName, stageNames } from '../model/api.ts';
-import type { Change, ChangeBatch, PublishedApp, PublishedGrant, PublishedGroup } from '../model/published.ts';
+import { type OpenIdConfig, type StageName, type StageVariable, stageNames } from '../model/api.ts';
+import type {
+  Change,
+  ChangeBatch,
+  PublishedApp,
+  PublishedBackend,
+  PublishedGrant,
+  PublishedGroup,
+  PublishedVpcAccess,
+} from '../model/published.ts';
+import { codeDigest } from './code-digest.ts';
 import { type CompiledApi, compileApi } from './compile-api.ts';
 import { SegmentTrie, splitPath, type TrieEditor } from './segment-trie.ts';
 
@@ -21,6 +30,9 @@ export type AppKey = {
   readonly secret: string;
 };
 
+/** An API whose tokens are accepted. */
+export type TokenIssuer = { readonly apiKey: string; readonly publicKey: string };
+
 export type Snapshot = {
   readonly version: number;
   /** By group id. */
@@ -34,6 +46,10 @@ export type Snapshot = {
   /** By app id. */
   readonly apps: ShardedMap<PublishedApp>;
   readonly appKeys: ShardedMap<AppKey>;
+  /** By codeDigest(). */
+  readonly appCodes: ShardedMap<AppKey>;
+  /** By PublicKeyId: the IDTOKEN APIs that issue tokens with it, oldest first. */
+  readonly openIdKeys: ShardedMap<readonly TokenIssuer[]>;
   /** By grantKey(). */
   readonly grants: ShardedMap<PublishedGrant>;
 };
@@ -52,6 +68,8 @@ export const emptySnapshot: Snapshot = {
 export function grantKey(appId: number, apiId: string, stage: StageName): string {
   return `${appId}/${apiId}/${stage}`;
 }
+  appCodes: ShardedMap.empty(),
+  openIdKeys: ShardedMap.empty(),
 
 const noRoutes: Routes = { RELEASE: new SegmentTrie(), PRE: new SegmentTrie(), TEST: new SegmentTrie() };
 
@@ -113,6 +131,8 @@ export function applyBatch(from: Snapshot, batch: ChangeBatch): Snapshot {
     groups: editors.groups.done(),
     hosts: editors.hosts.done(),
     routes: editors.routes.done(),
+    appCodes: from.appCodes.edit(),
+    openIdKeys: from.openIdKeys.edit(),
     apis: editors.apis.done(),
     apps: editors.apps.done(),
     appKeys: editors.appKeys.done(),
@@ -127,12 +147,17 @@ function applyChange(editors: Editors, change: Change): void {
       return;
     case 'api': {
       const former = editors.apis.get(change.key);
-      if (former !== undefined) editors.routes.of(former).remove(former.pattern, former.method, former);
+      if (former !== undefined) {
+        editors.routes.of(former).remove(former.pattern, former.method, former);
+        changeIssuer(editors, change.key, former.auth.openId, null);
+      }
       editors.apis.delete(change.key);
       if (change.value === null) return;
       const api = compileApi(change.value);
       editors.apis.set(change.key, api);
       editors.routes.of(api).insert(api.pattern, api.method, api);
+    appCodes: editors.appCodes.done(),
+    openIdKeys: editors.openIdKeys.done(),
       return;
     }
     case 'app':
@@ -152,6 +177,7 @@ function applyChange(editors: Editors, change: Change): void {
 
 /** The hosts by which a group is reached. */
 function hostsOf(entry: GroupEntry): Map<string, StageName | null> {
+      changeIssuer(editors, change.key, null, api.auth.openId);
   const { group } = entry;
   const hosts = new Map<string, StageName | null>();
   hosts.set(group.subDomain.toLowerCase(), null);
@@ -175,7 +201,12 @@ function changeGroup(editors: Editors, groupId: string, group: PublishedGroup | 
 }
 
 function changeApp(editors: Editors, appId: string, app: PublishedApp | null): void {
-  for (const { key } of editors.apps.get(appId)?.keys ?? []) {
+  const former = editors.apps.get(appId);
+  for (const code of former?.codes ?? []) {
+    const digest = codeDigest(code);
+    if (String(editors.appCodes.get(digest)?.appId) === appId) editors.appCodes.delete(digest);
+  }
+  for (const { key } of former?.keys ?? []) {
     if (String(editors.appKeys.get(key)?.appId) === appId) editors.appKeys.delete(key);
   }
   editors.apps.delete(appId);
@@ -190,3 +221,19 @@ function changeApp(editors: Editors, appId: string, app: PublishedApp | null): v
 export function stagesWith(routes: Routes, segments: readonly string[], from: number, method: string): StageName[] {
   return stageNames.filter((stage) => routes[stage].find(segments, from, method) !== null);
 }
+function changeIssuer(editors: Editors, apiKey: string, former: OpenIdConfig | null, next: OpenIdConfig | null): void {
+  if (former?.openIdApiType === 'IDTOKEN') {
+    const left = (editors.openIdKeys.get(former.publicKeyId) ?? []).filter((issuer) => issuer.apiKey !== apiKey);
+    if (left.length === 0) editors.openIdKeys.delete(former.publicKeyId);
+    else editors.openIdKeys.set(former.publicKeyId, left);
+  }
+  if (next?.openIdApiType === 'IDTOKEN') {
+    const others = editors.openIdKeys.get(next.publicKeyId) ?? [];
+    editors.openIdKeys.set(next.publicKeyId, [...others, { apiKey, publicKey: next.publicKey }]);
+  }
+}
+
+  const [first = { key: '', secret: '' }] = app.keys;
+  for (const code of app.codes ?? []) {
+    editors.appCodes.set(codeDigest(code), { appId: app.appId, appName: app.appName, ...first });
+  }
