@@ -3,6 +3,7 @@ import { Command, Option } from 'commander';
 import type { CallFlags } from './commands/call.ts';
 import type { FunctionFlags } from './commands/function.ts';
 import type { InvokeFlags } from './commands/invoke.ts';
+import type { KeyFlags } from './commands/key.ts';
 import type { ServeFlags } from './commands/serve.ts';
 import type { WhyFlags } from './commands/why.ts';
 import { environmentName, serverFlags } from './server-flags.ts';
@@ -33,6 +34,7 @@ export function createProgram(deps: CliDeps, finish: Finish): Command {
   addInvokeCommand(program, deps, finish);
   addCallCommand(program, deps, finish);
   addWhyCommand(program, deps, finish);
+  addKeyCommands(program, deps, finish);
   program.addHelpText(
     'after',
     examples(['yunmen dev examples/testadd', 'yunmen call POST /testadd -d a=1 -d b=2', 'yunmen help call']) +
@@ -185,6 +187,35 @@ function addWhyCommand(program: Command, deps: CliDeps, finish: Finish): void {
         'yunmen why 1B2C3D4E-5F60-4711-8899-AABBCCDDEEFF --json',
       ]),
     );
+}
+
+function addKeyCommands(program: Command, deps: CliDeps, finish: Finish): void {
+  const group = program.command('key').description('make, list and stop the access keys that may call the APIs');
+  group.showHelpAfterError('(yunmen key --help lists the commands)');
+  const load = () => import('./commands/key.ts');
+  withTarget(group.command('create'))
+    .description('make a key; its secret is shown once')
+    .option('--read-only', 'may only describe, get and list, and sees no secret')
+    .action(async (flags: KeyFlags) => finish(await (await load()).create(flags, deps)))
+    .addHelpText('after', examples(['yunmen key create', 'yunmen key create --read-only --json']));
+  withTarget(group.command('list'))
+    .description('list the keys, without their secrets')
+    .action(async (flags: KeyFlags) => finish(await (await load()).list(flags, deps)))
+    .addHelpText('after', examples(['yunmen key list', 'yunmen key list --json']));
+  const named = (verb: string, description: string) =>
+    withTarget(group.command(verb))
+      .description(description)
+      .argument('<access-key-id>', 'see yunmen key list')
+      .addHelpText('after', examples([`yunmen key ${verb} LTAI5tExampleExample0000`]));
+  named('disable', 'refuse the key until it is enabled; not for the root key').action(
+    async (id: string, flags: KeyFlags) => finish(await (await load()).setEnabled(id, false, flags, deps)),
+  );
+  named('enable', 'accept the key again').action(async (id: string, flags: KeyFlags) =>
+    finish(await (await load()).setEnabled(id, true, flags, deps)),
+  );
+  named('delete', 'delete the key for good; not for the root key').action(async (id: string, flags: KeyFlags) =>
+    finish(await (await load()).remove(id, flags, deps)),
+  );
 }
 
 function withTarget(command: Command): Command {

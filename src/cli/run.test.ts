@@ -39,6 +39,11 @@ for (const command of [
   ['function', 'get'],
   ['function', 'list'],
   ['function', 'delete'],
+  ['key', 'create'],
+  ['key', 'list'],
+  ['key', 'disable'],
+  ['key', 'enable'],
+  ['key', 'delete'],
 ]) {
   test(`the help of ${command.join(' ')} shows an example and --json`, async () => {
     const { exitCode, stdout } = await run(...command, '--help');
