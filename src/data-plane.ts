@@ -2,6 +2,7 @@
 import type { RequestListener, Server } from 'node:http';
 import { inspect } from 'node:util';
 import { systemClock } from './base/clock.ts';
+import { systemRandom } from './base/ids.ts';
 import type { Log } from './base/log.ts';
 import { createNonceStore } from './base/nonce-store.ts';
 import { createFailureReporter } from './failure-reporter.ts';
@@ -36,7 +37,7 @@ export type DataPlane = {
 };
 
 export async function startDataPlane(settings: DataSettings, outlets: DataPlaneOutlets): Promise<DataPlane> {
-  const directory = new FunctionDirectory();
+  const directory = new FunctionDirectory({ codeDirectory: settings.codeDirectory, random: systemRandom });
   const launcher = await connectLauncher({
     runDir: settings.runDir,
     token: settings.launcherToken,
@@ -52,6 +53,7 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
     runDir: settings.runDir,
     launcher,
     find: (target) => directory.find(target),
+    isPublished: (config) => directory.isPublished(config),
     credentialsOf,
     runtimeFallback: settings.runtimeFallback,
     tier: settings.tier,
@@ -83,7 +85,7 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
     apply(batch) {
       const changed = directory.apply(batch);
       gateway.apply(batch);
-      for (const key of changed) functions.changed(key);
+      for (const { key, versionId } of changed) functions.changed(key, versionId);
       return batch.version;
     },
     setDefaultGroup: (groupId) => gateway.setDefaultGroup(groupId),

@@ -42,9 +42,10 @@ async function assemble(options: ServerOptions, log: Log, stack: AsyncDisposable
   const ended = Promise.withResolvers<{ reason: string }>();
   const failures = new FailureArchive(limits.failuresKept);
 
+  const opening = openKeptStore(dataDir, stack);
   const [processes, store] = await Promise.all([
-    startProcesses(options, { runDir, log, failures, stack }),
-    openKeptStore(dataDir, stack),
+    startProcesses(options, { runDir, log, failures, stack, opening }),
+    opening,
   ]);
   const { launcher, data } = processes;
   const credentials = await ensureAccount(store, options);
@@ -133,9 +134,17 @@ function forwardTo(channel: Channel): InvokeFunction {
 }
 
 type Processes = { readonly launcher: OwnProcess; readonly data: OwnProcess; readonly tier: string };
-type Around = { runDir: string; log: Log; failures: FailureArchive; stack: AsyncDisposableStack };
+type Around = {
+  readonly runDir: string;
+  readonly log: Log;
+  readonly failures: FailureArchive;
+  readonly stack: AsyncDisposableStack;
+  /** The store as it is opened at the same time. */
+  readonly opening: Promise<Store>;
+};
 
-async function startProcesses(options: ServerOptions, { runDir, log, failures, stack }: Around): Promise<Processes> {
+async function startProcesses(options: ServerOptions, around: Around): Promise<Processes> {
+  const { runDir, log, failures, stack, opening } = around;
   const [launcher, data] = await Promise.all([
     startOwnProcess('launcher', launcherHandlers(log)),
     startOwnProcess('data', dataHandlers(log, failures)),
@@ -154,6 +163,7 @@ async function startProcesses(options: ServerOptions, { runDir, log, failures, s
   const dataSettings: DataSettings = {
     runDir,
     launcherToken,
+    codeDirectory: (await opening).packages.directory,
     host: options.host,
     gatewayPort: options.gatewayPort,
     httpPort: options.httpPort,

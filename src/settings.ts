@@ -4,6 +4,8 @@
 export type DataSettings = {
   readonly runDir: string;
   readonly launcherToken: string;
+  /** Where code packages lie unpacked, one directory each by the SHA-256 of the zip. */
+  readonly codeDirectory: string;
   readonly host: string;
   readonly gatewayPort: number;
   readonly httpPort: number;

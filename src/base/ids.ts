@@ -6,6 +6,11 @@ export function newRequestId(): string {
   return randomUUID().toUpperCase();
 }
 
+/** A number from 0 up to but not including 1, for choices that need not be secret. */
+export type Random = () => number;
+
+export const systemRandom: Random = () => Math.random();
+
 /** `bytes` random bytes as lower-case hex. */
 export function randomHex(bytes: number): string {
   return randomBytes(bytes).toString('hex');

@@ -60,7 +60,9 @@ export const fcStatuses = {
   PathNotSupported: 400,
   EntityTooLarge: 400,
   LimitExceededError: 400,
+  VersionPublishError: 400,
   AccessDenied: 403,
+  CrossAccountAccessDenied: 403,
   SignatureNotMatch: 403,
   InvalidAccessKeyID: 403,
   // Other products than the gateway answer these with 403. Source: docs (openapi-protocol.md 7).
@@ -74,6 +76,7 @@ export const fcStatuses = {
   AliasNotFound: 404,
   ServiceAlreadyExists: 409,
   FunctionAlreadyExists: 409,
+  AliasAlreadyExists: 409,
   ServiceNotEmpty: 409,
   ConcurrentUpdateError: 409,
   PreconditionFailed: 412,

@@ -9,10 +9,14 @@ import * as grants from './cloudapi/grants.ts';
 import * as groups from './cloudapi/groups.ts';
 import { modifyApiConfiguration } from './cloudapi/modify-configuration.ts';
 import { describeRegions, describeSystemParameters } from './cloudapi/regions.ts';
+import * as accountInfo from './fc/account-info.ts';
+import * as aliases from './fc/aliases.ts';
 import type { FcRegistry } from './fc/endpoint.ts';
 import * as functions from './fc/functions.ts';
 import { invokeFunction } from './fc/invoke.ts';
 import * as services from './fc/services.ts';
+import * as tags from './fc/tags.ts';
+import * as versions from './fc/versions.ts';
 import type { RpcRegistry } from './rpc/endpoint.ts';
 
 function done<Action>(run: Action): Registered<Action> {
@@ -63,32 +67,67 @@ const cloudApi: Readonly<Record<string, Registered<RpcAction>>> = {
 const noLayers = 'code as a zip in the body; no layers, no containers; networks and mounts are kept but not acted on';
 const noNetwork = 'networks, mounts and tracing are kept but not acted on';
 
-/** Functions are the same in the three versions. */
+const onlyKept = 'shares by weight are acted on; routePolicy is kept but not';
+
+/** Functions are the same in the three versions, and so are aliases, of services or of functions. */
 const functionActions: Readonly<Record<string, Registered<FcAction>>> = {
+  CreateAlias: partial(aliases.createAlias, onlyKept),
   CreateFunction: partial(functions.createFunction, noLayers),
+  DeleteAlias: done(aliases.deleteAlias),
   DeleteFunction: done(functions.deleteFunction),
+  GetAlias: done(aliases.getAliasAction),
   GetFunction: done(functions.getFunctionAction),
   GetFunctionCode: done(functions.getFunctionCode),
-  InvokeFunction: partial(invokeFunction, 'synchronous, LATEST'),
+  InvokeFunction: partial(invokeFunction, 'synchronous'),
+  ListAliases: done(aliases.listAliases),
   ListFunctions: done(functions.listFunctions),
+  UpdateAlias: partial(aliases.updateAlias, onlyKept),
   UpdateFunction: partial(functions.updateFunction, noLayers),
 };
 
 const serviceActions: Readonly<Record<string, Registered<FcAction>>> = {
   CreateService: partial(services.createService, noNetwork),
   DeleteService: done(services.deleteService),
-  GetAccountSettings: done(services.getAccountSettings),
+  GetAccountSettings: done(accountInfo.getAccountSettings),
+  GetResourceTags: done(tags.getResourceTags),
   GetService: done(services.getServiceAction),
+  ListReservedCapacities: done(accountInfo.listReservedCapacities),
   ListServices: done(services.listServices),
+  TagResource: done(tags.tagResource),
+  UntagResource: done(tags.untagResource),
   UpdateService: partial(services.updateService, noNetwork),
 };
 
 export const rpcRegistry: RpcRegistry = { '2016-07-14': cloudApi, '2017-05-25': {} };
 
 export const fcRegistry: FcRegistry = {
-  '2016-08-15': { ...functionActions, ...serviceActions, GetAccountConfigs: done(services.getAccountConfigs) },
-  '2021-04-06': { ...functionActions, ...serviceActions },
-  '2023-03-30': functionActions,
+  '2016-08-15': {
+    ...functionActions,
+    ...serviceActions,
+    DeleteVersion: done(versions.deleteVersion),
+    GetAccountConfigs: done(accountInfo.getAccountConfigs),
+    ListVersions: done(versions.listVersions),
+    PublishVersion: done(versions.publishNewVersion),
+  },
+  '2021-04-06': {
+    ...functionActions,
+    ...serviceActions,
+    DeleteServiceVersion: done(versions.deleteVersion),
+    DescribeRegions: done(accountInfo.describeRegions),
+    ListServiceVersions: done(versions.listVersions),
+    ListTaggedResources: done(tags.listTaggedResources),
+    PublishServiceVersion: done(versions.publishNewVersion),
+  },
+  '2023-03-30': {
+    ...functionActions,
+    DeleteFunctionVersion: done(versions.deleteVersion),
+    DescribeRegions: done(accountInfo.describeRegions),
+    ListFunctionVersions: done(versions.listVersions),
+    ListTagResources: done(tags.listTagResources),
+    PublishFunctionVersion: done(versions.publishNewVersion),
+    TagResources: done(tags.tagResources),
+    UntagResources: done(tags.untagResources),
+  },
 };
 
 export type OperationStatus = {

@@ -1,6 +1,7 @@
 // Puts the compute plane together for the data process: plane, door, idle sweep, exits. Called by composition.
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import type { FunctionConfig } from '../model/function.ts';
 import type { InvokeFunction } from '../model/invocation.ts';
 import type { LogLine } from './instances/request-log.ts';
 import type { StateKind } from './instances/state.ts';
@@ -15,6 +16,7 @@ export type FunctionsDeps = {
   readonly runDir: string;
   readonly launcher: Launcher;
   readonly find: FindFunction;
+  readonly isPublished: PlaneDeps['isPublished'];
   /** The temporary credentials that a function has now; null when it gets none. */
   readonly credentialsOf: PlaneDeps['credentialsOf'];
   /** Let the nearest newer interpreter serve a runtime that is not here. */
@@ -39,8 +41,11 @@ export type FunctionsStats = {
 
 export type Functions = {
   readonly invoke: InvokeFunction;
-  /** A new configuration of the function is published (or it is gone): nothing that comes later runs old code. */
-  changed(key: string): void;
+  /**
+   * A new configuration of the function is published (or it is gone): nothing that comes later runs old code.
+   * Of one version of it, or of all.
+   */
+  changed(key: string, versionId?: string): void;
   /** Ends every instance; who waits is refused. */
   close(): Promise<void>;
   stats(): FunctionsStats;
@@ -54,6 +59,7 @@ export function createFunctions(deps: FunctionsDeps): Functions {
     runtimesDirectory: deps.runtimesDirectory ?? defaultRuntimesDirectory(),
     launcher: deps.launcher,
     find: deps.find,
+    isPublished: deps.isPublished,
     credentialsOf: deps.credentialsOf,
     limits,
     runtimeFallback: deps.runtimeFallback,
@@ -71,7 +77,7 @@ export function createFunctions(deps: FunctionsDeps): Functions {
   }
   return {
     invoke: createInvoke(plane),
-    changed: (key) => plane.retire(key, null),
+    changed: (key, versionId) => plane.retire((config) => isVersion(config, key, versionId ?? null)),
     async close() {
       cancelSweep();
       await plane.close();
@@ -82,4 +88,8 @@ export function createFunctions(deps: FunctionsDeps): Functions {
       return { instances, inFlight: plane.inFlight, waiting: plane.waiting, pools: plane.poolCount };
     },
   };
+}
+
+function isVersion(config: FunctionConfig, key: string, versionId: string | null): boolean {
+  return config.key === key && (versionId === null || config.versionId === versionId);
 }

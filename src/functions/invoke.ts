@@ -27,7 +27,9 @@ type Delivered = { readonly ended: Ended; readonly durationMs: number };
 /** Makes the function by which everybody invokes functions. It never rejects for what a function does. */
 export function createInvoke(plane: Plane): InvokeFunction {
   return async (request, signal) => {
-    const admitted = admit(plane, request) ?? (await admitFirst(plane, request));
+    const found = plane.find(request.target);
+    if (!found.ok) return refuse(found.code, found.message);
+    const admitted = admit(plane, request, found.config) ?? (await admitFirst(plane, request, found.config));
     if ('kind' in admitted) return admitted;
     plane.enter(admitted.pool);
     try {
@@ -42,20 +44,18 @@ export function createInvoke(plane: Plane): InvokeFunction {
   };
 }
 
-/** Finds the function and its pool. Null: it has no pool yet, see admitFirst. */
-function admit(plane: Plane, request: InvokeRequest): Admitted | Refused | null {
+/** Finds the pool. Null: it has none yet, see admitFirst. */
+function admit(plane: Plane, request: InvokeRequest, config: FunctionConfig): Admitted | Refused | null {
   const { limits } = plane;
-  const found = plane.find(request.target);
-  if (!found.ok) return refuse(found.code, found.message);
   if (request.event.length > limits.invocationBytes) {
     return refuse('EntityTooLarge', `payload size exceeds maximum allowed size (${limits.invocationBytes} bytes)`);
   }
-  const pool = plane.poolOf(found.config);
+  const pool = plane.poolOf(config);
   if (pool === null) return null;
   if (pool.inFlight >= limits.instancesPerFunction) {
     return refuse(
       'ResourceExhausted',
-      `function '${found.config.key}' has ${pool.inFlight} requests under way, its limit is ${limits.instancesPerFunction} instances`,
+      `function '${config.key}' has ${pool.inFlight} requests under way, its limit is ${limits.instancesPerFunction} instances`,
     );
   }
   if (plane.inFlight >= limits.instancesInAll) {
@@ -64,19 +64,21 @@ function admit(plane: Plane, request: InvokeRequest): Admitted | Refused | null 
       `${plane.inFlight} requests are under way, the limit is ${limits.instancesInAll} instances`,
     );
   }
-  return { request, pool, config: found.config };
+  return { request, pool, config };
 }
 
 /** Admits the first request of a configuration: its interpreter is chosen first. */
-async function admitFirst(plane: Plane, request: InvokeRequest): Promise<Admitted | Refused> {
+async function admitFirst(plane: Plane, request: InvokeRequest, first: FunctionConfig): Promise<Admitted | Refused> {
+  let config = first;
   // Once, unless the configuration is replaced meanwhile.
   for (let attempt = 0; attempt < openAttempts; attempt += 1) {
+    const opened = await plane.openPool(config);
+    if (!opened.ok) return refuse(opened.code, opened.message);
+    const admitted = admit(plane, request, config);
+    if (admitted !== null) return admitted;
     const found = plane.find(request.target);
     if (!found.ok) return refuse(found.code, found.message);
-    const opened = await plane.openPool(found.config);
-    if (!opened.ok) return refuse(opened.code, opened.message);
-    const admitted = admit(plane, request);
-    if (admitted !== null) return admitted;
+    config = found.config;
   }
   return refuse('InternalServerError', 'the function changes faster than it can be started');
 }

@@ -27,6 +27,8 @@ export type PlaneDeps = {
   readonly runtimesDirectory: string;
   readonly launcher: Launcher;
   readonly find: FindFunction;
+  /** Whether find() still gives this object. */
+  isPublished(config: FunctionConfig): boolean;
   /** The temporary credentials that a function has now; null when it gets none. */
   readonly credentialsOf: (config: FunctionConfig) => Credentials | null;
   readonly limits: Limits;
@@ -145,8 +147,8 @@ export class Plane {
       return { ok: false, code: 'InternalServerError', message: 'the server cannot start instances now' };
     }
     if (!choice.ok) return { ok: false, code: 'InvalidArgument', message: choice.message };
-    if (!this.#pools.has(config) && this.#isPublished(config)) {
-      this.retire(config.key, config.versionId);
+    if (!this.#pools.has(config) && this.#deps.isPublished(config)) {
+      this.retire((other) => isSameCall(other, config));
       this.#pools.set(config, new Pool(config, choice, this.#poolDeps));
     }
     return { ok: true };
@@ -160,10 +162,10 @@ export class Plane {
     });
   }
 
-  /** Retires the pools of a function (of one version, or of all). */
-  retire(key: string, versionId: string | null): void {
+  /** Retires the pools of some configurations. */
+  retire(isMeant: (config: FunctionConfig) => boolean): void {
     for (const [config, pool] of this.#pools) {
-      if (config.key !== key || (versionId !== null && config.versionId !== versionId)) continue;
+      if (!isMeant(config)) continue;
       this.#pools.delete(config);
       this.#leaving.add(pool);
       pool.retire('replaced');
@@ -200,12 +202,6 @@ export class Plane {
     const hungry = [...this.#starved];
     this.#starved.clear();
     for (const pool of hungry) this.#gate.want(pool);
-  }
-
-  #isPublished(config: FunctionConfig): boolean {
-    const { serviceName, functionName, versionId } = config;
-    const found = this.find({ serviceName, functionName, qualifier: versionId });
-    return found.ok && found.config === config;
   }
 
   /** Null when the launcher cannot tell what is here. */
@@ -275,4 +271,9 @@ export class Plane {
     }
     oldest?.endOldestIdle();
   }
+}
+
+/** Two configurations of which only one can be the published one. */
+function isSameCall(left: FunctionConfig, right: FunctionConfig): boolean {
+  return left.key === right.key && left.versionId === right.versionId && left.qualifier === right.qualifier;
 }

@@ -1,6 +1,6 @@
 // What control publishes and data processes follow: small immutable facts by kind and key, each with the version
 // (a number that only grows) of the write that made it. A null value says the fact is gone.
-import type { ApiDefinition, StageName } from './api.ts';
+import type { ApiDefinition, Backend, StageName, StageVariable } from './api.ts';
 import type { FunctionConfig } from './function.ts';
 
 /** A domain that was bound to a group. */
@@ -62,19 +62,66 @@ export type PublishedGrant = {
   readonly expiresAt: number | null;
 };
 
-/** Key: FunctionConfig.key. Only the head version so far. */
-export type PublishedFunction = FunctionConfig;
+/** One version of a function. Key: publishedFunctionKey(). The code lies where the data process is told that packages lie. */
+export type PublishedFunction = Omit<FunctionConfig, 'qualifier' | 'code'> & {
+  readonly code: {
+    /** Lower-case hex of the package's bytes. */
+    readonly sha256: string;
+    readonly checksum: string;
+    readonly sizeBytes: number;
+  };
+};
+
+/** A published version. Key: qualifiedKey(owner, versionId). Lets an invocation tell a missing version from a missing function. */
+export type PublishedVersion = { readonly owner: string; readonly versionId: string };
+
+/** Key: qualifiedKey(owner, aliasName). */
+export type PublishedAlias = {
+  readonly owner: string;
+  readonly aliasName: string;
+  readonly versionId: string;
+  /** Shares of other versions, each 0 to 1, together at most 1; the rest is for `versionId`. */
+  readonly additionalVersionWeight: Readonly<Record<string, number>>;
+};
 
 /** Key: the service name. Lets an invocation tell a missing service from a missing function. */
 export type PublishedService = { readonly serviceName: string };
 
+/** Key: `groupId/stage`. Withdrawn when the stage has no variables. */
+export type PublishedStage = {
+  readonly groupId: string;
+  readonly stage: StageName;
+  readonly variables: readonly StageVariable[];
+};
+
+/** What a backend definition is in one stage. Key: `backendId/stage`. Path and method come from the API. */
+export type PublishedBackend = {
+  readonly backendId: string;
+  readonly stage: StageName;
+  readonly backend: Exclude<Backend, { readonly kind: 'shared' }>;
+};
+
+/** Key: the name of the access grant. */
+export type PublishedVpcAccess = {
+  readonly name: string;
+  readonly vpcId: string;
+  readonly instanceId: string;
+  readonly port: number;
+  readonly hostHeader: string | null;
+};
+
 export type PublishedValues = {
   readonly group: PublishedGroup;
   readonly certificate: PublishedCertificate;
+  readonly stage: PublishedStage;
+  readonly backend: PublishedBackend;
+  readonly vpcAccess: PublishedVpcAccess;
   readonly api: PublishedApi;
   readonly app: PublishedApp;
   readonly grant: PublishedGrant;
   readonly service: PublishedService;
+  readonly version: PublishedVersion;
+  readonly alias: PublishedAlias;
   readonly function: PublishedFunction;
 };
 export type PublishedKind = keyof PublishedValues;

@@ -40,14 +40,17 @@ export function createCollection<Row, Index extends string>(
     }
   };
 
-  const list = async ({ prefix, startKey, limit, where }: Page<Index>): Promise<Row[]> => {
+  const list = async ({ prefix, startKey, limit, where, isDescending = false }: Page<Index>): Promise<Row[]> => {
     let query = db.selectFrom(table).select(['key', 'row']);
     if (prefix !== undefined) {
       query = query.where('key', '>=', order(prefix)).where('key', '<', `${order(prefix)}${lastCharacter}`);
     }
-    if (startKey !== undefined) query = query.where('key', '>=', order(startKey));
+    if (startKey !== undefined) query = query.where('key', isDescending ? '<=' : '>=', order(startKey));
     if (where !== undefined) query = query.where(columnOf(where.index), '=', where.value);
-    const found = await query.orderBy('key').limit(checkedLimit(limit)).execute();
+    const found = await query
+      .orderBy('key', isDescending ? 'desc' : 'asc')
+      .limit(checkedLimit(limit))
+      .execute();
     return found.map((cells) => decodeRow(context, cells));
   };
 

@@ -96,10 +96,31 @@ async function domainsAndModels(db: Kysely<Schema>, types: ColumnTypes): Promise
   });
 }
 
+async function versions(db: Kysely<Schema>, types: ColumnTypes): Promise<void> {
+  for (const name of ['versions', 'functionVersions', 'aliases']) {
+    await createDocumentTable(db, types, { name, columns: [], indexes: [] });
+  }
+}
+
+async function backends(db: Kysely<Schema>, types: ColumnTypes): Promise<void> {
+  await createDocumentTable(db, types, {
+    name: 'backends',
+    columns: [text('backendName')],
+    indexes: [unique('backendName')],
+  });
+  await createDocumentTable(db, types, {
+    name: 'vpcAccesses',
+    columns: [text('place')],
+    indexes: [unique('place')],
+  });
+}
+
 function migrations(types: ColumnTypes): Record<string, Migration> {
   return {
     '0001_first': { up: (db: Kysely<Schema>) => first(db, types) },
     '0002_domains_models': { up: (db: Kysely<Schema>) => domainsAndModels(db, types) },
+    '0003_versions': { up: (db: Kysely<Schema>) => versions(db, types) },
+    '0004_backends': { up: (db: Kysely<Schema>) => backends(db, types) },
   };
 }
 

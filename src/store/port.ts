@@ -11,6 +11,8 @@ export type Page<Index extends string = never> = {
   readonly startKey?: string;
   readonly limit: number;
   readonly where?: { readonly index: Index; readonly value: string | number };
+  /** The largest key first, from `startKey` downwards. */
+  readonly isDescending?: boolean;
 };
 
 /** One table of documents, as a reading transaction sees it. Keys have the shape that rows.ts tells beside each row. */
@@ -66,8 +68,6 @@ export type CodePackage = {
   /** CRC-64/XZ of the zip, unsigned decimal. */
   readonly checksum: string;
   readonly sizeBytes: number;
-  /** Absolute path of the unpacked package: files 0444 or 0555, directories 0755. */
-  readonly directory: string;
 };
 
 /** Why a zip was refused; `message` names the entry. */
@@ -78,12 +78,34 @@ export type PackageRefusal = {
 };
 
 export type PackageStore = {
+  /** Absolute path. A package lies unpacked in `<directory>/<sha256>`: files 0444 or 0555, directories 0755. */
+  readonly directory: string;
   /** Checks, stores and unpacks a zip; durable when it resolves. The same bytes again are no new package. */
   add(zip: Buffer): Promise<({ readonly ok: true } & CodePackage) | PackageRefusal>;
   /** The bytes as uploaded; null when unknown. */
   read(sha256: string): Promise<Buffer | null>;
   /** Removes packages that no function row names; keeps those named in `inUse` and those added less than `graceMs` ago. */
   sweep(inUse: ReadonlySet<string>, graceMs: number): Promise<number>;
+};
+
+/** Why an object was not taken. */
+export type UploadRefusal = { readonly ok: false; readonly reason: 'too-large' | 'wrong-digest' | 'no-room' };
+
+/** Objects that were uploaded to become code: few, bounded, and forgotten after a while. */
+export type UploadStore = {
+  /**
+   * Writes an object whole or not at all, over one of the same name; durable when it resolves. `md5` is the digest that the
+   * content must have (base64), null for any; `limitBytes` bounds it. Errors: whatever `content` throws.
+   */
+  put(
+    name: string,
+    content: AsyncIterable<Uint8Array>,
+    rules: { readonly md5: string | null; readonly limitBytes: number },
+  ): Promise<{ readonly ok: true; readonly md5: string; readonly sizeBytes: number } | UploadRefusal>;
+  /** The object; null when it was never put or is too old. */
+  read(name: string): Promise<Buffer | null>;
+  /** Removes what is too old; gives how many. */
+  sweep(): Promise<number>;
 };
 
 /**
@@ -102,6 +124,7 @@ export type Store = {
   /** Called after each commit that published something. Returns its own undo. */
   onPublished(listener: (batch: ChangeBatch) => void): () => void;
   readonly packages: PackageStore;
+  readonly uploads: UploadStore;
   /** 32 bytes for one purpose, the same as long as the secret key is; nothing of the key or of another purpose's follows from them. */
   deriveKey(purpose: string): Buffer;
   close(): Promise<void>;

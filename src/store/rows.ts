@@ -1,6 +1,6 @@
 // The rows that control keeps, one type a table, and the names of the columns that can be searched.
 // Adding a table: a line here, a line in tables.ts and a migration.
-import type { ApiDefinition, StageName } from '../model/api.ts';
+import type { ApiDefinition, Backend, StageName, StageVariable } from '../model/api.ts';
 
 /** A label that an owner put on something. */
 export type TagRow = { readonly key: string; readonly value: string };
@@ -17,7 +17,14 @@ export type GroupRow = {
   readonly isClassic?: boolean;
   /** The code of simple authentication is not sent on to backends. */
   readonly stripsAppCode?: boolean;
-  readonly stages: readonly { readonly stageId: string; readonly stageName: StageName; readonly description: string }[];
+  readonly stages: readonly {
+    readonly stageId: string;
+    readonly stageName: StageName;
+    readonly description: string;
+    readonly variables?: readonly StageVariable[];
+    /** Of the last change of a variable. */
+    readonly modifiedAt?: number;
+  }[];
   readonly tags: readonly TagRow[];
   readonly createdAt: number;
   readonly modifiedAt: number;
@@ -56,6 +63,43 @@ export type ModelRow = {
   readonly tags: readonly TagRow[];
   readonly createdAt: number;
   readonly modifiedAt: number;
+};
+
+/** One stage's half of a backend definition. `wire` keeps the configuration as normalised for answers (PascalCase JSON). */
+export type BackendModelRow = {
+  readonly backendModelId: string;
+  readonly stage: StageName;
+  readonly description: string;
+  readonly backend: Exclude<Backend, { readonly kind: 'shared' }>;
+  readonly wire: Readonly<Record<string, unknown>>;
+  readonly createdAt: number;
+  readonly modifiedAt: number;
+};
+
+/** Key: backendId. A backend that several APIs use; at most one model a stage. */
+export type BackendRow = {
+  readonly backendId: string;
+  readonly backendName: string;
+  /** The wire's `HTTP`, `VPC`, `FC_EVENT`, … */
+  readonly backendType: string;
+  readonly description: string;
+  readonly models: readonly BackendModelRow[];
+  readonly tags: readonly TagRow[];
+  readonly createdAt: number;
+  readonly modifiedAt: number;
+};
+
+/** Key: name. Index `place`: `vpcId instanceId port`. The gateway's right to reach a place in a VPC. */
+export type VpcAccessRow = {
+  readonly vpcAccessId: string;
+  readonly name: string;
+  readonly vpcId: string;
+  readonly instanceId: string;
+  readonly port: number;
+  readonly hostHeader: string | null;
+  readonly description: string;
+  readonly tags: readonly TagRow[];
+  readonly createdAt: number;
 };
 
 /** Key: apiId. Index `route`: `groupId METHOD path`. The draft of an API; `wire` keeps the nested configurations as normalised for answers (PascalCase JSON). */
@@ -126,12 +170,23 @@ export type GrantRow = {
   readonly createdAt: number;
 };
 
+/** Where the versions of something stand. */
+export type Publication = {
+  /** The number given last; 0 before the first. */
+  readonly lastVersion: number;
+  /** Whether anything was written since that one was published. */
+  readonly isChanged: boolean;
+};
+
 /** Key: serviceName. */
 export type ServiceRow = {
   readonly serviceName: string;
   readonly serviceId: string;
   /** The other members of the wire's Service, with defaults filled in. */
   readonly settings: Readonly<Record<string, unknown>>;
+  readonly tags?: readonly TagRow[];
+  /** What has been published of it and its functions; absent: nothing yet. */
+  readonly publication?: Publication;
   readonly etag: string;
   readonly createdAt: number;
   readonly modifiedAt: number;
@@ -149,8 +204,47 @@ export type FunctionRow = {
   readonly packageSha256: string;
   readonly codeChecksum: string;
   readonly codeSizeBytes: number;
-  /** CodePackage.directory. */
-  readonly codeDirectory: string;
+  readonly tags?: readonly TagRow[];
+  /** Of a function of FC 3; absent: nothing yet. */
+  readonly publication?: Publication;
+  readonly etag: string;
+  readonly createdAt: number;
+  readonly modifiedAt: number;
+};
+
+/**
+ * Key: `owner/versionId`, in the order of numbers. A published version of a service (FC 2) or of a function (FC 3).
+ * Owners have the shape that versionOwner() tells.
+ */
+export type VersionRow = {
+  readonly owner: string;
+  /** Decimal, counted from 1; never used again. */
+  readonly versionId: string;
+  readonly description: string;
+  /** The service as it was; null in FC 3. */
+  readonly service: ServiceRow | null;
+  readonly createdAt: number;
+  readonly modifiedAt: number;
+};
+
+/** Key: `owner/versionId/functionName`. A function as it was when the version was published. */
+export type FunctionVersionRow = {
+  readonly owner: string;
+  readonly versionId: string;
+  readonly function: FunctionRow;
+};
+
+/** Key: `owner/aliasName`. */
+export type AliasRow = {
+  readonly owner: string;
+  readonly aliasName: string;
+  readonly versionId: string;
+  readonly description: string;
+  /** Shares of other versions, each 0 to 1; the rest is for `versionId`. */
+  readonly additionalVersionWeight: Readonly<Record<string, number>>;
+  /** Kept and shown, not acted on. */
+  readonly resolvePolicy: string | null;
+  readonly routePolicy: Readonly<Record<string, unknown>> | null;
   readonly etag: string;
   readonly createdAt: number;
   readonly modifiedAt: number;
@@ -175,6 +269,8 @@ export type Tables = {
   groups: { row: GroupRow; index: 'groupName' };
   domains: { row: DomainRow; index: 'groupId' };
   models: { row: ModelRow; index: 'groupId' | 'name' };
+  backends: { row: BackendRow; index: 'backendName' };
+  vpcAccesses: { row: VpcAccessRow; index: 'place' };
   apis: { row: ApiRow; index: 'groupId' | 'apiName' | 'route' };
   deployments: { row: DeploymentRow; index: 'apiId' | 'groupId' };
   histories: { row: HistoryRow; index: 'apiId' | 'groupId' };
@@ -182,6 +278,9 @@ export type Tables = {
   grants: { row: GrantRow; index: 'appId' | 'apiId' };
   services: { row: ServiceRow; index: never };
   functions: { row: FunctionRow; index: 'serviceName' | 'packageSha256' };
+  versions: { row: VersionRow; index: never };
+  functionVersions: { row: FunctionVersionRow; index: never };
+  aliases: { row: AliasRow; index: never };
   accessKeys: { row: AccessKeyRow; index: never };
   meta: { row: MetaRow; index: never };
 };

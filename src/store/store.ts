@@ -17,6 +17,7 @@ import { openSqlite } from './sqlite/open.ts';
 import { makePrivateDirectory } from './sync-files.ts';
 import { tableSpecs } from './tables.ts';
 import { Transactions } from './transactions.ts';
+import { Uploads } from './uploads.ts';
 
 export type StoreOptions = {
   readonly dataDir: string;
@@ -48,7 +49,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     const transactions = new Transactions(engine);
     await transactions.write((access) => prepare(access, sealer, dataDir));
     const packages = await Packages.open({ directory: join(dataDir, 'code'), clock: options.clock });
-    return assemble({ engine, sealer, transactions, packages, key });
+    const uploads = await Uploads.open({ directory: join(dataDir, 'uploads'), clock: options.clock });
+    return assemble({ engine, sealer, transactions, packages, uploads, key });
   } catch (error) {
     await engine.db.destroy();
     throw error;
@@ -80,10 +82,11 @@ type Parts = {
   readonly sealer: Sealer;
   readonly transactions: Transactions;
   readonly packages: Packages;
+  readonly uploads: Uploads;
   readonly key: Buffer;
 };
 
-function assemble({ engine, sealer, transactions, packages, key }: Parts): Store {
+function assemble({ engine, sealer, transactions, packages, uploads, key }: Parts): Store {
   const listeners = new Set<(batch: ChangeBatch) => void>();
   const announce = (batch: ChangeBatch | null) => {
     if (batch === null) return;
@@ -114,6 +117,7 @@ function assemble({ engine, sealer, transactions, packages, key }: Parts): Store
       return () => listeners.delete(listener);
     },
     packages,
+    uploads,
     deriveKey: (purpose) => deriveKey(key, purpose),
     async close() {
       listeners.clear();
@@ -144,6 +148,8 @@ function createCollections(access: Access, { isDuplicate }: Engine, sealer: Seal
     groups: make('groups'),
     domains: make('domains'),
     models: make('models'),
+    backends: make('backends'),
+    vpcAccesses: make('vpcAccesses'),
     apis: make('apis'),
     deployments: make('deployments'),
     histories: make('histories'),
@@ -151,6 +157,9 @@ function createCollections(access: Access, { isDuplicate }: Engine, sealer: Seal
     grants: make('grants'),
     services: make('services'),
     functions: make('functions'),
+    versions: make('versions'),
+    functionVersions: make('functionVersions'),
+    aliases: make('aliases'),
     accessKeys: make('accessKeys'),
     meta: make('meta'),
   };

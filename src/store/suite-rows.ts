@@ -45,7 +45,6 @@ export function functionRow(serviceName: string | null, functionName: string): F
     packageSha256: 'ab',
     codeChecksum: '1',
     codeSizeBytes: 1,
-    codeDirectory: '/nowhere',
     etag: 'e',
     createdAt: 1,
     modifiedAt: 2,

@@ -23,6 +23,11 @@ export function padFirstNumber(key: string): string {
   return key.replace(/^\d+/, (digits) => digits.padStart(idDigits, '0'));
 }
 
+/** The same for a number as the last segment: `services/s/7` → `services/s/0000000000000007`. */
+export function padLastNumber(key: string): string {
+  return key.replace(/(?<=\/)\d+$/, (digits) => digits.padStart(idDigits, '0'));
+}
+
 export const tableSpecs: TableSpecs = {
   groups: {
     key: (row) => row.groupId,
@@ -34,6 +39,12 @@ export const tableSpecs: TableSpecs = {
   models: {
     key: (row) => row.modelId,
     columns: { groupId: (row) => row.groupId, name: (row) => `${row.groupId} ${row.modelName}` },
+    isSealed: false,
+  },
+  backends: { key: (row) => row.backendId, columns: { backendName: (row) => row.backendName }, isSealed: false },
+  vpcAccesses: {
+    key: (row) => row.name,
+    columns: { place: (row) => `${row.vpcId} ${row.instanceId} ${row.port}` },
     isSealed: false,
   },
   apis: {
@@ -74,6 +85,13 @@ export const tableSpecs: TableSpecs = {
     columns: { serviceName: (row) => row.serviceName ?? '', packageSha256: (row) => row.packageSha256 },
     isSealed: true,
   },
+  versions: { key: (row) => `${row.owner}/${row.versionId}`, keyOrder: padLastNumber, columns: {}, isSealed: false },
+  functionVersions: {
+    key: (row) => `${row.owner}/${row.versionId}/${row.function.functionName}`,
+    columns: {},
+    isSealed: true,
+  },
+  aliases: { key: (row) => `${row.owner}/${row.aliasName}`, columns: {}, isSealed: false },
   accessKeys: { key: (row) => row.accessKeyId, columns: {}, isSealed: true },
   meta: { key: (row) => row.name, columns: {}, isSealed: false },
 };
@@ -82,9 +100,14 @@ export const tableSpecs: TableSpecs = {
 export const sealedKinds = {
   group: false,
   certificate: true,
+  stage: false,
+  backend: false,
+  vpcAccess: false,
   api: false,
   app: true,
   grant: false,
   service: false,
+  version: false,
+  alias: false,
   function: true,
 } as const satisfies Record<PublishedKind, boolean>;

@@ -73,6 +73,7 @@ export async function openFixture(tier: string, limits: Partial<Limits> = {}): P
     log: { debug: note, info: note, warn: note, error: note },
     onOutput: (line) => lines.push(line),
     credentialsOf: () => fixture.credentials,
+    isPublished: (config) => published.get(config.functionName) === config,
     find: ({ functionName }) => {
       const config = published.get(functionName);
       return config === undefined
@@ -147,6 +148,7 @@ export function configOf(name: string, directory: string, changes: Partial<Funct
     serviceName: null,
     functionName: name,
     versionId: 'LATEST',
+    qualifier: 'LATEST',
     runtime: 'python3.10',
     handler: 'index.handler',
     memoryMb: 512,

@@ -127,7 +127,14 @@ function judgeFiles(dataDir: string): void {
   const zips = names.filter((name) => name.endsWith('.zip')).map((name) => name.slice(0, -4));
   const directories = names.filter((name) => !name.endsWith('.zip'));
   assert.deepEqual(zips.sort(), directories.sort());
-  assert.deepEqual(readdirSync(dataDir).sort(), ['.gitignore', 'code', 'lock.db', 'secret.key', 'yunmen.db']);
+  assert.deepEqual(readdirSync(dataDir).sort(), [
+    '.gitignore',
+    'code',
+    'lock.db',
+    'secret.key',
+    'uploads',
+    'yunmen.db',
+  ]);
   const database = new DatabaseSync(join(dataDir, 'yunmen.db'));
   try {
     assert.deepEqual({ ...database.prepare('pragma integrity_check').get() }, { integrity_check: 'ok' });

@@ -81,11 +81,10 @@ test('unpacks a package as read-only files, with its programs and links, and kee
     sha256,
     checksum: crc64(zip),
     sizeBytes: zip.length,
-    directory: join(directory, sha256),
   });
   assert.deepEqual(await packages.read(sha256), zip);
 
-  const at = (path: string) => join(result.directory, path);
+  const at = (path: string) => join(directory, result.sha256, path);
   assert.equal(readFileSync(at('index.py'), 'utf8'), 'print(1)\n'.repeat(1000));
   assert.equal(readFileSync(at('stored.txt'), 'utf8'), 'as it is');
   assert.equal(readFileSync(at('deep/er/empty'), 'utf8'), '');
@@ -116,7 +115,7 @@ test('unpacks large entries piece by piece', async (context) => {
       { name: 'stored', content, method: 0 },
     ]),
   );
-  for (const name of ['deflated', 'stored']) assert.ok(readFileSync(join(result.directory, name)).equals(content));
+  for (const name of ['deflated', 'stored']) assert.ok(readFileSync(join(packages.directory, result.sha256, name)).equals(content));
 });
 
 type Refusal = { readonly why: string; readonly reason: string; readonly says: RegExp; readonly zip: () => Buffer };
@@ -229,7 +228,7 @@ test('answers any damage to a zip with a refusal or a whole package, never with 
       const damaged = Buffer.from(length < 20 ? zip.subarray(0, zip.length - length) : zip);
       for (const [at, value] of changes) if (at < damaged.length) damaged[at] = value;
       const result = await packages.add(damaged);
-      if (result.ok) assert.ok(lstatSync(result.directory).isDirectory());
+      if (result.ok) assert.ok(lstatSync(join(directory, result.sha256)).isDirectory());
       assert.deepEqual(
         readdirSync(directory).filter((name) => name.startsWith('tmp-')),
         [],

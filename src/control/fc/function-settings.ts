@@ -30,7 +30,7 @@ export function withDefaults(version: FcVersion, given: FcRecord): FcRecord {
 }
 
 /** Members that are kept apart from the settings. */
-const ownMembers = new Set(['functionName', 'code']);
+const ownMembers = new Set(['functionName', 'code', 'tags']);
 
 /** The members of a request that are settings. */
 export function settingsIn(body: FcRecord): FcRecord {
@@ -58,6 +58,12 @@ function refuseUnserved(settings: FcRecord): void {
   }
 }
 
+/** Errors: InvalidArgument. Source: docs. */
+export function checkDescription(description: string): string {
+  if (description.length > 256) refuse('Description', 'at most 256 characters', description);
+  return description;
+}
+
 /** Errors: InvalidArgument. Source: docs (fc-api.md 4.2, 4.6). */
 export function checkSettings(settings: FcRecord, runtimes: Runtimes): void {
   const runtime = fcText(settings, 'runtime');
@@ -76,8 +82,7 @@ export function checkSettings(settings: FcRecord, runtimes: Runtimes): void {
   if (disk !== null && disk !== 512 && disk !== 10_240) refuse('DiskSize', '512 | 10240', disk);
   const cpu = fcNumber(settings, 'cpu');
   if (cpu !== null && (cpu < 0.05 || cpu > 16)) refuse('Cpu', '0.05-16', cpu);
-  if (fcText(settings, 'description').length > 256)
-    refuse('Description', 'at most 256 characters', fcText(settings, 'description'));
+  checkDescription(fcText(settings, 'description'));
   for (const name of Object.keys(fcRecord(settings, 'environmentVariables') ?? {})) {
     if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) refuse('EnvironmentVariables', 'names of letters, digits and _', name);
   }

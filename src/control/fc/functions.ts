@@ -1,7 +1,7 @@
 // Actions on functions, the same for the three versions: create, get, list, update, delete, and the code's download URL.
 import { randomUUID } from 'node:crypto';
 import { randomHex } from '../../base/ids.ts';
-import { functionKey } from '../../model/function.ts';
+import { functionKey, versionOwner } from '../../model/function.ts';
 import type { FunctionRow } from '../../store/rows.ts';
 import type { FcAction } from '../action.ts';
 import { fcError } from '../errors.ts';
@@ -10,20 +10,20 @@ import { queryValue, type Received } from '../received.ts';
 import type { FcCall } from './call.ts';
 import { takeCode } from './code.ts';
 import { checkSettings, settingsIn, withDefaults } from './function-settings.ts';
-import {
-  checkIfMatch,
-  checkName,
-  fc3Name,
-  functionNotFound,
-  getFunction,
-  getService,
-  namedFunction,
-  requireLatest,
-} from './names.ts';
+import { checkIfMatch, checkName, fc3Name, functionNotFound, getFunction, getService } from './names.ts';
 import { collectPage, readFcPage } from './pages.ts';
 import { publishFunction, settingsOf } from './publishing.ts';
+import {
+  changedPublication,
+  getOwner,
+  getQualifiedFunction,
+  markServiceChanged,
+  resolveVersion,
+} from './qualifiers.ts';
 import { functionAnswer, showFunction } from './show-function.ts';
-import { type FcRecord, fcText } from './types.ts';
+import { hasTags, readQueryTags, readTags } from './tag-lists.ts';
+import { type FcRecord, fcRecord, fcText } from './types.ts';
+import { removeVersions } from './versions.ts';
 
 /** The service that a new or changed function belongs to; null in FC 3. */
 function ownService(call: FcCall): string | null {
@@ -49,7 +49,7 @@ export const createFunction: FcAction = async (call) => {
     packageSha256: code.sha256,
     codeChecksum: code.checksum,
     codeSizeBytes: code.sizeBytes,
-    codeDirectory: code.directory,
+    tags: readTags(body['tags'] ?? []),
     etag: randomHex(16),
     createdAt: now,
     modifiedAt: now,
@@ -59,6 +59,7 @@ export const createFunction: FcAction = async (call) => {
     if ((await tx.rows.functions.get(row.key)) !== null) throw alreadyExists(serviceName, functionName);
     await tx.rows.functions.insert(row);
     await publishFunction(tx, deps, row, service);
+    if (service !== null) await markServiceChanged(tx, service);
   });
   return functionAnswer(call, row);
 };
@@ -79,53 +80,45 @@ async function refuseTaken(call: FcCall, serviceName: string | null, functionNam
 }
 
 export const getFunctionAction: FcAction = async (call) => {
-  const row = await call.deps.store.read((tx) => getFunction(tx, namedFunction(call)));
-  requireLatest(call);
+  const row = await call.deps.store.read((tx) => getQualifiedFunction(tx, call));
   return functionAnswer(call, row);
 };
 
 export const getFunctionCode: FcAction = async (call) => {
-  const row = await call.deps.store.read((tx) => getFunction(tx, namedFunction(call)));
-  requireLatest(call);
+  const row = await call.deps.store.read((tx) => getQualifiedFunction(tx, call));
   return { kind: 'json', value: { url: call.signCodeUrl(row.packageSha256), checksum: row.codeChecksum } };
 };
 
 export const listFunctions: FcAction = (call) => (call.version === '2023-03-30' ? listFc3(call) : listOfService(call));
 
 async function listOfService(call: FcCall) {
-  const { deps, path, received } = call;
-  const serviceName = path['serviceName'] ?? '';
-  const page = readFcPage(received);
-  const base = `${serviceName}/`;
-  const found = await deps.store.read(async (tx) => {
-    await getService(tx, serviceName);
-    return collectPage(page, {
-      fetch: (startKey, limit) =>
-        tx.rows.functions.list({
-          prefix: `${base}${page.prefix}`,
-          limit,
-          ...(startKey === null ? {} : { startKey: `${base}${startKey}` }),
-        }),
-      keyOf: (row) => row.functionName,
-      keep: () => true,
-    });
+  const page = readFcPage(call.received);
+  const found = await call.deps.store.read(async (tx) => {
+    const owner = await getOwner(tx, call);
+    const version = await resolveVersion(tx, owner, call.qualifier);
+    const base = version === null ? `${call.path['serviceName'] ?? ''}/` : `${owner.key}/${version.versionId}/`;
+    const fetch = async (startKey: string | null, limit: number): Promise<FunctionRow[]> => {
+      const start = startKey === null ? {} : { startKey: `${base}${startKey}` };
+      const query = { prefix: `${base}${page.prefix}`, limit, ...start };
+      if (version === null) return await tx.rows.functions.list(query);
+      return (await tx.rows.functionVersions.list(query)).map((frozen) => frozen.function);
+    };
+    return collectPage(page, { fetch, keyOf: (row) => row.functionName, keep: () => true });
   });
-  requireLatest(call);
   const functions = found.rows.map((row) => showFunction(call, row));
   return { kind: 'json', value: { functions, nextToken: found.nextToken } } as const;
 }
 
 /** FC 2 functions are listed too, as `service$function`, unless fcVersion asks for one kind. Source: docs, the names assumed. */
 function isListed(received: Received, prefix: string): (row: FunctionRow) => boolean {
-  const kind = queryValue(received.query, 'fcVersion') ?? '';
-  const runtime = queryValue(received.query, 'runtime') ?? '';
-  const name = queryValue(received.query, 'functionName') ?? '';
-  const description = queryValue(received.query, 'description') ?? '';
-  const asksMore = ['tags', 'gpuType', 'resourceGroupId'].some(
-    (member) => (queryValue(received.query, member) ?? '') !== '',
-  );
-  if (asksMore)
-    throw fcError('InvalidArgument', 'listing by tags, gpuType or resourceGroupId is not supported by this server');
+  const asked = (name: string) => queryValue(received.query, name) ?? '';
+  const kind = asked('fcVersion').toLowerCase();
+  const runtime = asked('runtime');
+  const name = asked('functionName');
+  const description = asked('description');
+  const gpuType = asked('gpuType');
+  const group = asked('resourceGroupId');
+  const tags = readQueryTags(received, 'tags');
   return (row) => {
     const settings = settingsOf(row);
     const isKind = kind === '' || (kind === 'v3') === (row.serviceName === null);
@@ -134,7 +127,10 @@ function isListed(received: Received, prefix: string): (row: FunctionRow) => boo
       fc3Name(row).startsWith(prefix) &&
       (runtime === '' || fcText(settings, 'runtime') === runtime) &&
       (name === '' || fc3Name(row).includes(name)) &&
-      (description === '' || fcText(settings, 'description').includes(description))
+      (description === '' || fcText(settings, 'description').includes(description)) &&
+      (gpuType === '' || fcText(fcRecord(settings, 'gpuConfig') ?? {}, 'gpuType') === gpuType) &&
+      (group === '' || fcText(settings, 'resourceGroupId') === group) &&
+      hasTags(row, tags)
     );
   };
 }
@@ -180,18 +176,21 @@ export const updateFunction: FcAction = async (call) => {
             packageSha256: code.sha256,
             codeChecksum: code.checksum,
             codeSizeBytes: code.sizeBytes,
-            codeDirectory: code.directory,
           }),
+      ...(serviceName === null ? { publication: changedPublication(old) } : {}),
       etag: randomHex(16),
       modifiedAt: deps.clock.now(),
     };
     await tx.rows.functions.update(changed);
-    await publishFunction(tx, deps, changed, serviceName === null ? null : await getService(tx, serviceName));
+    const service = serviceName === null ? null : await getService(tx, serviceName);
+    await publishFunction(tx, deps, changed, service);
+    if (service !== null) await markServiceChanged(tx, service);
     return changed;
   });
   return functionAnswer(call, row);
 };
 
+/** Versions and aliases of a function of FC 3 go with it (assumed); those of a service stay. */
 export const deleteFunction: FcAction = async (call) => {
   const serviceName = ownService(call);
   const functionName = call.path['functionName'] ?? '';
@@ -200,6 +199,8 @@ export const deleteFunction: FcAction = async (call) => {
     checkIfMatch(call.received, row.etag);
     await tx.rows.functions.delete(row.key);
     await tx.publish('function', row.key, null);
+    if (serviceName !== null) await markServiceChanged(tx, await getService(tx, serviceName));
+    else await removeVersions(tx, versionOwner(null, functionName));
   });
   return { kind: 'empty' };
 };

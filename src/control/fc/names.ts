@@ -7,9 +7,11 @@ import { fcError } from '../errors.ts';
 import type { Received } from '../received.ts';
 import type { FcCall } from './call.ts';
 
+const nameLengths = { ServiceName: 128, FunctionName: 64, AliasName: 128 } as const;
+
 /** Errors: InvalidArgument. Source: docs (fc-api.md 4.2). */
-export function checkName(kind: 'ServiceName' | 'FunctionName', name: string): string {
-  const maxLength = kind === 'ServiceName' ? 128 : 64;
+export function checkName(kind: keyof typeof nameLengths, name: string): string {
+  const maxLength = nameLengths[kind];
   if (name === '') throw fcError('InvalidArgument', `${kind} is required`);
   if (!/^[A-Za-z_][A-Za-z0-9_-]*$/.test(name) || name.length > maxLength) {
     const rule = `1-${maxLength} letters, digits, '_' or '-', not starting with a digit or '-'`;
@@ -32,13 +34,21 @@ export function fc3Name(row: FunctionRow): string {
   return row.serviceName === null ? row.functionName : `${row.serviceName}$${row.functionName}`;
 }
 
-/** What the path names, in whichever version. Service null: FC 3. */
-export function namedFunction(call: FcCall): { readonly serviceName: string | null; readonly functionName: string } {
+/** Service null: FC 3. */
+export type FunctionName = { readonly serviceName: string | null; readonly functionName: string };
+
+/** The opposite of fc3Name(). */
+export function parseFc3Name(name: string): FunctionName {
+  const at = name.indexOf('$');
+  if (at === -1) return { serviceName: null, functionName: name };
+  return { serviceName: name.slice(0, at), functionName: name.slice(at + 1) };
+}
+
+/** What the path names, in whichever version. */
+export function namedFunction(call: FcCall): FunctionName {
   const functionName = call.path['functionName'] ?? '';
-  if (call.version !== '2023-03-30') return { serviceName: call.path['serviceName'] ?? '', functionName };
-  const at = functionName.indexOf('$');
-  if (at === -1) return { serviceName: null, functionName };
-  return { serviceName: functionName.slice(0, at), functionName: functionName.slice(at + 1) };
+  if (call.version === '2023-03-30') return parseFc3Name(functionName);
+  return { serviceName: call.path['serviceName'] ?? '', functionName };
 }
 
 /** Source: docs (fc-api.md 4.1). */
@@ -49,26 +59,12 @@ export function functionNotFound(serviceName: string | null, functionName: strin
 
 export async function getFunction(
   tx: ReadTransaction,
-  name: { serviceName: string | null; functionName: string },
+  { serviceName, functionName }: FunctionName,
 ): Promise<FunctionRow> {
-  const { serviceName, functionName } = name;
   if (serviceName !== null) await getService(tx, serviceName);
   const row = await tx.rows.functions.get(functionKey(serviceName, functionName));
   if (row === null) throw functionNotFound(serviceName, functionName);
   return row;
-}
-
-/** Only LATEST exists until versions can be published. Source: docs (fc-api.md 4.1). */
-export function requireLatest(call: FcCall): void {
-  const { qualifier } = call;
-  if (qualifier === 'LATEST') return;
-  const { serviceName, functionName } =
-    'functionName' in call.path
-      ? namedFunction(call)
-      : { serviceName: call.path['serviceName'] ?? '', functionName: '' };
-  const owner = serviceName === null ? `function '${functionName}'` : `service '${serviceName}'`;
-  if (/^\d+$/.test(qualifier)) throw fcError('VersionNotFound', `version '${qualifier}' of ${owner} does not exist`);
-  throw fcError('AliasNotFound', `alias '${qualifier}' of ${owner} does not exist`);
 }
 
 /** Refuses when the caller's If-Match is not the row's ETag. Quotes do not count. Source: sdk (fc-api.md 4.4). */

@@ -27,7 +27,13 @@ export function readFcPage(received: Received): FcPage {
   };
 }
 
-function readToken(token: string): string {
+/** The token of a page that begins at `key`. */
+export function pageToken(key: string): string {
+  return Buffer.from(key, 'utf8').toString('base64url');
+}
+
+/** Errors: InvalidArgument. */
+export function readToken(token: string): string {
   const key = Buffer.from(token, 'base64url').toString('utf8');
   if (key === '' || Buffer.from(key, 'utf8').toString('base64url') !== token) {
     throw fcError('InvalidArgument', 'NextToken is set to an invalid value');
@@ -53,8 +59,7 @@ export async function collectPage<Row>(
     const chunk = await options.fetch(startKey, page.limit + 1);
     for (const row of chunk) {
       if (!options.keep(row)) continue;
-      if (rows.length === page.limit)
-        return { rows, nextToken: Buffer.from(options.keyOf(row), 'utf8').toString('base64url') };
+      if (rows.length === page.limit) return { rows, nextToken: pageToken(options.keyOf(row)) };
       rows.push(row);
     }
     const last = chunk.at(-1);

@@ -1,6 +1,7 @@
 // Publishes functions and services to the data processes. Called inside the transactions of the actions.
-import type { FunctionConfig } from '../../model/function.ts';
-import type { WriteTransaction } from '../../store/port.ts';
+import { latest, publishedFunctionKey } from '../../model/function.ts';
+import type { PublishedFunction } from '../../model/published.ts';
+import type { ReadTransaction, WriteTransaction } from '../../store/port.ts';
 import type { FunctionRow, ServiceRow } from '../../store/rows.ts';
 import type { ControlDeps } from '../ports.ts';
 import { initializerOf } from './function-settings.ts';
@@ -19,8 +20,15 @@ function environmentOf(settings: FcRecord): Record<string, string> {
   return Object.fromEntries(entries.map(([name, value]) => [name, String(value)]));
 }
 
+/** One version of a function, as rows hold it. Service null: FC 3. */
+export type FunctionVersion = {
+  readonly row: FunctionRow;
+  readonly service: ServiceRow | null;
+  readonly versionId: string;
+};
+
 /** What the data process needs. Role and logs are the service's for FC 2 and the function's own for FC 3. */
-export function functionConfig(deps: ControlDeps, row: FunctionRow, service: ServiceRow | null): FunctionConfig {
+function publishedFunction(deps: ControlDeps, { row, service, versionId }: FunctionVersion): PublishedFunction {
   const settings = settingsOf(row);
   const owner = service === null ? settings : settingsOf(service);
   const log = fcRecord(owner, 'logConfig') ?? {};
@@ -31,7 +39,7 @@ export function functionConfig(deps: ControlDeps, row: FunctionRow, service: Ser
     regionId: deps.account.regionId,
     serviceName: row.serviceName,
     functionName: row.functionName,
-    versionId: 'LATEST',
+    versionId,
     runtime: fcText(settings, 'runtime'),
     handler: fcText(settings, 'handler'),
     memoryMb: fcNumber(settings, 'memorySize') ?? 128,
@@ -42,27 +50,38 @@ export function functionConfig(deps: ControlDeps, row: FunctionRow, service: Ser
     role: role === '' ? null : role,
     logProject: fcText(log, 'project'),
     logStore: fcText(log, 'logstore'),
-    code: { checksum: row.codeChecksum, sizeBytes: row.codeSizeBytes, directory: row.codeDirectory },
+    code: { sha256: row.packageSha256, checksum: row.codeChecksum, sizeBytes: row.codeSizeBytes },
   };
 }
 
+export function publishVersion(tx: WriteTransaction, deps: ControlDeps, version: FunctionVersion): Promise<void> {
+  const key = publishedFunctionKey(version.row.key, version.versionId);
+  return tx.publish('function', key, publishedFunction(deps, version));
+}
+
+/** Publishes the version that is being worked on. */
 export function publishFunction(
   tx: WriteTransaction,
   deps: ControlDeps,
   row: FunctionRow,
   service: ServiceRow | null,
 ): Promise<void> {
-  return tx.publish('function', row.key, functionConfig(deps, row, service));
+  return publishVersion(tx, deps, { row, service, versionId: latest });
 }
 
-/** Publishes every function of a service again: its role or log store may have changed. */
-export async function republishService(tx: WriteTransaction, deps: ControlDeps, service: ServiceRow): Promise<void> {
-  const prefix = `${service.serviceName}/`;
+/** Gives the functions of a service one by one. */
+export async function* functionsOf(tx: ReadTransaction, serviceName: string): AsyncGenerator<FunctionRow> {
+  const prefix = `${serviceName}/`;
   let rows = await tx.rows.functions.list({ prefix, limit: pageSize });
   while (true) {
-    for (const row of rows) await publishFunction(tx, deps, row, service);
+    yield* rows;
     const last = rows.at(-1);
     if (rows.length < pageSize || last === undefined) return;
     rows = await tx.rows.functions.list({ prefix, startKey: `${last.key}\u0000`, limit: pageSize });
   }
+}
+
+/** Publishes every function of a service again: its role or log store may have changed. */
+export async function republishService(tx: WriteTransaction, deps: ControlDeps, service: ServiceRow): Promise<void> {
+  for await (const row of functionsOf(tx, service.serviceName)) await publishFunction(tx, deps, row, service);
 }

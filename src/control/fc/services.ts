@@ -1,17 +1,22 @@
-// Actions on services (2016-08-15 and 2021-04-06), and the account's settings.
+// Actions on services (2016-08-15 and 2021-04-06).
 import { randomUUID } from 'node:crypto';
 import { randomHex } from '../../base/ids.ts';
+import { versionOwner } from '../../model/function.ts';
 import type { ServiceRow } from '../../store/rows.ts';
 import { formatUtcSeconds } from '../../wire/utc-time.ts';
 import type { FcAction } from '../action.ts';
 import { fcError } from '../errors.ts';
 import { commit } from '../ports.ts';
-import { queryValue } from '../received.ts';
+import type { Received } from '../received.ts';
 import type { FcAnswer } from './call.ts';
-import { checkIfMatch, checkName, getService, requireLatest } from './names.ts';
+import { checkDescription } from './function-settings.ts';
+import { checkIfMatch, checkName, getService } from './names.ts';
 import { collectPage, readFcPage } from './pages.ts';
 import { republishService } from './publishing.ts';
+import { changedPublication, getOwner, resolveVersion } from './qualifiers.ts';
+import { hasTags } from './tag-lists.ts';
 import { type FcRecord, fcText } from './types.ts';
+import { removeAliases } from './versions.ts';
 
 /** Always present in answers. Source: sdk (fc-api.md 5). */
 const defaults: FcRecord = {
@@ -21,9 +26,15 @@ const defaults: FcRecord = {
   internetAccess: true,
 };
 
+/** An empty tracing configuration turns tracing off, and is shown so. Source: sdk (fc-api.md 5). */
+const noTracing = { type: null, params: null };
+
 function show(row: ServiceRow): Readonly<Record<string, unknown>> {
+  const tracing = row.settings['tracingConfig'];
+  const isOff = typeof tracing === 'object' && tracing !== null && Object.keys(tracing).length === 0;
   return {
     ...row.settings,
+    ...(isOff ? { tracingConfig: noTracing } : {}),
     serviceName: row.serviceName,
     serviceId: row.serviceId,
     createdTime: formatUtcSeconds(row.createdAt),
@@ -37,6 +48,7 @@ function answer(row: ServiceRow): FcAnswer {
 
 function settingsIn(body: FcRecord): FcRecord {
   const { serviceName: _name, ...settings } = body;
+  checkDescription(fcText(settings, 'description'));
   return settings;
 }
 
@@ -61,21 +73,34 @@ export const createService: FcAction = async ({ deps, body }) => {
   return answer(row);
 };
 
+/** By a version or alias: as it was, with the version's description. Source: sdk (fc-api.md 5). */
 export const getServiceAction: FcAction = async (call) => {
-  const row = await call.deps.store.read((tx) => getService(tx, call.path['serviceName'] ?? ''));
-  requireLatest(call);
+  const row = await call.deps.store.read(async (tx) => {
+    const head = await getService(tx, call.path['serviceName'] ?? '');
+    const version = await resolveVersion(tx, await getOwner(tx, call), call.qualifier);
+    if (version === null) return head;
+    const frozen = version.service ?? head;
+    return { ...frozen, settings: { ...frozen.settings, description: version.description } };
+  });
   return answer(row);
 };
 
+/** `tag_<key>=<value>`; several must all fit, an empty value means any. Source: sdk (fc-api.md 4.3). */
+function wantedTags(received: Received) {
+  return received.query
+    .filter(([name]) => name.startsWith('tag_'))
+    .map(([name, value]) => ({ key: name.slice('tag_'.length), value }));
+}
+
 export const listServices: FcAction = async ({ deps, received }) => {
   const page = readFcPage(received);
-  const wantsTags = received.query.some(([name]) => name.startsWith('tag_'));
+  const tags = wantedTags(received);
   const found = await deps.store.read((tx) =>
     collectPage(page, {
       fetch: (startKey, limit) =>
         tx.rows.services.list({ prefix: page.prefix, limit, ...(startKey === null ? {} : { startKey }) }),
       keyOf: (row) => row.serviceName,
-      keep: () => !wantsTags,
+      keep: (row) => hasTags(row, tags),
     }),
   );
   return { kind: 'json', value: { services: found.rows.map(show), nextToken: found.nextToken } };
@@ -89,6 +114,7 @@ export const updateService: FcAction = async ({ deps, body, path, received }) =>
     const changed: ServiceRow = {
       ...old,
       settings: { ...old.settings, ...settingsIn(body) },
+      publication: changedPublication(old),
       etag: randomHex(16),
       modifiedAt: deps.clock.now(),
     };
@@ -107,27 +133,13 @@ export const deleteService: FcAction = async ({ deps, path, received }) => {
     if ((await tx.rows.functions.count('serviceName', serviceName)) > 0) {
       throw fcError('ServiceNotEmpty', `service '${serviceName}' has active 'functions'`);
     }
+    const owner = versionOwner(serviceName, '');
+    if ((await tx.rows.versions.list({ prefix: `${owner}/`, limit: 1 })).length > 0) {
+      throw fcError('ServiceNotEmpty', `service '${serviceName}' has active 'versions'`);
+    }
+    await removeAliases(tx, owner);
     await tx.rows.services.delete(serviceName);
     await tx.publish('service', serviceName, null);
   });
   return { kind: 'empty' };
-};
-
-export const getAccountSettings: FcAction = async ({ deps }) => ({
-  kind: 'json',
-  value: { availableAZs: [`${deps.account.regionId}-a`], defaultRole: '' },
-});
-
-/** Values are texts. Source: sdk (fc-api.md 4.5). */
-const accountConfigs: Readonly<Record<string, string>> = { CodeSizeLimit: '104857600' };
-
-/** The names may be repeated, flattened (`config.1`) or one JSON text. Source: sdk (fc-api.md 4.3). */
-export const getAccountConfigs: FcAction = async ({ received }) => {
-  const names = received.query
-    .filter(([name]) => name === 'config' || name.startsWith('config.'))
-    .map(([, value]) => value);
-  const json = queryValue(received.query, 'config') ?? '';
-  const wanted = json.startsWith('[') ? json : names.join(',');
-  const known = Object.entries(accountConfigs).filter(([name]) => wanted === '' || wanted.includes(name));
-  return { kind: 'json', value: Object.fromEntries(known) };
 };

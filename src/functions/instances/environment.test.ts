@@ -10,6 +10,7 @@ const config: FunctionConfig = {
   serviceName: 's',
   functionName: 'f',
   versionId: '3',
+  qualifier: 'prod',
   runtime: 'python3.10',
   handler: 'index.handler',
   memoryMb: 256,
@@ -29,7 +30,7 @@ const place = { instanceId: 'c-1', codePath: '/code', interpreter: python, crede
 test('a function of a service sees its service and the legacy credentials too', () => {
   const seen = instanceEnvironment(config, place);
   assert.equal(seen['FC_SERVICE_NAME'], 's');
-  assert.equal(seen['FC_QUALIFIER'], '3');
+  assert.equal(seen['FC_QUALIFIER'], 'prod');
   assert.equal(seen['accessKeySecret'], 'secret');
   assert.equal(seen['ALIBABA_CLOUD_SECURITY_TOKEN'], 'token');
   assert.equal(seen['FC_FUNC_CODE_PATH'], '/code/');

@@ -45,7 +45,7 @@ export function instanceEnvironment(
     FC_ACCOUNT_ID: config.accountId,
     FC_REGION: config.regionId,
     FC_INSTANCE_ID: place.instanceId,
-    ...(config.serviceName === null ? {} : { FC_SERVICE_NAME: config.serviceName, FC_QUALIFIER: config.versionId }),
+    ...(config.serviceName === null ? {} : { FC_SERVICE_NAME: config.serviceName, FC_QUALIFIER: config.qualifier }),
     [isNewImage ? 'FC_FUNCTION_VERSION' : 'FC_VER_ID']: config.versionId,
   };
 }

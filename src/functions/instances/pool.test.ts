@@ -101,6 +101,7 @@ const config: FunctionConfig = {
   serviceName: null,
   functionName: 'f',
   versionId: 'LATEST',
+  qualifier: 'LATEST',
   runtime: 'python3.10',
   handler: 'index.handler',
   memoryMb: 128,

@@ -89,7 +89,7 @@ function contextOf(config: FunctionConfig, credentials: Credentials | null): Fra
       name: config.serviceName ?? '',
       logProject: config.logProject,
       logStore: config.logStore,
-      qualifier: config.versionId,
+      qualifier: config.qualifier,
       versionId: config.versionId,
     },
     region: config.regionId,

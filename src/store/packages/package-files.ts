@@ -43,7 +43,7 @@ export async function addPackage(job: Job<'add'>): Promise<PackageAnswers['add']
     // Also when it was there: the sweep must not take it before the caller has named it in a row.
     utimesSync(stored, addedAt / 1000, addedAt / 1000);
     syncPath(code);
-    return { ok: true, sha256, checksum: crc64(zip), sizeBytes: zip.length, directory };
+    return { ok: true, sha256, checksum: crc64(zip), sizeBytes: zip.length };
   } catch (error) {
     if (error instanceof Refused) return { ok: false, reason: error.reason, message: error.message };
     throw error;

@@ -17,13 +17,13 @@ export type PackagesOptions = {
 
 /** The packages of one data directory. */
 export class Packages implements PackageStore {
-  readonly #code: string;
+  readonly directory: string;
   readonly #clock: Clock;
   readonly #limits: PackageLimits;
   readonly #worker: WorkerQueue;
 
   private constructor({ directory, clock, limits = defaultPackageLimits }: PackagesOptions) {
-    this.#code = directory;
+    this.directory = directory;
     this.#clock = clock;
     this.#limits = limits;
     this.#worker = new WorkerQueue(clock);
@@ -35,7 +35,7 @@ export class Packages implements PackageStore {
     makePrivateDirectory(options.directory);
     try {
       for (const sha256 of tidy(options.directory)) {
-        await packages.#worker.run({ kind: 'repair', sha256, code: packages.#code, limits: packages.#limits });
+        await packages.#worker.run({ kind: 'repair', sha256, code: packages.directory, limits: packages.#limits });
       }
     } catch (error) {
       await packages.close();
@@ -50,7 +50,7 @@ export class Packages implements PackageStore {
       return { ok: false, reason: 'too-large', message: `the zip has ${zip.length} bytes; ${zipBytes} are allowed` };
     }
     // Spooled by the thread pool, so that even a large zip is never copied on this thread.
-    const spool = `${temporaryPath(this.#code)}.zip`;
+    const spool = `${temporaryPath(this.directory)}.zip`;
     try {
       const handle = await open(spool, 'wx', 0o444);
       try {
@@ -61,7 +61,7 @@ export class Packages implements PackageStore {
       return await this.#worker.run({
         kind: 'add',
         spool,
-        code: this.#code,
+        code: this.directory,
         addedAt: this.#clock.now(),
         limits: this.#limits,
       });
@@ -73,7 +73,7 @@ export class Packages implements PackageStore {
   async read(sha256: string): Promise<Buffer | null> {
     if (!/^[0-9a-f]{64}$/.test(sha256)) return null;
     try {
-      return await readFile(zipPath(this.#code, sha256));
+      return await readFile(zipPath(this.directory, sha256));
     } catch (error) {
       if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
       throw error;
@@ -82,7 +82,7 @@ export class Packages implements PackageStore {
 
   async sweep(inUse: ReadonlySet<string>, graceMs: number): Promise<number> {
     const addedBefore = this.#clock.now() - graceMs;
-    return await this.#worker.run({ kind: 'sweep', code: this.#code, inUse, addedBefore });
+    return await this.#worker.run({ kind: 'sweep', code: this.directory, inUse, addedBefore });
   }
 
   async close(): Promise<void> {
