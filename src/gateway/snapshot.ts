@@ -62,14 +62,14 @@ export const emptySnapshot: Snapshot = {
   apis: ShardedMap.empty(),
   apps: ShardedMap.empty(),
   appKeys: ShardedMap.empty(),
+  appCodes: ShardedMap.empty(),
+  openIdKeys: ShardedMap.empty(),
   grants: ShardedMap.empty(),
 };
 
 export function grantKey(appId: number, apiId: string, stage: StageName): string {
   return `${appId}/${apiId}/${stage}`;
 }
-  appCodes: ShardedMap.empty(),
-  openIdKeys: ShardedMap.empty(),
 
 const noRoutes: Routes = { RELEASE: new SegmentTrie(), PRE: new SegmentTrie(), TEST: new SegmentTrie() };
 
@@ -136,6 +136,8 @@ export function applyBatch(from: Snapshot, batch: ChangeBatch): Snapshot {
     apis: editors.apis.done(),
     apps: editors.apps.done(),
     appKeys: editors.appKeys.done(),
+    appCodes: editors.appCodes.done(),
+    openIdKeys: editors.openIdKeys.done(),
     grants: editors.grants.done(),
   };
 }
@@ -156,8 +158,6 @@ function applyChange(editors: Editors, change: Change): void {
       const api = compileApi(change.value);
       editors.apis.set(change.key, api);
       editors.routes.of(api).insert(api.pattern, api.method, api);
-    appCodes: editors.appCodes.done(),
-    openIdKeys: editors.openIdKeys.done(),
       return;
     }
     case 'app':
