@@ -4,12 +4,15 @@ import { ChannelError, type Message } from './base/channel.ts';
 import { parentChannel } from './child-process.ts';
 import { type DataPlane, startDataPlane } from './data-plane.ts';
 import { decodeRequest, encodeOutcome } from './forwarded-invocation.ts';
+import { LoopDelayMeter } from './loop-delay.ts';
+import type { LoopDelay } from './model/loop-delay.ts';
 import type { ChangeBatch } from './model/published.ts';
 import { logByNotes } from './outlets.ts';
 import type { DataSettings } from './settings.ts';
 
 /** Answers control's calls; `configure` comes first. */
 class DataProcess {
+  readonly #loopDelay = new LoopDelayMeter();
   #plane: DataPlane | null = null;
 
   async answer(name: string, message: Message, signal: AbortSignal): Promise<Message> {
@@ -33,12 +36,21 @@ class DataProcess {
         return { data: null };
       case 'invoke':
         return encodeOutcome(await this.#running().invoke(decodeRequest(message), signal));
+      case 'loopDelay':
+        return { data: this.#measure(message.data) };
       case 'stop':
         await this.#plane?.close(message.data as number);
         return { data: null };
       default:
         throw new ChannelError(`the data process does not answer ${name}`);
     }
+  }
+
+  #measure(what: unknown): LoopDelay | null {
+    const before = this.#loopDelay.read();
+    if (what === 'start') this.#loopDelay.start();
+    if (what === 'stop') this.#loopDelay.stop();
+    return before;
   }
 
   #running(): DataPlane {

@@ -11,6 +11,7 @@ import { Follower } from './follower.ts';
 import { decodeOutcome, encodeRequest } from './forwarded-invocation.ts';
 import { endInstances, isKnownRuntime, runtimeIds } from './functions/index.ts';
 import type { InvokeFunction } from './model/invocation.ts';
+import type { LoopDelay } from './model/loop-delay.ts';
 import { dataHandlers, launcherHandlers } from './outlets.ts';
 import { makeRunDirectory, removeRunDirectory } from './run-directory.ts';
 import { credentialsPath, removeServerFile, writeCredentials, writeServerFile } from './server-files.ts';
@@ -68,6 +69,7 @@ async function assemble(options: ServerOptions, log: Log, stack: AsyncDisposable
     awaitLive: (version) => follower.awaitLive(version),
     invoke: forwardTo(data.channel),
     findFailure: (requestId) => failures.find(requestId),
+    loopDelay: async (what) => (await data.channel.call('loopDelay', what)).data as LoopDelay | null,
     runtimes: { isKnown: isKnownRuntime, all: runtimeIds },
     log,
   });

@@ -44,7 +44,7 @@ test('every secret that an answer of CloudAPI may hold is hidden from a read-onl
   for (const [name, { answer }] of Object.entries(operations)) {
     if (!isAllowed(reader, product, name)) continue;
     for (const [member] of JSON.stringify(answer).matchAll(/"\w*(?:Secret|PrivateKey|AppCode)"/g)) {
-      const shown = JSON.stringify(showTo(reader, { list: [{ [member.slice(1, -1)]: 'open' }] }));
+      const shown: string = JSON.stringify(showTo(reader, { list: [{ [member.slice(1, -1)]: 'open' }] }));
       assert.ok(!shown.includes('open'), `${name} ${member}`);
     }
   }

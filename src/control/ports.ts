@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Account } from '../model/account.ts';
 import type { InvokeFunction } from '../model/invocation.ts';
+import type { AskLoopDelay } from '../model/loop-delay.ts';
 import type { RequestRecord } from '../model/record.ts';
 import type { Store, WriteTransaction } from '../store/port.ts';
 import type { TokenSealer } from '../wire/security-token.ts';
@@ -49,6 +50,8 @@ export type ControlDeps = {
   readonly invoke: InvokeFunction;
   /** The record of a gateway request; null when it is not (or no longer) known. */
   findFailure(requestId: string): RequestRecord | null | Promise<RequestRecord | null>;
+  /** Measures the data process's event loop, when a bench asks. */
+  readonly loopDelay: AskLoopDelay;
 };
 
 /** The purpose of the store's key that security tokens are made with; data processes get the same key. */

@@ -6,6 +6,7 @@ import { createKey, deleteKey, disableKey, enableKey, listKeys } from './access-
 import { authenticate } from './authenticate.ts';
 import { ApiError, fcError, isStoreBusy, openApiError } from './errors.ts';
 import { renderFcError } from './fc/endpoint.ts';
+import { readLoopDelay, startLoopDelay, stopLoopDelay } from './loop-delay.ts';
 import { isAllowed } from './permissions.ts';
 import type { ControlDeps } from './ports.ts';
 import type { PrivateAction } from './private-call.ts';
@@ -34,6 +35,9 @@ const routes: readonly PrivateRoute[] = [
   { method: 'POST', path: 'keys/*/enable', operation: 'ManageKeys', run: enableKey },
   { method: 'POST', path: 'keys/*/disable', operation: 'ManageKeys', run: disableKey },
   { method: 'DELETE', path: 'keys/*', operation: 'ManageKeys', run: deleteKey },
+  { method: 'POST', path: 'loop-delay', operation: 'MeasureProcesses', run: startLoopDelay },
+  { method: 'GET', path: 'loop-delay', operation: 'MeasureProcesses', run: readLoopDelay },
+  { method: 'DELETE', path: 'loop-delay', operation: 'MeasureProcesses', run: stopLoopDelay },
 ];
 
 function findRoute({ method, path }: Received): { readonly route: PrivateRoute; readonly name: string } | null {

@@ -66,6 +66,7 @@ export async function startPlane(): Promise<Plane> {
       return plane.outcome;
     },
     findFailure: (requestId) => records.get(requestId) ?? null,
+    loopDelay: async () => null,
   });
   const plane: Plane = {
     url: new URL(await control.listen({ host: '127.0.0.1', port: 0 })),
