@@ -124,7 +124,6 @@ function addressRows(server: RunningServer, options: ServerOptions): readonly (r
     ['Gateway', ready.gateway, 'calls to APIs'],
     ['HTTP', ready.http, 'function URLs and custom domains'],
     ['APIs', ready.api, 'OpenAPI and Function Compute API'],
-    ['Console', ready.console, ''],
     ['Isolation', ready.isolation, isolationRemark(ready.isolation)],
     ['Data', options.dataDir, ''],
     ['Key', ready.accessKeyId, `account ${ready.accountId}, region ${ready.region}`],
