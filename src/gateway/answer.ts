@@ -74,12 +74,18 @@ export function answerBackend(replied: Replied, reasonPhrase: (status: number) =
   }
   addDebugInfo(headers, replied);
   for (const item of answer.headers) headers.push(item);
-  return { status: answer.status, headers, body: answer.body, closes: closes(replied) };
+  return {
+    status: answer.status,
+    headers,
+    body: answer.body,
+    announcedBytes: answer.announcedBytes ?? null,
+    closes: closes(replied),
+  };
 }
 
 /** An error of the gateway: text in headers, empty body. Source: docs (gateway-errors.md E1). */
 export function answerError(progress: Progress, refusal: Refusal): GatewayReply {
-  const worded = wordError(refusal.code, refusal.slots, progress.group?.isClassic ?? false);
+  const worded = wordError(refusal.code, refusal.slots, progress.group?.isClassic ?? false, refusal.classic);
   const headers: string[] = ['Server', serverName, ...openCors, 'X-Ca-Request-Id', progress.requestId];
   if (worded.code !== null) headers.push('X-Ca-Error-Code', worded.code);
   headers.push('X-Ca-Error-Message', writeHeaderText(worded.message, messageLimitBytes));

@@ -1,9 +1,16 @@
-// Turns a published API into what a request needs, once for each change. Called by snapshot.ts.
+// Turns a published API into what a request needs: a small entry when it is published, the rest at its first request.
+// Called by snapshot.ts and match.ts.
 import type { ApiDefinition, ApiMethod, Backend, StageName } from '../model/api.ts';
 import type { PublishedApi } from '../model/published.ts';
 import { type MappingPlan, planMapping } from './mapping-plan.ts';
+import { packDefinition, unpackDefinition } from './packed-definition.ts';
 import { type PathPattern, parsePattern } from './segment-trie.ts';
-import { BadDefinition } from './value-check.ts';
+import { BadDefinition, enginesFor } from './value-check.ts';
+
+/** How to make the backend request; or what is wrong with the definition, which then answers X500AM. */
+export type Mapping =
+  | { readonly kind: 'plan'; readonly plan: MappingPlan }
+  | { readonly kind: 'broken'; readonly reason: string };
 
 export type CompiledApi = {
   readonly apiId: string;
@@ -16,16 +23,79 @@ export type CompiledApi = {
   readonly servesHttps: boolean;
   readonly auth: ApiDefinition['auth'];
   readonly backend: Backend;
-  /** How to make the backend request; or what is wrong with the definition, which then answers X500AM. */
-  readonly mapping:
-    | { readonly kind: 'plan'; readonly plan: MappingPlan }
-    | { readonly kind: 'broken'; readonly reason: string };
+  /** Compiled when first asked for; a promise where an engine has to be loaded for it. */
+  mapping(): Mapping | Promise<Mapping>;
 };
+
+/** An API as the route table holds it: an entry of some 400 bytes. */
+export class ApiEntry {
+  readonly groupId: string;
+  readonly stage: StageName;
+  readonly #apiId: string;
+  readonly #packed: string;
+  /** Held by OpenedApis, which bounds how many are. */
+  opened: CompiledApi | null = null;
+  /** Used since OpenedApis looked last. */
+  isRecent = false;
+
+  constructor(published: PublishedApi) {
+    this.groupId = published.groupId;
+    this.stage = published.stage;
+    this.#apiId = published.apiId;
+    this.#packed = packDefinition(published.definition);
+  }
+
+  /** The definition without what only documents it. */
+  get definition(): ApiDefinition {
+    return unpackDefinition(this.#packed);
+  }
+
+  get published(): PublishedApi {
+    return { apiId: this.#apiId, groupId: this.groupId, stage: this.stage, definition: this.definition };
+  }
+}
+
+/** The APIs that are compiled: at most `limit`; one that was not asked for in a whole round goes first. */
+export class OpenedApis {
+  readonly #limit: number;
+  readonly #ring: ApiEntry[] = [];
+  #hand = 0;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  open(entry: ApiEntry): CompiledApi {
+    entry.isRecent = true;
+    if (entry.opened !== null) return entry.opened;
+    const api = compileApi(entry.published);
+    entry.opened = api;
+    if (this.#ring.length < this.#limit) this.#ring.push(entry);
+    else this.#replaceOldest(entry);
+    return api;
+  }
+
+  #replaceOldest(entry: ApiEntry): void {
+    for (let steps = 0; steps < 2 * this.#limit; steps++) {
+      const at = this.#hand;
+      this.#hand = (at + 1) % this.#limit;
+      const old = this.#ring[at];
+      if (old?.isRecent && steps < this.#limit) {
+        old.isRecent = false;
+        continue;
+      }
+      if (old !== undefined) old.opened = null;
+      this.#ring[at] = entry;
+      return;
+    }
+  }
+}
 
 /** Never throws: an API that cannot be compiled keeps its route and answers X500AM. */
 export function compileApi(published: PublishedApi): CompiledApi {
   const { definition } = published;
   const { pattern, parameterNames } = parsePattern(definition.request.path);
+  let mapping: Mapping | Promise<Mapping> | null = null;
   return {
     apiId: published.apiId,
     apiName: definition.apiName,
@@ -37,19 +107,32 @@ export function compileApi(published: PublishedApi): CompiledApi {
     servesHttps: definition.request.protocols.includes('HTTPS'),
     auth: definition.auth,
     backend: definition.backend,
-    mapping: compileMapping(definition, parameterNames),
+    mapping: () => {
+      mapping ??= compileMapping(definition, parameterNames);
+      return mapping;
+    },
   };
 }
 
-function compileMapping(
+type PathParameters = readonly { readonly name: string; readonly index: number }[];
+
+function compileMapping(definition: ApiDefinition, pathParameters: PathParameters): Mapping | Promise<Mapping> {
+  const engines = enginesFor(definition);
+  return engines instanceof Promise
+    ? engines.then((loaded) => planOrReason(definition, pathParameters, loaded))
+    : planOrReason(definition, pathParameters, engines);
+}
+
+function planOrReason(
   definition: ApiDefinition,
-  parameterNames: readonly { readonly name: string; readonly index: number }[],
-): CompiledApi['mapping'] {
+  pathParameters: PathParameters,
+  engines: Awaited<ReturnType<typeof enginesFor>>,
+): Mapping {
   try {
     if (definition.backend.kind === 'mock' && !isStatus(definition.backend.status)) {
       throw new BadDefinition(`the mock's status ${definition.backend.status} is no HTTP status`);
     }
-    return { kind: 'plan', plan: planMapping(definition, parameterNames) };
+    return { kind: 'plan', plan: planMapping(definition, pathParameters, engines) };
   } catch (error) {
     if (error instanceof BadDefinition) return { kind: 'broken', reason: error.message };
     throw error;

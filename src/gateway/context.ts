@@ -6,6 +6,8 @@ import type { InvokeFunction } from '../model/invocation.ts';
 import type { PublishedGrant, PublishedGroup } from '../model/published.ts';
 import type { RequestRecord } from '../model/record.ts';
 import type { Parameters } from '../wire/query.ts';
+import type { BackendState, OutboundOptions } from './backends/backend-state.ts';
+import type { RelayedBody } from './backends/relayed-body.ts';
 import type { CompiledApi } from './compile-api.ts';
 import type { Refusal } from './errors.ts';
 import type { BodySource, RequestBody } from './request-body.ts';
@@ -22,7 +24,12 @@ export type GatewayDeps = {
   /** Called with errors that are bugs; the caller got X500ER. */
   readonly reportBug: (error: unknown, requestId: string) => void;
   readonly settings: GatewaySettings;
+  /** How backends are reached; without it the rules of `start`, and no VPC. */
+  readonly outbound?: OutboundOptions;
 };
+
+/** The same with what gateway.ts makes for all requests. */
+export type PipelineDeps = GatewayDeps & { readonly backends: BackendState };
 
 /** One HTTP request as a value; listener.ts makes it from node:http, tests by hand. */
 export type GatewayRequest = {
@@ -44,7 +51,9 @@ export type GatewayRequest = {
 export type GatewayReply = {
   readonly status: number;
   readonly headers: string[];
-  readonly body: Buffer | string;
+  readonly body: Buffer | string | RelayedBody;
+  /** Content-Length as the backend announced it, for answers without a body (to HEAD; 304). */
+  readonly announcedBytes?: number | null;
   /** Close the connection after it: the request's body was not read. */
   readonly closes: boolean;
 };
@@ -57,7 +66,7 @@ export type Begun = {
   readonly startedAt: number;
   readonly request: GatewayRequest;
   readonly snapshot: Snapshot;
-  readonly deps: GatewayDeps;
+  readonly deps: PipelineDeps;
   /** Upper case. */
   readonly method: string;
   readonly clientIp: string;
@@ -121,8 +130,8 @@ export type BackendRequest = {
   readonly headers: ReadonlyMap<string, string>;
   readonly query: ReadonlyMap<string, string>;
   readonly pathParameters: ReadonlyMap<string, string>;
-  /** `bytes` are sent as they came (Base64 in a function's event). */
-  readonly body: { readonly kind: 'text'; readonly text: string } | { readonly kind: 'bytes'; readonly bytes: Buffer };
+  /** `raw`: the client's bytes as they come (Base64 in a function's event); the backend reads or streams them. */
+  readonly body: { readonly kind: 'text'; readonly text: string } | { readonly kind: 'raw' };
 };
 
 export type Mapped = Admitted & { readonly outgoing: BackendRequest };
@@ -132,7 +141,8 @@ export type BackendAnswer = {
   readonly status: number;
   /** Name, value, …, as latin1, without hop-by-hop headers. */
   readonly headers: readonly string[];
-  readonly body: Buffer | string;
+  readonly body: Buffer | string | RelayedBody;
+  readonly announcedBytes?: number | null;
 };
 export type Replied = Mapped & { readonly answer: BackendAnswer; readonly backendMs: number };
 

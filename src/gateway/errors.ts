@@ -274,9 +274,17 @@ export class Refusal extends Error {
   readonly code: GatewayErrorCode;
   readonly slots: Readonly<Record<string, string>>;
   readonly failure: Failure;
+  /** What a classic group says here, where that is not what its table says for the code. */
+  readonly classic: ClassicError | null;
 
-  constructor(code: GatewayErrorCode, slots: Readonly<Record<string, string>>, failure: Failure) {
+  constructor(
+    code: GatewayErrorCode,
+    slots: Readonly<Record<string, string>>,
+    failure: Failure,
+    classic: ClassicError | null = null,
+  ) {
     super(`${code}: ${failure.message}`);
+    this.classic = classic;
     this.code = code;
     this.slots = slots;
     this.failure = failure;
@@ -289,8 +297,13 @@ export class ClientGone extends Error {
 }
 
 /** Makes the one error that a step throws. */
-export function refuse<Code extends GatewayErrorCode>(code: Code, slots: Slots<Code>, why: Why): Refusal {
-  return new Refusal(code, slots, {
+export function refuse<Code extends GatewayErrorCode>(
+  code: Code,
+  slots: Slots<Code>,
+  why: Why,
+  classic?: ClassicError,
+): Refusal {
+  const failure: Failure = {
     code,
     side: why.side,
     field: why.field ?? null,
@@ -298,7 +311,8 @@ export function refuse<Code extends GatewayErrorCode>(code: Code, slots: Slots<C
     got: why.got ?? null,
     message: why.message,
     functionLog: why.functionLog ?? null,
-  });
+  };
+  return new Refusal(code, slots, failure, classic);
 }
 
 const slot = /\{(\w+)\}/g;
@@ -308,10 +322,12 @@ export function wordError(
   code: GatewayErrorCode,
   slots: Readonly<Record<string, string>>,
   isClassic: boolean,
+  ownClassic: ClassicError | null = null,
 ): { readonly status: number; readonly code: GatewayErrorCode | null; readonly message: string } {
   const row: ErrorRow = gatewayErrors[code];
   const fill = (template: string) => template.replace(slot, (_, name: string) => slots[name] ?? '').trimEnd();
   if (!isClassic) return { status: row.status, code, message: fill(row.message) };
-  if (row.classic === null) return { status: row.status, code: null, message: fill(row.message) };
-  return { status: classicErrors[row.classic], code: null, message: fill(row.classic) };
+  const classic = ownClassic ?? row.classic;
+  if (classic === null) return { status: row.status, code: null, message: fill(row.message) };
+  return { status: classicErrors[classic], code: null, message: fill(classic) };
 }

@@ -2,11 +2,13 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { ChangeBatch } from '../model/published.ts';
-import type { GatewayDeps, GatewayRequest } from './context.ts';
+import { BackendState } from './backends/backend-state.ts';
+import { RelayedBody } from './backends/relayed-body.ts';
+import type { GatewayDeps, GatewayRequest, PipelineDeps } from './context.ts';
 import { attachEdges } from './http-edges.ts';
 import { requestOf, sendReply } from './listener.ts';
-import { type PipelineResult, runPipeline } from './pipeline.ts';
-import { applyBatch, emptySnapshot, type Snapshot } from './snapshot.ts';
+import { brokenOff, type PipelineResult, runPipeline } from './pipeline.ts';
+import { applyBatch, createEmptySnapshot, type Snapshot } from './snapshot.ts';
 
 export type Gateway = {
   /** Makes the batch visible to requests that begin from now on; those under way keep what they began with. */
@@ -21,18 +23,23 @@ export type Gateway = {
   version(): number;
   /** Answers a request value without a socket. */
   run(request: GatewayRequest): Promise<PipelineResult>;
+  /** Ends the connections to backends. */
+  close(): void;
 };
 
 export function createGateway(given: GatewayDeps): Gateway {
-  let deps = given;
-  let snapshot: Snapshot = emptySnapshot;
+  const backends = new BackendState(given.clock, given.outbound ?? {});
+  let deps: PipelineDeps = { ...given, backends };
+  let snapshot: Snapshot = createEmptySnapshot();
   // Connections on which a request's end was in doubt: nothing that follows on them is served.
   const doubtful = new WeakSet<Duplex>();
   const answer = async (message: IncomingMessage, request: GatewayRequest, response: ServerResponse) => {
     const { reply, record } = await runPipeline(request, snapshot, deps);
-    deps.report(record); // First, so that the record is there as soon as the caller has the answer.
+    const report = (error: Error | null) => deps.report(brokenOff(record, error, deps.clock));
+    // First, so that the record is there as soon as the caller has the (whole) answer.
+    if (reply === null || !(reply.body instanceof RelayedBody)) deps.report(record);
     if (reply === null) response.destroy();
-    else sendReply(response, reply, message.method === 'HEAD');
+    else sendReply(response, reply, message.method === 'HEAD', report);
   };
   const handle: Gateway['handle'] = (message, response) => {
     if (doubtful.has(message.socket)) return;
@@ -62,10 +69,11 @@ export function createGateway(given: GatewayDeps): Gateway {
       });
     },
     setDefaultGroup: (defaultGroup) => {
-      deps = { ...given, settings: { ...given.settings, defaultGroup } };
+      deps = { ...deps, settings: { ...deps.settings, defaultGroup } };
     },
     handle,
     version: () => snapshot.version,
     run: (request) => runPipeline(request, snapshot, deps),
+    close: () => backends.close(),
   };
 }

@@ -63,7 +63,7 @@ async function answerUnreadable(error: ParserError, socket: Duplex, handlers: Ed
     rawHeaders: [],
     peerAddress: socket.remoteAddress ?? '',
     isTls: 'encrypted' in socket,
-    body: { isPresent: false, announcedBytes: null, read: async () => Buffer.alloc(0) },
+    body: { isPresent: false, announcedBytes: null, read: async () => Buffer.alloc(0), chunks: async function* () {} },
     fault: refusal,
     onGone: () => () => {},
   });

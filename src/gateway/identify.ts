@@ -48,6 +48,7 @@ async function identifyApp(matched: Matched): Promise<Caller> {
         expected: 'the signature of this request',
         message: 'The request names an app with X-Ca-Key but is not signed: X-Ca-Signature is missing.',
       },
+      'Empty Signature',
     );
   }
   const algorithm = readAlgorithm(matched);
@@ -180,6 +181,7 @@ function checkClock(matched: Matched): void {
         got: shown,
         message: 'X-Ca-Timestamp is not a number of milliseconds since 1970.',
       },
+      'Invalid Timestamp',
     );
   }
   const offMs = Number(value) - matched.at;

@@ -1,6 +1,7 @@
 // Between node:http and the pipeline: a request value out of an IncomingMessage, a reply value into a ServerResponse.
 // Called by gateway.ts; composition makes the server with listenerOptions().
 import type { IncomingMessage, ServerOptions, ServerResponse } from 'node:http';
+import { RelayedBody } from './backends/relayed-body.ts';
 import type { GatewayDeps, GatewayReply, GatewayRequest } from './context.ts';
 import { ClientGone } from './errors.ts';
 import { ambiguityOf } from './http-edges.ts';
@@ -20,6 +21,21 @@ export function listenerOptions(settings: GatewaySettings): ServerOptions {
   };
 }
 
+/** The body as it is asked for; the rest stays with the kernel. Leaving early leaves the connection as it is. */
+async function* chunksOf(message: IncomingMessage, limitBytes: number): AsyncGenerator<Buffer, void, undefined> {
+  let size = 0;
+  try {
+    for await (const chunk of message.iterator({ destroyOnReturn: false })) {
+      const bytes: Buffer = chunk;
+      size += bytes.length;
+      if (size > limitBytes) throw new BodyTooLarge();
+      yield bytes;
+    }
+  } catch (error) {
+    throw error instanceof BodyTooLarge ? error : new ClientGone();
+  }
+}
+
 const noBytes = Buffer.alloc(0);
 
 function bodySource(message: IncomingMessage, response: ServerResponse, { clock, settings }: GatewayDeps): BodySource {
@@ -34,6 +50,15 @@ function bodySource(message: IncomingMessage, response: ServerResponse, { clock,
       const cancel = clock.after(settings.bodyTimeoutMs, () => message.destroy());
       try {
         return await readAll(message, limitBytes);
+      } finally {
+        cancel();
+      }
+    },
+    chunks: async function* (limitBytes) {
+      if (message.headers.expect !== undefined) response.writeContinue();
+      const cancel = clock.after(settings.bodyTimeoutMs, () => message.destroy());
+      try {
+        yield* chunksOf(message, limitBytes);
       } finally {
         cancel();
       }
@@ -90,13 +115,66 @@ export function requestOf(message: IncomingMessage, response: ServerResponse, de
   };
 }
 
-/** Writes a reply. Statuses without a body get none, whatever the backend said. */
-export function sendReply(response: ServerResponse, reply: GatewayReply, isHead: boolean): void {
+/**
+ * Writes a reply. Statuses without a body get none, whatever the backend said.
+ *
+ * A body that is still on its way is written as it comes, and waits while the caller takes no more. `onEnd` hears how that went
+ * before the caller has the last of it; for whole bodies it is not called.
+ */
+export function sendReply(
+  response: ServerResponse,
+  reply: GatewayReply,
+  isHead: boolean,
+  onEnd: (error: Error | null) => void,
+): void {
   const { status, headers, body } = reply;
   const hasBody = status !== 204 && status !== 304;
-  if (hasBody) headers.push('Content-Length', String(typeof body === 'string' ? Buffer.byteLength(body) : body.length));
+  const announced = announcedLength(reply, isHead || !hasBody);
+  if (announced !== null) headers.push('Content-Length', String(announced));
   if (reply.closes) headers.push('Connection', 'close');
   response.writeHead(status, headers);
+  if (body instanceof RelayedBody) {
+    relay(response, body, hasBody && !isHead, onEnd);
+    return;
+  }
   if (hasBody && !isHead && body.length > 0) response.end(body);
   else response.end();
+}
+
+/** Content-Length; null: none, or in chunks. What follows no body says what the backend said, where that is known. */
+function announcedLength({ status, body, announcedBytes }: GatewayReply, isBodiless: boolean): number | null {
+  if (isBodiless && announcedBytes !== undefined && announcedBytes !== null && status !== 204) return announcedBytes;
+  if (status === 204 || status === 304) return null;
+  if (body instanceof RelayedBody) return body.announcedBytes;
+  return typeof body === 'string' ? Buffer.byteLength(body) : body.length;
+}
+
+function relay(
+  response: ServerResponse,
+  body: RelayedBody,
+  isWanted: boolean,
+  onEnd: (error: Error | null) => void,
+): void {
+  let isSettled = false;
+  const settle = (error: Error | null) => {
+    if (!isSettled) onEnd(error);
+    isSettled = true;
+  };
+  response.on('drain', () => body.resume());
+  response.once('close', () => {
+    if (isSettled) return;
+    settle(new ClientGone());
+    body.cancel();
+  });
+  body.consume({
+    data: (chunk) => !isWanted || response.write(chunk),
+    end: () => {
+      settle(null);
+      response.end();
+    },
+    failed: (error) => {
+      settle(error);
+      response.destroy(); // A broken answer must not look whole.
+    },
+  });
 }

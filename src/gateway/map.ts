@@ -1,10 +1,13 @@
 // Step 5, Mapped: reads, checks and maps the parameters; makes the backend request by the API's plan. Called by pipeline.ts.
-import { encodeForm, noParameters, type Parameters } from '../wire/query.ts';
+import type { SchemaCheck } from '../base/json-schema.ts';
+import { allValues, encodeForm, noParameters, type Parameters } from '../wire/query.ts';
+import { fillVariables } from './backends/stage-variables.ts';
 import type { Admitted, BackendRequest, Mapped } from './context.ts';
 import { refuse } from './errors.ts';
 import { readHeaderText } from './header-text.ts';
 import type { InputPlan, MappingPlan, SentThrough, Target } from './mapping-plan.ts';
 import { systemValues } from './system-values.ts';
+import { parseJson } from './value-check.ts';
 
 /** The four places of the backend request while it is being made. */
 type Draft = {
@@ -14,26 +17,25 @@ type Draft = {
   readonly form: Map<string, string>;
 };
 
-const noBytes = Buffer.alloc(0);
-
 /** Errors: X500AM, I400MP, I400IP, I400BD, I400CT, I413RL. */
 export async function mapRequest(admitted: Admitted): Promise<Mapped> {
-  const { mapping } = admitted.api;
+  const compiled = admitted.api.mapping();
+  const mapping = compiled instanceof Promise ? await compiled : compiled;
   if (mapping.kind === 'broken') throw brokenDefinition(admitted, mapping.reason);
   const { plan } = mapping;
+  if (plan.bodyCheck !== null) await checkBody(admitted, plan.bodyCheck);
+  if (plan.body === 'form' && admitted.body.isPresent) refuseMultipart(admitted);
   const form = plan.readsForm && admitted.body.isForm ? await admitted.body.form() : noParameters;
   const draft = startDraft(admitted, plan, form);
   for (const input of plan.inputs) {
-    const value = readInput(admitted, input, form);
+    const value = input.isList ? await readList(admitted, input) : readInput(admitted, input, form);
     if (value !== null) for (const target of input.targets) put(draft, target, value);
   }
   for (const { name, segment } of plan.plainSegments) draft.path.set(name, segmentValue(admitted, segment) ?? '');
-  for (const constant of plan.constants) put(draft, constant, constant.value);
+  for (const constant of plan.constants) put(draft, constant, fillVariables(constant.value, admitted));
   for (const system of plan.systems) put(draft, system, systemValues[system.system](admitted));
   const body: BackendRequest['body'] =
-    plan.body === 'raw'
-      ? { kind: 'bytes', bytes: admitted.body.isPresent ? await admitted.body.bytes() : noBytes }
-      : { kind: 'text', text: encodeForm(draft.form) };
+    plan.body === 'raw' ? { kind: 'raw' } : { kind: 'text', text: encodeForm(draft.form) };
   return Object.assign(admitted, {
     outgoing: {
       method: admitted.method,
@@ -186,16 +188,86 @@ function readSent(admitted: Admitted, input: InputPlan, form: Parameters): strin
   }
 }
 
+/** Source: docs (gateway.md 3.5); that instances of the VPC kind refuse it too is assumed. */
+function refuseMultipart({ headers }: Admitted): void {
+  const type = headers.get('content-type') ?? '';
+  if (!/^multipart\//i.test(type)) return;
+  throw refuse(
+    'I400CT',
+    { Reason: 'multipart is not supported with BodyFormat FORM' },
+    {
+      side: 'client',
+      field: 'Content-Type',
+      expected: 'application/x-www-form-urlencoded',
+      got: type.slice(0, 100),
+      message:
+        'The API maps the fields of a URL-encoded form and cannot read multipart: send such a form, or make the API pass the body through (BodyFormat STREAM or RequestMode PASSTHROUGH).',
+    },
+    'Unsupported Multipart',
+  );
+}
+
+/** Source: docs (gateway.md 3.6). Errors: I400BD, and those of reading the body. */
+async function checkBody({ body }: Admitted, check: SchemaCheck): Promise<void> {
+  const text = (await body.bytes()).toString('utf8');
+  const parsed = parseJson(text);
+  const reason = text === '' ? 'is empty' : parsed === undefined ? 'is not JSON' : check(parsed);
+  if (reason === null) return;
+  throw refuse(
+    'I400BD',
+    { Reason: `body ${reason}` },
+    {
+      side: 'client',
+      field: 'body',
+      expected: "JSON as the API's model describes it",
+      got: reason,
+      message: `The body does not fit the model of the API: it ${reason}.`,
+    },
+    text === '' ? 'Empty Request Body' : undefined,
+  );
+}
+
+/** The values of an Array parameter, each checked, joined by commas. Source: assumed. */
+async function readList(admitted: Admitted, input: InputPlan): Promise<string | null> {
+  const values = await readAllSent(admitted, input);
+  if (values.length === 0) return absent(admitted, input);
+  for (const value of values) checkValue(input, value);
+  return values.join(',');
+}
+
+async function readAllSent(admitted: Admitted, input: InputPlan): Promise<readonly string[]> {
+  switch (input.location) {
+    case 'QUERY':
+      return allValues(readHeaderText(admitted.rawQuery), input.key);
+    case 'BODY':
+      return admitted.body.isForm ? allValues((await admitted.body.bytes()).toString('utf8'), input.key) : [];
+    case 'HEAD':
+    case 'PATH': {
+      const text = readSent(admitted, input, noParameters);
+      return text === undefined ? [] : text.split(',').map((item) => item.trim());
+    }
+  }
+}
+
 /** The checked value, the default, or null when it is absent and may be. Source: docs (gateway.md 3.6). */
 function readInput(admitted: Admitted, input: InputPlan, form: Parameters): string | null {
   const value = readSent(admitted, input, form);
-  if (value === undefined) {
-    if (input.defaultValue !== null) return input.defaultValue;
-    if (!input.isRequired) return null;
-    throw missingParameter(admitted, input);
-  }
+  if (value === undefined) return absent(admitted, input);
+  checkValue(input, value);
+  return value;
+}
+
+/** The default of a parameter that was not sent. Errors: I400MP. */
+function absent(admitted: Admitted, input: InputPlan): string | null {
+  if (input.defaultValue !== null) return input.defaultValue;
+  if (!input.isRequired) return null;
+  throw missingParameter(admitted, input);
+}
+
+/** Errors: I400IP. */
+function checkValue(input: InputPlan, value: string): void {
   const reason = input.check === null ? null : input.check(value);
-  if (reason === null) return value;
+  if (reason === null) return;
   throw refuse(
     'I400IP',
     { ParameterName: input.name, Reason: reason },

@@ -1,7 +1,8 @@
 // Compiles the parameters of an API into a plan that map.ts carries out for each request. Called by compile-api.ts.
+import type { SchemaCheck } from '../base/json-schema.ts';
 import type { ApiDefinition, FrontLocation, RequestParameter } from '../model/api.ts';
 import { isSystemName, type SystemName } from './system-names.ts';
-import { BadDefinition, compileCheck, type ValueCheck } from './value-check.ts';
+import { BadDefinition, compileCheck, compileSchema, type Engines, type ValueCheck } from './value-check.ts';
 
 /** A place in the backend request. */
 export type Target = { readonly location: FrontLocation; readonly name: string };
@@ -16,6 +17,8 @@ export type InputPlan = {
   readonly segment: number;
   readonly isRequired: boolean;
   readonly defaultValue: string | null;
+  /** All values of the name count, and each is checked. */
+  readonly isList: boolean;
   readonly check: ValueCheck | null;
   readonly targets: readonly Target[];
 };
@@ -38,6 +41,8 @@ export type MappingPlan = {
   /** `form`: rebuilt from fields. `raw`: sent byte for byte. */
   readonly body: 'form' | 'raw';
   readonly readsForm: boolean;
+  /** Of a body of JSON. */
+  readonly bodyCheck: SchemaCheck | null;
   readonly contentType:
     | { readonly kind: 'fixed'; readonly value: string }
     /** The client's, else `fallback` (null: none). */
@@ -51,12 +56,15 @@ const streamType = 'application/octet-stream; charset=UTF-8';
 export function planMapping(
   definition: ApiDefinition,
   pathParameters: readonly { readonly name: string; readonly index: number }[],
+  engines: Engines,
 ): MappingPlan {
   const mode = definition.request.mode;
   const isPassthrough = mode === 'PASSTHROUGH';
   const targetsOf = readTargets(definition);
   const segmentOf = new Map(pathParameters.map(({ name, index }) => [name, index]));
-  const inputs = isPassthrough ? [] : definition.parameters.map((p) => planInput(p, targetsOf(p.name), segmentOf));
+  const inputs = isPassthrough
+    ? []
+    : definition.parameters.map((p) => planInput(p, { targets: targetsOf(p.name), segmentOf, engines }));
   const declared = new Set(definition.parameters.filter((p) => p.location === 'PATH').map((p) => p.name));
   const plainSegments = pathParameters
     .filter(({ name }) => isPassthrough || (mode === 'MAPPING_PASSTHROUGH' && !declared.has(name)))
@@ -73,6 +81,7 @@ export function planMapping(
     if (!isSystemName(name)) throw new BadDefinition(`system parameter ${name} is unknown`);
     return { name: serviceName, location, system: name };
   });
+  const { bodySchema } = definition.request;
   const isRaw = isPassthrough || definition.request.bodyFormat === 'STREAM';
   const fixed = [...constants, ...systems, ...inputs.flatMap((input) => input.targets)];
   return {
@@ -83,6 +92,7 @@ export function planMapping(
     sentThrough: mode === 'MAPPING' ? null : planSentThrough(inputs, fixed),
     body: isRaw ? 'raw' : 'form',
     readsForm: !isRaw || inputs.some((input) => input.location === 'BODY'),
+    bodyCheck: isRaw && bodySchema ? compileSchema('the body', bodySchema, engines) : null,
     contentType: planContentType(definition, isPassthrough, isRaw),
   };
 }
@@ -102,10 +112,10 @@ function readTargets(definition: ApiDefinition): (requestName: string) => Target
 
 function planInput(
   parameter: RequestParameter,
-  targets: readonly Target[],
-  segmentOf: ReadonlyMap<string, number>,
+  plan: { targets: readonly Target[]; segmentOf: ReadonlyMap<string, number>; engines: Engines },
 ): InputPlan {
   const { name, location } = parameter;
+  const { targets, segmentOf, engines } = plan;
   const segment = location === 'PATH' ? segmentOf.get(name) : -1;
   if (segment === undefined) throw new BadDefinition(`path parameter ${name} is not in the path`);
   return {
@@ -115,7 +125,8 @@ function planInput(
     segment,
     isRequired: parameter.required,
     defaultValue: parameter.defaultValue,
-    check: compileCheck(parameter),
+    isList: parameter.type.toLowerCase() === 'array',
+    check: compileCheck(parameter, engines),
     targets,
   };
 }
@@ -138,7 +149,7 @@ function planContentType(
   isPassthrough: boolean,
   isRaw: boolean,
 ): MappingPlan['contentType'] {
-  const { contentType } = definition.backend.kind === 'function-event' ? definition.backend : { contentType: null };
+  const contentType = 'contentType' in definition.backend ? definition.backend.contentType : null;
   const category = contentType?.category ?? 'DEFAULT';
   if (category === 'CUSTOM' && contentType?.value) return { kind: 'fixed', value: contentType.value };
   if (isPassthrough) return { kind: 'client', fallback: null };

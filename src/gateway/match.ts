@@ -11,10 +11,11 @@ export function match(received: Received): Matched | Preflight {
   const entry = findGroup(received);
   const stage = entry.stage ?? readStage(received);
   const routes = received.snapshot.routes.get(entry.group.groupId);
-  const api = matchesBase(entry, received.segments)
+  const found = matchesBase(entry, received.segments)
     ? (routes?.[stage].find(received.segments, entry.baseSegments.length, received.method) ?? null)
     : null;
-  if (api === null) return missed(received, entry, stage, routes);
+  if (found === null) return missed(received, entry, stage, routes);
+  const api = received.snapshot.opened.open(found);
   const isServed = received.request.isTls ? api.servesHttps : api.servesHttp;
   if (!isServed) {
     const protocol = received.request.isTls ? 'HTTPS' : 'HTTP';

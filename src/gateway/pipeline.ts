@@ -4,10 +4,11 @@
 //
 // Called by gateway.ts for a socket, and by tests with request values.
 import { STATUS_CODES } from 'node:http';
+import type { Clock } from '../base/clock.ts';
 import type { Failure, RequestRecord } from '../model/record.ts';
 import { admit } from './admit.ts';
 import { answerBackend, answerError, answerPreflight } from './answer.ts';
-import type { Begun, GatewayDeps, GatewayReply, GatewayRequest, Progress, Replied } from './context.ts';
+import type { Begun, GatewayReply, GatewayRequest, PipelineDeps, Progress, Replied } from './context.ts';
 import { ClientGone, Refusal, refuse } from './errors.ts';
 import { identify } from './identify.ts';
 import { mapRequest } from './map.ts';
@@ -24,7 +25,7 @@ export type PipelineResult = { readonly reply: GatewayReply | null; readonly rec
 export async function runPipeline(
   request: GatewayRequest,
   snapshot: Snapshot,
-  deps: GatewayDeps,
+  deps: PipelineDeps,
 ): Promise<PipelineResult> {
   const begun = begin(request, snapshot, deps);
   try {
@@ -52,7 +53,7 @@ function finish(progress: Progress, reply: GatewayReply, failure: Failure | null
 /** A failure that the backend answered by itself; it is passed on as it is, without a code of the gateway. */
 function backendFailure({ answer, api }: Replied): Failure | null {
   if (answer.status < 400) return null;
-  const isFunction = api.backend.kind === 'function-event';
+  const isFunction = api.backend.kind === 'function-event' || api.backend.kind === 'function-http';
   return {
     code: String(answer.status),
     side: isFunction ? 'function' : 'api-owner',
@@ -64,27 +65,38 @@ function backendFailure({ answer, api }: Replied): Failure | null {
   };
 }
 
+const clientGone: Failure = {
+  code: '499',
+  side: 'client',
+  field: null,
+  expected: null,
+  got: null,
+  message: 'The caller closed the connection before the whole answer.',
+  functionLog: null,
+};
+
 /** The one place where errors end. The steps filled in what they learned, so the record says how far the request came. */
 function failed(begun: Begun, error: unknown): PipelineResult {
   const progress: Progress = begun;
   if (error instanceof ClientGone) {
     return {
       reply: null,
-      record: recordOf(progress, 499, {
-        code: '499',
-        side: 'client',
-        field: null,
-        expected: null,
-        got: null,
-        message: 'The caller closed the connection before the answer.',
-        functionLog: null,
-      }),
+      record: recordOf(progress, 499, clientGone),
     };
   }
   if (!(error instanceof Refusal)) begun.deps.reportBug(error, begun.requestId);
   const refusal = error instanceof Refusal ? error : internalError();
   const reply = answerError(progress, refusal);
   return { reply, record: recordOf(progress, reply.status, refusal.failure) };
+}
+
+/** The record of an answer that went out while it came in: complete, or broken off by `error`. */
+export function brokenOff(record: RequestRecord, error: Error | null, clock: Clock): RequestRecord {
+  const totalMs = Math.max(record.totalMs, clock.now() - record.at);
+  if (error === null) return { ...record, totalMs };
+  if (error instanceof ClientGone) return { ...record, totalMs, status: 499, failure: clientGone };
+  const refusal = error instanceof Refusal ? error : internalError();
+  return { ...record, totalMs, failure: refusal.failure };
 }
 
 function internalError(): Refusal {

@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 import { newRequestId } from '../base/ids.ts';
 import { apiMethods } from '../model/api.ts';
 import { decodePath, noParameters, parseParameters } from '../wire/query.ts';
-import type { Begun, GatewayDeps, GatewayRequest, Received } from './context.ts';
+import type { Begun, GatewayRequest, PipelineDeps, Received } from './context.ts';
 import { refuse } from './errors.ts';
 import { readHeaderText } from './header-text.ts';
 import { RequestBody } from './request-body.ts';
@@ -11,7 +11,7 @@ import { splitPath } from './segment-trie.ts';
 import type { Snapshot } from './snapshot.ts';
 
 /** Gives the request its id. Never fails, so that every answer carries one. */
-export function begin(request: GatewayRequest, snapshot: Snapshot, deps: GatewayDeps): Begun {
+export function begin(request: GatewayRequest, snapshot: Snapshot, deps: PipelineDeps): Begun {
   const { peerAddress } = request;
   return {
     requestId: newRequestId(),

@@ -1,45 +1,75 @@
 // Step 6, Replied: asks the API's backend, whatever kind it is. A new kind is a file in backends/ and a case here.
 // Called by pipeline.ts.
 import { assertNever } from '../base/assert-never.ts';
+import type { Backend } from '../model/api.ts';
 import { callFunctionEvent } from './backends/function-event.ts';
+import { callFunctionHttp } from './backends/function-http.ts';
+import { callHttp } from './backends/http.ts';
 import { answerMock } from './backends/mock.ts';
+import { RelayedBody } from './backends/relayed-body.ts';
+import { sharedBackend } from './backends/shared.ts';
+import { callVpc } from './backends/vpc.ts';
 import type { BackendAnswer, Mapped, Replied } from './context.ts';
-import { refuse } from './errors.ts';
+import { ClientGone, Refusal, refuse } from './errors.ts';
 
-/** Errors: those of the backend's kind, D504CO for a kind that is not served. */
+/** Errors: those of the backend's kind, D503CB and D503BB of the breaker, D504CO for a kind that is not served. */
 export async function reply(mapped: Mapped): Promise<Replied> {
-  const { clock } = mapped.deps;
+  const { clock, backends } = mapped.deps;
+  const { key, apiName } = mapped.api;
   const startedAt = clock.monotonic();
+  backends.breakers.admit(key, apiName);
   try {
-    const answer = await callBackend(mapped);
+    const answer = wholeIfThere(await callBackend(mapped, mapped.api.backend));
+    backends.breakers.answered(key);
     return Object.assign(mapped, { answer, backendMs: clock.monotonic() - startedAt });
   } catch (error) {
+    if (error instanceof Refusal && error.code === 'D504TO') backends.breakers.timedOut(key);
+    else if (error instanceof ClientGone) backends.breakers.unsettled(key);
+    else backends.breakers.answered(key);
     // The record of a failed call tells how long its backend took.
     Object.assign(mapped, { backendMs: clock.monotonic() - startedAt });
     throw error;
   }
 }
 
-function callBackend(mapped: Mapped): BackendAnswer | Promise<BackendAnswer> {
-  const { backend } = mapped.api;
+/** A body that came together with its head is a plain one. Errors: N502RE when it broke off just then. */
+function wholeIfThere(answer: BackendAnswer): BackendAnswer {
+  if (!(answer.body instanceof RelayedBody)) return answer;
+  const body = answer.body.whole();
+  return body === null ? answer : { ...answer, body };
+}
+
+function callBackend(mapped: Mapped, backend: Backend): BackendAnswer | Promise<BackendAnswer> {
   switch (backend.kind) {
     case 'function-event':
       return callFunctionEvent(mapped, backend);
+    case 'function-http':
+      return callFunctionHttp(mapped, backend);
+    case 'http':
+      return callHttp(mapped, backend);
+    case 'vpc':
+      return callVpc(mapped, backend);
+    case 'shared':
+      return callBackend(mapped, sharedBackend(mapped, backend));
     case 'mock':
-      return answerMock(backend);
+      return answerMock(mapped, backend);
     case 'unserved':
-      throw refuse(
-        'D504CO',
-        { Reason: `backend kind ${backend.wireKind} is not served` },
-        {
-          side: 'platform',
-          field: 'ServiceProtocol',
-          expected: 'FunctionCompute or Mock',
-          got: backend.wireKind,
-          message: `The API ${mapped.api.apiName} has a backend of the kind ${backend.wireKind}, which this gateway does not serve yet.`,
-        },
-      );
+      throw unserved(mapped, backend.wireKind);
     default:
       return assertNever(backend);
   }
+}
+
+function unserved({ api }: Mapped, wireKind: string): Error {
+  return refuse(
+    'D504CO',
+    { Reason: `backend kind ${wireKind} is not served` },
+    {
+      side: 'platform',
+      field: 'ServiceProtocol',
+      expected: 'HTTP, VPC, FunctionCompute or Mock',
+      got: wireKind,
+      message: `The API ${api.apiName} has a backend of the kind ${wireKind}, which this gateway does not serve.`,
+    },
+  );
 }

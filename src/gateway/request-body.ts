@@ -11,6 +11,8 @@ export type BodySource = {
   readonly announcedBytes: number | null;
   /** Reads all of it. Errors: BodyTooLarge over the limit, ClientGone. Called at most once. */
   read(limitBytes: number): Promise<Buffer>;
+  /** Hands it out as it comes, no more than is asked for. Errors as read(). Instead of read(), not beside it. */
+  chunks(limitBytes: number): AsyncIterable<Buffer>;
 };
 
 /** What a BodySource throws when more than the limit arrived. */
@@ -26,6 +28,10 @@ export function bodyOf(bytes: Buffer): BodySource {
     read: async (limitBytes) => {
       if (bytes.length > limitBytes) throw new BodyTooLarge();
       return bytes;
+    },
+    chunks: async function* (limitBytes) {
+      if (bytes.length > limitBytes) throw new BodyTooLarge();
+      yield bytes;
     },
   };
 }
@@ -72,6 +78,11 @@ export class RequestBody {
     return this.#source.isPresent;
   }
 
+  /** From Content-Length; null when it is not announced. */
+  get announcedBytes(): number | null {
+    return this.#source.announcedBytes;
+  }
+
   /** Whether all of it has arrived. */
   get wasRead(): boolean {
     return this.#wasRead;
@@ -81,6 +92,20 @@ export class RequestBody {
   bytes(): Promise<Buffer> {
     this.#bytes ??= this.#source.isPresent ? this.#read() : Promise.resolve(noBytes);
     return this.#bytes;
+  }
+
+  /** All of the body as it comes, for one reader; what a step read before is given whole. Errors: I413RL, ClientGone. */
+  async *chunks(): AsyncGenerator<Buffer, void, undefined> {
+    if (this.#bytes !== null) {
+      yield await this.#bytes;
+      return;
+    }
+    try {
+      yield* this.#source.chunks(this.#limitBytes);
+      this.#wasRead = true;
+    } catch (error) {
+      throw error instanceof BodyTooLarge ? tooLarge(this.#limitBytes, null) : error;
+    }
   }
 
   /** The fields of a URL-encoded form; none when the body is no form. Errors: I400CT, I400BD and those of bytes(). */

@@ -4,6 +4,7 @@ import { type OpenIdConfig, type StageName, type StageVariable, stageNames } fro
 import type {
   Change,
   ChangeBatch,
+  PublishedApi,
   PublishedApp,
   PublishedBackend,
   PublishedGrant,
@@ -11,8 +12,8 @@ import type {
   PublishedVpcAccess,
 } from '../model/published.ts';
 import { codeDigest } from './code-digest.ts';
-import { type CompiledApi, compileApi } from './compile-api.ts';
-import { SegmentTrie, splitPath, type TrieEditor } from './segment-trie.ts';
+import { ApiEntry, OpenedApis } from './compile-api.ts';
+import { parsePattern, SegmentTrie, splitPath, type TrieEditor } from './segment-trie.ts';
 
 /** A group and its base path's segments. */
 export type GroupEntry = { readonly group: PublishedGroup; readonly baseSegments: readonly string[] };
@@ -20,7 +21,7 @@ export type GroupEntry = { readonly group: PublishedGroup; readonly baseSegments
 /** Where a Host leads. `stage` null: the request's header chooses. */
 export type HostEntry = GroupEntry & { readonly stage: StageName | null };
 
-export type Routes = { readonly [Stage in StageName]: SegmentTrie<CompiledApi> };
+export type Routes = { readonly [Stage in StageName]: SegmentTrie<ApiEntry> };
 
 /** An app as its key finds it. */
 export type AppKey = {
@@ -42,7 +43,9 @@ export type Snapshot = {
   /** By group id; there even before its group is. */
   readonly routes: ShardedMap<Routes>;
   /** By `apiId/stage`. */
-  readonly apis: ShardedMap<CompiledApi>;
+  readonly apis: ShardedMap<ApiEntry>;
+  /** Shared by all snapshots. */
+  readonly opened: OpenedApis;
   /** By app id. */
   readonly apps: ShardedMap<PublishedApp>;
   readonly appKeys: ShardedMap<AppKey>;
@@ -52,9 +55,23 @@ export type Snapshot = {
   readonly openIdKeys: ShardedMap<readonly TokenIssuer[]>;
   /** By grantKey(). */
   readonly grants: ShardedMap<PublishedGrant>;
+  /** By stageKey(); the variables of a stage by name. */
+  readonly variables: ShardedMap<ReadonlyMap<string, StageVariable>>;
+  /** By `backendId/stage`. */
+  readonly backends: ShardedMap<PublishedBackend['backend']>;
+  /** By name. */
+  readonly vpcAccesses: ShardedMap<PublishedVpcAccess>;
 };
 
-export const emptySnapshot: Snapshot = {
+/** APIs that are compiled at once; the others wait as packed entries. */
+const openedLimit = 5_000;
+
+/** What a gateway begins with. */
+export function createEmptySnapshot(): Snapshot {
+  return { ...nothing, opened: new OpenedApis(openedLimit) };
+}
+
+const nothing: Omit<Snapshot, 'opened'> = {
   version: 0,
   groups: ShardedMap.empty(),
   hosts: ShardedMap.empty(),
@@ -65,7 +82,15 @@ export const emptySnapshot: Snapshot = {
   appCodes: ShardedMap.empty(),
   openIdKeys: ShardedMap.empty(),
   grants: ShardedMap.empty(),
+  variables: ShardedMap.empty(),
+  backends: ShardedMap.empty(),
+  vpcAccesses: ShardedMap.empty(),
 };
+
+/** Key of a stage of a group, and of a backend definition in a stage. */
+export function stageKey(ownerId: string, stage: StageName): string {
+  return `${ownerId}/${stage}`;
+}
 
 export function grantKey(appId: number, apiId: string, stage: StageName): string {
   return `${appId}/${apiId}/${stage}`;
@@ -76,13 +101,13 @@ const noRoutes: Routes = { RELEASE: new SegmentTrie(), PRE: new SegmentTrie(), T
 /** The tries that one batch changes. */
 class RouteEdits {
   readonly #routes: ShardedMap<Routes>;
-  readonly #tries = new Map<string, Map<StageName, TrieEditor<CompiledApi>>>();
+  readonly #tries = new Map<string, Map<StageName, TrieEditor<ApiEntry>>>();
 
   constructor(routes: ShardedMap<Routes>) {
     this.#routes = routes;
   }
 
-  of(api: CompiledApi): TrieEditor<CompiledApi> {
+  of(api: ApiEntry): TrieEditor<ApiEntry> {
     let stages = this.#tries.get(api.groupId);
     if (stages === undefined) {
       stages = new Map();
@@ -117,7 +142,12 @@ function editorsOf(from: Snapshot) {
     apis: from.apis.edit(),
     apps: from.apps.edit(),
     appKeys: from.appKeys.edit(),
+    appCodes: from.appCodes.edit(),
+    openIdKeys: from.openIdKeys.edit(),
     grants: from.grants.edit(),
+    variables: from.variables.edit(),
+    backends: from.backends.edit(),
+    vpcAccesses: from.vpcAccesses.edit(),
   };
 }
 type Editors = ReturnType<typeof editorsOf>;
@@ -128,17 +158,19 @@ export function applyBatch(from: Snapshot, batch: ChangeBatch): Snapshot {
   for (const change of batch.changes) applyChange(editors, change);
   return {
     version: batch.version,
+    opened: from.opened,
     groups: editors.groups.done(),
     hosts: editors.hosts.done(),
     routes: editors.routes.done(),
-    appCodes: from.appCodes.edit(),
-    openIdKeys: from.openIdKeys.edit(),
     apis: editors.apis.done(),
     apps: editors.apps.done(),
     appKeys: editors.appKeys.done(),
     appCodes: editors.appCodes.done(),
     openIdKeys: editors.openIdKeys.done(),
     grants: editors.grants.done(),
+    variables: editors.variables.done(),
+    backends: editors.backends.done(),
+    vpcAccesses: editors.vpcAccesses.done(),
   };
 }
 
@@ -147,19 +179,9 @@ function applyChange(editors: Editors, change: Change): void {
     case 'group':
       changeGroup(editors, change.key, change.value);
       return;
-    case 'api': {
-      const former = editors.apis.get(change.key);
-      if (former !== undefined) {
-        editors.routes.of(former).remove(former.pattern, former.method, former);
-        changeIssuer(editors, change.key, former.auth.openId, null);
-      }
-      editors.apis.delete(change.key);
-      if (change.value === null) return;
-      const api = compileApi(change.value);
-      editors.apis.set(change.key, api);
-      editors.routes.of(api).insert(api.pattern, api.method, api);
+    case 'api':
+      changeApi(editors, change.key, change.value);
       return;
-    }
     case 'app':
       changeApp(editors, change.key, change.value);
       return;
@@ -167,9 +189,23 @@ function applyChange(editors: Editors, change: Change): void {
       if (change.value === null) editors.grants.delete(change.key);
       else editors.grants.set(change.key, change.value);
       return;
+    case 'stage':
+      if (change.value === null) editors.variables.delete(change.key);
+      else editors.variables.set(change.key, new Map(change.value.variables.map((row) => [row.name, row])));
+      return;
+    case 'backend':
+      if (change.value === null) editors.backends.delete(change.key);
+      else editors.backends.set(change.key, change.value.backend);
+      return;
+    case 'vpcAccess':
+      if (change.value === null) editors.vpcAccesses.delete(change.key);
+      else editors.vpcAccesses.set(change.key, change.value);
+      return;
     case 'certificate':
       return; // The TLS listener's.
     case 'service':
+    case 'version':
+    case 'alias':
     case 'function':
       return; // The compute plane's; an event function is reached by name.
   }
@@ -177,7 +213,6 @@ function applyChange(editors: Editors, change: Change): void {
 
 /** The hosts by which a group is reached. */
 function hostsOf(entry: GroupEntry): Map<string, StageName | null> {
-      changeIssuer(editors, change.key, null, api.auth.openId);
   const { group } = entry;
   const hosts = new Map<string, StageName | null>();
   hosts.set(group.subDomain.toLowerCase(), null);
@@ -200,6 +235,34 @@ function changeGroup(editors: Editors, groupId: string, group: PublishedGroup | 
   for (const [host, stage] of hostsOf(entry)) editors.hosts.set(host, { ...entry, stage });
 }
 
+function changeApi(editors: Editors, apiKey: string, api: PublishedApi | null): void {
+  const former = editors.apis.get(apiKey);
+  if (former !== undefined) {
+    const { auth, request } = former.definition;
+    editors.routes.of(former).remove(parsePattern(request.path).pattern, request.method, former);
+    changeIssuer(editors, apiKey, auth.openId, null);
+    editors.apis.delete(apiKey);
+  }
+  if (api === null) return;
+  const entry = new ApiEntry(api);
+  const { auth, request } = api.definition;
+  editors.apis.set(apiKey, entry);
+  editors.routes.of(entry).insert(parsePattern(request.path).pattern, request.method, entry);
+  changeIssuer(editors, apiKey, null, auth.openId);
+}
+
+function changeIssuer(editors: Editors, apiKey: string, former: OpenIdConfig | null, next: OpenIdConfig | null): void {
+  if (former?.openIdApiType === 'IDTOKEN') {
+    const left = (editors.openIdKeys.get(former.publicKeyId) ?? []).filter((issuer) => issuer.apiKey !== apiKey);
+    if (left.length === 0) editors.openIdKeys.delete(former.publicKeyId);
+    else editors.openIdKeys.set(former.publicKeyId, left);
+  }
+  if (next?.openIdApiType === 'IDTOKEN') {
+    const others = editors.openIdKeys.get(next.publicKeyId) ?? [];
+    editors.openIdKeys.set(next.publicKeyId, [...others, { apiKey, publicKey: next.publicKey }]);
+  }
+}
+
 function changeApp(editors: Editors, appId: string, app: PublishedApp | null): void {
   const former = editors.apps.get(appId);
   for (const code of former?.codes ?? []) {
@@ -215,25 +278,13 @@ function changeApp(editors: Editors, appId: string, app: PublishedApp | null): v
   for (const { key, secret } of app.keys) {
     editors.appKeys.set(key, { appId: app.appId, appName: app.appName, key, secret });
   }
+  const [first = { key: '', secret: '' }] = app.keys;
+  for (const code of app.codes ?? []) {
+    editors.appCodes.set(codeDigest(code), { appId: app.appId, appName: app.appName, ...first });
+  }
 }
 
 /** The other stages in which a path and method would be found. */
 export function stagesWith(routes: Routes, segments: readonly string[], from: number, method: string): StageName[] {
   return stageNames.filter((stage) => routes[stage].find(segments, from, method) !== null);
 }
-function changeIssuer(editors: Editors, apiKey: string, former: OpenIdConfig | null, next: OpenIdConfig | null): void {
-  if (former?.openIdApiType === 'IDTOKEN') {
-    const left = (editors.openIdKeys.get(former.publicKeyId) ?? []).filter((issuer) => issuer.apiKey !== apiKey);
-    if (left.length === 0) editors.openIdKeys.delete(former.publicKeyId);
-    else editors.openIdKeys.set(former.publicKeyId, left);
-  }
-  if (next?.openIdApiType === 'IDTOKEN') {
-    const others = editors.openIdKeys.get(next.publicKeyId) ?? [];
-    editors.openIdKeys.set(next.publicKeyId, [...others, { apiKey, publicKey: next.publicKey }]);
-  }
-}
-
-  const [first = { key: '', secret: '' }] = app.keys;
-  for (const code of app.codes ?? []) {
-    editors.appCodes.set(codeDigest(code), { appId: app.appId, appName: app.appName, ...first });
-  }

@@ -1,5 +1,7 @@
-// Compiles what an API declares about a parameter into one check. Called once for each change by compile-api.ts.
-import type { RequestParameter } from '../model/api.ts';
+// Compiles what an API declares about a parameter into one check. Called by mapping-plan.ts, at an API's first request.
+import { type CompileSchema, loadJsonSchemas, type SchemaCheck, SchemaError } from '../base/json-schema.ts';
+import { type CompilePattern, loadPatterns, PatternError } from '../base/safe-pattern.ts';
+import type { ApiDefinition, RequestParameter } from '../model/api.ts';
 
 /** What is wrong with a value, in words for `Invalid parameter … {Reason}`; null when nothing is. */
 export type ValueCheck = (value: string) => string | null;
@@ -30,26 +32,65 @@ const typeChecks: Readonly<Record<string, ValueCheck>> = {
 };
 const numericTypes: ReadonlySet<string> = new Set(['int', 'long', 'float', 'double']);
 
-function compilePattern(parameter: RequestParameter, source: string): ValueCheck {
-  let pattern: RegExp;
-  try {
-    pattern = new RegExp(`^(?:${source})$`);
-  } catch (cause) {
-    throw new BadDefinition(`the regular expression of parameter ${parameter.name} cannot be compiled`, { cause });
-  }
-  return (value) => {
-    if (value.length > regexValueLimit) return 'is too long to be matched';
-    return pattern.test(value) ? null : 'does not match the regular expression';
+/** What compiles patterns and schemas; null when the definition has none. */
+export type Engines = { readonly pattern: CompilePattern | null; readonly schema: CompileSchema | null };
+
+const noEngines: Engines = { pattern: null, schema: null };
+
+/** The engines that a definition needs; at once when it needs none. */
+export function enginesFor({ parameters, request }: ApiDefinition): Engines | Promise<Engines> {
+  const needsPatterns = parameters.some((parameter) => parameter.regularExpression);
+  const needsSchemas = Boolean(request.bodySchema) || parameters.some((parameter) => parameter.jsonScheme);
+  return needsPatterns || needsSchemas ? loadEngines(needsPatterns, needsSchemas) : noEngines;
+}
+
+async function loadEngines(needsPatterns: boolean, needsSchemas: boolean): Promise<Engines> {
+  return {
+    pattern: needsPatterns ? await loadPatterns() : null,
+    schema: needsSchemas ? await loadJsonSchemas() : null,
   };
 }
 
-function isJson(value: string): boolean {
+function compilePattern({ name }: RequestParameter, source: string, { pattern: compile }: Engines): ValueCheck {
+  if (compile === null) throw new Error('the engine of patterns was not loaded');
   try {
-    JSON.parse(value);
-    return true;
-  } catch {
-    return false; // SyntaxError is JSON.parse's only failure.
+    const pattern = compile(source);
+    return (value) => {
+      if (value.length > regexValueLimit) return 'is too long to be matched';
+      return pattern.matchesAll(value) ? null : 'does not match the regular expression';
+    };
+  } catch (cause) {
+    if (!(cause instanceof PatternError)) throw cause;
+    throw new BadDefinition(`the regular expression of parameter ${name} cannot be used: ${cause.message}`, { cause });
   }
+}
+
+/** Errors: BadDefinition. `whose` names what the schema describes. */
+export function compileSchema(whose: string, text: string, { schema: compile }: Engines): SchemaCheck {
+  if (compile === null) throw new Error('the engine of schemas was not loaded');
+  try {
+    return compile(text);
+  } catch (cause) {
+    if (!(cause instanceof SchemaError)) throw cause;
+    throw new BadDefinition(`the JSON schema of ${whose} cannot be used: ${cause.message}`, { cause });
+  }
+}
+
+/** Parses a text as JSON; undefined when it is none. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined; // SyntaxError is JSON.parse's only failure.
+  }
+}
+
+function compileScheme({ name }: RequestParameter, text: string, engines: Engines): ValueCheck {
+  const check = compileSchema(`parameter ${name}`, text, engines);
+  return (value) => {
+    const parsed = parseJson(value);
+    return parsed === undefined ? 'is not JSON' : check(parsed);
+  };
 }
 
 /**
@@ -57,13 +98,13 @@ function isJson(value: string): boolean {
  *
  * Ranges and lengths are inclusive, lengths in characters; a regular expression must match the whole value; enum
  * members are compared as text. Errors: BadDefinition.
- * Source: docs (gateway.md 3.6); the wordings and full match are assumed. A JSON schema is not applied yet: the value
- * must be JSON.
+ * Source: docs (gateway.md 3.6); the wordings and full match are assumed. A text with a JSON schema is
+ * parsed as JSON and checked by it.
  */
-export function compileCheck(parameter: RequestParameter): ValueCheck | null {
+export function compileCheck(parameter: RequestParameter, engines: Engines): ValueCheck | null {
   const checks: ValueCheck[] = [];
   const type = parameter.type.toLowerCase();
-  const typeCheck = typeChecks[type];
+  const typeCheck = typeChecks[type === 'array' ? (parameter.itemType ?? 'string').toLowerCase() : type];
   if (typeCheck !== undefined) checks.push(typeCheck);
   const { minValue, maxValue, minLength, maxLength } = parameter;
   if (numericTypes.has(type)) {
@@ -76,8 +117,8 @@ export function compileCheck(parameter: RequestParameter): ValueCheck | null {
     if (maxLength !== null) {
       checks.push((value) => (countCharacters(value) <= maxLength ? null : `is longer than ${maxLength}`));
     }
-    if (parameter.regularExpression) checks.push(compilePattern(parameter, parameter.regularExpression));
-    if (parameter.jsonScheme) checks.push((value) => (isJson(value) ? null : 'is not JSON'));
+    if (parameter.regularExpression) checks.push(compilePattern(parameter, parameter.regularExpression, engines));
+    if (parameter.jsonScheme) checks.push(compileScheme(parameter, parameter.jsonScheme, engines));
   }
   if (parameter.enumValue) {
     const members = new Set(parameter.enumValue.split(',').map((member) => member.trim()));

@@ -87,6 +87,16 @@ export type FunctionTarget = {
 
 export type BackendContentType = { readonly category: ContentTypeCategory; readonly value: string | null };
 
+/** What the HTTP-like backends share. Texts may hold stage variables, `#name#`. */
+type HttpCall = {
+  /** `/v3/[userId]`, filled from PATH backend parameters; empty: the path of the request. */
+  readonly path: string;
+  /** `ANY`: the client's. */
+  readonly method: ApiMethod;
+  readonly timeoutMs: number;
+  readonly contentType: BackendContentType;
+};
+
 /** Where a request goes. Times in milliseconds. */
 export type Backend =
   | {
@@ -97,6 +107,27 @@ export type Backend =
       readonly timeoutMs: number;
       readonly contentType: BackendContentType;
     }
+  | ({
+      readonly kind: 'function-http';
+      /** Null: the base URL names no function of this installation. */
+      readonly target: FunctionTarget | null;
+      readonly baseUrl: string;
+      /** 2.0: the request-and-response handlers of FC 2; 3.0: an event handler that gets an HTTP document. */
+      readonly version: '2.0' | '3.0';
+      /** The function sees only `path`, not the base URL's path before it. */
+      readonly onlyBusinessPath: boolean;
+      readonly roleArn: string | null;
+    } & HttpCall)
+  | ({
+      readonly kind: 'http';
+      /** `http://host:port`, perhaps with a path. */
+      readonly address: string;
+      /** Instead of the address's host in the Host header. */
+      readonly hostHeader: string | null;
+    } & HttpCall)
+  | ({ readonly kind: 'vpc'; readonly vpc: VpcPlace } & HttpCall)
+  /** A backend definition of its own (CreateBackend); what it is in the request's stage counts. */
+  | ({ readonly kind: 'shared'; readonly backendId: string } & HttpCall)
   | {
       readonly kind: 'mock';
       readonly status: number;
@@ -106,6 +137,38 @@ export type Backend =
     }
   /** Kinds that are stored and echoed but not served yet; a call answers D504CO with the kind in the reason. */
   | { readonly kind: 'unserved'; readonly wireKind: string; readonly timeoutMs: number };
+
+/** A place in a VPC: by the name of an access grant, or by its parts. */
+export type VpcPlace = {
+  /** Null: the parts below say where. */
+  readonly accessName: string | null;
+  readonly vpcId: string | null;
+  readonly instanceId: string | null;
+  readonly port: number | null;
+  readonly scheme: 'http' | 'https';
+  readonly hostHeader: string | null;
+};
+
+/** What a stage variable is, in one stage. */
+export type StageVariable = {
+  readonly name: string;
+  /** The value, or with a route the one for requests that no rule takes; null: none. */
+  readonly value: string | null;
+  readonly route: StageRoute | null;
+};
+
+/** Chooses a stage variable's value by a parameter of the request. Source: docs (gateway.md 4.5), the rules assumed. */
+export type StageRoute = {
+  readonly location: FrontLocation;
+  readonly parameterName: string;
+  /** The first rule that holds decides: equal to `equals`, or a number from `min` to `max`. */
+  readonly rules: readonly {
+    readonly equals: string | null;
+    readonly min: number | null;
+    readonly max: number | null;
+    readonly value: string;
+  }[];
+};
 
 export type OpenIdConfig = {
   readonly openIdApiType: string;

@@ -11,16 +11,16 @@ function textObject(entries: ReadonlyMap<string, string>): string {
 }
 
 /**
- * The event document, UTF-8. All seven keys are always there.
+ * The event document, UTF-8; `raw` is the body where the request's is the client's own. All seven keys are always there.
  *
  * Shape: `{"headers":{…},"body":"","pathParameters":{},"httpMethod":"POST","path":"/a","isBase64Encoded":false,"queryParameters":{…}}`;
  * a body of bytes is Base64 and isBase64Encoded true, even when empty.
  * Source: live (gateway.md 4.2).
  */
-export function writeEvent(request: BackendRequest): Buffer {
+export function writeEvent(request: BackendRequest, raw: Buffer): Buffer {
   const { body } = request;
-  const isBase64 = body.kind === 'bytes';
-  const bodyText = isBase64 ? `"${body.bytes.toString('base64')}"` : JSON.stringify(body.text);
+  const isBase64 = body.kind === 'raw';
+  const bodyText = isBase64 ? `"${raw.toString('base64')}"` : JSON.stringify(body.text);
   return Buffer.from(
     `{"headers":${textObject(request.headers)},"body":${bodyText},"pathParameters":${textObject(request.pathParameters)},` +
       `"httpMethod":${JSON.stringify(request.method)},"path":${JSON.stringify(request.path)},` +

@@ -43,15 +43,15 @@ export async function callFunctionEvent(mapped: Mapped, backend: FunctionBackend
   const invoke: InvokeRequest = {
     target: backend.target,
     requestId: mapped.requestId,
-    event: writeEvent(mapped.outgoing),
+    event: writeEvent(mapped.outgoing, await rawBody(mapped)),
     wantsLogTail: false,
     isUnusable: (body) => {
       read = readFunctionResult(body);
       return !read.ok;
     },
   };
-  const outcome = await invokeWithin(mapped, invoke, backend);
   const name = functionKey(backend.target.serviceName, backend.target.functionName);
+  const outcome = await invokeWithin(mapped, invoke, { name, timeoutMs: backend.timeoutMs });
   switch (outcome.kind) {
     case 'success': {
       const result = read ?? readFunctionResult(outcome.body);
@@ -67,8 +67,18 @@ export async function callFunctionEvent(mapped: Mapped, backend: FunctionBackend
   }
 }
 
+const noBytes = Buffer.alloc(0);
+
+/** The client's bytes where they are sent as they are; nothing is read otherwise. Errors: I413RL, ClientGone. */
+export function rawBody({ outgoing, body }: Mapped): Promise<Buffer> | Buffer {
+  return outgoing.body.kind === 'raw' && body.isPresent ? body.bytes() : noBytes;
+}
+
+/** What an error tells of the function that was called. */
+export type Called = { readonly name: string; readonly timeoutMs: number };
+
 /** Settles with the outcome, the time-out (D504TO) or the caller's leaving, whatever is first; the latter two abort. */
-function invokeWithin(mapped: Mapped, invoke: InvokeRequest, backend: FunctionBackend): Promise<InvocationOutcome> {
+export function invokeWithin(mapped: Mapped, invoke: InvokeRequest, called: Called): Promise<InvocationOutcome> {
   const { clock, invoke: invokeFunction } = mapped.deps;
   return new Promise((resolve, reject) => {
     const controller = new AbortController();
@@ -83,7 +93,7 @@ function invokeWithin(mapped: Mapped, invoke: InvokeRequest, backend: FunctionBa
       reject(error);
       controller.abort(error);
     };
-    cancelTimer = clock.after(backend.timeoutMs, () => stop(timedOut(backend)));
+    cancelTimer = clock.after(called.timeoutMs, () => stop(timedOut(called)));
     forget = mapped.request.onGone(() => stop(new ClientGone()));
     invokeFunction(invoke, controller.signal).then(
       (outcome) => {
@@ -100,7 +110,7 @@ function invokeWithin(mapped: Mapped, invoke: InvokeRequest, backend: FunctionBa
 
 const nothing = () => {};
 
-function ownHeaders(given: readonly string[]): string[] {
+export function ownHeaders(given: readonly string[]): string[] {
   const headers: string[] = [];
   let hasType = false;
   for (let i = 0; i + 1 < given.length; i += 2) {
@@ -119,7 +129,7 @@ function logOf(facts: Facts): string | null {
   return facts.logTail === null ? null : facts.logTail.subarray(-logLimit).toString('utf8');
 }
 
-function wrongShape(name: string, wrong: WrongShape, facts: Facts): Error {
+export function wrongShape(name: string, wrong: WrongShape, facts: Facts): Error {
   return refuse(
     'D502FC',
     { Reason: wrong.reason },
@@ -134,7 +144,7 @@ function wrongShape(name: string, wrong: WrongShape, facts: Facts): Error {
   );
 }
 
-function functionFailed(name: string, outcome: Extract<InvocationOutcome, { kind: 'function-error' }>): Error {
+export function functionFailed(name: string, outcome: Extract<InvocationOutcome, { kind: 'function-error' }>): Error {
   return refuse(
     'D502FC',
     { Reason: `function error ${outcome.errorType}` },
@@ -163,7 +173,7 @@ const refusalSides: Readonly<Record<InvokeRefusalCode, FaultSide>> = {
   InternalServerError: 'platform',
 };
 
-function invocationRefused(name: string, code: InvokeRefusalCode, detail: string): Error {
+export function invocationRefused(name: string, code: InvokeRefusalCode, detail: string): Error {
   return refuse(
     'D502FC',
     { Reason: code },
@@ -177,17 +187,16 @@ function invocationRefused(name: string, code: InvokeRefusalCode, detail: string
   );
 }
 
-function timedOut(backend: FunctionBackend): Error {
-  const name = functionKey(backend.target.serviceName, backend.target.functionName);
+function timedOut({ name, timeoutMs }: Called): Error {
   return refuse(
     'D504TO',
     {},
     {
       side: 'api-owner',
       field: 'ServiceTimeout',
-      expected: `an answer within ${backend.timeoutMs} ms`,
+      expected: `an answer within ${timeoutMs} ms`,
       got: 'no answer yet',
-      message: `The function ${name} did not answer within the API's ServiceTimeout of ${backend.timeoutMs} ms; the gateway stopped waiting. Raise ServiceTimeout or make the function faster (its first call starts an instance).`,
+      message: `The function ${name} did not answer within the API's ServiceTimeout of ${timeoutMs} ms; the gateway stopped waiting. Raise ServiceTimeout or make the function faster (its first call starts an instance).`,
     },
   );
 }

@@ -1,21 +1,41 @@
-// The mock backend: a fixed answer, no call. Called by call-backend.ts.
+// The mock backend: a fixed answer, no call. Called by reply.ts.
 import type { Backend } from '../../model/api.ts';
-import type { BackendAnswer } from '../context.ts';
+import type { BackendAnswer, Mapped } from '../context.ts';
 import { writeHeaderText } from '../header-text.ts';
+import { fillVariables } from './stage-variables.ts';
 
 const headerValueLimit = 8192;
 const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
-const heldBack: ReadonlySet<string> = new Set(['connection', 'content-length', 'transfer-encoding', 'x-ca-request-id']);
+/** Belong to the connection or are the gateway's own. */
+const heldBack: ReadonlySet<string> = new Set([
+  'connection',
+  'content-length',
+  'date',
+  'keep-alive',
+  'server',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'x-ca-debug-info',
+  'x-ca-error-code',
+  'x-ca-error-message',
+  'x-ca-request-id',
+]);
 
-/** Source: docs (gateway.md 4.7); the content type without MockHeaders is assumed. Names that are no header names are left out. */
-export function answerMock(backend: Extract<Backend, { kind: 'mock' }>): BackendAnswer {
+/**
+ * The configured status, headers and text, with stage variables filled in.
+ *
+ * Errors: I404SR. Source: docs (gateway.md 4.7); the content type without MockHeaders is assumed. Names that are no header names are left out.
+ */
+export function answerMock(mapped: Mapped, backend: Extract<Backend, { kind: 'mock' }>): BackendAnswer {
   const headers: string[] = [];
   let hasType = false;
   for (const { name, value } of backend.headers) {
-    if (!token.test(name) || heldBack.has(name.toLowerCase())) continue;
-    if (name.toLowerCase() === 'content-type') hasType = true;
-    headers.push(name, writeHeaderText(value, headerValueLimit));
+    const lowerName = name.toLowerCase();
+    if (!token.test(name) || heldBack.has(lowerName)) continue;
+    if (lowerName === 'content-type') hasType = true;
+    headers.push(name, writeHeaderText(fillVariables(value, mapped), headerValueLimit));
   }
   if (!hasType) headers.push('Content-Type', 'application/json');
-  return { status: backend.status, headers, body: backend.body };
+  return { status: backend.status, headers, body: fillVariables(backend.body, mapped) };
 }
