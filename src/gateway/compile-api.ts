@@ -13,6 +13,8 @@ export type Mapping =
   | { readonly kind: 'broken'; readonly reason: string };
 
 export type CompiledApi = {
+  /** `apiId/stage`. */
+  readonly key: string;
   readonly apiId: string;
   readonly apiName: string;
   readonly groupId: string;
@@ -23,8 +25,10 @@ export type CompiledApi = {
   readonly servesHttps: boolean;
   readonly auth: ApiDefinition['auth'];
   readonly backend: Backend;
-  /** Compiled when first asked for; a promise where an engine has to be loaded for it. */
-  mapping(): Mapping | Promise<Mapping>;
+  /** By parameter name: the index among the segments after the base path. */
+  readonly pathSegments: ReadonlyMap<string, number>;
+  /** `pending` until map.ts has awaited what it needs; later steps never see that. */
+  readonly mapping: Mapping | { readonly kind: 'pending'; readonly settled: Promise<void> };
 };
 
 /** An API as the route table holds it: an entry of some 400 bytes. */
@@ -95,8 +99,8 @@ export class OpenedApis {
 export function compileApi(published: PublishedApi): CompiledApi {
   const { definition } = published;
   const { pattern, parameterNames } = parsePattern(definition.request.path);
-  let mapping: Mapping | Promise<Mapping> | null = null;
-  return {
+  const api: Changing<CompiledApi> = {
+    key: `${published.apiId}/${published.stage}`,
     apiId: published.apiId,
     apiName: definition.apiName,
     groupId: published.groupId,
@@ -107,21 +111,29 @@ export function compileApi(published: PublishedApi): CompiledApi {
     servesHttps: definition.request.protocols.includes('HTTPS'),
     auth: definition.auth,
     backend: definition.backend,
-    mapping: () => {
-      mapping ??= compileMapping(definition, parameterNames);
-      return mapping;
-    },
+    pathSegments: new Map(parameterNames.map(({ name, index }) => [name, index])),
+    mapping: { kind: 'broken', reason: 'it is not compiled yet' },
   };
-}
-
-type PathParameters = readonly { readonly name: string; readonly index: number }[];
-
-function compileMapping(definition: ApiDefinition, pathParameters: PathParameters): Mapping | Promise<Mapping> {
   const engines = enginesFor(definition);
-  return engines instanceof Promise
-    ? engines.then((loaded) => planOrReason(definition, pathParameters, loaded))
-    : planOrReason(definition, pathParameters, engines);
+  api.mapping =
+    engines instanceof Promise
+      ? {
+          kind: 'pending',
+          settled: engines.then(
+            (loaded) => {
+              api.mapping = planOrReason(definition, parameterNames, loaded);
+            },
+            (error: unknown) => {
+              api.mapping = { kind: 'broken', reason: `what checks its values could not be loaded: ${String(error)}` };
+            },
+          ),
+        }
+      : planOrReason(definition, parameterNames, engines);
+  return api;
 }
+
+type Changing<T> = { -readonly [K in keyof T]: T[K] };
+type PathParameters = readonly { readonly name: string; readonly index: number }[];
 
 function planOrReason(
   definition: ApiDefinition,

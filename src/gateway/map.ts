@@ -19,9 +19,9 @@ type Draft = {
 
 /** Errors: X500AM, I400MP, I400IP, I400BD, I400CT, I413RL. */
 export async function mapRequest(admitted: Admitted): Promise<Mapped> {
-  const compiled = admitted.api.mapping();
-  const mapping = compiled instanceof Promise ? await compiled : compiled;
-  if (mapping.kind === 'broken') throw brokenDefinition(admitted, mapping.reason);
+  if (admitted.api.mapping.kind === 'pending') await admitted.api.mapping.settled;
+  const { mapping } = admitted.api;
+  if (mapping.kind !== 'plan') throw brokenDefinition(admitted, mapping.kind === 'broken' ? mapping.reason : 'unknown');
   const { plan } = mapping;
   if (plan.bodyCheck !== null) await checkBody(admitted, plan.bodyCheck);
   if (plan.body === 'form' && admitted.body.isPresent) refuseMultipart(admitted);

@@ -96,6 +96,18 @@ function readItems(text: string, decode: DecodePiece, decodeBareName: DecodePiec
   return parameters;
 }
 
+/** Every value of one name, in order; items that cannot be decoded are left out (parseParameters() refuses them). */
+export function allValues(text: string, name: string, decode: DecodePiece = decodeUtf8Piece): string[] {
+  const values: string[] = [];
+  for (const item of text.split('&')) {
+    const equals = item.indexOf('=');
+    if (decode(equals === -1 ? item : item.slice(0, equals)) !== name) continue;
+    const value = equals === -1 ? '' : decode(item.slice(equals + 1));
+    if (value !== null) values.push(value);
+  }
+  return values;
+}
+
 /** Writes a form: UTF-8, blanks as `+`, everything but `A-Za-z0-9*-._` escaped. Source: docs (HTML form encoding). */
 export function encodeForm(parameters: Iterable<readonly [string, string]>): string {
   let text = '';

@@ -1,0 +1,71 @@
+// The compact form in which the snapshot keeps definitions until a request needs them: there may be 100,000.
+// Called by compile-api.ts.
+import type { ApiDefinition, RequestParameter, ServiceParameter } from '../model/api.ts';
+
+/** What most definitions say; only what differs is kept. */
+const parameterDefaults: Omit<RequestParameter, 'name'> = {
+  location: 'QUERY',
+  type: 'String',
+  required: false,
+  defaultValue: null,
+  demoValue: null,
+  minValue: null,
+  maxValue: null,
+  minLength: null,
+  maxLength: null,
+  regularExpression: null,
+  jsonScheme: null,
+  enumValue: null,
+  docShow: 'PUBLIC',
+  docOrder: 0,
+  description: '',
+};
+const serviceDefaults: Omit<ServiceParameter, 'name'> = { location: 'QUERY', type: 'STRING', catalog: 'REQUEST' };
+const authDefaults: ApiDefinition['auth'] = {
+  type: 'APP',
+  signatureMethods: ['HmacSHA256'],
+  forceNonce: false,
+  appCode: 'DEFAULT',
+  disableInternet: false,
+  openId: null,
+};
+
+/** Members that no request needs. */
+const notNeeded: ReadonlySet<string> = new Set(['demoValue', 'docShow', 'docOrder', 'description']);
+
+type Members = Readonly<Record<string, unknown>>;
+
+/** The members of `value` that differ from `defaults`. */
+function differing(value: object, defaults: object): Members {
+  const known: Members = { ...defaults };
+  const kept: Record<string, unknown> = {};
+  for (const [name, member] of Object.entries(value)) {
+    if (member === known[name] || notNeeded.has(name)) continue;
+    if (typeof member === 'object' && JSON.stringify(member) === JSON.stringify(known[name])) continue;
+    kept[name] = member;
+  }
+  return kept;
+}
+
+/** JSON text, about a fifth of the definition's own. */
+export function packDefinition(definition: ApiDefinition): string {
+  return JSON.stringify({
+    ...definition,
+    auth: differing(definition.auth, authDefaults),
+    parameters: definition.parameters.map((parameter) => differing(parameter, parameterDefaults)),
+    serviceParameters: definition.serviceParameters.map((parameter) => differing(parameter, serviceDefaults)),
+    mappings: definition.mappings.map(({ requestName, serviceName }) => [requestName, serviceName]),
+  });
+}
+
+/** The definition again, without what only documents it. `packed` must come from packDefinition(). */
+export function unpackDefinition(packed: string): ApiDefinition {
+  const value = JSON.parse(packed) as Omit<ApiDefinition, 'mappings'> & { readonly mappings: [string, string][] };
+  return {
+    ...value,
+    auth: { ...authDefaults, ...value.auth },
+    parameters: value.parameters.map((parameter) => ({ ...parameterDefaults, ...parameter })),
+    serviceParameters: value.serviceParameters.map((parameter) => ({ ...serviceDefaults, ...parameter })),
+    mappings: value.mappings.map(([requestName, serviceName]) => ({ requestName, serviceName })),
+  };
+}
