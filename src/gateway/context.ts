@@ -1,6 +1,7 @@
 // What a request is at each step of pipeline.ts: every type is the former plus what its step learned.
 import type { Clock } from '../base/clock.ts';
 import type { ClaimNonce } from '../base/nonce-store.ts';
+import type { CountCall } from '../base/window-counters.ts';
 import type { StageName } from '../model/api.ts';
 import type { InvokeFunction } from '../model/invocation.ts';
 import type { PublishedGrant, PublishedGroup } from '../model/published.ts';
@@ -10,6 +11,7 @@ import type { BackendState, OutboundOptions } from './backends/backend-state.ts'
 import type { RelayedBody } from './backends/relayed-body.ts';
 import type { CompiledApi } from './compile-api.ts';
 import type { Refusal } from './errors.ts';
+import type { MappingPlan } from './mapping-plan.ts';
 import type { BodySource, RequestBody } from './request-body.ts';
 import type { GatewaySettings } from './settings.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -19,6 +21,8 @@ export type GatewayDeps = {
   readonly clock: Clock;
   readonly invoke: InvokeFunction;
   readonly claimNonce: ClaimNonce;
+  /** Counts a call against the limits of traffic controls and groups. */
+  readonly count: CountCall;
   /** Called once for each finished request; must not throw or block. */
   readonly report: (record: RequestRecord) => void;
   /** Called with errors that are bugs; the caller got X500ER. */
@@ -134,7 +138,7 @@ export type BackendRequest = {
   readonly body: { readonly kind: 'text'; readonly text: string } | { readonly kind: 'raw' };
 };
 
-export type Mapped = Admitted & { readonly outgoing: BackendRequest };
+export type Mapped = Admitted & { readonly plan: MappingPlan; readonly outgoing: BackendRequest };
 
 /** A backend's answer, before the gateway's own headers. */
 export type BackendAnswer = {

@@ -37,6 +37,7 @@ export async function mapRequest(admitted: Admitted): Promise<Mapped> {
   const body: BackendRequest['body'] =
     plan.body === 'raw' ? { kind: 'raw' } : { kind: 'text', text: encodeForm(draft.form) };
   return Object.assign(admitted, {
+    plan,
     outgoing: {
       method: admitted.method,
       path: admitted.path,

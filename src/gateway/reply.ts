@@ -2,6 +2,7 @@
 // Called by pipeline.ts.
 import { assertNever } from '../base/assert-never.ts';
 import type { Backend } from '../model/api.ts';
+import { breakerKey } from './backends/breaker.ts';
 import { callFunctionEvent } from './backends/function-event.ts';
 import { callFunctionHttp } from './backends/function-http.ts';
 import { callHttp } from './backends/http.ts';
@@ -15,9 +16,9 @@ import { ClientGone, Refusal, refuse } from './errors.ts';
 /** Errors: those of the backend's kind, D503CB and D503BB of the breaker, D504CO for a kind that is not served. */
 export async function reply(mapped: Mapped): Promise<Replied> {
   const { clock, backends } = mapped.deps;
-  const { key, apiName } = mapped.api;
+  const key = breakerKey(mapped);
   const startedAt = clock.monotonic();
-  backends.breakers.admit(key, apiName);
+  backends.breakers.admit(key, mapped.api.apiName);
   try {
     const answer = wholeIfThere(await callBackend(mapped, mapped.api.backend));
     backends.breakers.answered(key);

@@ -1,5 +1,6 @@
 // The breaker that every API has: after too many time-outs of its backend, calls are refused for a while. Used by reply.ts.
 import type { Clock } from '../../base/clock.ts';
+import type { Mapped } from '../context.ts';
 import { refuse } from '../errors.ts';
 
 export type BreakerRule = {
@@ -20,7 +21,12 @@ type State =
   /** One call is on its way to find out. */
   | { readonly kind: 'probing' };
 
-/** By `apiId/stage`; only APIs whose backend timed out lately are held. */
+/** The API in its stage. */
+export function breakerKey({ api, stage }: Mapped): string {
+  return `${api.apiId}/${stage}`;
+}
+
+/** By breakerKey(); only APIs whose backend timed out lately are held. */
 export class Breakers {
   readonly #clock: Clock;
   readonly #rule: BreakerRule;

@@ -6,6 +6,7 @@ import type { Origin } from '../outbound/connect.ts';
 import type { BackendConnection, ExchangeListener, OutgoingRequest } from '../outbound/connection.ts';
 import type { ResponseHead } from '../outbound/response-head.ts';
 import { timedOut, wordFault } from './backend-errors.ts';
+import { breakerKey } from './breaker.ts';
 import { RelayedBody } from './relayed-body.ts';
 
 const nothing = () => {};
@@ -154,7 +155,7 @@ export class HttpExchange implements ExchangeListener {
     const error = timedOut(this.#timeoutMs, this.#body?.isHeldBack ?? false);
     // An answer that began is out of reply.ts's sight.
     if (this.#body !== null && !this.#body.isHeldBack) {
-      this.#mapped.deps.backends.breakers.timedOut(this.#mapped.api.key);
+      this.#mapped.deps.backends.breakers.timedOut(breakerKey(this.#mapped));
     }
     this.#stop(error);
   }

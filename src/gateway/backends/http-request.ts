@@ -105,15 +105,21 @@ function restOfPath(mapped: Mapped): string {
  * The query with its `?`, or nothing. What is sent through keeps the client's spelling and repetitions; what was mapped is written anew.
  */
 export function backendQuery(mapped: Mapped): string {
-  const { mapping } = mapped.api;
   const { query } = mapped.outgoing;
-  const sentThrough = mapping.kind === 'plan' ? mapping.plan.sentThrough : null;
+  const { sentThrough } = mapped.plan;
   if (sentThrough === null) return query.size === 0 ? '' : `?${encodeQuery(query)}`;
   const { exceptQuery } = sentThrough;
-  if (exceptQuery.size === 0) return mapped.rawQuery === '' ? '' : `?${mapped.rawQuery}`;
-  const pieces = mapped.rawQuery.split('&').filter((piece) => piece !== '' && !exceptQuery.has(nameOf(piece)));
+  if (exceptQuery.size === 0 && query.size === mapped.query.size) {
+    return mapped.rawQuery === '' ? '' : `?${mapped.rawQuery}`;
+  }
+  const pieces = mapped.rawQuery.split('&').filter((piece) => isSentOn(nameOf(piece), mapped, exceptQuery));
   for (const [name, value] of query) if (exceptQuery.has(name)) pieces.push(encodeQuery([[name, value]]));
   return pieces.length === 0 ? '' : `?${pieces.join('&')}`;
+}
+
+/** What a step took out of the query (a code of simple authentication) is not there any more. */
+function isSentOn(name: string, { outgoing }: Mapped, exceptQuery: ReadonlySet<string>): boolean {
+  return !exceptQuery.has(name) && outgoing.query.has(name);
 }
 
 function nameOf(piece: string): string {

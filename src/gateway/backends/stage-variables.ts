@@ -60,12 +60,8 @@ function parameterOf(route: StageRoute, admitted: Admitted): string | undefined 
       return admitted.query.get(route.parameterName);
     case 'HEAD':
       return admitted.headers.get(route.parameterName.toLowerCase());
-    case 'PATH': {
-      const { mapping, pathSegments } = admitted.api;
-      const index = mapping.kind === 'broken' ? undefined : pathSegments.get(route.parameterName);
-      return index === undefined ? undefined : admitted.segments[admitted.baseLength + index];
-    }
+    case 'PATH':
     case 'BODY':
-      return undefined; // Refused when the variable is created: the body may not have come yet.
+      return undefined; // Refused when the variable is created.
   }
 }
