@@ -8,7 +8,7 @@ import type { Clock } from '../../base/clock.ts';
 import { frameSocketName, logSocketName } from '../instances/endpoint.ts';
 import { type BubblewrapSetup, sandboxCommand } from './bubblewrap.ts';
 import type { Exit, LaunchSpec } from './port.ts';
-import { findMembers, readProcessTable } from './process-table.ts';
+import { findMembers, markName, readProcessTable } from './process-table.ts';
 import { signalProcess, TreeEnder } from './tree-ender.ts';
 
 /** The tier with what it takes. */
@@ -21,7 +21,12 @@ type Entry = {
   readonly gone: Promise<void>;
 };
 
-type Command = { readonly file: string; readonly args: readonly string[]; readonly hidden: Buffer | null };
+type Command = {
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly hidden: Buffer | null;
+  readonly environment: LaunchSpec['environment'];
+};
 
 export class InstanceProcesses {
   readonly #placement: Placement;
@@ -81,7 +86,7 @@ export class InstanceProcesses {
     try {
       const child = spawn(command.file, command.args, {
         cwd: spec.codeDirectory,
-        env: command.hidden === null ? spec.environment : {},
+        env: command.environment,
         detached: true,
         stdio: ['pipe', output, output, ...(command.hidden === null ? [] : ['pipe' as const])],
       });
@@ -101,7 +106,7 @@ export class InstanceProcesses {
     switch (this.#placement.tier) {
       case 'none': {
         const [file = '', ...args] = spec.argv;
-        return { file, args, hidden: null };
+        return { file, args, hidden: null, environment: spec.environment };
       }
       case 'user': {
         const { setup } = this.#placement;
@@ -110,7 +115,8 @@ export class InstanceProcesses {
           chmodSync(spec.socketDirectory, 0o755);
           chmodSync(`${spec.socketDirectory}/${frameSocketName}`, 0o666);
         }
-        return sandboxCommand(setup, spec);
+        // bubblewrap too carries the mark: killed before its sandbox stands, it leaves a child that no parent leads to.
+        return { ...sandboxCommand(setup, spec), environment: { [markName]: spec.instanceId } };
       }
     }
   }
@@ -120,8 +126,8 @@ export class InstanceProcesses {
     const child = await started;
     if (child !== null) {
       if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
-      // With a namespace of process ids the kernel has ended the rest; without one, daemons may have stayed.
-      if (this.#placement.tier === 'none') await this.#ender.end(instanceId, null);
+      // Daemons may have stayed, and of bubblewrap the first process goes before the one that holds the sandbox.
+      await this.#ender.end(instanceId, null);
     }
     this.#entries.delete(instanceId);
     if (child !== null) this.#onExited({ instanceId, code: child.exitCode, signal: child.signalCode });

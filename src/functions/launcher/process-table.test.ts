@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { findMark, findMembers } from './process-table.ts';
+import { findMark, findMembers, parseStat } from './process-table.ts';
 
-const row = (pid: number, parent: number, instanceId: string | null = null) => ({ pid, parent, instanceId });
+const row = (pid: number, parent: number, instanceId: string | null = null) => ({
+  pid,
+  parent,
+  instanceId,
+  isStopped: false,
+});
 
 test('the mark is read from an environment, and only as a whole name', () => {
   assert.equal(findMark(Buffer.from('A=1\0FC_INSTANCE_ID=c-1\0B=2\0')), 'c-1');
@@ -25,4 +30,13 @@ test('the caller itself is never a member', () => {
     findMembers(table, new Set(['c-1']), new Set()).map(({ pid }) => pid),
     [2],
   );
+});
+
+test('the state is read after the last parenthesis; a zombie counts while threads of it run', () => {
+  const stat = (state: string, threads: number) =>
+    `42 (a) b) (${state}) ${state} 7 42 42 0 -1 4194304 100 0 0 0 1 1 0 0 20 0 ${threads} 0 5`;
+  assert.deepEqual(parseStat(stat('S', 1)), { parent: 7, isStopped: false });
+  assert.deepEqual(parseStat(stat('T', 3)), { parent: 7, isStopped: true });
+  assert.equal(parseStat(stat('Z', 1)), null);
+  assert.deepEqual(parseStat(stat('Z', 2)), { parent: 7, isStopped: false });
 });

@@ -3,16 +3,18 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
 /** The variable that marks every process of an instance, daemons included. */
-const markName = 'FC_INSTANCE_ID=';
+export const markName = 'FC_INSTANCE_ID';
 
 export type ProcessRow = {
   readonly pid: number;
   readonly parent: number;
   /** Instance named in its environment, null when none. */
   readonly instanceId: string | null;
+  /** Stopped by a signal: nothing of it runs. */
+  readonly isStopped: boolean;
 };
 
-/** All processes that are not zombies. Synchronous: a few milliseconds for hundreds of processes. */
+/** All processes that have not ended. Synchronous: a few milliseconds for hundreds of processes. */
 export function readProcessTable(): readonly ProcessRow[] {
   const rows: ProcessRow[] = [];
   for (const name of readdirSync('/proc')) {
@@ -49,20 +51,31 @@ export function findMembers(
 function readRow(pid: number): ProcessRow | null {
   const stat = read(`/proc/${pid}/stat`);
   if (stat === null) return null;
-  // `pid (name) state ppid …`; the name may hold anything, so count from its last parenthesis.
-  const text = stat.toString('latin1');
-  const [state, parent] = text.slice(text.lastIndexOf(')') + 2).split(' ', 2);
-  if (state === 'Z' || state === 'X') return null;
-  return { pid, parent: Number(parent), instanceId: findMark(read(`/proc/${pid}/environ`)) };
+  const facts = parseStat(stat.toString('latin1'));
+  if (facts === null) return null;
+  return { pid, ...facts, instanceId: findMark(read(`/proc/${pid}/environ`)) };
+}
+
+/**
+ * `pid (name) state parent …`; the name may hold anything, so count from its last parenthesis. Null when it has ended.
+ * A process whose first thread has ended shows as a zombie while others of its threads run on.
+ */
+export function parseStat(text: string): { readonly parent: number; readonly isStopped: boolean } | null {
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ', 18);
+  const [state, parent] = fields;
+  const threads = Number(fields[17]);
+  if (state === 'X' || (state === 'Z' && threads <= 1)) return null;
+  return { parent: Number(parent), isStopped: state === 'T' };
 }
 
 /** The value of the mark in an environment as bytes: `NAME=value\0NAME=value\0`. */
 export function findMark(environ: Buffer | null): string | null {
   if (environ === null) return null;
-  for (let at = environ.indexOf(markName); at >= 0; at = environ.indexOf(markName, at + 1)) {
+  const start = `${markName}=`;
+  for (let at = environ.indexOf(start); at >= 0; at = environ.indexOf(start, at + 1)) {
     if (at > 0 && environ[at - 1] !== 0) continue;
     const end = environ.indexOf(0, at);
-    return environ.toString('latin1', at + markName.length, end < 0 ? environ.length : end);
+    return environ.toString('latin1', at + start.length, end < 0 ? environ.length : end);
   }
   return null;
 }

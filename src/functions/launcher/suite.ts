@@ -240,17 +240,22 @@ async function openBench(open: () => Promise<OpenLauncher>, tier: IsolationTier)
     outputOf({ instanceId }: LaunchSpec): Output {
       let text = '';
       let wake = () => {};
+      let hasEnded = false;
       const all = once(logs.get(instanceId) ?? assert.fail(), 'connection').then(async ([socket]) => {
         socket.on('data', (chunk: Buffer) => {
           text += chunk.toString();
           wake();
         });
         await once(socket, 'close');
+        hasEnded = true;
         wake();
         return text;
       });
       const until = async (wanted: string) => {
-        while (!text.includes(wanted)) await new Promise<void>((resolve) => (wake = resolve));
+        while (!text.includes(wanted)) {
+          assert.ok(!hasEnded, `the output ended without '${wanted}': ${text}`);
+          await new Promise<void>((resolve) => (wake = resolve));
+        }
       };
       return { all, until };
     },
