@@ -8,6 +8,7 @@ import { fcVersions } from './catalogue.ts';
 import { type CodeUrls, codeUrlPrefix, createCodeUrls } from './code-urls.ts';
 import { fcError } from './errors.ts';
 import { FcEndpoint, renderFcError } from './fc/endpoint.ts';
+import { answerObject, isObjectCall } from './fc/object-endpoint.ts';
 import { KeyUse } from './key-use.ts';
 import { createNonces } from './nonces.ts';
 import { type ControlDeps, type ControlOptions, defaultControlSettings, tokenKeyPurpose } from './ports.ts';
@@ -66,7 +67,10 @@ export function createControl(options: ControlOptions): Control {
       if (address === null || typeof address === 'string') throw new Error('the API listener has no address');
       return `http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`;
     },
-    close: () => app.close(),
+    async close() {
+      await app.close();
+      await fc.close();
+    },
   };
 }
 
@@ -112,6 +116,7 @@ function receive(request: FastifyRequest, reply: FastifyReply): Received {
     host: headerText(raw.headers, 'host'),
     localPort: raw.socket.localPort ?? 80,
     signal: gone.signal,
+    stream: raw,
     readBody: (limitBytes) => readBody(raw, limitBytes),
   };
 }
@@ -133,6 +138,7 @@ async function respond(
 /** Which product a request is for: by path, and at `/` by Version. Never by Host. */
 async function route(deps: ControlDeps, fc: FcEndpoint, codeUrls: CodeUrls, received: Received): Promise<Answer> {
   const { path } = received;
+  if (isObjectCall(received)) return answerObject(deps, received);
   const version = fcVersionOf(path);
   if (version !== null) return fc.answer(received, version);
   if (path === '/' || path === '') return answerRpc(deps, rpcRegistry, received);

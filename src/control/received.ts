@@ -1,5 +1,6 @@
 // One API request as it arrived, and the answer to it: what the endpoints work on, free of the HTTP framework.
 import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
 import type { SignedParts } from '../wire/openapi-signature.ts';
 import type { QueryPair } from '../wire/percent-encoding.ts';
 import { ApiError } from './errors.ts';
@@ -18,6 +19,8 @@ export type Received = {
   readonly localPort: number;
   /** Aborted when the caller has gone. */
   readonly signal: AbortSignal;
+  /** The body as it comes; for those who do not use readBody(). */
+  readonly stream: Readable;
   /** Reads the whole body once. Errors: BodyTooLarge. */
   readBody(limitBytes: number): Promise<Buffer>;
 };

@@ -3,10 +3,14 @@
 import type { FcAction, Registered, RpcAction } from './action.ts';
 import { fcVersions, loadFcCatalogue, loadRpcCatalogue, type RpcVersion, rpcVersions } from './catalogue.ts';
 import { createApi, deleteApi, describeApi, describeApis, modifyApi } from './cloudapi/apis.ts';
+import * as appCredentials from './cloudapi/app-credentials.ts';
 import * as apps from './cloudapi/apps.ts';
 import * as deployments from './cloudapi/deployments.ts';
+import * as certificates from './cloudapi/domain-certificates.ts';
+import * as domains from './cloudapi/domains.ts';
 import * as grants from './cloudapi/grants.ts';
 import * as groups from './cloudapi/groups.ts';
+import * as models from './cloudapi/models.ts';
 import { modifyApiConfiguration } from './cloudapi/modify-configuration.ts';
 import { describeRegions, describeSystemParameters } from './cloudapi/regions.ts';
 import * as accountInfo from './fc/account-info.ts';
@@ -16,6 +20,7 @@ import * as functions from './fc/functions.ts';
 import { invokeFunction } from './fc/invoke.ts';
 import * as services from './fc/services.ts';
 import * as tags from './fc/tags.ts';
+import { getTempBucketToken, getTempCodeBucketPermission } from './fc/temporary-bucket.ts';
 import * as versions from './fc/versions.ts';
 import type { RpcRegistry } from './rpc/endpoint.ts';
 
@@ -32,9 +37,17 @@ const cloudApi: Readonly<Record<string, Registered<RpcAction>>> = {
   CreateApi: partial(createApi, 'backends other than function events and mocks are kept but not called'),
   CreateApiGroup: done(groups.createApiGroup),
   CreateApp: done(apps.createApp),
+  CreateAppCode: done(appCredentials.createAppCode),
+  CreateAppKey: done(appCredentials.createAppKey),
+  CreateModel: done(models.createModel),
   DeleteApi: done(deleteApi),
   DeleteApiGroup: done(groups.deleteApiGroup),
   DeleteApp: done(apps.deleteApp),
+  DeleteAppCode: done(appCredentials.deleteAppCode),
+  DeleteAppKey: done(appCredentials.deleteAppKey),
+  DeleteDomain: done(domains.deleteDomain),
+  DeleteDomainCertificate: done(certificates.deleteDomainCertificate),
+  DeleteModel: done(models.deleteModel),
   DeployApi: done(deployments.deployApi),
   DescribeApi: done(describeApi),
   DescribeApiGroup: done(groups.describeApiGroup),
@@ -44,27 +57,39 @@ const cloudApi: Readonly<Record<string, Registered<RpcAction>>> = {
   DescribeApis: done(describeApis),
   DescribeApp: done(apps.describeApp),
   DescribeAppAttributes: done(apps.describeAppAttributes),
+  DescribeAppSecurities: done(appCredentials.describeAppSecurities),
   DescribeAppSecurity: done(apps.describeAppSecurity),
   DescribeApps: done(apps.describeApps),
   DescribeAuthorizedApis: done(grants.describeAuthorizedApis),
   DescribeAuthorizedApps: done(grants.describeAuthorizedApps),
   DescribeDeployedApi: done(deployments.describeDeployedApi),
   DescribeDeployedApis: done(deployments.describeDeployedApis),
+  DescribeDomain: done(domains.describeDomain),
+  DescribeModels: done(models.describeModels),
   DescribeRegions: done(describeRegions),
   DescribeSystemParameters: done(describeSystemParameters),
   ModifyApi: partial(modifyApi, 'as CreateApi'),
   ModifyApiConfiguration: partial(modifyApiConfiguration, 'as CreateApi; no reusable backends'),
-  ModifyApiGroup: partial(groups.modifyApiGroup, 'name, description, base path and tags'),
+  ModifyApiGroup: partial(
+    groups.modifyApiGroup,
+    'name, description, base path, tags, FilterAppCodeForBackend; CompatibleFlags classic or none',
+  ),
   ModifyApp: partial(apps.modifyApp, 'an app cannot be disabled'),
+  ModifyModel: done(models.modifyModel),
   RemoveApisAuthorities: done(grants.removeApisAuthorities),
   RemoveAppsAuthorities: done(grants.removeAppsAuthorities),
-  ResetAppSecret: done(apps.resetAppSecret),
+  ResetAppCode: done(appCredentials.resetAppCode),
+  ResetAppSecret: done(appCredentials.resetAppSecret),
   SetApisAuthorities: done(grants.setApisAuthorities),
   SetAppsAuthorities: done(grants.setAppsAuthorities),
+  SetDomain: done(domains.setDomain),
+  SetDomainCertificate: done(certificates.setDomainCertificate),
+  SetWildcardDomainPatterns: done(domains.setWildcardDomainPatterns),
   SwitchApi: done(deployments.switchApi),
 };
 
-const noLayers = 'code as a zip in the body; no layers, no containers; networks and mounts are kept but not acted on';
+const noLayers =
+  'code as a zip in the body or in the temporary bucket; no layers, no containers; networks and mounts are kept but not acted on';
 const noNetwork = 'networks, mounts and tracing are kept but not acted on';
 
 const onlyKept = 'shares by weight are acted on; routePolicy is kept but not';
@@ -106,6 +131,8 @@ export const fcRegistry: FcRegistry = {
     ...serviceActions,
     DeleteVersion: done(versions.deleteVersion),
     GetAccountConfigs: done(accountInfo.getAccountConfigs),
+    GetTempBucketToken: done(getTempBucketToken),
+    GetTempCodeBucketPermission: done(getTempCodeBucketPermission),
     ListVersions: done(versions.listVersions),
     PublishVersion: done(versions.publishNewVersion),
   },

@@ -18,6 +18,7 @@ export type Plane = {
   readonly url: URL;
   readonly credentials: RootCredentials;
   readonly store: Store;
+  readonly dataDir: string;
   /** What the fake data process was asked to run. */
   readonly invoked: InvokeRequest[];
   /** What the next invocations answer. */
@@ -72,6 +73,7 @@ export async function startPlane(): Promise<Plane> {
     url: new URL(await control.listen({ host: '127.0.0.1', port: 0 })),
     credentials,
     store,
+    dataDir,
     invoked,
     outcome: success,
     records,

@@ -2,6 +2,7 @@
 import type { FcVersion } from '../catalogue.ts';
 import type { ControlDeps } from '../ports.ts';
 import type { Received } from '../received.ts';
+import type { ZipFile } from './body-work.ts';
 import type { FcRecord } from './types.ts';
 
 export type FcCall = {
@@ -14,7 +15,9 @@ export type FcCall = {
   readonly qualifier: string;
   /** The JSON body by its schema, with canonical names; empty for operations without one. */
   readonly body: FcRecord;
-  /** The body as it came. */
+  /** The zip that was in the body's `code.zipFile`; null when there was none. */
+  readonly zipFile: ZipFile | null;
+  /** The body as it came, of operations whose body is no JSON. */
   readonly raw: Buffer;
   /** Signs URLs for downloads of code packages. */
   readonly signCodeUrl: (packageSha256: string) => string;

@@ -1,31 +1,45 @@
-// Takes a function's code from a request: base64 of a zip, checked and stored before the row that names it is written.
+// Takes a function's code from a request: a zip in the body or an uploaded object, checked and stored before the row that names it is written.
 import type { CodePackage } from '../../store/port.ts';
 import { headerText } from '../../wire/openapi-signature.ts';
-import { fcError } from '../errors.ts';
+import { type ApiError, fcError } from '../errors.ts';
 import type { FcCall } from './call.ts';
+import { temporaryBucket, uploadName } from './temporary-bucket.ts';
 import { type FcRecord, fcRecord, fcText } from './types.ts';
 
-/** Largest zip that a body may carry, in bytes. Source: docs (fc-api.md 4.2: about 50 MB, and the tools' 100 MB). */
-const zipLimitBytes = 100 * 1024 * 1024;
+type GivenZip = { readonly zip: Buffer; readonly member: 'zipFile' | 'ossObjectName' };
 
-function decodeZip(code: FcRecord): Buffer | null {
-  const text = fcText(code, 'zipFile');
-  const hasObject = fcText(code, 'ossBucketName') !== '' || fcText(code, 'ossObjectName') !== '';
-  if (text === '' && !hasObject) return null;
-  if (hasObject) {
-    const what =
-      text === ''
-        ? 'code.ossBucketName is not supported by this server; send code.zipFile'
-        : 'code must have one source only';
-    throw fcError('InvalidArgument', what);
+function refuse(message: string): ApiError {
+  return fcError('InvalidArgument', message);
+}
+
+function inBody({ zipFile }: FcCall): GivenZip | null {
+  if (zipFile === null) return null;
+  if (zipFile.kind === 'malformed') throw refuse('code.zipFile is not valid base64');
+  const { buffer, byteOffset, byteLength } = zipFile.bytes;
+  return { zip: Buffer.from(buffer, byteOffset, byteLength), member: 'zipFile' };
+}
+
+/** An object of the temporary bucket. */
+async function uploaded({ deps }: FcCall, code: FcRecord): Promise<GivenZip | null> {
+  const bucket = fcText(code, 'ossBucketName');
+  const object = fcText(code, 'ossObjectName');
+  if (bucket === '' && object === '') return null;
+  if (bucket === '' || object === '') throw refuse('code.ossBucketName and code.ossObjectName are needed together');
+  if (bucket !== temporaryBucket(deps)) {
+    throw refuse(
+      `code.ossBucketName '${bucket.slice(0, 100)}' is not known here; upload to the temporary bucket, or send code.zipFile`,
+    );
   }
-  const zip = Buffer.from(text, 'base64');
-  /** Buffer skips what is no base64; then the length does not fit. */
-  const expected = Math.floor((text.replace(/[\s=]+/g, '').length * 3) / 4);
-  if (zip.length !== expected || zip.length === 0) throw fcError('InvalidArgument', 'code.zipFile is not valid base64');
-  if (zip.length > zipLimitBytes)
-    throw fcError('EntityTooLarge', `payload size exceeds maximum allowed size (${zipLimitBytes} bytes)`);
-  return zip;
+  const zip = await deps.store.uploads.read(uploadName({ bucket, object }));
+  if (zip === null) throw refuse(`code.ossObjectName '${object.slice(0, 200)}' does not exist, or is too old`);
+  return { zip, member: 'ossObjectName' };
+}
+
+async function givenZip(call: FcCall, code: FcRecord): Promise<GivenZip | null> {
+  const zip = inBody(call);
+  const object = await uploaded(call, code);
+  if (zip !== null && object !== null) throw refuse('code must have one source only');
+  return zip ?? object;
 }
 
 /** The checksums that the caller wants compared; decimal CRC-64. Source: sdk (fc-api.md 4.5). */
@@ -37,20 +51,21 @@ function wantedChecksums(call: FcCall, code: FcRecord): string[] {
 
 /**
  * Stores the code of a request; null when it brings none.
- * Errors: InvalidArgument naming the zip's entry, or a checksum that differs (code assumed).
+ * Errors: InvalidArgument naming the zip's entry, or a checksum that differs (code assumed); EntityTooLarge.
  */
 export async function takeCode(call: FcCall): Promise<CodePackage | null> {
   const code = fcRecord(call.body, 'code');
-  const zip = code === null ? null : decodeZip(code);
-  if (code === null || zip === null) return null;
-  const stored = await call.deps.store.packages.add(zip);
-  if (!stored.ok) throw fcError('InvalidArgument', `code.zipFile was refused: ${stored.message}`);
+  const given = code === null ? null : await givenZip(call, code);
+  if (code === null || given === null) return null;
+  const limitBytes = call.deps.settings.codeBodyLimitBytes;
+  if (given.zip.length > limitBytes) {
+    throw fcError('EntityTooLarge', `payload size exceeds maximum allowed size (${limitBytes} bytes)`);
+  }
+  const stored = await call.deps.store.packages.add(given.zip);
+  if (!stored.ok) throw refuse(`code.${given.member} was refused: ${stored.message}`);
   for (const wanted of wantedChecksums(call, code)) {
     if (wanted !== stored.checksum) {
-      throw fcError(
-        'InvalidArgument',
-        `the code's checksum does not match (expected: ${wanted}, actual: ${stored.checksum})`,
-      );
+      throw refuse(`the code's checksum does not match (expected: ${wanted}, actual: ${stored.checksum})`);
     }
   }
   return stored;

@@ -1,5 +1,4 @@
 // The door of Function Compute: finds the operation, checks who signed, reads the body, runs the action, answers as the version does.
-import { sha256Hex } from '../../wire/openapi-signature-v3.ts';
 import type { FcAction, Registered } from '../action.ts';
 import { authenticate } from '../authenticate.ts';
 import { type FcCatalogue, type FcVersion, loadFcCatalogue } from '../catalogue.ts';
@@ -9,6 +8,7 @@ import { forbidden, isAllowed, showTo } from '../permissions.ts';
 import type { ControlDeps } from '../ports.ts';
 import { type Answer, BodyTooLarge, queryValue, type Received } from '../received.ts';
 import { fcSignatureError } from '../signature-errors.ts';
+import { Bodies } from './bodies.ts';
 import type { FcAnswer } from './call.ts';
 import { compileFcRoutes, type FcRoute, type FcRouter, findFcRoute } from './routes.ts';
 import { readFcBody, shapeFcAnswer } from './types.ts';
@@ -23,6 +23,7 @@ export class FcEndpoint {
   readonly #deps: ControlDeps;
   readonly #registry: FcRegistry;
   readonly #codeUrls: CodeUrls;
+  readonly #bodies: Bodies;
   /** At most one entry a version. */
   readonly #loaded = new Map<FcVersion, Promise<Loaded>>();
 
@@ -30,6 +31,7 @@ export class FcEndpoint {
     this.#deps = deps;
     this.#registry = registry;
     this.#codeUrls = codeUrls;
+    this.#bodies = new Bodies(deps.clock);
   }
 
   /** Never throws. */
@@ -39,6 +41,11 @@ export class FcEndpoint {
     } catch (error) {
       return renderFcError(received, this.#asApiError(received, error));
     }
+  }
+
+  /** Ends the thread for large bodies. */
+  close(): Promise<void> {
+    return this.#bodies.close();
   }
 
   #load(version: FcVersion): Promise<Loaded> {
@@ -59,18 +66,22 @@ export class FcEndpoint {
     const registered = route !== null && Object.hasOwn(actions, route.name) ? actions[route.name] : undefined;
     if (route === null || registered === undefined) throw notSupported(received);
     const raw = await received.readBody(this.#bodyLimit(route));
-    if (identity.payloadHash !== null && identity.payloadHash !== sha256Hex(raw)) {
+    const type = route.operation.body ?? 'bytes';
+    const wantsHash = identity.payloadHash !== null;
+    const { sha256, body } = await this.#bodies.read(raw, { isJson: type !== 'bytes', wantsHash });
+    if (identity.payloadHash !== sha256) {
       throw fcError('SignatureNotMatch', 'the body does not have the hash that x-acs-content-sha256 says');
     }
-    const type = route.operation.body ?? 'bytes';
+    if (body.kind === 'malformed') throw fcError('InvalidArgument', 'the request body is not valid JSON');
     const answer = await registered.run({
       deps: this.#deps,
       version,
       received,
       path: route.members,
       qualifier: route.members['qualifier'] || queryValue(received.query, 'qualifier') || 'LATEST',
-      body: type === 'bytes' ? {} : readFcBody(catalogue, type, raw),
-      raw,
+      ...(body.kind === 'bytes'
+        ? { body: {}, zipFile: null, raw: asBuffer(body.bytes) }
+        : { body: readFcBody(catalogue, type, body.json), zipFile: body.zipFile, raw: empty }),
       signCodeUrl: (sha256) => this.#codeUrls.sign(reachableHost(received.host, received.localPort), sha256),
     });
     const shown = answer.kind === 'json' ? { ...answer, value: showTo(identity.caller, answer.value) } : answer;
@@ -96,6 +107,12 @@ export class FcEndpoint {
     });
     return fcError('InternalServerError', 'an internal error has occurred. Please retry.');
   }
+}
+
+const empty = Buffer.alloc(0);
+
+function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
 }
 
 /** Source: docs (fc-api.md 4.1). */

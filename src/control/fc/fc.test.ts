@@ -59,7 +59,7 @@ describe('Function Compute bodies', () => {
     catalogue = await loadFcCatalogue('2016-08-15');
   });
   const read = (operation: string, body: unknown) =>
-    readFcBody(catalogue, catalogue.operations[operation]?.body ?? 'any', Buffer.from(JSON.stringify(body)));
+    readFcBody(catalogue, catalogue.operations[operation]?.body ?? 'any', body);
 
   it('match keys in any case at every depth, and ignore unknown ones and nulls', () => {
     const body = {
@@ -89,7 +89,6 @@ describe('Function Compute bodies', () => {
     });
     assert.throws(() => read('CreateFunction', { code: { zipFile: 1 } }), { message: /code\.zipFile/ });
     assert.throws(() => read('CreateFunction', []), { message: /the request body/ });
-    assert.throws(() => readFcBody(catalogue, 'any', Buffer.from('{')), { message: /not valid JSON/ });
   });
 
   it('answers hold the members of the schema only', () => {

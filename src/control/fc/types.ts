@@ -105,16 +105,9 @@ function lowerFirstKey(name: string): string {
   return name === 'InstanceConcurrency' ? 'instanceConcurrency' : name;
 }
 
-/** Reads a whole JSON body; an empty one is an empty object. */
-export function readFcBody(catalogue: FcCatalogue, type: FcType, raw: Buffer): FcRecord {
-  if (raw.length === 0) return {};
-  let value: unknown;
-  try {
-    value = JSON.parse(raw.toString('utf8'));
-  } catch {
-    throw fcError('InvalidArgument', 'the request body is not valid JSON');
-  }
-  const record = readFcValue(catalogue.schemas, type, value, '');
+/** Reads a parsed JSON body by its schema. Errors: InvalidArgument naming the member. */
+export function readFcBody(catalogue: FcCatalogue, type: FcType, json: unknown): FcRecord {
+  const record = readFcValue(catalogue.schemas, type, json, '');
   return isFcRecord(record) ? record : {};
 }
 

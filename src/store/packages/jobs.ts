@@ -28,12 +28,6 @@ export type PackageAnswers = {
 };
 export type PackageAnswer = PackageAnswers[keyof PackageAnswers];
 
-export type WorkerRequest = { readonly id: number; readonly job: PackageJob };
-export type WorkerReply = { readonly id: number } & (
-  | { readonly ok: true; readonly answer: PackageAnswer }
-  | { readonly ok: false; readonly error: Error }
-);
-
 /** Everything unfinished in the code directory begins so, and is removed at the next open. */
 export const temporaryPrefix = 'tmp-';
 

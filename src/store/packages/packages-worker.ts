@@ -1,10 +1,10 @@
-// The worker thread for everything that is slow about zips: hashes, unpacking, syncing. Started by worker-queue.ts; one job at a time.
-import { parentPort } from 'node:worker_threads';
+// The worker thread for everything that is slow about zips: hashes, unpacking, syncing. Started by packages.ts; one job at a time.
 import { assertNever } from '../../base/assert-never.ts';
-import type { PackageAnswer, PackageJob, WorkerReply, WorkerRequest } from './jobs.ts';
+import { serveJobs } from '../../base/job-thread.ts';
+import type { PackageAnswer, PackageJob } from './jobs.ts';
 import { addPackage, repairPackage, sweepPackages } from './package-files.ts';
 
-async function perform(job: PackageJob): Promise<PackageAnswer> {
+serveJobs(async (job: PackageJob): Promise<PackageAnswer> => {
   switch (job.kind) {
     case 'add':
       return await addPackage(job);
@@ -15,16 +15,4 @@ async function perform(job: PackageJob): Promise<PackageAnswer> {
     default:
       return assertNever(job);
   }
-}
-
-async function answer({ id, job }: WorkerRequest): Promise<WorkerReply> {
-  try {
-    return { id, ok: true, answer: await perform(job) };
-  } catch (error) {
-    return { id, ok: false, error: error instanceof Error ? error : new Error(String(error)) };
-  }
-}
-
-parentPort?.on('message', async (request: WorkerRequest) => {
-  parentPort?.postMessage(await answer(request));
 });
