@@ -37,21 +37,32 @@ function makeCall(target: Target): Call {
 /** What the connections of one job share. */
 type Tally = { readonly latencies: number[]; readonly end: number; wrong: number; firstWrong: string | null };
 
+/** When a connection sends: its first call at `startAt` and then one each `intervalMs`; 0 = without a pause. Of performance.now(). */
+type Pace = { readonly intervalMs: number; readonly startAt: number };
+
 function fail(tally: Tally, text: string): void {
   tally.wrong += 1;
   tally.firstWrong ??= text.slice(0, 2000);
 }
 
 /** One connection: a call, its answer, the next call, until the time is up. Resolves when the socket is closed. */
-function runConnection(target: Target, tally: Tally): Promise<void> {
+function runConnection(target: Target, tally: Tally, pace: Pace): Promise<void> {
   const { hostname, port } = new URL(target.origin);
   const socket = createConnection({ host: hostname, port: Number(port), noDelay: true });
   socket.setEncoding('latin1');
   const reader = new AnswerReader();
   let sentAt = 0;
   let expected: string | null = null;
+  let dueAt = pace.startAt;
   const next = () => {
     const now = performance.now();
+    if (pace.intervalMs > 0 && now < tally.end) {
+      if (dueAt > now) {
+        setTimeout(next, dueAt - now);
+        return;
+      }
+      dueAt += pace.intervalMs;
+    }
     if (now >= tally.end || tally.wrong > wrongLimit || tally.latencies.length >= sampleLimit) {
       expected = null;
       socket.end();
@@ -85,16 +96,19 @@ function runConnection(target: Target, tally: Tally): Promise<void> {
   });
 }
 
-async function runJob({ target, connections, durationMs }: LoadJob): Promise<LoadResult> {
+async function runJob({ target, connections, durationMs, perSecond }: LoadJob): Promise<LoadResult> {
   const began = performance.now();
   const tally: Tally = { latencies: [], end: began + durationMs, wrong: 0, firstWrong: null };
-  await Promise.all(Array.from({ length: connections }, () => runConnection(target, tally)));
+  const intervalMs = perSecond === null ? 0 : (connections * 1000) / perSecond;
+  const paceOf = (index: number) => ({ intervalMs, startAt: began + (index * intervalMs) / connections });
+  await Promise.all(Array.from({ length: connections }, (_, index) => runConnection(target, tally, paceOf(index))));
   const seconds = (performance.now() - began) / 1000;
   const latencies = Float64Array.from(tally.latencies).sort();
   const quantile = (part: number) =>
     latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * part))] ?? 0;
   const { wrong, firstWrong } = tally;
-  return { requests: latencies.length, seconds, p50: quantile(0.5), p99: quantile(0.99), wrong, firstWrong };
+  const max = latencies.at(-1) ?? 0;
+  return { requests: latencies.length, seconds, p50: quantile(0.5), p99: quantile(0.99), max, wrong, firstWrong };
 }
 
 process.on('message', (job: LoadJob) => {

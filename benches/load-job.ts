@@ -12,7 +12,13 @@ export type Target =
       readonly appSecret: string;
     };
 
-export type LoadJob = { readonly target: Target; readonly connections: number; readonly durationMs: number };
+/** `perSecond`: calls of all connections together, evenly; null sends the next call as soon as the last is answered. */
+export type LoadJob = {
+  readonly target: Target;
+  readonly connections: number;
+  readonly durationMs: number;
+  readonly perSecond: number | null;
+};
 
 /** Latencies in milliseconds. `wrong` counts answers that were not exactly the expected ones. */
 export type LoadResult = {
@@ -20,6 +26,7 @@ export type LoadResult = {
   readonly seconds: number;
   readonly p50: number;
   readonly p99: number;
+  readonly max: number;
   readonly wrong: number;
   /** The first answer that was not right, or the first error. */
   readonly firstWrong: string | null;

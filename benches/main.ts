@@ -1,10 +1,11 @@
 // `npm run bench`: one interleaved run of raw node:http hello, signed call → Python echo, signed call → Node echo.
-// Options: --only hello|calls|start, --seconds <of one window at 64 connections>, --rounds, --write <file>.
+// Options: --only hello|calls|start|nothing-blocks, --seconds <of one window at 64 connections>, --rounds, --write <file>.
 import { writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { setUpEchoes } from './echo-project.ts';
 import type { Target } from './load-job.ts';
+import { runNothingBlocks } from './nothing-blocks.ts';
 import { type LoadGenerator, startHello, startLoadGenerator, startYunmen, type Yunmen } from './processes.ts';
 import { familyOf, memoryKb, processorMicros } from './processor-time.ts';
 import {
@@ -42,7 +43,7 @@ async function measure(
   const { name, target, pids, dataPid } = contestant;
   const before = new Map(pids().map((pid) => [pid, processorMicros(pid)]));
   const dataBefore = dataPid === null ? 0 : processorMicros(dataPid);
-  const load = await generator.run({ target, connections, durationMs });
+  const load = await generator.run({ target, connections, durationMs, perSecond: null });
   const dataMicros = dataPid === null ? null : processorMicros(dataPid) - dataBefore;
   // A process that was not there before has spent all its time in this window.
   const allMicros = pids().reduce((total, pid) => total + processorMicros(pid) - (before.get(pid) ?? 0), 0);
@@ -135,9 +136,9 @@ function options() {
   });
   const rounds = Number(values.rounds);
   const seconds = Number(values.seconds);
-  if (!['all', 'hello', 'calls', 'start'].includes(values.only) || !(rounds >= 1) || !(seconds > 0)) {
+  if (!['all', 'hello', 'calls', 'start', 'nothing-blocks'].includes(values.only) || !(rounds >= 1) || !(seconds > 0)) {
     console.error(
-      'usage: npm run bench -- [--only hello|calls|start] [--rounds n] [--seconds s] [--write docs/benchmarks.md]',
+      'usage: npm run bench -- [--only hello|calls|start|nothing-blocks] [--rounds n] [--seconds s] [--write docs/benchmarks.md]',
     );
     process.exit(2);
   }
@@ -146,8 +147,9 @@ function options() {
 
 const { only, rounds, windowMs, write } = options();
 const parts: string[] = [];
-if (only !== 'start') parts.push(await runCalls(only !== 'hello', rounds, windowMs));
+if (only !== 'start' && only !== 'nothing-blocks') parts.push(await runCalls(only !== 'hello', rounds, windowMs));
 if (only === 'all' || only === 'start') parts.push(await runStart());
+if (only === 'all' || only === 'nothing-blocks') parts.push(await runNothingBlocks());
 const heading = `${new Date().toISOString().slice(0, 10)}; ${describeMachine()}.`;
 const text = [heading, ...parts].join('\n\n');
 console.log(`\n${text}`);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatStart, formatTable, makeRow } from './report.ts';
 
-const load = { requests: 1000, seconds: 2, p50: 1, p99: 5, wrong: 0, firstWrong: null };
+const load = { requests: 1000, seconds: 2, p50: 1, p99: 5, max: 6, wrong: 0, firstWrong: null };
 
 test('adds up windows: requests a second over all of them, CPU per request, median latencies', () => {
   const windows = [

@@ -1,12 +1,12 @@
 // How long the data process's event loop was kept from its next turn: measured only while somebody asks for it (benches).
-import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { LoopDelay } from './model/loop-delay.ts';
 
 /** How often the loop is looked at, in ms. */
 const resolutionMs = 1;
 
 type Running = {
-  readonly histogram: IntervalHistogram;
+  readonly histogram: ReturnType<typeof monitorEventLoopDelay>;
   readonly timer: NodeJS.Timeout;
   longestWorkMs: number;
 };
