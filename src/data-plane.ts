@@ -62,6 +62,7 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
   const gatewaySettings = {
     ...defaultGatewaySettings,
     defaultGroup: settings.defaultGroup,
+    knownRoles: settings.roles === null ? null : new Set(settings.roles),
     showWhyToLoopback: settings.showWhyToLoopback,
   };
   const nonces = createNonceStore({ clock: systemClock, limit: limits.nonces });

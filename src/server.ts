@@ -171,6 +171,7 @@ async function startProcesses(options: ServerOptions, around: Around): Promise<P
     httpPort: options.httpPort,
     regionId: options.region,
     defaultGroup: options.defaultGroup,
+    roles: options.roles,
     runtimeFallback: options.runtimeFallback,
     showWhyToLoopback: options.mode === 'dev',
     tier,

@@ -11,6 +11,8 @@ export type DataSettings = {
   readonly httpPort: number;
   readonly regionId: string;
   readonly defaultGroup: string | null;
+  /** ARNs that an API may name as its role; null: every one. */
+  readonly roles: readonly string[] | null;
   readonly runtimeFallback: boolean;
   /** Answer loopback callers with `X-Yunmen-Why`. */
   readonly showWhyToLoopback: boolean;

@@ -23,6 +23,7 @@ test('without flags the documented defaults hold', () => {
     isolation: null,
     user: null,
     defaultGroup: null,
+    roles: [],
     runtimeFallback: false,
     printCredentials: false,
   });
@@ -73,6 +74,7 @@ for (const [what, flags, env, pattern] of [
     {},
     /--gateway-port and --http-port are both 9000/,
   ],
+  ['a role that is no ARN', { roles: 'gateway' }, {}, /--roles takes role ARNs.*'gateway'/],
   ['a switch that is neither on nor off', {}, { YUNMEN_PRINT_CREDENTIALS: 'maybe' }, /takes true or false/],
 ] as const) {
   test(`refuses ${what}`, () => {
@@ -91,4 +93,14 @@ test('a refusal never shows the secret', () => {
 test('port 0 may be asked for several times', () => {
   const options = parseServerOptions('start', { 'gateway-port': '0', 'http-port': '0', 'api-port': '0' }, {}, '/');
   assert.deepEqual([options.gatewayPort, options.httpPort, options.apiPort], [0, 0, 0]);
+});
+
+test('roles are a comma list; a star is every role, which dev takes anyway', () => {
+  const roles = (mode: 'start' | 'dev', text?: string) =>
+    parseServerOptions(mode, text === undefined ? {} : { roles: text }, {}, '/').roles;
+  assert.deepEqual(roles('start', 'acs:ram::1:role/a, acs:ram::1:role/team/b'), [
+    'acs:ram::1:role/a',
+    'acs:ram::1:role/team/b',
+  ]);
+  assert.deepEqual([roles('start', '*'), roles('dev'), roles('start')], [null, null, []]);
 });

@@ -34,6 +34,12 @@ export const serverFlags = [
     shownDefault: 'the only one',
   },
   {
+    name: 'roles',
+    value: 'arns',
+    help: 'roles that an API may name as RoleArn, a comma list; * = every one',
+    shownDefault: '* in dev, none in start',
+  },
+  {
     name: 'runtime-fallback',
     value: null,
     help: 'let a newer minor version run a function whose interpreter is missing',
@@ -90,6 +96,7 @@ export function parseServerOptions(
     isolation: parseIsolation(given('isolation')),
     user: parseMatching(given('user'), /^[a-z_][a-z0-9_-]*$/i, 'a user name'),
     defaultGroup: parseMatching(given('default-group'), /^[0-9a-f]{32}$/, 'a group id: 32 hex digits'),
+    roles: parseRoles(given('roles'), mode),
     runtimeFallback: parseSwitch(given('runtime-fallback'), mode === 'dev'),
     printCredentials: parseSwitch(given('print-credentials'), false),
   };
@@ -136,6 +143,18 @@ function parseMatching(given: Given | null, pattern: RegExp, wanted: string): st
   if (given === null) return null;
   if (!pattern.test(given.value)) throw wrongUsage(`${given.from} takes ${wanted}, not '${given.value}'`);
   return given.value;
+}
+
+/** Errors: wrong usage for what is no role's ARN. */
+function parseRoles(given: Given | null, mode: 'start' | 'dev'): readonly string[] | null {
+  if (given === null) return mode === 'dev' ? null : [];
+  if (given.value === '*') return null;
+  const roles = given.value.split(',').map((role) => role.trim());
+  const wrong = roles.find((role) => !/^acs:ram::\d*:role\/[\w.@/-]+$/.test(role));
+  if (wrong !== undefined) {
+    throw wrongUsage(`${given.from} takes role ARNs such as acs:ram::1234567890123456:role/name, or *, not '${wrong}'`);
+  }
+  return roles;
 }
 
 function parseIsolation(given: Given | null): IsolationTier | null {

@@ -27,6 +27,8 @@ export type ServerOptions = {
   readonly user: string | null;
   /** Group that answers for an IP address or `localhost` as Host; null: the only group, if there is exactly one. */
   readonly defaultGroup: string | null;
+  /** ARNs that an API may name as the role that the gateway takes on; null: every one. */
+  readonly roles: readonly string[] | null;
   /** Serve a function whose interpreter is missing with the nearest newer minor version. */
   readonly runtimeFallback: boolean;
   readonly printCredentials: boolean;

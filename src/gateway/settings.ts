@@ -21,6 +21,8 @@ export type GatewaySettings = {
   readonly clockWindowMs: number;
   /** How an unknown AppCode is answered. Source: docs; A401AC was seen beside it in a client (gateway-errors.md E2.2). */
   readonly unknownCodeError: 'A400AC' | 'A401AC';
+  /** ARNs that an API may name as RoleArn; null: every one. */
+  readonly knownRoles: ReadonlySet<string> | null;
   /** Answers failed calls from loopback peers with `X-Yunmen-Why`. */
   readonly showWhyToLoopback: boolean;
 };
@@ -36,5 +38,6 @@ export const defaultGatewaySettings: GatewaySettings = {
   headerLimitBytes: 64 * 1024,
   clockWindowMs: 15 * 60 * 1000,
   unknownCodeError: 'A400AC',
+  knownRoles: null,
   showWhyToLoopback: false,
 };

@@ -8,6 +8,7 @@ import type { BackendAnswer, Mapped } from '../context.ts';
 import { ClientGone, refuse } from '../errors.ts';
 import { type FunctionAnswer, readFunctionResult, type WrongShape } from '../function-result.ts';
 import { writeHeaderText } from '../header-text.ts';
+import { assumeRole } from './assume-role.ts';
 import { writeEvent } from './function-event-document.ts';
 
 type FunctionBackend = Extract<Backend, { kind: 'function-event' }>;
@@ -37,8 +38,9 @@ const heldBack: ReadonlySet<string> = new Set([
   'x-ca-debug-info',
 ]);
 
-/** Errors: D502FC, D504TO, ClientGone. */
+/** Errors: A403FC, D502FC, D504TO, ClientGone. */
 export async function callFunctionEvent(mapped: Mapped, backend: FunctionBackend): Promise<BackendAnswer> {
+  assumeRole(mapped, backend.roleArn);
   let read: FunctionAnswer | WrongShape | undefined;
   const invoke: InvokeRequest = {
     target: backend.target,

@@ -9,15 +9,17 @@ import { decodePath } from '../../wire/query.ts';
 import type { BackendAnswer, Mapped } from '../context.ts';
 import { refuse } from '../errors.ts';
 import { readFunctionResult } from '../function-result.ts';
+import { assumeRole } from './assume-role.ts';
 import { type Called, invocationRefused, invokeWithin, ownHeaders, wrongShape } from './function-event.ts';
 import { backendMethod, backendPath } from './http-request.ts';
 
 type FunctionHttp = Extract<Backend, { kind: 'function-http' }>;
 const noBytes = Buffer.alloc(0);
 
-/** Errors: D502FC, D504TO, I404SR, ClientGone, those of the body. */
+/** Errors: A403FC, D502FC, D504TO, I404SR, ClientGone, those of the body. */
 export async function callFunctionHttp(mapped: Mapped, backend: FunctionHttp): Promise<BackendAnswer> {
   const target = servedTarget(mapped, backend);
+  assumeRole(mapped, backend.roleArn);
   const name = functionKey(target.serviceName, target.functionName);
   const called: Called = { name, timeoutMs: backend.timeoutMs };
   const invocation = {
