@@ -96,6 +96,11 @@ const cases: readonly {
     expected: /imports nothing of ours/,
   },
   {
+    title: 'conformance starts servers by the harness, and takes nothing else of tests',
+    files: { 'conformance/kit/a.ts': "import '../../tests/harness/server.ts'; import '../../tests/e2e/x.ts';" },
+    expected: /^conformance\/kit\/a.ts imports tests\/e2e\/x.ts: only tests import tests$/,
+  },
+  {
     title: 'a bootstrap knows nothing of src',
     files: { 'runtimes/nodejs/a.js': "const x = require('../../src/base/x.ts');" },
     expected: /imports nothing of ours/,

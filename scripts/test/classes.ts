@@ -53,7 +53,7 @@ export const testClasses: readonly TestClass[] = [
   {
     name: 'conformance',
     patterns: ['conformance/**/*.test.ts'],
-    isExpected: false,
+    isExpected: true,
     isolation: 'process',
     timeoutMs: 180_000,
     limitMs: 480_000,

@@ -1,0 +1,98 @@
+// Every operation that is served has a case that asserts its effect through an official SDK; every other is refused.
+import assert from 'node:assert/strict';
+import { after, describe, it, test } from 'node:test';
+import { loadFcCatalogue } from '../src/control/catalogue.ts';
+import { listOperations, type OperationStatus } from '../src/control/registry.ts';
+import { Cleanup } from '../tests/harness/server.ts';
+import { apiCases } from './cases/apis.ts';
+import { appCases } from './cases/apps.ts';
+import { accountCases } from './cases/fc-account.ts';
+import { serviceCases } from './cases/fc-services.ts';
+import { uploadCases } from './cases/fc-uploads.ts';
+import { fc3Cases } from './cases/fc3.ts';
+import { groupCases } from './cases/groups.ts';
+import type { OperationName } from './kit/calls.ts';
+import { at } from './kit/read.ts';
+import { classic, open } from './kit/service-fc.ts';
+import { World } from './kit/world.ts';
+
+const cleanup = new Cleanup();
+after(() => cleanup.run());
+const world = await World.start(cleanup);
+const operations = await listOperations();
+
+groupCases(world);
+apiCases(world);
+appCases(world);
+serviceCases(world, classic(world));
+serviceCases(world, open(world));
+accountCases(world);
+uploadCases(world);
+fc3Cases(world);
+
+test('every operation that is served has a case', () => {
+  const served = operations.filter(({ status }) => status !== 'refused');
+  const names = served.map(({ product, version, operation }) => `${product}/${version}/${operation}` as OperationName);
+  const missing = names.filter((name) => !world.log.covered.has(name));
+  assert.ok(
+    missing.length === 0,
+    `operations of src/control/registry.ts without a case in conformance/cases:\n${missing.join('\n')}`,
+  );
+});
+
+/** What an SDK threw: the service's code, or what else it said. `answered` when it threw nothing. */
+async function outcomeOf(work: Promise<unknown>): Promise<string> {
+  try {
+    await work;
+    return 'answered';
+  } catch (error) {
+    return String(at(error, 'code') ?? error);
+  }
+}
+
+async function callRpc({ product, version, operation }: OperationStatus): Promise<string> {
+  return await outcomeOf(world.clients.pop('POST', version, product)(operation, {}));
+}
+
+/** A path with something in every place; `[.{qualifier}]` left out. */
+function concrete(path: string): string {
+  return path.replace('[.{qualifier}]', '').replaceAll(/\{\w+\*?\}/g, 'x');
+}
+
+async function callFc(version: '2016-08-15' | '2021-04-06' | '2023-03-30', operation: string): Promise<string> {
+  const described = (await loadFcCatalogue(version)).operations[operation];
+  const method = (described?.method ?? 'GET').replace('ANY', 'GET').toLowerCase() as 'get' | 'post' | 'put' | 'delete';
+  const call = world.clients.roa(version);
+  return await outcomeOf(call(operation, method, concrete(described?.path ?? ''), {}, {}));
+}
+
+describe('refused operations', () => {
+  const refused = operations.filter(({ status }) => status === 'refused');
+  const rows = (product: string, version: string) =>
+    refused.filter((row) => row.product === product && row.version === version);
+
+  for (const [product, version, code] of [
+    ['CloudAPI', '2016-07-14', 'InvalidApi.NotFound'],
+    ['Dysmsapi', '2017-05-25', 'InvalidAction.NotFound'],
+  ] as const) {
+    it(`${product} ${version}: each answers ${code}`, async () => {
+      const wrong = [];
+      for (const row of rows(product, version)) {
+        const outcome = await callRpc(row);
+        if (outcome !== code) wrong.push(`${row.operation}: ${outcome}`);
+      }
+      assert.deepEqual(wrong, []);
+    });
+  }
+
+  for (const version of ['2016-08-15', '2021-04-06', '2023-03-30'] as const) {
+    it(`FC ${version}: each answers PathNotSupported`, async () => {
+      const wrong = [];
+      for (const { operation } of rows('FC', version)) {
+        const outcome = await callFc(version, operation);
+        if (outcome !== 'PathNotSupported') wrong.push(`${operation}: ${outcome}`);
+      }
+      assert.deepEqual(wrong, []);
+    });
+  }
+});
