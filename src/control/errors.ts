@@ -22,6 +22,8 @@ const openApiStatuses = {
   UnsupportedParameter: 400,
   'Throttling.User': 400,
   RequestEntityTooLarge: 400,
+  DomainAlreadyBind: 400,
+  DomainCertificateNotFound: 400,
   NoPermission: 403,
   'Forbidden.RAM': 403,
   InternalError: 500,
@@ -34,11 +36,23 @@ export type Thing =
   | 'Api'
   | 'App'
   | 'AppKey'
+  | 'AppCode'
+  | 'Domain'
+  | 'Model'
   | 'Stage'
   | 'Instance'
   | 'Authorization'
   | 'Deployment'
   | 'HistoryVersion'
+  | 'TrafficControl'
+  | 'TrafficSpecialControl'
+  | 'IpControl'
+  | 'IpControlPolicyItem'
+  | 'Signature'
+  | 'Backend'
+  | 'BackendModel'
+  | 'VpcAccess'
+  | 'StageVariable'
   | 'Request';
 
 type GeneralForm =

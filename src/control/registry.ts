@@ -5,6 +5,7 @@ import { fcVersions, loadFcCatalogue, loadRpcCatalogue, type RpcVersion, rpcVers
 import { createApi, deleteApi, describeApi, describeApis, modifyApi } from './cloudapi/apis.ts';
 import * as appCredentials from './cloudapi/app-credentials.ts';
 import * as apps from './cloudapi/apps.ts';
+import * as backends from './cloudapi/backends.ts';
 import * as deployments from './cloudapi/deployments.ts';
 import * as certificates from './cloudapi/domain-certificates.ts';
 import * as domains from './cloudapi/domains.ts';
@@ -13,6 +14,8 @@ import * as groups from './cloudapi/groups.ts';
 import * as models from './cloudapi/models.ts';
 import { modifyApiConfiguration } from './cloudapi/modify-configuration.ts';
 import { describeRegions, describeSystemParameters } from './cloudapi/regions.ts';
+import * as stages from './cloudapi/stages.ts';
+import * as vpcAccesses from './cloudapi/vpc-accesses.ts';
 import * as accountInfo from './fc/account-info.ts';
 import * as aliases from './fc/aliases.ts';
 import type { FcRegistry } from './fc/endpoint.ts';
@@ -34,17 +37,23 @@ function partial<Action>(run: Action, note: string): Registered<Action> {
 
 const cloudApi: Readonly<Record<string, Registered<RpcAction>>> = {
   AbolishApi: done(deployments.abolishApi),
-  CreateApi: partial(createApi, 'backends other than function events and mocks are kept but not called'),
+  CreateApi: partial(createApi, 'OSS and EventBridge backends are kept but not called'),
   CreateApiGroup: done(groups.createApiGroup),
+  CreateApiStageVariable: done(stages.createApiStageVariable),
   CreateApp: done(apps.createApp),
   CreateAppCode: done(appCredentials.createAppCode),
   CreateAppKey: done(appCredentials.createAppKey),
+  CreateBackend: done(backends.createBackend),
+  CreateBackendModel: done(backends.createBackendModel),
   CreateModel: done(models.createModel),
   DeleteApi: done(deleteApi),
   DeleteApiGroup: done(groups.deleteApiGroup),
+  DeleteApiStageVariable: done(stages.deleteApiStageVariable),
   DeleteApp: done(apps.deleteApp),
   DeleteAppCode: done(appCredentials.deleteAppCode),
   DeleteAppKey: done(appCredentials.deleteAppKey),
+  DeleteBackend: done(backends.deleteBackend),
+  DeleteBackendModel: done(backends.deleteBackendModel),
   DeleteDomain: done(domains.deleteDomain),
   DeleteDomainCertificate: done(certificates.deleteDomainCertificate),
   DeleteModel: done(models.deleteModel),
@@ -54,7 +63,10 @@ const cloudApi: Readonly<Record<string, Registered<RpcAction>>> = {
   DescribeApiGroups: done(groups.describeApiGroups),
   DescribeApiHistories: done(deployments.describeApiHistories),
   DescribeApiHistory: done(deployments.describeApiHistory),
+  DescribeApiStage: done(stages.describeApiStage),
   DescribeApis: done(describeApis),
+  DescribeApisByBackend: done(backends.describeApisByBackend),
+  DescribeApisByVpcAccess: done(vpcAccesses.describeApisByVpcAccess),
   DescribeApp: done(apps.describeApp),
   DescribeAppAttributes: done(apps.describeAppAttributes),
   DescribeAppSecurities: done(appCredentials.describeAppSecurities),
@@ -62,28 +74,35 @@ const cloudApi: Readonly<Record<string, Registered<RpcAction>>> = {
   DescribeApps: done(apps.describeApps),
   DescribeAuthorizedApis: done(grants.describeAuthorizedApis),
   DescribeAuthorizedApps: done(grants.describeAuthorizedApps),
+  DescribeBackendInfo: done(backends.describeBackendInfo),
+  DescribeBackendList: done(backends.describeBackendList),
   DescribeDeployedApi: done(deployments.describeDeployedApi),
   DescribeDeployedApis: done(deployments.describeDeployedApis),
   DescribeDomain: done(domains.describeDomain),
   DescribeModels: done(models.describeModels),
   DescribeRegions: done(describeRegions),
   DescribeSystemParameters: done(describeSystemParameters),
+  DescribeVpcAccesses: done(vpcAccesses.describeVpcAccesses),
   ModifyApi: partial(modifyApi, 'as CreateApi'),
-  ModifyApiConfiguration: partial(modifyApiConfiguration, 'as CreateApi; no reusable backends'),
+  ModifyApiConfiguration: partial(modifyApiConfiguration, 'as CreateApi'),
   ModifyApiGroup: partial(
     groups.modifyApiGroup,
     'name, description, base path, tags, FilterAppCodeForBackend; CompatibleFlags classic or none',
   ),
   ModifyApp: partial(apps.modifyApp, 'an app cannot be disabled'),
+  ModifyBackend: done(backends.modifyBackend),
+  ModifyBackendModel: done(backends.modifyBackendModel),
   ModifyModel: done(models.modifyModel),
   RemoveApisAuthorities: done(grants.removeApisAuthorities),
   RemoveAppsAuthorities: done(grants.removeAppsAuthorities),
+  RemoveVpcAccess: partial(vpcAccesses.removeVpcAccess, 'NeedBatchWork is refused'),
   ResetAppCode: done(appCredentials.resetAppCode),
   ResetAppSecret: done(appCredentials.resetAppSecret),
   SetApisAuthorities: done(grants.setApisAuthorities),
   SetAppsAuthorities: done(grants.setAppsAuthorities),
   SetDomain: done(domains.setDomain),
   SetDomainCertificate: done(certificates.setDomainCertificate),
+  SetVpcAccess: done(vpcAccesses.setVpcAccess),
   SetWildcardDomainPatterns: done(domains.setWildcardDomainPatterns),
   SwitchApi: done(deployments.switchApi),
 };

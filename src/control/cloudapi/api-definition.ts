@@ -95,6 +95,7 @@ function readRequest(config: ApiConfig): ApiDefinition['request'] {
   const path = memberText(request, 'RequestPath');
   checkPath(path, 'RequestPath');
   const bodyFormat = memberText(request, 'BodyFormat');
+  const bodyModel = memberText(request, 'BodyModel');
   return {
     protocols: memberText(request, 'RequestProtocol')
       .split(',')
@@ -102,6 +103,7 @@ function readRequest(config: ApiConfig): ApiDefinition['request'] {
     method: oneOf<ApiMethod>(apiMethods, method === 'HEADER' ? 'HEAD' : method, 'RequestHttpMethod'),
     path,
     mode: oneOf(requestModes, memberText(request, 'RequestMode'), 'RequestMode'),
+    ...(bodyModel === '' ? {} : { bodyModel }),
     bodyFormat: bodyFormat === '' ? null : oneOf(['FORM', 'STREAM'] as const, bodyFormat, 'BodyFormat'),
   };
 }
@@ -118,6 +120,7 @@ function textOrNull(row: NestedRecord, name: string): string | null {
 
 function readParameter(row: NestedRecord): RequestParameter {
   const docShow = memberText(row, 'DocShow');
+  const itemType = memberText(row, 'ArrayItemsType');
   return {
     name: memberText(row, 'ApiParameterName'),
     location: readLocation(row),
@@ -131,6 +134,7 @@ function readParameter(row: NestedRecord): RequestParameter {
     maxLength: numberOrNull(row, 'MaxLength'),
     regularExpression: textOrNull(row, 'RegularExpression'),
     jsonScheme: textOrNull(row, 'JsonScheme'),
+    ...(itemType === '' ? {} : { itemType }),
     enumValue: textOrNull(row, 'EnumValue'),
     docShow: docShow === 'PRIVATE' ? 'PRIVATE' : 'PUBLIC',
     docOrder: numberOrNull(row, 'DocOrder') ?? 0,

@@ -4,9 +4,10 @@ import type { ReadTransaction } from '../../store/port.ts';
 import type { ApiRow, GroupRow } from '../../store/rows.ts';
 import type { RpcAction, RpcCall } from '../action.ts';
 import { openApiError } from '../errors.ts';
-import { commit } from '../ports.ts';
+import { type ControlDeps, commit } from '../ports.ts';
 import { readApiConfig } from './api-config.ts';
 import { type Draft, makeDraft, showDefinition } from './api-draft.ts';
+import { getBackend } from './backends.ts';
 import {
   apiTags,
   byAge,
@@ -24,8 +25,11 @@ import {
   scanLimit,
   utc,
 } from './lookup.ts';
+import { unbindEverything } from './policy-bindings.ts';
+import { checkValueRules } from './value-rules.ts';
 
-function draftOf({ args, deps }: RpcCall): Draft {
+async function draftOf({ args, deps }: RpcCall): Promise<Draft> {
+  await checkValueRules(args.records('RequestParameters'));
   const limits = { timeoutMaxMs: deps.settings.apiTimeoutMaxMs, regionId: deps.account.regionId };
   return makeDraft(readApiConfig(args), limits);
 }
@@ -50,9 +54,14 @@ export async function refuseTakenPlace(tx: ReadTransaction, api: ApiRow): Promis
   }
 }
 
+/** Errors: NotFoundBackend. */
+export async function refuseUnknownBackend(tx: ReadTransaction, { definition }: ApiRow): Promise<void> {
+  if (definition.backend.kind === 'shared') await getBackend(tx, definition.backend.backendId);
+}
+
 export const createApi: RpcAction = async (call) => {
   const { args, deps } = call;
-  const draft = draftOf(call);
+  const draft = await draftOf(call);
   const now = deps.clock.now();
   const row: ApiRow = {
     apiId: randomHex(16),
@@ -64,6 +73,7 @@ export const createApi: RpcAction = async (call) => {
   };
   await commit(deps, async (tx) => {
     await getGroup(tx, row.groupId);
+    await refuseUnknownBackend(tx, row);
     if ((await tx.rows.apis.count('groupId', row.groupId)) >= quotas.apisInGroup) {
       throw openApiError('ExceedLimitApi', `A group may hold at most ${quotas.apisInGroup} APIs.`);
     }
@@ -76,10 +86,11 @@ export const createApi: RpcAction = async (call) => {
 /** Replaces the whole draft; live stages stay as they are. Source: docs (cloudapi.md 3). */
 export const modifyApi: RpcAction = async (call) => {
   const { args, deps } = call;
-  const draft = draftOf(call);
+  const draft = await draftOf(call);
   await commit(deps, async (tx) => {
     const old = await getApi(tx, args.text('ApiId'), args.optionalText('GroupId'));
     const row: ApiRow = { ...old, ...draft, modifiedAt: deps.clock.now() };
+    await refuseUnknownBackend(tx, row);
     await refuseTakenPlace(tx, row);
     await tx.rows.apis.update(row);
   });
@@ -97,11 +108,22 @@ export const describeApi: RpcAction = async ({ args, deps }) => {
   });
   return {
     ...showDefinition(api),
+    ...(await showBackend(deps, api)),
     ...timesAndPlace(api, group),
     DeployedInfos: deployedInfos(deployments),
     TagList: apiTags(api.tags),
   };
 };
+
+/** The backend definition that an API uses, as it is now. */
+async function showBackend({ store }: ControlDeps, { definition }: ApiRow): Promise<object> {
+  const { backend } = definition;
+  if (backend.kind !== 'shared') return {};
+  const row = await store.read((tx) => tx.rows.backends.get(backend.backendId));
+  return {
+    BackendConfig: { BackendId: backend.backendId, BackendName: row?.backendName, BackendType: row?.backendType },
+  };
+}
 
 function timesAndPlace(api: ApiRow, group: GroupRow): object {
   return {
@@ -169,7 +191,7 @@ async function summarise(tx: ReadTransaction, api: ApiRow): Promise<object> {
   };
 }
 
-/** Refused while the API is live in any stage; takes its grants and history with it. Source: docs (cloudapi.md 3). */
+/** Refused while the API is live in any stage; takes its grants, bindings and history with it. Source: docs (cloudapi.md 3). */
 export const deleteApi: RpcAction = async ({ args, deps }) => {
   await commit(deps, async (tx) => {
     const api = await getApi(tx, args.text('ApiId'), args.optionalText('GroupId'));
@@ -191,6 +213,7 @@ export const deleteApi: RpcAction = async ({ args, deps }) => {
     }
     const histories = await tx.rows.histories.find('apiId', api.apiId, scanLimit);
     for (const history of histories) await tx.rows.histories.delete(`${history.apiId}/${history.historyVersion}`);
+    await unbindEverything(tx, api.apiId);
     await tx.rows.apis.delete(api.apiId);
   });
   return {};

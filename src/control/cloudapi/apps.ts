@@ -23,9 +23,11 @@ import {
   utc,
 } from './lookup.ts';
 
-function publishApp(tx: WriteTransaction, app: AppRow): Promise<void> {
-  const keys = [{ key: app.appKey, secret: app.appSecret }];
-  return tx.publish('app', String(app.appId), { appId: app.appId, appName: app.appName, keys });
+export function publishApp(tx: WriteTransaction, app: AppRow): Promise<void> {
+  const more = (app.moreKeys ?? []).map(({ appKey, appSecret }) => ({ key: appKey, secret: appSecret }));
+  const keys = [{ key: app.appKey, secret: app.appSecret }, ...more];
+  const codes = [app.appCode, ...(app.moreCodes ?? []).map(({ appCode }) => appCode)].filter((code) => code !== '');
+  return tx.publish('app', String(app.appId), { appId: app.appId, appName: app.appName, keys, codes });
 }
 
 async function freeAppId(tx: ReadTransaction): Promise<number> {
@@ -35,16 +37,25 @@ async function freeAppId(tx: ReadTransaction): Promise<number> {
   }
 }
 
-async function freeAppKey(tx: ReadTransaction): Promise<string> {
+export async function freeAppKey(tx: ReadTransaction): Promise<string> {
   while (true) {
     const key = String(randomInt(100_000_000, 1_000_000_000));
-    if ((await tx.rows.apps.count('appKey', key)) === 0) return key;
+    if (!(await isTaken(tx, key))) return key;
   }
 }
 
-async function refuseTakenKey(tx: ReadTransaction, key: string): Promise<void> {
-  if ((await tx.rows.apps.count('appKey', key)) > 0)
-    throw openApiError('DuplicateAppKey', `The AppKey ${key} is taken.`);
+/** The first key of each app is in an index, the others are not; there are at most 1,000 apps. */
+async function isTaken(tx: ReadTransaction, key: string): Promise<boolean> {
+  if ((await tx.rows.apps.count('appKey', key)) > 0) return true;
+  const all = await scan(
+    (page) => tx.rows.apps.list(page),
+    (app) => String(app.appId),
+  );
+  return all.some((app) => app.moreKeys?.some(({ appKey }) => appKey === key));
+}
+
+export async function refuseTakenKey(tx: ReadTransaction, key: string): Promise<void> {
+  if (await isTaken(tx, key)) throw openApiError('DuplicateAppKey', `The AppKey ${key} is taken.`);
 }
 
 /** Names are unique. Source: assumed. */
@@ -54,7 +65,7 @@ async function refuseTakenName(tx: ReadTransaction, name: string, except: number
 }
 
 /** A key, secret or code that the caller chose; null when it chose none. Source: assumed: printable ASCII without blanks. */
-function readChosen(args: Arguments, name: string): string | null {
+export function readChosen(args: Arguments, name: string): string | null {
   const text = args.optionalText(name) ?? '';
   if (text === '') return null;
   if (!/^[\x21-\x7e]{1,128}$/.test(text)) {
@@ -182,22 +193,6 @@ export const modifyApp: RpcAction = async ({ args, deps }) => {
       modifiedAt: deps.clock.now(),
     };
     await refuseTakenName(tx, changed.appName, old.appId);
-    await tx.rows.apps.update(changed);
-    await publishApp(tx, changed);
-  });
-  return {};
-};
-
-/** Takes the AppKey, not the id; the answer holds no secret. Source: docs (cloudapi.md 3). */
-export const resetAppSecret: RpcAction = async ({ args, deps }) => {
-  const key = args.text('AppKey');
-  const newKey = readChosen(args, 'NewAppKey');
-  const secret = readChosen(args, 'NewAppSecret') ?? randomHex(16);
-  await commit(deps, async (tx) => {
-    const [old] = await tx.rows.apps.find('appKey', key, 1);
-    if (old === undefined) throw openApiError('NotFoundAppKey', `Cannot find resource [AppKey] ${key}.`);
-    if (newKey !== null && newKey !== key) await refuseTakenKey(tx, newKey);
-    const changed: AppRow = { ...old, appKey: newKey ?? key, appSecret: secret, modifiedAt: deps.clock.now() };
     await tx.rows.apps.update(changed);
     await publishApp(tx, changed);
   });

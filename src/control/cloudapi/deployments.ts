@@ -20,6 +20,7 @@ import {
   scanLimit,
   utc,
 } from './lookup.ts';
+import { schemaOf } from './models.ts';
 
 function historyKey(apiId: string, version: string): string {
   return `${apiId}/${version}`;
@@ -65,6 +66,9 @@ export async function deploy(
   target: { stage: StageName; description: string; now: number },
 ): Promise<void> {
   const histories = await tx.rows.histories.find('apiId', api.apiId, scanLimit);
+  const { request } = api.definition;
+  // The model is frozen with the rest. Source: assumed.
+  const bodySchema = request.bodyModel === undefined ? {} : { bodySchema: await schemaOf(tx, request.bodyModel) };
   const deployment: DeploymentRow = {
     apiId: api.apiId,
     groupId: api.groupId,
@@ -72,7 +76,7 @@ export async function deploy(
     historyVersion: await freeVersion(tx, api.apiId, target.now),
     description: target.description,
     deployedAt: target.now,
-    api,
+    api: { ...api, definition: { ...api.definition, request: { ...request, ...bodySchema } } },
   };
   await retire(tx, histories, target.stage);
   await prune(tx, histories);

@@ -1,14 +1,29 @@
 // Actions on API groups.
 import { randomHex } from '../../base/ids.ts';
 import { stageNames } from '../../model/api.ts';
-import type { PublishedGroup } from '../../model/published.ts';
 import type { WriteTransaction } from '../../store/port.ts';
 import type { GroupRow } from '../../store/rows.ts';
 import type { RpcAction } from '../action.ts';
 import { openApiError } from '../errors.ts';
 import { commit } from '../ports.ts';
 import type { Arguments } from '../rpc/arguments.ts';
-import { byAge, getGroup, hasTags, isAsked, isLike, paged, quotas, readTags, scan, tagInfos, utc } from './lookup.ts';
+import { showDomain } from './domains.ts';
+import { publishGroup, withdrawDomains } from './group-publishing.ts';
+import {
+  byAge,
+  getGroup,
+  hasTags,
+  isAsked,
+  isLike,
+  paged,
+  quotas,
+  readTags,
+  scan,
+  scanLimit,
+  tagInfos,
+  utc,
+} from './lookup.ts';
+import { withdrawStages } from './stages.ts';
 
 /** The one instance that groups live on. Source: docs for the form of the id. */
 const instance = { InstanceId: 'api-shared-vpc-001', InstanceType: 'VPC_SHARED' } as const;
@@ -23,18 +38,6 @@ function readBasePath(given: string | null): string {
     throw openApiError('InvalidBasePath', `The parameter BasePath must be like /v1, not '${given.slice(0, 100)}'.`);
   }
   return path;
-}
-
-function publishGroup(tx: WriteTransaction, group: GroupRow): Promise<void> {
-  const published: PublishedGroup = {
-    groupId: group.groupId,
-    regionId: group.regionId,
-    subDomain: group.subDomain,
-    basePath: group.basePath,
-    domains: [],
-    isClassic: false,
-  };
-  return tx.publish('group', group.groupId, published);
 }
 
 async function refuseTakenName(tx: WriteTransaction, name: string, except: string): Promise<void> {
@@ -109,10 +112,15 @@ function attributes(group: GroupRow): object {
 }
 
 export const describeApiGroup: RpcAction = async ({ args, deps }) => {
-  const group = await deps.store.read((tx) => getGroup(tx, args.text('GroupId')));
+  const { group, domains } = await deps.store.read(async (tx) => {
+    const group = await getGroup(tx, args.text('GroupId'));
+    return { group, domains: await tx.rows.domains.find('groupId', group.groupId, scanLimit) };
+  });
   return {
     ...attributes(group),
     Status: 'NORMAL',
+    CompatibleFlags: group.isClassic === true ? 'classic' : undefined,
+    CustomDomains: domains.map(showDomain),
     StageItems: group.stages.map((stage) => ({
       StageId: stage.stageId,
       StageName: stage.stageName,
@@ -143,18 +151,37 @@ export const describeApiGroups: RpcAction = async ({ args, deps }) => {
 
 /** Options that would change what the gateway does, and that it does not do. */
 const unsupportedOptions = [
-  'CompatibleFlags',
   'CustomAppCodeConfig',
   'CustomTraceConfig',
   'CustomerConfigs',
   'DefaultDomain',
-  'FilterAppCodeForBackend',
   'PassthroughHeaders',
   'RpcPattern',
   'RpsLimitForServerless',
   'SupportSSE',
   'UserLogConfig',
 ];
+
+/**
+ * The switch to errors as classic-network instances answer them: `classic`, and `none` to undo it; null when not given.
+ * Source: assumed; the service has flags of its own here, none of which is served.
+ */
+function readCompatibleFlags(args: Arguments): boolean | null {
+  const text = args.optionalText('CompatibleFlags') ?? '';
+  if (text === '') return null;
+  if (text === 'classic' || text === 'none') return text === 'classic';
+  throw openApiError(
+    'UnsupportedParameter',
+    `The parameter CompatibleFlags may be classic or none, not '${text.slice(0, 100)}'.`,
+  );
+}
+
+function readSwitch(args: Arguments, name: string): boolean | null {
+  const text = (args.optionalText(name) ?? '').toLowerCase();
+  if (text === '') return null;
+  if (text === 'true' || text === 'false') return text === 'true';
+  throw openApiError(`Invalid${name}`, `The parameter ${name} must be true or false, not '${text.slice(0, 100)}'.`);
+}
 
 export const modifyApiGroup: RpcAction = async ({ args, deps }) => {
   for (const name of unsupportedOptions) {
@@ -164,6 +191,8 @@ export const modifyApiGroup: RpcAction = async ({ args, deps }) => {
   }
   const groupName = args.optionalText('GroupName') ?? '';
   const description = args.optionalText('Description');
+  const isClassic = readCompatibleFlags(args);
+  const stripsAppCode = readSwitch(args, 'FilterAppCodeForBackend');
   const basePath = args.optionalText('BasePath');
   const group = await commit(deps, async (tx) => {
     const old = await getGroup(tx, args.text('GroupId'));
@@ -172,6 +201,8 @@ export const modifyApiGroup: RpcAction = async ({ args, deps }) => {
       groupName: groupName === '' ? old.groupName : groupName,
       description: description ?? old.description,
       basePath: basePath === null || basePath === '' ? old.basePath : readBasePath(basePath),
+      ...(isClassic === null ? {} : { isClassic }),
+      ...(stripsAppCode === null ? {} : { stripsAppCode }),
       tags: args.isGiven('Tag') ? readTags(args) : old.tags,
       modifiedAt: deps.clock.now(),
     };
@@ -192,6 +223,10 @@ export const deleteApiGroup: RpcAction = async ({ args, deps }) => {
     if ((await tx.rows.apis.count('groupId', groupId)) > 0) {
       throw openApiError('DependencyViolationApi', `The group ${groupId} still has APIs; delete them first.`);
     }
+    await withdrawDomains(tx, groupId);
+    await withdrawStages(tx, group);
+    for (const model of await tx.rows.models.find('groupId', groupId, scanLimit))
+      await tx.rows.models.delete(model.modelId);
     await tx.rows.groups.delete(groupId);
     await tx.publish('group', groupId, null);
   });

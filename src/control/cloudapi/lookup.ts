@@ -47,8 +47,8 @@ export function grantKey(appId: number, apiId: string, stage: StageName): string
 }
 
 /** StageName; the catalogue has already brought it to its canonical spelling. */
-export function readStage(args: Arguments): StageName {
-  const name = args.text('StageName');
+export function readStage(args: Arguments, parameter = 'StageName'): StageName {
+  const name = args.text(parameter);
   const stage = stageNames.find((known) => known === name);
   if (stage === undefined) throw openApiError('NotFoundStage', `Cannot find resource [Stage] named ${name}.`);
   return stage;

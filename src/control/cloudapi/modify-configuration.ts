@@ -1,4 +1,5 @@
 // ModifyApiConfiguration: changes given parts of a draft, in flat parameters and other words than CreateApi.
+import type { ReadTransaction } from '../../store/port.ts';
 import type { ApiRow } from '../../store/rows.ts';
 import type { RpcAction } from '../action.ts';
 import { openApiError } from '../errors.ts';
@@ -7,8 +8,10 @@ import type { Arguments } from '../rpc/arguments.ts';
 import type { NestedRecord } from '../rpc/nested.ts';
 import { type ApiConfig, isNestedRecord, listNames, memberText } from './api-config.ts';
 import { configOf, makeDraft } from './api-draft.ts';
-import { refuseTakenPlace } from './apis.ts';
+import { refuseTakenPlace, refuseUnknownBackend } from './apis.ts';
+import { findBackend } from './backends.ts';
 import { getApi } from './lookup.ts';
+import { checkValueRules } from './value-rules.ts';
 
 /** Texts that stand in `args` under the names of `pairs`, under the names they have in a nested configuration. */
 function texts(args: Arguments, pairs: readonly (readonly [parameter: string, member: string])[]): NestedRecord {
@@ -100,22 +103,33 @@ function changed(args: Arguments, old: ApiConfig): ApiConfig {
   };
 }
 
+/** A backend definition by its name, or none any more. Errors: NotFoundBackend. */
+async function backendChoice(
+  tx: ReadTransaction,
+  args: Arguments,
+): Promise<Partial<Pick<ApiConfig, 'BackendEnable' | 'BackendId'>>> {
+  const isAsked = args.isGiven('UseBackendService') ? args.optionalBoolean('UseBackendService') : null;
+  const name = args.optionalText('BackendName') ?? '';
+  if (isAsked === false) return { BackendEnable: false, BackendId: '' };
+  if (name === '') return {};
+  const backend = await findBackend(tx, name);
+  if (backend === null) throw openApiError('NotFoundBackend', `Cannot find resource [Backend] named ${name}.`);
+  return { BackendEnable: true, BackendId: backend.backendId };
+}
+
 /** Omitted fields stay; live stages stay as they are. Source: docs (cloudapi.md 3). */
 export const modifyApiConfiguration: RpcAction = async ({ args, deps }) => {
-  for (const name of ['BackendName', 'ModelName']) {
-    if ((args.optionalText(name) ?? '') !== '')
-      throw openApiError('UnsupportedParameter', `The parameter ${name} is not supported by this server.`);
-  }
-  if (args.optionalBoolean('UseBackendService') === true) {
-    throw openApiError('UnsupportedParameter', 'Reusable backends are not supported by this server.');
-  }
+  if ((args.optionalText('ModelName') ?? '') !== '')
+    throw openApiError('UnsupportedParameter', 'The parameter ModelName is not supported by this server.');
+  await checkValueRules(args.records('RequestParameters'));
   const limits = { timeoutMaxMs: deps.settings.apiTimeoutMaxMs, regionId: deps.account.regionId };
   await commit(deps, async (tx) => {
     const old = await getApi(tx, args.text('ApiId'), null);
-    const config = changed(args, configOf(old));
+    const config = { ...changed(args, configOf(old)), ...(await backendChoice(tx, args)) };
     if (memberText(config.RequestConfig, 'RequestPath') === '')
       throw new Error(`the draft of ${old.apiId} has no request path`);
     const row: ApiRow = { ...old, ...makeDraft(config, limits), modifiedAt: deps.clock.now() };
+    await refuseUnknownBackend(tx, row);
     await refuseTakenPlace(tx, row);
     await tx.rows.apis.update(row);
   });

@@ -45,6 +45,18 @@ function checkPathVariables(definition: ApiDefinition): void {
   }
 }
 
+/** What goes into the backend's path must have a place there. Source: docs (cloudapi.md 5.4). */
+function checkServicePath({ backend, serviceParameters }: ApiDefinition): void {
+  if (!('path' in backend) || backend.path === '') return;
+  const inPath = pathVariables(backend.path);
+  const lost = serviceParameters.find(({ name, location }) => location === 'PATH' && !inPath.includes(name));
+  if (lost === undefined) return;
+  throw openApiError(
+    'InvalidServicePath',
+    `The PATH service parameter ${lost.name} must appear in ServicePath as [${lost.name}].`,
+  );
+}
+
 function checkMappings(definition: ApiDefinition): void {
   const requests = definition.parameters.map((parameter) => parameter.name);
   const services = definition.serviceParameters.map((parameter) => parameter.name);
@@ -93,5 +105,6 @@ function checkMappings(definition: ApiDefinition): void {
 export function checkParameterRules(definition: ApiDefinition): void {
   checkDuplicates(definition);
   checkPathVariables(definition);
+  checkServicePath(definition);
   checkMappings(definition);
 }

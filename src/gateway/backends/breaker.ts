@@ -1,6 +1,5 @@
 // The breaker that every API has: after too many time-outs of its backend, calls are refused for a while. Used by reply.ts.
 import type { Clock } from '../../base/clock.ts';
-import type { Mapped } from '../context.ts';
 import { refuse } from '../errors.ts';
 
 export type BreakerRule = {
@@ -22,7 +21,13 @@ type State =
   | { readonly kind: 'probing' };
 
 /** The API in its stage. */
-export function breakerKey({ api, stage }: Mapped): string {
+export function breakerKey({
+  api,
+  stage,
+}: {
+  readonly api: { readonly apiId: string };
+  readonly stage: string;
+}): string {
   return `${api.apiId}/${stage}`;
 }
 

@@ -1,0 +1,181 @@
+// Actions on VPC access grants: the names by which APIs reach places in a VPC. Where such a place is, the operator says (--vpc-target).
+import { randomHex } from '../../base/ids.ts';
+import type { ReadTransaction } from '../../store/port.ts';
+import type { ApiRow, DeploymentRow, VpcAccessRow } from '../../store/rows.ts';
+import type { RpcAction } from '../action.ts';
+import { openApiError } from '../errors.ts';
+import { commit } from '../ports.ts';
+import type { Arguments } from '../rpc/arguments.ts';
+import {
+  byAge,
+  deploymentKey,
+  getGroup,
+  hasTags,
+  isAsked,
+  isLike,
+  paged,
+  readTags,
+  scan,
+  tagInfos,
+  utc,
+} from './lookup.ts';
+
+/** Source: assumed. */
+const accessLimit = 1000;
+
+function readPort(args: Arguments): number {
+  const port = args.number('Port');
+  if (port < 1 || port > 65_535) {
+    throw openApiError('InvalidPort', `The parameter Port must be 1 to 65535, not ${port}.`);
+  }
+  return port;
+}
+
+function placeOf(row: Pick<VpcAccessRow, 'vpcId' | 'instanceId' | 'port'>): string {
+  return `${row.vpcId} ${row.instanceId} ${row.port}`;
+}
+
+function allAccesses(tx: ReadTransaction): Promise<VpcAccessRow[]> {
+  return scan(
+    (page) => tx.rows.vpcAccesses.list(page),
+    (row) => row.name,
+  );
+}
+
+/** Source: docs (cloudapi.md 3); the form of ids and names, and one grant for each place, are assumed. */
+export const setVpcAccess: RpcAction = async ({ args, deps }) => {
+  const name = args.text('Name');
+  for (const text of [name, args.text('VpcId'), args.text('InstanceId')]) {
+    if (!/^[^\s/=,]{1,256}$/.test(text)) {
+      throw openApiError(
+        'InvalidName',
+        `Name, VpcId and InstanceId may hold no blank, '/', '=' or ',': '${text.slice(0, 100)}'.`,
+      );
+    }
+  }
+  const hostHeader = args.optionalText('VpcTargetHostName') ?? '';
+  const row: VpcAccessRow = {
+    vpcAccessId: `vpc-access-${randomHex(8)}`,
+    name,
+    vpcId: args.text('VpcId'),
+    instanceId: args.text('InstanceId'),
+    port: readPort(args),
+    hostHeader: hostHeader === '' ? null : hostHeader,
+    description: args.optionalText('Description') ?? '',
+    tags: readTags(args),
+    createdAt: deps.clock.now(),
+  };
+  await commit(deps, async (tx) => {
+    if ((await tx.rows.vpcAccesses.get(name)) !== null) {
+      throw openApiError('DuplicateVpcAccessName', `The Name ${name} is taken by another VPC access grant.`);
+    }
+    if ((await tx.rows.vpcAccesses.count('place', placeOf(row))) > 0) {
+      throw openApiError('RepeatedVpcAccess', `There is a VPC access grant for ${placeOf(row)} already.`);
+    }
+    if ((await allAccesses(tx)).length >= accessLimit) {
+      throw openApiError('ExceedLimitVpcAccess', `There may be at most ${accessLimit} VPC access grants.`);
+    }
+    await tx.rows.vpcAccesses.insert(row);
+    const { vpcId, instanceId, port } = row;
+    await tx.publish('vpcAccess', name, { name, vpcId, instanceId, port, hostHeader: row.hostHeader });
+  });
+  return { VpcAccessId: row.vpcAccessId };
+};
+
+/** APIs that name the grant, live: their calls fail from now on. */
+async function liveUsers(tx: ReadTransaction, name: string): Promise<DeploymentRow[]> {
+  const all = await scan(
+    (page) => tx.rows.deployments.list(page),
+    (row) => deploymentKey(row.apiId, row.stage),
+  );
+  return all.filter(({ api }) => usesAccess(api, name));
+}
+
+function usesAccess({ definition }: ApiRow, name: string): boolean {
+  return definition.backend.kind === 'vpc' && definition.backend.vpc.accessName === name;
+}
+
+/** Answers the live APIs that lose their backend. Taking them offline with it (NeedBatchWork) is not done. Source: docs. */
+export const removeVpcAccess: RpcAction = async ({ args, deps }) => {
+  if (args.optionalBoolean('NeedBatchWork') === true) {
+    throw openApiError(
+      'UnsupportedParameter',
+      'NeedBatchWork is not supported by this server: abolish the APIs first.',
+    );
+  }
+  const place = { vpcId: args.text('VpcId'), instanceId: args.text('InstanceId'), port: readPort(args) };
+  const users = await commit(deps, async (tx) => {
+    const [row] = await tx.rows.vpcAccesses.find('place', placeOf(place), 1);
+    if (row === undefined) {
+      throw openApiError('NotFoundVpcAccess', `Cannot find resource [VpcAccess] for ${placeOf(place)}.`);
+    }
+    const found = await liveUsers(tx, row.name);
+    await tx.rows.vpcAccesses.delete(row.name);
+    await tx.publish('vpcAccess', row.name, null);
+    return found;
+  });
+  return { Apis: users.map(({ apiId, groupId, stage }) => ({ ApiId: apiId, GroupId: groupId, StageId: stage })) };
+};
+
+export const describeVpcAccesses: RpcAction = async ({ args, deps }) => {
+  const all = await deps.store.read(allAccesses);
+  const name = args.optionalText('Name');
+  const tags = readTags(args);
+  const isExact = args.optionalBoolean('AccurateQuery') === true;
+  const found = all.filter(
+    (row) =>
+      (isExact ? isAsked(row.name, name) : isLike(row.name, name)) &&
+      isAsked(row.vpcAccessId, args.optionalText('VpcAccessId')) &&
+      isAsked(row.vpcId, args.optionalText('VpcId')) &&
+      isAsked(row.instanceId, args.optionalText('InstanceId')) &&
+      isAsked(String(row.port), args.optionalText('Port')) &&
+      hasTags(row.tags, tags),
+  );
+  const page = paged(args, byAge(found, args));
+  return {
+    ...page.totals,
+    VpcAccessAttributes: page.rows.map((row) => ({
+      VpcAccessId: row.vpcAccessId,
+      Name: row.name,
+      VpcId: row.vpcId,
+      InstanceId: row.instanceId,
+      Port: row.port,
+      VpcTargetHostName: row.hostHeader,
+      Description: row.description,
+      RegionId: deps.account.regionId,
+      CreatedTime: utc(row.createdAt),
+      Tags: tagInfos(row.tags),
+    })),
+  };
+};
+
+/** Live APIs by the grant that they name. */
+export const describeApisByVpcAccess: RpcAction = async ({ args, deps }) => {
+  const name = args.text('VpcName');
+  return deps.store.read(async (tx) => {
+    const access = await tx.rows.vpcAccesses.get(name);
+    if (access === null) throw openApiError('NotFoundVpcAccess', `Cannot find resource [VpcAccess] named ${name}.`);
+    const page = paged(args, await liveUsers(tx, name));
+    const infos: object[] = [];
+    for (const { api, stage } of page.rows) {
+      const group = await getGroup(tx, api.groupId);
+      infos.push({
+        ApiId: api.apiId,
+        ApiName: api.definition.apiName,
+        Description: api.description,
+        GroupId: api.groupId,
+        GroupName: group.groupName,
+        Method: api.definition.request.method,
+        Path: api.definition.request.path,
+        StageName: stage,
+        StageId: group.stages.find(({ stageName }) => stageName === stage)?.stageId,
+        RegionId: group.regionId,
+        VpcName: name,
+        VpcId: access.vpcId,
+        InstanceId: access.instanceId,
+        Port: access.port,
+      });
+    }
+    return { ...page.totals, ApiVpcAccessInfos: infos };
+  });
+};
