@@ -7,6 +7,14 @@ export { findInterpreters } from './interpreters.ts';
 export { connectLauncher, type LauncherClient } from './launcher/client.ts';
 export { type IsolationTier, isolationTiers, type Launcher, parseIsolationTier } from './launcher/port.ts';
 export { type IsolationProbe, type MissingTier, probeIsolation } from './launcher/probe.ts';
+export { connectSandd, type SanddClient } from './launcher/sandd-client.ts';
+export {
+  cleanAfterSandd,
+  type FoundSandd,
+  findSandd,
+  type RunningSandd,
+  startSandd,
+} from './launcher/sandd-process.ts';
 export { type LauncherOptions, type RunningLauncher, runLauncher } from './launcher/serve.ts';
 export { endInstances, endInstancesByMark } from './launcher/tree-ender.ts';
 export { defaultLimits, type Limits } from './limits.ts';

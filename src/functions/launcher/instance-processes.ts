@@ -130,7 +130,9 @@ export class InstanceProcesses {
       await this.#ender.end(instanceId, null);
     }
     this.#entries.delete(instanceId);
-    if (child !== null) this.#onExited({ instanceId, code: child.exitCode, signal: child.signalCode });
+    if (child === null) return;
+    const { exitCode: code, signalCode: signal } = child;
+    this.#onExited({ instanceId, code, signal, isOutOfMemory: false, peakMemoryKb: 0 });
   }
 
   /** SIGTERM to the program itself: in a sandbox that is the child of the namespace's first process. */

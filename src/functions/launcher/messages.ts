@@ -46,6 +46,8 @@ export function parseExit(data: unknown): Exit {
     instanceId: instanceId(fields),
     code: typeof code === 'number' ? code : null,
     signal: typeof signal === 'string' ? signal : null,
+    isOutOfMemory: fields['isOutOfMemory'] === true,
+    peakMemoryKb: numberOf(fields['peakMemoryKb'], 'peakMemoryKb'),
   };
 }
 

@@ -29,6 +29,7 @@ export function placeInstance(
         runtimePath: host.runtimeDirectory,
       };
     case 'user':
+    case 'strong':
       return {
         codePath: sandboxCodePath,
         socketPath: `${sandboxSocketDirectory}/${frameSocketName}`,

@@ -2,8 +2,11 @@
 // launcher/suite.ts tests it. Spoken by the data process (client.ts) and served by serve.ts.
 import type { Interpreter } from '../choose-interpreter.ts';
 
-/** How far instances are kept apart. none: not at all (development). user: namespaces of an ordinary user. */
-export const isolationTiers = ['none', 'user'] as const;
+/**
+ * How far instances are kept apart. none: not at all (development). user: namespaces of an ordinary user. strong: as
+ * root, with limits by control groups and a user of the host for each instance.
+ */
+export const isolationTiers = ['none', 'user', 'strong'] as const;
 export type IsolationTier = (typeof isolationTiers)[number];
 
 /** Errors: throws on a name that is no tier. */
@@ -34,7 +37,15 @@ export type LaunchSpec = {
 };
 
 /** An instance ended by itself or by stop(); nothing of it is left. */
-export type Exit = { readonly instanceId: string; readonly code: number | null; readonly signal: string | null };
+export type Exit = {
+  readonly instanceId: string;
+  readonly code: number | null;
+  readonly signal: string | null;
+  /** It was ended for using more memory than its function has. Without limits (tier none) never true. */
+  readonly isOutOfMemory: boolean;
+  /** 0 when it was not measured. */
+  readonly peakMemoryKb: number;
+};
 
 export type Launcher = {
   /**

@@ -109,6 +109,8 @@ async function place(tier: IsolationTier, runDir: string): Promise<Placement> {
       if (!found.ok) throw new Error(`isolation tier 'user' does not work here: ${found.why}`);
       return { tier, setup: found.setup };
     }
+    case 'strong':
+      throw new Error("isolation tier 'strong' takes the native launcher");
   }
 }
 

@@ -1,0 +1,249 @@
+// Control groups, version 1 and 2: limits, the freezer, peaks, and the remains of servers that were killed.
+// A server's group is locked (flock) as long as the server lives, so that another can tell a dead one's.
+#define _GNU_SOURCE
+#include "sandbox.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+char cgroups_why[256];
+static const char *const names[CONTROLLERS] = {"memory", "pids", "cpu", "freezer"};
+static const char prefix[] = "yunmen-";
+
+bool write_file(const char *path, const char *text) {
+  int file = open(path, O_WRONLY | O_CLOEXEC);
+  if (file < 0) return false;
+  ssize_t written = write(file, text, strlen(text));
+  int why = errno;
+  close(file);
+  errno = why;
+  return written == (ssize_t)strlen(text);
+}
+
+static bool write_at(const char *directory, const char *file, const char *text) {
+  char path[PATH_LIMIT];
+  snprintf(path, sizeof path, "%s/%s", directory, file);
+  return write_file(path, text);
+}
+
+static size_t read_at(const char *directory, const char *file, char *text, size_t size) {
+  char path[PATH_LIMIT];
+  snprintf(path, sizeof path, "%s/%s", directory, file);
+  int from = open(path, O_RDONLY | O_CLOEXEC);
+  ssize_t length = from < 0 ? 0 : read(from, text, size - 1);
+  if (from >= 0) close(from);
+  text[length > 0 ? length : 0] = 0;
+  return length > 0 ? (size_t)length : 0;
+}
+
+// The number after `key` in a file of "key number" lines; without a key the file is the number.
+static uint64_t number_at(const char *directory, const char *file, const char *key) {
+  char text[4096];
+  if (read_at(directory, file, text, sizeof text) == 0) return 0;
+  if (key == NULL) return strtoull(text, NULL, 10);
+  size_t length = strlen(key);
+  for (const char *line = text; line != NULL; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL)
+    if (strncmp(line, key, length) == 0 && line[length] == ' ') return strtoull(line + length, NULL, 10);
+  return 0;
+}
+
+static bool has_word(const char *list, const char *word) { // words between commas
+  size_t length = strlen(word);
+  for (const char *at = list; at != NULL; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL)
+    if (strncmp(at, word, length) == 0 && strchr(",\n", at[length]) != NULL) return true; // strchr finds the end, too
+  return false;
+}
+
+// Our own path in a hierarchy of version 1, as /proc/self/cgroup tells it.
+static bool own_path(const char *controller, char *path, size_t size) {
+  FILE *file = fopen("/proc/self/cgroup", "re");
+  char line[PATH_LIMIT];
+  bool found = false;
+  while (file != NULL && !found && fgets(line, sizeof line, file) != NULL) {
+    char *list = strchr(line, ':'), *own = list == NULL ? NULL : strchr(list + 1, ':');
+    if (own == NULL) continue;
+    *own++ = 0;
+    own[strcspn(own, "\n")] = 0;
+    found = has_word(list + 1, controller) && snprintf(path, size, "%s", own) < (int)size;
+  }
+  if (file != NULL) fclose(file);
+  return found;
+}
+
+// The directory of each controller that holds (or would hold) the groups of servers. Returns the version.
+static int find_parents(char parents[CONTROLLERS][PATH_LIMIT / 4]) {
+  FILE *file = fopen("/proc/self/mountinfo", "re");
+  char line[4096], unified[PATH_LIMIT / 4] = "";
+  memset(parents, 0, CONTROLLERS * sizeof parents[0]);
+  while (file != NULL && fgets(line, sizeof line, file) != NULL) {
+    char root[256], point[200], kind[32], options[256], path[256];
+    char *rest = strstr(line, " - ");
+    if (rest == NULL || sscanf(line, "%*s %*s %*s %255s %199s", root, point) != 2) continue;
+    if (sscanf(rest + 3, "%31s %*s %255s", kind, options) != 2) continue;
+    if (strcmp(kind, "cgroup2") == 0 && unified[0] == 0) snprintf(unified, sizeof unified, "%s", point);
+    if (strcmp(kind, "cgroup") != 0) continue;
+    for (int each = 0; each < CONTROLLERS; each++) {
+      if (!has_word(options, names[each]) || !own_path(names[each], path, sizeof path)) continue;
+      // The mount may show only a part of the hierarchy: what it leaves out is no part of the path.
+      const char *below = path;
+      if (strcmp(root, "/") != 0 && strncmp(path, root, strlen(root)) == 0) below += strlen(root);
+      if (strcmp(below, "/") == 0) below = "";
+      if (snprintf(parents[each], sizeof parents[each], "%s%s", point, below) >= (int)sizeof parents[each]) parents[each][0] = 0;
+    }
+  }
+  if (file != NULL) fclose(file);
+  if (parents[MEMORY][0] != 0 && parents[PIDS][0] != 0) return 1;
+  if (unified[0] == 0) return 0;
+  for (int each = 0; each < CONTROLLERS; each++) strcpy(parents[each], unified);
+  return 2;
+}
+
+static bool lock_group(struct cgroups *groups) {
+  groups->lock = open(groups->group[MEMORY], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  return groups->lock >= 0 && flock(groups->lock, LOCK_EX | LOCK_NB) == 0;
+}
+
+bool cgroups_open(struct cgroups *groups, const char *name) {
+  char parents[CONTROLLERS][PATH_LIMIT / 4];
+  memset(groups, 0, sizeof *groups);
+  groups->lock = -1;
+  int version = find_parents(parents);
+  if (version == 0) {
+    strcpy(cgroups_why, "no control groups with memory and pids are mounted");
+    return false;
+  }
+  for (int each = 0; each < CONTROLLERS; each++) {
+    if (parents[each][0] == 0) continue;
+    char *group = groups->group[each];
+    snprintf(group, sizeof groups->group[each], "%.255s/%s%.60s", parents[each], prefix, name);
+    if (version == 2 && each == 0) write_at(parents[0], "cgroup.subtree_control", "+memory +pids +cpu");
+    if (mkdir(group, 0755) == 0 || errno == EEXIST) continue;
+    snprintf(cgroups_why, sizeof cgroups_why, "cannot make %.180s: %s", group, strerror(errno));
+    group[0] = 0;
+    if (each == MEMORY || each == PIDS) return false;
+  }
+  bool has_all = lock_group(groups);
+  if (version == 2 && has_all) has_all = write_at(groups->group[0], "cgroup.subtree_control", "+memory +pids +cpu");
+  if (!has_all) {
+    snprintf(cgroups_why, sizeof cgroups_why, "cannot use %.180s: %s", groups->group[MEMORY], strerror(errno));
+    cgroups_close(groups);
+    return false;
+  }
+  groups->version = version;
+  return true;
+}
+
+const char *cgroups_join(const struct cgroups *groups, const char *id, uint32_t memory_mb, uint32_t pids, struct freezer *freezer) {
+  char directory[PATH_LIMIT - 64], path[PATH_LIMIT], memory[32], processes[32], weight[32];
+  bool is_first = groups->version == 1;
+  uint32_t shares = memory_mb < 32 ? 32 : memory_mb;
+  snprintf(memory, sizeof memory, "%llu", (unsigned long long)memory_mb << 20);
+  snprintf(processes, sizeof processes, "%u", pids);
+  // The same proportions in both: shares of 1024 correspond to a weight of 100.
+  snprintf(weight, sizeof weight, "%u", is_first ? shares : shares * 100 / 1024 > 10000 ? 10000 : shares * 100 / 1024 + 1);
+  for (int each = 0; each < (is_first ? CONTROLLERS : 1); each++) {
+    if (groups->group[each][0] == 0) continue;
+    snprintf(directory, sizeof directory, "%s/%s", groups->group[each], id);
+    if (mkdir(directory, 0755) != 0 && errno != EEXIST) return "cannot make a control group";
+    if (each == MEMORY && !write_at(directory, is_first ? "memory.limit_in_bytes" : "memory.max", memory)) return "cannot limit memory";
+    if (each == MEMORY) write_at(directory, is_first ? "memory.memsw.limit_in_bytes" : "memory.swap.max", is_first ? memory : "0"); // where swap is counted
+    if ((each == PIDS || !is_first) && !write_at(directory, "pids.max", processes)) return "cannot limit processes";
+    if (each == CPU || !is_first) write_at(directory, is_first ? "cpu.shares" : "cpu.weight", weight);
+    // The first process stays out of the freezer: it has to hear when to thaw.
+    if (each != FREEZER && !write_at(directory, "cgroup.procs", "0")) return "cannot join a control group";
+  }
+  if (is_first && groups->group[FREEZER][0] == 0) return NULL;
+  snprintf(directory, sizeof directory, is_first ? "%s/%s" : "%s/%s/run", groups->group[FREEZER], id);
+  if (!is_first && mkdir(directory, 0755) != 0) return "cannot make a control group to freeze";
+  snprintf(path, sizeof path, "%s/%s", directory, is_first ? "freezer.state" : "cgroup.freeze");
+  freezer->state = open(path, O_WRONLY | O_CLOEXEC);
+  snprintf(path, sizeof path, "%s/cgroup.procs", directory);
+  freezer->members = open(path, O_WRONLY | O_CLOEXEC);
+  freezer->frozen = is_first ? "FROZEN" : "1";
+  freezer->thawed = is_first ? "THAWED" : "0";
+  return freezer->state < 0 || freezer->members < 0 ? "cannot open the freezer" : NULL;
+}
+
+void cgroups_outcome(const struct cgroups *groups, const char *id, uint64_t *peak_kb, bool *out_of_memory) {
+  if (groups->version == 0) return;
+  char directory[PATH_LIMIT - 64];
+  snprintf(directory, sizeof directory, "%s/%s", groups->group[MEMORY], id);
+  bool is_first = groups->version == 1;
+  uint64_t peak = number_at(directory, is_first ? "memory.max_usage_in_bytes" : "memory.peak", NULL) >> 10;
+  if (peak > 0) *peak_kb = peak;
+  if (number_at(directory, is_first ? "memory.oom_control" : "memory.events", "oom_kill") > 0) *out_of_memory = true;
+}
+
+void cgroups_remove(const struct cgroups *groups, const char *id) {
+  char directory[PATH_LIMIT];
+  for (int each = 0; groups->version != 0 && each < CONTROLLERS; each++) {
+    if (groups->group[each][0] == 0 || (groups->version == 2 && each > 0)) continue;
+    snprintf(directory, sizeof directory, "%s/%s/run", groups->group[each], id);
+    if (groups->version == 2) rmdir(directory);
+    snprintf(directory, sizeof directory, "%s/%s", groups->group[each], id);
+    rmdir(directory); // what stays is removed with the server's group
+  }
+}
+
+static void kill_members(const char *directory) {
+  char path[PATH_LIMIT];
+  write_at(directory, "freezer.state", "THAWED");
+  write_at(directory, "cgroup.freeze", "0");
+  snprintf(path, sizeof path, "%s/cgroup.procs", directory);
+  FILE *file = fopen(path, "re");
+  long pid;
+  while (file != NULL && fscanf(file, "%ld", &pid) == 1)
+    if (pid > 1) kill((pid_t)pid, SIGKILL);
+  if (file != NULL) fclose(file);
+}
+
+// Two levels below a server's group at most. Kills and removes until nothing is left, for two seconds.
+static bool remove_tree(const char *directory, int depth) {
+  for (int tries = 0; tries < 400; tries++) {
+    DIR *list = opendir(directory);
+    if (list == NULL) return errno == ENOENT;
+    for (struct dirent *entry; (entry = readdir(list)) != NULL;) {
+      char below[PATH_LIMIT];
+      if (entry->d_type != DT_DIR || entry->d_name[0] == '.' || depth == 0) continue;
+      if (snprintf(below, sizeof below, "%s/%s", directory, entry->d_name) < (int)sizeof below) remove_tree(below, depth - 1);
+    }
+    closedir(list);
+    kill_members(directory);
+    if (rmdir(directory) == 0 || errno == ENOENT) return true;
+    usleep(5000);
+  }
+  return false;
+}
+
+void cgroups_close(struct cgroups *groups) {
+  for (int each = 0; each < CONTROLLERS; each++)
+    if (groups->group[each][0] != 0) remove_tree(groups->group[each], 2);
+  if (groups->lock >= 0) close(groups->lock);
+  memset(groups, 0, sizeof *groups);
+  groups->lock = -1;
+}
+
+int cgroups_clean(void) {
+  char parents[CONTROLLERS][PATH_LIMIT / 4];
+  int version = find_parents(parents), found = 0;
+  DIR *list = version == 0 ? NULL : opendir(parents[MEMORY]);
+  for (struct dirent *entry; list != NULL && (entry = readdir(list)) != NULL;) {
+    if (strncmp(entry->d_name, prefix, strlen(prefix)) != 0) continue;
+    struct cgroups dead = {.version = version, .lock = -1};
+    for (int each = 0; each < CONTROLLERS; each++)
+      if (parents[each][0] != 0) snprintf(dead.group[each], sizeof dead.group[each], "%.255s/%.100s", parents[each], entry->d_name);
+    if (lock_group(&dead)) {
+      cgroups_close(&dead);
+      found++;
+    } else if (dead.lock >= 0) close(dead.lock);
+  }
+  if (list != NULL) closedir(list);
+  return found;
+}

@@ -1,0 +1,98 @@
+// Feeds the parser messages that are random, or right ones with a few bytes changed, cut or repeated; built with
+// sanitizers by tests/contract/sandd-parser.contract.test.ts. Usage: fuzz <seed> <count>. Prints what was taken.
+#include "messages.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint64_t state;
+
+static uint32_t next(void) { // xorshift64*
+  state ^= state >> 12;
+  state ^= state << 25;
+  state ^= state >> 27;
+  return (uint32_t)(state * 2685821657736338717ULL >> 32);
+}
+
+static uint8_t *put(uint8_t *at, uint32_t value, int bytes) {
+  for (int count = bytes - 1; count >= 0; count--) *at++ = (uint8_t)(value >> (8 * count));
+  return at;
+}
+
+static uint8_t *put_text(uint8_t *at, const char *text) {
+  size_t length = strlen(text) + 1;
+  at = put(at, (uint32_t)length, 2);
+  memcpy(at, text, length);
+  return at + length;
+}
+
+static size_t write_seed(uint8_t *bytes) {
+  static const uint8_t words[] = {AUTHENTICATE, START, START, START, STOP, FREEZE, THAW, CONFIGURE};
+  uint8_t word = words[next() % sizeof words], *at = put(bytes + 4, word, 1);
+  at = put(at, next(), 4);
+  const char *id = "c-01234567-0123456789abcdef0123";
+  if (word == AUTHENTICATE) at = put_text(at, "0123456789abcdef0123456789abcdef");
+  if (word == STOP || word == FREEZE || word == THAW) at = put_text(at, id);
+  if (word == STOP) at = put(at, next(), 4);
+  if (word == CONFIGURE) at = put(put_text(put_text(at, "/tmp/yunmen-x"), "0123456789abcdef0123456789abcdef"), next() % 4, 1);
+  if (word == START) {
+    at = put(put(put_text(at, id), 16 + next() % 4096, 4), next() % 3, 1);
+    at = put_text(put_text(at, "/data/code"), "{}\n");
+    for (int list = 0; list < 3; list++) {
+      uint32_t count = next() % 6 + (list == 0);
+      at = put(at, count, 2);
+      for (uint32_t each = 0; each < count; each++) {
+        at = put_text(at, list == 1 ? "NAME=value" : "/usr/bin/python3");
+        if (list == 2) at = put_text(at, "/opt/x");
+      }
+    }
+  }
+  put(bytes, (uint32_t)(at - bytes - 4), 4);
+  return (size_t)(at - bytes);
+}
+
+static void check_text(const char *text, const uint8_t *bytes, size_t length) {
+  const uint8_t *at = (const uint8_t *)text;
+  if (at < bytes || at >= bytes + length || memchr(at, 0, (size_t)(bytes + length - at)) == NULL) abort();
+}
+
+static void check(const struct message *message, const uint8_t *bytes, size_t length) {
+  const struct start *start = &message->start;
+  if (message->id != NULL) check_text(message->id, bytes, length);
+  if (message->token != NULL) check_text(message->token, bytes, length);
+  if (message->word != START) return;
+  check_text(start->id, bytes, length);
+  check_text(start->code, bytes, length);
+  check_text(start->start_line, bytes, length);
+  for (int at = 0; at < start->argc; at++) check_text(start->argv[at], bytes, length);
+  for (int at = 0; at < start->envc; at++) check_text(start->env[at], bytes, length);
+  for (int at = 0; at < start->bindc; at++) check_text(start->binds[at].from, bytes, length);
+  if (start->argv[start->argc] != NULL || start->env[start->envc] != NULL) abort();
+}
+
+int main(int argc, char **argv) {
+  if (argc != 3) return 2;
+  state = strtoull(argv[1], NULL, 10) | 1;
+  long count = strtol(argv[2], NULL, 10), taken = 0;
+  for (long each = 0; each < count; each++) {
+    uint8_t seed[2048];
+    size_t length = write_seed(seed);
+    uint32_t kind = next() % 8;
+    if (kind == 0) for (size_t at = 0; at < length; at++) seed[at] = (uint8_t)next();
+    if (kind >= 2) for (uint32_t changes = next() % 4; changes > 0; changes--) seed[next() % length] = (uint8_t)next();
+    if (kind == 3) length = next() % (length + 1);
+    if (kind == 4 && length > 40) memmove(seed + 20, seed + 20 + next() % 10, length - 40);
+    if (kind == 5 && length >= 4) put(seed, (uint32_t)length - 4 + (next() % 3 - 1), 4);
+    if (kind >= 6 && length >= 4) put(seed, (uint32_t)length - 4, 4);
+    uint8_t *bytes = malloc(length + (length == 0)); // exactly so long: one byte too far is found
+    memcpy(bytes, seed, length);
+    struct message message;
+    if (parse_message(bytes, length, &message) == NULL) {
+      check(&message, bytes, length);
+      taken++;
+    }
+    free(bytes);
+  }
+  printf("taken %ld of %ld\n", taken, count);
+  return 0;
+}

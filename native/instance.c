@@ -1,0 +1,252 @@
+// One instance from its clone to its end. Its first process (pid 1 of its own processes; in tier none: their reaper)
+// prepares everything, starts the program as its child, reaps, hears from sandd, and ends all when the program or sandd
+// has gone. It is this code, never the function's.
+#define _GNU_SOURCE
+#include "sandbox.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+// In tier user memory is measured so often; nothing else limits it there.
+enum { measure_ms = 250, end_tree_ms = 5000 };
+static int control = -1; // the way to sandd; in the program's process: to the first one
+
+_Noreturn void give_up(const char *what, const char *which) {
+  char text[256] = {BROKEN};
+  snprintf(text + 1, sizeof text - 1, "%s %s: %s", what, which, strerror(errno));
+  _exit(write(control, text, strlen(text)) < 0 ? 126 : 125);
+}
+
+pid_t instance_clone(enum tier tier, int *pidfd) {
+  struct clone_args wanted = {.flags = CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)pidfd, .exit_signal = SIGCHLD};
+  if (tier != TIER_NONE) wanted.flags |= CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS;
+  if (tier == TIER_USER) wanted.flags |= CLONE_NEWUSER | CLONE_NEWCGROUP;
+  return (pid_t)syscall(SYS_clone3, &wanted, sizeof wanted);
+}
+
+// Its user is one of its own on the host when we are root, else ours. In tier user, root needs itself for the mounts;
+// nothing in the instance can become it again.
+bool instance_map(enum tier tier, pid_t pid, uid_t uid) {
+  char path[64], lines[96];
+  const char *also_root = tier == TIER_USER && geteuid() == 0 ? "0 0 1\n" : "";
+  snprintf(lines, sizeof lines, "%s%d %u 1\n", also_root, SHOWN_ID, geteuid() == 0 ? uid : geteuid());
+  snprintf(path, sizeof path, "/proc/%d/setgroups", pid);
+  if (geteuid() != 0 && !write_file(path, "deny")) return false;
+  snprintf(path, sizeof path, "/proc/%d/uid_map", pid);
+  if (!write_file(path, lines)) return false;
+  snprintf(lines, sizeof lines, "%s%d %u 1\n", also_root, SHOWN_ID, geteuid() == 0 ? uid : getegid());
+  snprintf(path, sizeof path, "/proc/%d/gid_map", pid);
+  return write_file(path, lines);
+}
+
+static void ask_for_map(void) {
+  char word = MAP_ME;
+  prctl(PR_SET_DUMPABLE, 1, 0, 0, 0); // else an ordinary user's sandd may not write our map
+  if (send(control, &word, 1, MSG_NOSIGNAL) != 1 || recv(control, &word, 1, 0) != 1 || word != GO) _exit(125);
+  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
+static void close_others(struct handles handles) {
+  int kept[3] = {handles.control, handles.input, handles.output};
+  for (int round = 0; round < 2; round++)
+    for (int at = 0; at < 2; at++)
+      if (kept[at] > kept[at + 1]) {
+        int higher = kept[at];
+        kept[at] = kept[at + 1];
+        kept[at + 1] = higher;
+      }
+  unsigned from = 3;
+  for (int at = 0; at < 3; at++) {
+    if ((unsigned)kept[at] > from) syscall(SYS_close_range, from, kept[at] - 1, 0);
+    from = (unsigned)kept[at] + 1;
+  }
+  syscall(SYS_close_range, from, ~0U, 0);
+}
+
+// The program's side of the fork. `started` closes by itself when the program runs; else it carries what give_up says.
+static _Noreturn void run_program(const struct start *start, const struct place *place, struct handles handles, int members, int started) {
+  sigset_t none;
+  sigemptyset(&none);
+  control = started;
+  if (members >= 0 && write(members, "0", 1) != 1) give_up("cannot join", "the freezer");
+  if (dup2(handles.input, 0) < 0 || dup2(handles.output, 1) < 0 || dup2(handles.output, 2) < 0) give_up("cannot set", "the first descriptors");
+  if (started != 3 && dup3(started, 3, O_CLOEXEC) < 0) give_up("cannot set", "the fourth descriptor");
+  control = 3;
+  syscall(SYS_close_range, 4, ~0U, 0);
+  setsid();
+  if (place->tier != TIER_NONE) drop_rights(place->tier, false);
+  const char *code = place->tier == TIER_NONE ? start->code : "/code";
+  if (chdir(code) != 0) give_up("cannot enter", code);
+  signal(SIGPIPE, SIG_DFL);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+  if (place->inside != NULL) {
+    close(control);
+    place->inside();
+    _exit(0);
+  }
+  execve(start->argv[0], start->argv, start->env);
+  give_up("cannot run", start->argv[0]);
+}
+
+static void add_own_pages(const char *path, uint64_t *pages) {
+  int file = open(path, O_RDONLY | O_CLOEXEC);
+  char text[128];
+  ssize_t length = file < 0 ? -1 : read(file, text, sizeof text - 1);
+  if (file >= 0) close(file);
+  if (length <= 0) return; // it has ended
+  text[length] = 0;
+  unsigned long resident = 0, shared = 0;
+  if (sscanf(text, "%*u %lu %lu", &resident, &shared) == 2 && resident > shared) *pages += resident - shared;
+}
+
+// Memory that the instance's processes have for themselves; its /proc shows no others.
+static uint64_t measure_mb(void) {
+  DIR *list = opendir("/proc");
+  uint64_t pages = 0;
+  for (struct dirent *entry; list != NULL && (entry = readdir(list)) != NULL;) {
+    char path[300];
+    if (entry->d_name[0] < '1' || entry->d_name[0] > '9') continue;
+    snprintf(path, sizeof path, "/proc/%s/statm", entry->d_name);
+    add_own_pages(path, &pages);
+  }
+  if (list != NULL) closedir(list);
+  return pages * (uint64_t)sysconf(_SC_PAGESIZE) >> 20;
+}
+
+static void set_frozen(const struct freezer *freezer, bool is_frozen) {
+  if (freezer->state >= 0) {
+    const char *word = is_frozen ? freezer->frozen : freezer->thawed;
+    if (write(freezer->state, word, strlen(word)) < 0) return; // the group has gone: nothing is frozen
+  } else if (getpid() == 1) kill(-1, is_frozen ? SIGSTOP : SIGCONT);
+}
+
+// Tier none: there is no namespace that ends with us. Orphans become our children, so children are enough.
+static void end_tree(pid_t program) {
+  struct timespec pause = {0, 1000 * 1000}, now, until;
+  char path[64];
+  clock_gettime(CLOCK_MONOTONIC, &until);
+  until.tv_sec += end_tree_ms / 1000;
+  snprintf(path, sizeof path, "/proc/self/task/%d/children", getpid());
+  kill(program, SIGKILL);
+  do {
+    FILE *children = fopen(path, "re");
+    long pid;
+    while (children != NULL && fscanf(children, "%ld", &pid) == 1) kill((pid_t)pid, SIGKILL);
+    if (children != NULL) fclose(children);
+    pid_t reaped;
+    while ((reaped = waitpid(-1, NULL, WNOHANG)) > 0) {}
+    if (reaped < 0) return;
+    nanosleep(&pause, NULL);
+    clock_gettime(CLOCK_MONOTONIC, &now);
+  } while (now.tv_sec < until.tv_sec);
+}
+
+static _Noreturn void end_all(const struct place *place, const struct freezer *freezer, pid_t program) {
+  set_frozen(freezer, false);
+  if (place->tier == TIER_NONE) end_tree(program);
+  _exit(0); // the end of pid 1 is the end of all its processes
+}
+
+static void tell_end(int status, bool out_of_memory) {
+  struct ending ending = {ENDED, WIFSIGNALED(status), (uint8_t)(WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status)), out_of_memory};
+  if (send(control, &ending, sizeof ending, MSG_NOSIGNAL) < 0) return; // sandd has gone: nobody wants to know
+}
+
+static _Noreturn void attend(const struct start *start, const struct place *place, const struct freezer *freezer, pid_t program, int children) {
+  struct pollfd sources[2] = {{control, POLLIN, 0}, {children, POLLIN, 0}};
+  bool is_frozen = false;
+  for (;;) {
+    bool measures = place->tier == TIER_USER && !is_frozen;
+    if (poll(sources, 2, measures ? measure_ms : -1) == 0 && measure_mb() > start->memory_mb) {
+      tell_end(SIGKILL, true);
+      end_all(place, freezer, program);
+    }
+    struct signalfd_siginfo told;
+    while (read(children, &told, sizeof told) > 0) {}
+    int status;
+    for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
+      if (pid == program) {
+        tell_end(status, false);
+        end_all(place, freezer, program);
+      }
+    if (sources[0].revents == 0) continue;
+    char word = KILL;
+    if (recv(control, &word, 1, MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EINTR)) continue;
+    switch (word) {
+      case TERMINATE: kill(program, SIGTERM); break;
+      case FREEZE_ALL: set_frozen(freezer, is_frozen = true); break;
+      case THAW_ALL: set_frozen(freezer, is_frozen = false); break;
+      default: end_all(place, freezer, program); // KILL, or sandd has gone
+    }
+  }
+}
+
+_Noreturn void instance_run(const struct start *start, const struct place *place, struct handles handles) {
+  struct freezer freezer = {-1, -1, "", ""};
+  int started[2];
+  char why[256];
+  sigset_t child;
+  control = handles.control;
+  if (place->tier == TIER_NONE) prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+  else prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  close_others(handles);
+  setsid();
+  umask(022);
+  prctl(PR_SET_NAME, "sandd-instance", 0, 0, 0);
+  if (place->tier == TIER_USER) ask_for_map();
+  if (place->tier == TIER_STRONG) {
+    const char *wrong = cgroups_join(&place->groups, start->id, start->memory_mb, place->pids, &freezer);
+    if (wrong != NULL) give_up(wrong, start->id);
+    if (unshare(CLONE_NEWCGROUP) != 0) give_up("cannot make", "a namespace of control groups");
+  }
+  if (place->tier != TIER_NONE) {
+    if (sethostname("fc", 2) != 0) give_up("cannot name", "the host");
+    if (place->is_root && setgroups(0, NULL) != 0) give_up("cannot leave", "groups");
+    build_root(start, place);
+  }
+  if (place->tier == TIER_STRONG) { // last, so that the mounts belong to a namespace that it has no rights in
+    if (unshare(CLONE_NEWUSER) != 0) give_up("cannot make", "a user namespace");
+    ask_for_map();
+  }
+  sigemptyset(&child);
+  sigaddset(&child, SIGCHLD);
+  sigprocmask(SIG_SETMASK, &child, NULL);
+  int children = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+  if (children < 0 || pipe2(started, O_CLOEXEC) != 0) give_up("cannot watch", "the program");
+  pid_t program = fork();
+  if (program < 0) give_up("cannot start", "a process");
+  if (program == 0) run_program(start, place, handles, freezer.members, started[1]);
+  close(started[1]);
+  close(handles.input);
+  close(handles.output);
+  for (int standard = 0; standard < 3; standard++) close(standard);
+  if (freezer.members >= 0) close(freezer.members);
+  if (place->tier != TIER_NONE) {
+    drop_rights(place->tier, true);
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    // With a freezer of version 1 a kill would wait for ever for what is frozen: the end of `control` thaws first.
+    prctl(PR_SET_PDEATHSIG, freezer.state >= 0 ? 0 : SIGKILL, 0, 0, 0);
+  }
+  ssize_t length = read(started[0], why, sizeof why);
+  if (length > 0) _exit(write(control, why, (size_t)length) < 0 ? 126 : 125);
+  close(started[0]);
+  char word = RUNNING;
+  if (send(control, &word, 1, MSG_NOSIGNAL) < 0) end_all(place, &freezer, program);
+  attend(start, place, &freezer, program, children);
+}

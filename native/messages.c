@@ -1,0 +1,138 @@
+// Reading of the words. Called by sandd.c with bytes from sockets, and by fuzz.c with any bytes.
+#include "messages.h"
+#include <string.h>
+
+uint32_t read_u32(const uint8_t *bytes) {
+  return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+}
+
+void write_u32(uint8_t *bytes, uint32_t value) {
+  for (int at = 0; at < 4; at++) bytes[at] = (uint8_t)(value >> (24 - 8 * at));
+}
+
+size_t message_length(const uint8_t *bytes, size_t length) {
+  if (length < 4) return 0;
+  uint32_t rest = read_u32(bytes);
+  return rest < 5 || rest > MESSAGE_MAX - 4 ? MESSAGE_MAX + 1 : (size_t)rest + 4;
+}
+
+// What is still unread. A read that fails sets `is_short` and gives a harmless value, so that callers check once.
+struct reader { uint8_t *at, *end; bool is_short; };
+
+static uint32_t take_number(struct reader *reader, int bytes) {
+  uint32_t value = 0;
+  if (reader->end - reader->at < bytes) reader->is_short = true;
+  if (reader->is_short) return 0;
+  for (int count = 0; count < bytes; count++) value = value << 8 | *reader->at++;
+  return value;
+}
+
+// u16 length with the closing zero byte, then the bytes: usable where it stands.
+static char *take_text(struct reader *reader) {
+  static char nothing[1];
+  size_t length = take_number(reader, 2);
+  if (reader->is_short || length == 0 || (size_t)(reader->end - reader->at) < length ||
+      memchr(reader->at, 0, length) != reader->at + length - 1) {
+    reader->is_short = true;
+    nothing[0] = 0;
+    return nothing;
+  }
+  char *text = (char *)reader->at;
+  reader->at += length;
+  return text;
+}
+
+static bool is_id(const char *text) {
+  if (strlen(text) != ID_LENGTH || memcmp(text, "c-", 2) != 0 || text[10] != '-') return false;
+  for (int at = 2; at < ID_LENGTH; at++)
+    if (at != 10 && !(text[at] >= '0' && text[at] <= '9') && !(text[at] >= 'a' && text[at] <= 'f')) return false;
+  return true;
+}
+
+// Absolute, short enough, and with no part that is empty or leads elsewhere.
+static bool is_path(const char *text) {
+  size_t length = strlen(text);
+  if (text[0] != '/' || length < 2 || length >= PATH_LIMIT || text[length - 1] == '/') return false;
+  for (const char *part = text; part != NULL; part = strchr(part + 1, '/')) {
+    size_t size = strcspn(part + 1, "/");
+    if (size == 0 || (part[1] == '.' && (size == 1 || (size == 2 && part[2] == '.')))) return false;
+  }
+  return true;
+}
+
+static const char *parse_start(struct reader *reader, struct start *start) {
+  start->id = take_text(reader);
+  start->memory_mb = take_number(reader, 4);
+  uint32_t network = take_number(reader, 1);
+  start->code = take_text(reader);
+  start->start_line = take_text(reader);
+  uint32_t argc = take_number(reader, 2);
+  if (argc > ARGV_MAX) return "argv is too long";
+  for (uint32_t at = 0; at < argc && !reader->is_short; at++) start->argv[start->argc++] = take_text(reader);
+  uint32_t envc = take_number(reader, 2);
+  if (envc > ENV_MAX) return "the environment has too many variables";
+  for (uint32_t at = 0; at < envc && !reader->is_short; at++) start->env[start->envc++] = take_text(reader);
+  uint32_t bindc = take_number(reader, 2);
+  if (bindc > BIND_MAX) return "too many binds";
+  for (uint32_t at = 0; at < bindc && !reader->is_short; at++, start->bindc++) {
+    start->binds[at].from = take_text(reader);
+    start->binds[at].to = take_text(reader);
+  }
+  if (reader->is_short) return NULL; // told by the caller
+  if (!is_id(start->id)) return "instanceId is malformed";
+  if (start->memory_mb < 16 || start->memory_mb > 1024 * 1024) return "memoryMb is out of range";
+  if (network >= NETWORKS) return "the network mode is unknown";
+  start->network = (enum network)network;
+  if (!is_path(start->code)) return "the code directory must be an absolute path";
+  if (strlen(start->start_line) > 2048) return "the start line is too long";
+  if (start->argc == 0 || !is_path(start->argv[0])) return "argv must begin with an absolute path";
+  for (int at = 0; at < start->envc; at++)
+    if (start->env[at][0] == '=' || strchr(start->env[at], '=') == NULL) return "the environment is malformed";
+  for (int at = 0; at < start->bindc; at++)
+    if (!is_path(start->binds[at].from) || !is_path(start->binds[at].to)) return "a bind must have absolute paths";
+  return NULL;
+}
+
+const char *parse_message(uint8_t *bytes, size_t length, struct message *message) {
+  memset(message, 0, sizeof *message);
+  if (message_length(bytes, length) != length) return "the message is not whole";
+  struct reader reader = {bytes + 4, bytes + length, false};
+  uint32_t word = take_number(&reader, 1);
+  message->word = (enum word)word;
+  message->call = take_number(&reader, 4);
+  const char *wrong = NULL;
+  switch (word) {
+    case AUTHENTICATE:
+      message->token = take_text(&reader);
+      break;
+    case START:
+      wrong = parse_start(&reader, &message->start);
+      break;
+    case STOP:
+      message->id = take_text(&reader);
+      message->grace_ms = take_number(&reader, 4);
+      break;
+    case FREEZE:
+    case THAW:
+      message->id = take_text(&reader);
+      break;
+    case CONFIGURE: {
+      message->run_dir = take_text(&reader);
+      message->token = take_text(&reader);
+      uint32_t tier = take_number(&reader, 1);
+      if (tier >= TIERS) return "the tier is unknown";
+      message->tier = (enum tier)tier;
+      if (!reader.is_short && (!is_path(message->run_dir) || strlen(message->run_dir) > 60)) return "the run directory is no short absolute path";
+      if (strlen(message->token) > TOKEN_MAX || (!reader.is_short && strlen(message->token) < 32)) return "the token has the wrong length";
+      break;
+    }
+    default:
+      return "the word is unknown";
+  }
+  if (wrong != NULL) return wrong;
+  if (reader.is_short) return "the message is cut off or holds malformed text";
+  if (reader.at != reader.end) return "the message is too long for its word";
+  if (message->id != NULL && !is_id(message->id)) return "instanceId is malformed";
+  if (message->grace_ms > 600 * 1000) message->grace_ms = 600 * 1000;
+  return NULL;
+}

@@ -1,0 +1,50 @@
+// The words spoken to sandd, read from bytes (README.md, "Words"). Pure: no system call, no allocation.
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+  MESSAGE_MAX = 256 * 1024, // a whole message with its length
+  ARGV_MAX = 64,
+  ENV_MAX = 512,
+  BIND_MAX = 32,
+  ID_LENGTH = 31, // c-xxxxxxxx-xxxxxxxxxxxxxxxxxxxx
+  PATH_LIMIT = 1024,
+  TOKEN_MAX = 128,
+};
+
+enum word { AUTHENTICATE = 1, START, STOP, FREEZE, THAW, CONFIGURE = 16, DONE = 64, FAILED, EXITED };
+enum tier { TIER_NONE, TIER_USER, TIER_STRONG, TIERS };
+enum network { NETWORK_HOST, NETWORK_NONE, NETWORK_OPEN, NETWORKS };
+
+// Every pointer leads into the message's own bytes and is ended by a zero byte there.
+struct start {
+  const char *id, *code, *start_line;
+  uint32_t memory_mb;
+  enum network network;
+  uint16_t argc, envc, bindc;
+  char *argv[ARGV_MAX + 1], *env[ENV_MAX + 1];
+  struct { const char *from, *to; } binds[BIND_MAX];
+};
+
+struct message {
+  enum word word;
+  uint32_t call;
+  const char *id;          // STOP, FREEZE, THAW
+  uint32_t grace_ms;       // STOP
+  const char *token;       // AUTHENTICATE, CONFIGURE
+  const char *run_dir;     // CONFIGURE
+  enum tier tier;          // CONFIGURE
+  struct start start;      // START
+};
+
+uint32_t read_u32(const uint8_t *bytes);
+void write_u32(uint8_t *bytes, uint32_t value);
+
+// The length of the message that `bytes` begin with, its own four bytes included; 0 when more is needed to know,
+// MESSAGE_MAX + 1 when no message may be so long or so short.
+size_t message_length(const uint8_t *bytes, size_t length);
+
+// Reads one whole message. NULL when it is right, else what is wrong with it; `call` is set whenever it could be read.
+const char *parse_message(uint8_t *bytes, size_t length, struct message *message);

@@ -1,0 +1,1 @@
+int probe(void); int probe(void) { return 0; }

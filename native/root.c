@@ -1,0 +1,156 @@
+// What an instance sees: a root of its own, put together in memory, all of the host in it read-only.
+// Runs in the instance's first process, which has the rights for it; every failure ends the instance by give_up.
+#define _GNU_SOURCE
+#include "sandbox.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static const uint64_t plain = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
+static const uint64_t device = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
+
+// Files of the host's /etc that programs need to resolve names, check certificates and find libraries.
+static const char *const shared_etc[] = {
+  "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "resolv.conf", "hosts", "nsswitch.conf", "services", "protocols",
+  "mime.types", "localtime", "ssl/certs", "ssl/openssl.cnf", "ca-certificates", "pki/tls/certs",
+};
+static const char *const devices[] = {"null", "zero", "full", "random", "urandom"};
+static const char *const hidden_files[] = {"kcore", "keys", "key-users", "kmsg", "kallsyms", "timer_list", "sysrq-trigger", "sched_debug", "latency_stats"};
+static const char *const hidden_directories[] = {"acpi", "scsi", "asound"};
+static const char *const kept_directories[] = {"sys", "bus", "fs", "irq"};
+
+// Paths below are relative: the working directory is the root that is being built.
+static void make_directory(const char *path) {
+  if (mkdir(path, 0755) != 0 && errno != EEXIST) give_up("cannot make", path);
+}
+
+static void make_parents(const char *path) {
+  char part[PATH_LIMIT];
+  for (const char *slash = strchr(path, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+    snprintf(part, sizeof part, "%.*s", (int)(slash - path), path);
+    make_directory(part);
+  }
+}
+
+static void make_file(const char *path, const char *text) {
+  int file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+  if (file < 0 || write(file, text, strlen(text)) != (ssize_t)strlen(text)) give_up("cannot write", path);
+  close(file);
+}
+
+static void make_link(const char *target, const char *path) {
+  if (symlink(target, path) != 0) give_up("cannot link", path);
+}
+
+// The mount has its attributes before anybody can see it; what is mounted below `from` gets them, too.
+static void bind_at(const char *from, const char *to, uint64_t attributes) {
+  struct mount_attr wanted = {.attr_set = attributes};
+  int tree = (int)syscall(SYS_open_tree, AT_FDCWD, from, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+  if (tree < 0) give_up("cannot open", from);
+  if (syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &wanted, sizeof wanted) != 0) give_up("cannot make read-only", from);
+  if (syscall(SYS_move_mount, tree, "", AT_FDCWD, to, MOVE_MOUNT_F_EMPTY_PATH) != 0) give_up("cannot mount", to);
+  close(tree);
+}
+
+static void show(const char *from, const char *to, uint64_t attributes) {
+  struct stat seen;
+  if (stat(from, &seen) != 0) give_up("cannot find", from);
+  make_parents(to);
+  if (S_ISDIR(seen.st_mode)) make_directory(to);
+  else make_file(to, "");
+  bind_at(from, to, attributes);
+}
+
+static void show_if_there(const char *from, const char *to, uint64_t attributes) {
+  if (access(from, F_OK) == 0) show(from, to, attributes);
+}
+
+static void mount_memory(const char *to, const char *options, unsigned long flags) {
+  make_directory(to);
+  if (mount("tmpfs", to, "tmpfs", MS_NOSUID | MS_NODEV | flags, options) != 0) give_up("cannot mount memory at", to);
+}
+
+static void show_system(void) {
+  static const char *const tops[] = {"bin", "sbin", "lib", "lib32", "lib64", "libx32"};
+  char from[64], target[PATH_LIMIT];
+  show("/usr", "usr", plain);
+  for (size_t at = 0; at < sizeof tops / sizeof *tops; at++) {
+    snprintf(from, sizeof from, "/%s", tops[at]);
+    ssize_t length = readlink(from, target, sizeof target - 1);
+    target[length > 0 ? length : 0] = 0;
+    if (length > 0) make_link(target, tops[at]);
+    else show_if_there(from, tops[at], plain);
+  }
+  for (size_t at = 0; at < sizeof shared_etc / sizeof *shared_etc; at++) {
+    snprintf(from, sizeof from, "/etc/%s", shared_etc[at]);
+    show_if_there(from, from + 1, plain);
+  }
+  snprintf(target, sizeof target, "root:x:0:0:root:/root:/sbin/nologin\nuser%d:x:%d:%d::/tmp:/sbin/nologin\n", SHOWN_ID, SHOWN_ID, SHOWN_ID);
+  make_file("etc/passwd", target);
+  snprintf(target, sizeof target, "root:x:0:\nuser%d:x:%d:\n", SHOWN_ID, SHOWN_ID);
+  make_file("etc/group", target);
+  make_directory("dev");
+  for (size_t at = 0; at < sizeof devices / sizeof *devices; at++) {
+    snprintf(from, sizeof from, "/dev/%s", devices[at]);
+    show(from, from + 1, device);
+  }
+  make_link("/proc/self/fd", "dev/fd");
+  make_link("/proc/self/fd/0", "dev/stdin");
+  make_link("/proc/self/fd/1", "dev/stdout");
+  make_link("/proc/self/fd/2", "dev/stderr");
+  mount_memory("dev/shm", "size=64m,nr_inodes=16k,mode=1777", MS_NOEXEC);
+}
+
+// In tier user the first process must be able to measure everything, so nothing is hidden from the same user there.
+static void show_processes(enum tier tier) {
+  char path[64];
+  make_directory("proc");
+  if (mount("proc", "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, tier == TIER_STRONG ? "hidepid=2" : NULL) != 0) give_up("cannot mount", "proc");
+  for (size_t at = 0; at < sizeof hidden_files / sizeof *hidden_files; at++) {
+    snprintf(path, sizeof path, "proc/%s", hidden_files[at]);
+    if (access(path, F_OK) == 0) bind_at("dev/null", path, device);
+  }
+  for (size_t at = 0; at < sizeof hidden_directories / sizeof *hidden_directories; at++) {
+    snprintf(path, sizeof path, "proc/%s", hidden_directories[at]);
+    if (access(path, F_OK) == 0) bind_at("opt", path, plain);
+  }
+  for (size_t at = 0; at < sizeof kept_directories / sizeof *kept_directories; at++) {
+    snprintf(path, sizeof path, "proc/%s", kept_directories[at]);
+    if (access(path, F_OK) == 0) bind_at(path, path, plain | MOUNT_ATTR_NOEXEC);
+  }
+}
+
+static bool is_under_usr(const char *path) {
+  return strcmp(path, "/usr") == 0 || strncmp(path, "/usr/", 5) == 0;
+}
+
+void build_root(const struct start *start, const struct place *place) {
+  char path[PATH_LIMIT];
+  struct mount_attr read_only = {.attr_set = MOUNT_ATTR_RDONLY};
+  if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0) give_up("cannot keep mounts private at", "/");
+  snprintf(path, sizeof path, "%s/root", place->run_dir);
+  if (mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV, "size=1m,nr_inodes=1k,mode=755") != 0) give_up("cannot mount a root at", path);
+  if (chdir(path) != 0) give_up("cannot enter", path);
+  show_system();
+  make_directory("opt");
+  show_processes(place->tier);
+  mount_memory("tmp", "size=512m,nr_inodes=128k,mode=1777", 0);
+  make_directory("var");
+  make_link("../tmp", "var/tmp");
+  for (int at = 0; at < start->bindc; at++)
+    if (!is_under_usr(start->binds[at].from)) show(start->binds[at].from, start->binds[at].to + 1, plain);
+  show(start->code, "code", plain);
+  snprintf(path, sizeof path, "%s/i/%s", place->run_dir, start->id);
+  show(path, "run/yunmen", plain | MOUNT_ATTR_NOEXEC);
+  if (syscall(SYS_mount_setattr, AT_FDCWD, ".", 0, &read_only, sizeof read_only) != 0) give_up("cannot make read-only", "/");
+  // The new root is put over the old one, and the old one taken away from under it.
+  if (syscall(SYS_pivot_root, ".", ".") != 0) give_up("cannot change to", "the new root");
+  if (umount2(".", MNT_DETACH) != 0) give_up("cannot leave", "the old root");
+  if (chdir("/") != 0) give_up("cannot enter", "/");
+}

@@ -1,0 +1,59 @@
+// What the parts of sandd tell each other: cgroups.c, root.c, rights.c, instance.c, probe.c, sandd.c.
+#pragma once
+#include "messages.h"
+#include <sys/types.h>
+
+enum {
+  INSTANCES_MAX = 1024,
+  SHOWN_ID = 10003,         // uid and gid that an instance sees as its own
+  FIRST_UID = 100000,       // on the host: this + the instance's place in the table
+  PROCESSES_MAX = 1024,     // of one instance
+  FILES_MAX = 16384,        // open files of one process
+};
+
+// -- cgroups.c: one group per server, one below it per instance.
+enum controller { MEMORY, PIDS, CPU, FREEZER, CONTROLLERS };
+struct cgroups {
+  int version;                             // 0: none to be had
+  char group[CONTROLLERS][PATH_LIMIT / 2]; // "" when there is no such controller; all the same in version 2
+  int lock;                                // held while the server lives
+};
+struct freezer { int state, members; const char *frozen, *thawed; }; // descriptors, -1 without a freezer
+bool cgroups_open(struct cgroups *groups, const char *name); // false: version is 0 and `cgroups_why` says why
+extern char cgroups_why[256];
+const char *cgroups_join(const struct cgroups *groups, const char *id, uint32_t memory_mb, uint32_t pids, struct freezer *freezer);
+void cgroups_outcome(const struct cgroups *groups, const char *id, uint64_t *peak_kb, bool *out_of_memory);
+void cgroups_remove(const struct cgroups *groups, const char *id);
+void cgroups_close(struct cgroups *groups);
+int cgroups_clean(void); // ends and removes the groups of servers that are no more; how many there were
+
+// -- instance.c: from the clone to the program, and its first process afterwards.
+struct place {
+  enum tier tier;
+  char run_dir[64];
+  struct cgroups groups;
+  void (*inside)(void); // NULL, or what runs instead of a program (the probe)
+  uint32_t pids;
+  bool is_root; // sandd itself is
+};
+// What the first process says to sandd, one message each: MAP_ME, RUNNING, BROKEN + text, ENDED + struct ending.
+// And sandd to it: GO after MAP_ME, then what is wanted of it.
+enum { MAP_ME = 'M', RUNNING = 'R', BROKEN = 'B', ENDED = 'E', GO = 'G', TERMINATE = 'T', KILL = 'K', FREEZE_ALL = 'F', THAW_ALL = 'W' };
+struct ending { uint8_t word, is_signal, value, out_of_memory; };
+struct handles { int control, input, output; };
+pid_t instance_clone(enum tier tier, int *pidfd); // 0 in the child
+bool instance_map(enum tier tier, pid_t pid, uid_t uid); // asked for by MAP_ME
+_Noreturn void instance_run(const struct start *start, const struct place *place, struct handles handles);
+_Noreturn void give_up(const char *what, const char *which); // in an instance before its program: tells sandd why
+
+// -- root.c: what an instance sees.
+void build_root(const struct start *start, const struct place *place);
+
+// -- rights.c: what an instance may do.
+void drop_rights(enum tier tier, bool is_first);
+int landlock_version(void);
+
+// -- probe.c
+int probe(void);
+
+bool write_file(const char *path, const char *text); // in cgroups.c

@@ -1,0 +1,146 @@
+// The words that sandd is spoken to in, as bytes (native/README.md, "Words"). Used by sandd-client.ts and sandd-process.ts.
+import { constants } from 'node:os';
+import { resolve } from 'node:path';
+import type { Exit, IsolationTier, LaunchSpec } from './port.ts';
+
+const words = {
+  authenticate: 1,
+  start: 2,
+  stop: 3,
+  freeze: 4,
+  thaw: 5,
+  configure: 16,
+  done: 64,
+  failed: 65,
+  exited: 66,
+};
+const tiers = { none: 0, user: 1, strong: 2 } as const satisfies Record<IsolationTier, number>;
+const hostNetwork = 0;
+const headBytes = 9;
+/** Largest message of either side, and the longest text in one. */
+const messageLimitBytes = 256 * 1024;
+const textLimitBytes = 65_534;
+const idBytes = 31;
+
+export type SanddAnswer =
+  | { readonly kind: 'done'; readonly call: number; readonly fields: Buffer }
+  | { readonly kind: 'failed'; readonly call: number; readonly why: string }
+  | { readonly kind: 'exited'; readonly exit: Exit };
+
+/**
+ * Shape: u32 length of what follows, u8 word, u32 call, fields; big endian. A text is u16 length with its closing zero
+ * byte, then the bytes.
+ *
+ * Errors: throws when a text holds a zero byte or is too long, or the message is.
+ */
+function encode(word: number, call: number, fields: readonly Buffer[]): Buffer {
+  const head = Buffer.alloc(headBytes);
+  const message = Buffer.concat([head, ...fields]);
+  if (message.length > messageLimitBytes) throw new Error(`a message to the launcher of ${message.length} bytes`);
+  message.writeUInt32BE(message.length - 4, 0);
+  message.writeUInt8(word, 4);
+  message.writeUInt32BE(call, 5);
+  return message;
+}
+
+function text(value: string): Buffer {
+  const bytes = Buffer.from(`${value}\0`);
+  if (value.includes('\0')) throw new Error('a text for the launcher holds a zero byte');
+  if (bytes.length > textLimitBytes) throw new Error(`a text for the launcher of ${bytes.length} bytes`);
+  const length = Buffer.alloc(2);
+  length.writeUInt16BE(bytes.length);
+  return Buffer.concat([length, bytes]);
+}
+
+function number(value: number, bytes: 1 | 2 | 4): Buffer {
+  const field = Buffer.alloc(bytes);
+  field.writeUIntBE(Math.min(Math.trunc(value), 2 ** (8 * bytes) - 1), 0, bytes);
+  return field;
+}
+
+function list(values: readonly string[]): Buffer[] {
+  return [number(values.length, 2), ...values.map(text)];
+}
+
+export function encodeConfigure(runDir: string, token: string, tier: IsolationTier): Buffer {
+  return encode(words.configure, 0, [text(runDir), text(token), number(tiers[tier], 1)]);
+}
+
+export function encodeAuthenticate(call: number, token: string): Buffer {
+  return encode(words.authenticate, call, [text(token)]);
+}
+
+export function encodeStart(call: number, spec: LaunchSpec): Buffer {
+  const { environment, readOnly } = spec;
+  return encode(words.start, call, [
+    text(spec.instanceId),
+    number(spec.memoryMb, 4),
+    number(hostNetwork, 1),
+    text(resolve(spec.codeDirectory)),
+    text(`${JSON.stringify({ socket: spec.socketPath, token: spec.token, log: null })}\n`),
+    ...list(spec.argv),
+    ...list(Object.entries(environment).map(([name, value]) => `${name}=${value}`)),
+    number(readOnly.length, 2),
+    ...readOnly.flatMap(({ from, to }) => [text(resolve(from)), text(resolve(to))]),
+  ]);
+}
+
+export function encodeStop(call: number, instanceId: string, graceMs: number): Buffer {
+  return encode(words.stop, call, [text(instanceId), number(graceMs, 4)]);
+}
+
+export function encodeFreeze(call: number, instanceId: string, isFrozen: boolean): Buffer {
+  return encode(isFrozen ? words.freeze : words.thaw, call, [text(instanceId)]);
+}
+
+/** Takes sandd's answers apart as they come in pieces. Holds at most one unfinished message. */
+export class SanddDecoder {
+  #rest: Buffer = Buffer.alloc(0);
+
+  /** Errors: throws on what is no answer; the connection is of no use then. */
+  push(chunk: Buffer): readonly SanddAnswer[] {
+    let rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
+    const answers: SanddAnswer[] = [];
+    while (rest.length >= 4) {
+      const length = rest.readUInt32BE(0) + 4;
+      if (length < headBytes || length > messageLimitBytes) throw new Error('the launcher broke the protocol');
+      if (rest.length < length) break;
+      answers.push(parseAnswer(rest.subarray(0, length)));
+      rest = rest.subarray(length);
+    }
+    this.#rest = rest;
+    return answers;
+  }
+}
+
+function parseAnswer(message: Buffer): SanddAnswer {
+  const call = message.readUInt32BE(5);
+  const fields = message.subarray(headBytes);
+  switch (message.readUInt8(4)) {
+    case words.done:
+      return { kind: 'done', call, fields };
+    case words.failed:
+      if (fields.length < 2 || fields.length !== fields.readUInt16BE(0) + 2) break;
+      return { kind: 'failed', call, why: fields.toString('utf8', 2) };
+    case words.exited:
+      if (fields.length !== idBytes + 8) break;
+      return { kind: 'exited', exit: parseExited(fields) };
+  }
+  throw new Error('the launcher broke the protocol');
+}
+
+/** Shape: id with its closing zero byte, u8 1 = by a signal, u8 code or signal, u8 1 = out of memory, u32 peak KB. */
+function parseExited(fields: Buffer): Exit {
+  const [isSignal, value] = [fields.readUInt8(idBytes + 1) === 1, fields.readUInt8(idBytes + 2)];
+  return {
+    instanceId: fields.toString('latin1', 0, idBytes),
+    code: isSignal ? null : value,
+    signal: isSignal ? signalName(value) : null,
+    isOutOfMemory: fields.readUInt8(idBytes + 3) === 1,
+    peakMemoryKb: fields.readUInt32BE(idBytes + 4),
+  };
+}
+
+function signalName(value: number): string {
+  return Object.entries(constants.signals).find(([, each]) => each === value)?.[0] ?? `signal ${value}`;
+}

@@ -1,0 +1,108 @@
+// sandd as a process: whether it is there, building it, what it can do here, starting it. Used by the composition.
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { Duplex } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import type { IsolationTier } from './port.ts';
+import { encodeConfigure, SanddDecoder } from './sandd-messages.ts';
+
+const nativeDirectory = fileURLToPath(new URL('../../../native/', import.meta.url));
+const buildTimeoutMs = 60_000;
+const probeTimeoutMs = 20_000;
+const startTimeoutMs = 10_000;
+
+export type FoundSandd = { readonly ok: true; readonly path: string } | { readonly ok: false; readonly why: string };
+
+/** The program, built first when there is a compiler and the program is older than its source. */
+export async function findSandd(): Promise<FoundSandd> {
+  const { code, output } = await run('/bin/sh', [`${nativeDirectory}build.sh`], buildTimeoutMs);
+  if (code === 0) return { ok: true, path: `${nativeDirectory}build/sandd` };
+  return { ok: false, why: `the native launcher could not be built: ${output.trim().slice(0, 300)}` };
+}
+
+export type RunningSandd = {
+  readonly pid: number;
+  /** How it ended, e.g. `exit code 1`. */
+  readonly exited: Promise<string>;
+  /** It ends every instance, and then itself. */
+  close(): void;
+  kill(signal: NodeJS.Signals): void;
+};
+
+/**
+ * Starts sandd for one server; it listens in `runDir` when this resolves.
+ *
+ * `report` hears what it has to say to the operator, a line at a time.
+ * Errors: rejects with sandd's own sentence when the tier cannot be had; it has ended then.
+ */
+export async function startSandd(options: {
+  readonly path: string;
+  readonly runDir: string;
+  readonly token: string;
+  readonly tier: IsolationTier;
+  report(text: string): void;
+}): Promise<RunningSandd> {
+  const stdio = ['ignore', 'ignore', 'pipe', 'pipe'] as const;
+  const child = spawn(options.path, ['serve'], { stdio: [...stdio], detached: true, env: {}, cwd: '/' });
+  const exited = exitOf(child);
+  await once(child, 'spawn');
+  const parent = child.stdio[3];
+  if (!(parent instanceof Duplex) || child.stderr === null || child.pid === undefined)
+    throw new Error('cannot reach sandd');
+  createInterface({ input: child.stderr }).on('line', options.report);
+  parent.on('error', () => {}); // 'close' and the exit tell
+  parent.write(encodeConfigure(options.runDir, options.token, options.tier));
+  const wrong = await firstAnswer(parent);
+  if (wrong !== null) {
+    parent.destroy();
+    await exited;
+    throw new Error(`the native launcher cannot serve tier '${options.tier}': ${wrong}`);
+  }
+  return { pid: child.pid, exited, close: () => parent.destroy(), kill: (signal) => child.kill(signal) };
+}
+
+/** Null when it is ready, else why it is not. */
+function firstAnswer(parent: Duplex): Promise<string | null> {
+  const decoder = new SanddDecoder();
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve('it does not answer'), startTimeoutMs);
+    const done = (answer: string | null) => {
+      clearTimeout(timer);
+      resolve(answer);
+    };
+    parent.on('data', (chunk: Buffer) => {
+      for (const answer of decoder.push(chunk)) done(answer.kind === 'failed' ? answer.why : null);
+    });
+    parent.on('close', () => done('it ended'));
+  });
+}
+
+/** Removes what killed servers left in control groups; for who finds that sandd was killed. */
+export async function cleanAfterSandd(path: string): Promise<void> {
+  await run(path, ['clean'], probeTimeoutMs);
+}
+
+/** What `sandd probe` found out: `key=value` lines. */
+export async function probeSandd(path: string): Promise<ReadonlyMap<string, string>> {
+  const { output } = await run(path, ['probe'], probeTimeoutMs);
+  const lines = output.split('\n').filter((line) => line.includes('='));
+  return new Map(lines.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]));
+}
+
+function run(file: string, args: readonly string[], timeout: number): Promise<{ code: number; output: string }> {
+  const options = { timeout, killSignal: 'SIGKILL', maxBuffer: 256 * 1024 } as const;
+  return new Promise((resolve) => {
+    execFile(file, args, options, (error, stdout, stderr) => {
+      const output = stdout === '' ? stderr : stdout;
+      resolve({ code: error === null ? 0 : 1, output: output === '' && error !== null ? error.message : output });
+    });
+  });
+}
+
+function exitOf(child: ChildProcess): Promise<string> {
+  return new Promise((resolve) => {
+    child.once('error', (error) => resolve(error.message));
+    child.once('exit', (code, signal) => resolve(signal === null ? `exit code ${code}` : `signal ${signal}`));
+  });
+}
