@@ -5,6 +5,7 @@ import { systemClock } from './base/clock.ts';
 import { systemRandom } from './base/ids.ts';
 import type { Log } from './base/log.ts';
 import { createNonceStore } from './base/nonce-store.ts';
+import { createWindowCounters } from './base/window-counters.ts';
 import { createFailureReporter } from './failure-reporter.ts';
 import { FunctionDirectory } from './function-directory.ts';
 import { connectLauncher, createFunctions, createRoleCredentials } from './functions/index.ts';
@@ -65,11 +66,14 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
     knownRoles: settings.roles === null ? null : new Set(settings.roles),
     showWhyToLoopback: settings.showWhyToLoopback,
   };
+  // This process is the only one, so it is its own authority; several share control's by base/counter-leases.ts.
   const nonces = createNonceStore({ clock: systemClock, limit: limits.nonces });
+  const counters = createWindowCounters(limits.countersPerWindow);
   const gateway = createGateway({
     clock: systemClock,
     invoke: functions.invoke,
     claimNonce: nonces.claim,
+    count: counters.count,
     report: createFailureReporter(systemClock, limits.failuresPerSecond, outlets.report),
     reportBug: (error, requestId) => outlets.log.error('a bug in the gateway', { requestId, error: inspect(error) }),
     settings: gatewaySettings,

@@ -38,6 +38,8 @@ export const limits = {
   failuresPerSecond: 1_000,
   /** Nonces remembered at once: 15 minutes of 9,000 signed calls a second. */
   nonces: 8_000_000,
+  /** Limits of calls (by API, account and app) that are counted at once, for each length of window; the oldest are forgotten. */
+  countersPerWindow: 500_000,
   /** How long a stop waits for requests under way; milliseconds. */
   stopGraceMs: 10_000,
   /** How long control waits for the data process to follow a write before it ends the server; milliseconds. */

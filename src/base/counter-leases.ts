@@ -98,7 +98,7 @@ export function createSharedCounters(ask: (batch: CounterBatch) => Promise<Count
         const { room, full } = leaseOf(one.ask);
         const refusing = one.ask.takes[answer.refusedBy];
         if (refusing !== undefined) setBounded(full, refusing.key, refusing.limit);
-        answer.extra.forEach((extra, index) => addRoom(room, one.ask.takes[index], extra));
+        for (const [index, extra] of answer.extra.entries()) addRoom(room, one.ask.takes[index], extra);
         one.resolve(answer.refusedBy);
       });
       claiming.forEach((one, at) => {

@@ -11,10 +11,13 @@ import * as certificates from './cloudapi/domain-certificates.ts';
 import * as domains from './cloudapi/domains.ts';
 import * as grants from './cloudapi/grants.ts';
 import * as groups from './cloudapi/groups.ts';
+import * as ipControls from './cloudapi/ip-controls.ts';
 import * as models from './cloudapi/models.ts';
 import { modifyApiConfiguration } from './cloudapi/modify-configuration.ts';
 import { describeRegions, describeSystemParameters } from './cloudapi/regions.ts';
+import * as signatureKeys from './cloudapi/signature-keys.ts';
 import * as stages from './cloudapi/stages.ts';
+import * as trafficControls from './cloudapi/traffic-controls.ts';
 import * as vpcAccesses from './cloudapi/vpc-accesses.ts';
 import * as accountInfo from './fc/account-info.ts';
 import * as aliases from './fc/aliases.ts';
@@ -37,6 +40,8 @@ function partial<Action>(run: Action, note: string): Registered<Action> {
 
 const cloudApi: Readonly<Record<string, Registered<RpcAction>>> = {
   AbolishApi: done(deployments.abolishApi),
+  AddIpControlPolicyItem: done(ipControls.addIpControlPolicyItem),
+  AddTrafficSpecialControl: done(trafficControls.addTrafficSpecialControl),
   CreateApi: partial(createApi, 'OSS and EventBridge backends are kept but not called'),
   CreateApiGroup: done(groups.createApiGroup),
   CreateApiStageVariable: done(stages.createApiStageVariable),
@@ -45,7 +50,11 @@ const cloudApi: Readonly<Record<string, Registered<RpcAction>>> = {
   CreateAppKey: done(appCredentials.createAppKey),
   CreateBackend: done(backends.createBackend),
   CreateBackendModel: done(backends.createBackendModel),
+  CreateIpControl: done(ipControls.createIpControl),
   CreateModel: done(models.createModel),
+  CreateSignature: done(signatureKeys.createSignature),
+  CreateTrafficControl: done(trafficControls.createTrafficControl),
+  DeleteAllTrafficSpecialControl: done(trafficControls.deleteAllTrafficSpecialControl),
   DeleteApi: done(deleteApi),
   DeleteApiGroup: done(groups.deleteApiGroup),
   DeleteApiStageVariable: done(stages.deleteApiStageVariable),
@@ -56,16 +65,26 @@ const cloudApi: Readonly<Record<string, Registered<RpcAction>>> = {
   DeleteBackendModel: done(backends.deleteBackendModel),
   DeleteDomain: done(domains.deleteDomain),
   DeleteDomainCertificate: done(certificates.deleteDomainCertificate),
+  DeleteIpControl: done(ipControls.deleteIpControl),
   DeleteModel: done(models.deleteModel),
+  DeleteSignature: done(signatureKeys.deleteSignature),
+  DeleteTrafficControl: done(trafficControls.deleteTrafficControl),
+  DeleteTrafficSpecialControl: done(trafficControls.deleteTrafficSpecialControl),
   DeployApi: done(deployments.deployApi),
   DescribeApi: done(describeApi),
   DescribeApiGroup: done(groups.describeApiGroup),
   DescribeApiGroups: done(groups.describeApiGroups),
   DescribeApiHistories: done(deployments.describeApiHistories),
   DescribeApiHistory: done(deployments.describeApiHistory),
+  DescribeApiIpControls: done(ipControls.describeApiIpControls),
+  DescribeApiSignatures: done(signatureKeys.describeApiSignatures),
   DescribeApiStage: done(stages.describeApiStage),
+  DescribeApiTrafficControls: done(trafficControls.describeApiTrafficControls),
   DescribeApis: done(describeApis),
   DescribeApisByBackend: done(backends.describeApisByBackend),
+  DescribeApisByIpControl: done(ipControls.describeApisByIpControl),
+  DescribeApisBySignature: done(signatureKeys.describeApisBySignature),
+  DescribeApisByTrafficControl: done(trafficControls.describeApisByTrafficControl),
   DescribeApisByVpcAccess: done(vpcAccesses.describeApisByVpcAccess),
   DescribeApp: done(apps.describeApp),
   DescribeAppAttributes: done(apps.describeAppAttributes),
@@ -79,9 +98,15 @@ const cloudApi: Readonly<Record<string, Registered<RpcAction>>> = {
   DescribeDeployedApi: done(deployments.describeDeployedApi),
   DescribeDeployedApis: done(deployments.describeDeployedApis),
   DescribeDomain: done(domains.describeDomain),
+  DescribeIpControlPolicyItems: done(ipControls.describeIpControlPolicyItems),
+  DescribeIpControls: done(ipControls.describeIpControls),
   DescribeModels: done(models.describeModels),
   DescribeRegions: done(describeRegions),
+  DescribeSignatures: done(signatureKeys.describeSignatures),
+  DescribeSignaturesByApi: done(signatureKeys.describeSignaturesByApi),
   DescribeSystemParameters: done(describeSystemParameters),
+  DescribeTrafficControls: done(trafficControls.describeTrafficControls),
+  DescribeTrafficControlsByApi: done(trafficControls.describeTrafficControlsByApi),
   DescribeVpcAccesses: done(vpcAccesses.describeVpcAccesses),
   ModifyApi: partial(modifyApi, 'as CreateApi'),
   ModifyApiConfiguration: partial(modifyApiConfiguration, 'as CreateApi'),
@@ -92,9 +117,17 @@ const cloudApi: Readonly<Record<string, Registered<RpcAction>>> = {
   ModifyApp: partial(apps.modifyApp, 'an app cannot be disabled'),
   ModifyBackend: done(backends.modifyBackend),
   ModifyBackendModel: done(backends.modifyBackendModel),
+  ModifyIpControl: done(ipControls.modifyIpControl),
+  ModifyIpControlPolicyItem: done(ipControls.modifyIpControlPolicyItem),
   ModifyModel: done(models.modifyModel),
+  ModifySignature: done(signatureKeys.modifySignature),
+  ModifyTrafficControl: done(trafficControls.modifyTrafficControl),
   RemoveApisAuthorities: done(grants.removeApisAuthorities),
   RemoveAppsAuthorities: done(grants.removeAppsAuthorities),
+  RemoveIpControlApis: done(ipControls.removeIpControlApis),
+  RemoveIpControlPolicyItem: done(ipControls.removeIpControlPolicyItem),
+  RemoveSignatureApis: done(signatureKeys.removeSignatureApis),
+  RemoveTrafficControlApis: done(trafficControls.removeTrafficControlApis),
   RemoveVpcAccess: partial(vpcAccesses.removeVpcAccess, 'NeedBatchWork is refused'),
   ResetAppCode: done(appCredentials.resetAppCode),
   ResetAppSecret: done(appCredentials.resetAppSecret),
@@ -102,6 +135,9 @@ const cloudApi: Readonly<Record<string, Registered<RpcAction>>> = {
   SetAppsAuthorities: done(grants.setAppsAuthorities),
   SetDomain: done(domains.setDomain),
   SetDomainCertificate: done(certificates.setDomainCertificate),
+  SetIpControlApis: done(ipControls.setIpControlApis),
+  SetSignatureApis: done(signatureKeys.setSignatureApis),
+  SetTrafficControlApis: done(trafficControls.setTrafficControlApis),
   SetVpcAccess: done(vpcAccesses.setVpcAccess),
   SetWildcardDomainPatterns: done(domains.setWildcardDomainPatterns),
   SwitchApi: done(deployments.switchApi),

@@ -1,13 +1,16 @@
-// Step 4, Admitted: may this caller go on. Grants now; throttling and access rules are further checks in this list.
+// Step 4, Admitted: may this caller go on. Its grant, then the policies that the API is bound to.
 // Called by pipeline.ts.
 import type { PublishedGrant } from '../model/published.ts';
 import type { Admitted, Identified } from './context.ts';
 import { refuse } from './errors.ts';
+import { applyPolicies } from './policies/policies-of-api.ts';
 import { grantKey } from './snapshot.ts';
 
-/** Errors: I403AA, A403EP. */
-export function admit(identified: Identified): Admitted {
-  return Object.assign(identified, { grant: checkGrant(identified) });
+/** Errors: I403AA, A403EP, A403IP, T429GR, T429PA, T429PR. A promise only where a limit of calls has to be asked about. */
+export function admit(identified: Identified): Admitted | Promise<Admitted> {
+  const admitted = Object.assign(identified, { grant: checkGrant(identified) });
+  const applied = applyPolicies(admitted);
+  return applied === undefined ? admitted : applied.then(() => admitted);
 }
 
 /** Source: docs (gateway.md 2.8). */

@@ -7,8 +7,8 @@ import type { Failure } from '../model/record.ts';
  * Source: docs (gateway-errors.md E4).
  */
 export const classicErrors = {
-  'Throttled by USER Flow Control': 403,
-  'Throttled by APP Flow Control': 403,
+  // Kind is USER or APP.
+  'Throttled by {Kind} Flow Control': 403,
   'Throttled by API Flow Control': 403,
   'Throttled by DOMAIN Flow Control': 403,
   'Throttled by GROUP Flow Control': 403,
@@ -171,7 +171,12 @@ export const gatewayErrors = {
     source: 'sdk',
     classic: 'Throttled by API Flow Control',
   },
-  T429PR: { status: 429, message: 'Throttled by PLUGIN Flow Control', source: 'assumed', classic: null },
+  T429PR: {
+    status: 429,
+    message: 'Throttled by {Kind} Flow Control',
+    source: 'assumed',
+    classic: 'Throttled by {Kind} Flow Control',
+  },
   T429SR: { status: 429, message: 'Throttled by SERVER Flow Control', source: 'assumed', classic: null },
   T429MR: {
     status: 429,

@@ -7,6 +7,7 @@ import { text as readText } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
 import { systemClock } from '../base/clock.ts';
 import { createNonceStore } from '../base/nonce-store.ts';
+import { createWindowCounters } from '../base/window-counters.ts';
 import type { RequestRecord } from '../model/record.ts';
 import { createGateway } from './gateway.ts';
 import { listenerOptions } from './listener.ts';
@@ -62,6 +63,7 @@ const settings = { ...defaultGatewaySettings, bodyLimitBytes: 100_000, headerLim
 const gateway = createGateway({
   clock: systemClock,
   claimNonce: createNonceStore({ clock: systemClock }).claim,
+  count: createWindowCounters(1_000).count,
   report: (record) => records.push(record),
   reportBug: (error) => bugs.push(error),
   settings,

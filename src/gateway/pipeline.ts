@@ -33,7 +33,7 @@ export async function runPipeline(
     const matched = match(received);
     if (matched.kind === 'preflight') return finish(matched, answerPreflight(matched));
     const identified = await identify(matched);
-    const admitted = admit(identified);
+    const admitted = await admit(identified);
     const mapped = await mapRequest(admitted);
     const replied = await reply(mapped);
     return finish(replied, answerBackend(replied, reasonPhrase), backendFailure(replied));

@@ -19,6 +19,8 @@ export type GatewaySettings = {
   readonly headerLimitBytes: number;
   /** How far X-Ca-Timestamp may be off, and how long a nonce is remembered, in ms. Source: docs (gateway.md 2.6). */
   readonly clockWindowMs: number;
+  /** Calls a second that each group may have; null: as many as come. Source: docs (gateway.md 7.1: 500 there), the default is ours. */
+  readonly groupLimitPerSecond: number | null;
   /** How an unknown AppCode is answered. Source: docs; A401AC was seen beside it in a client (gateway-errors.md E2.2). */
   readonly unknownCodeError: 'A400AC' | 'A401AC';
   /** ARNs that an API may name as RoleArn; null: every one. */
@@ -37,6 +39,7 @@ export const defaultGatewaySettings: GatewaySettings = {
   uriLimitBytes: 128 * 1024,
   headerLimitBytes: 64 * 1024,
   clockWindowMs: 15 * 60 * 1000,
+  groupLimitPerSecond: null,
   unknownCodeError: 'A400AC',
   knownRoles: null,
   showWhyToLoopback: false,

@@ -13,6 +13,7 @@ import type {
 } from '../model/published.ts';
 import { codeDigest } from './code-digest.ts';
 import { ApiEntry, OpenedApis } from './compile-api.ts';
+import { changePolicies, editPolicies, noPolicies, type Policies } from './policies/policies.ts';
 import { parsePattern, SegmentTrie, splitPath, type TrieEditor } from './segment-trie.ts';
 
 /** A group and its base path's segments. */
@@ -61,6 +62,7 @@ export type Snapshot = {
   readonly backends: ShardedMap<PublishedBackend['backend']>;
   /** By name. */
   readonly vpcAccesses: ShardedMap<PublishedVpcAccess>;
+  readonly policies: Policies;
 };
 
 /** APIs that are compiled at once; the others wait as packed entries. */
@@ -85,6 +87,7 @@ const nothing: Omit<Snapshot, 'opened'> = {
   variables: ShardedMap.empty(),
   backends: ShardedMap.empty(),
   vpcAccesses: ShardedMap.empty(),
+  policies: noPolicies,
 };
 
 /** Key of a stage of a group, and of a backend definition in a stage. */
@@ -148,6 +151,7 @@ function editorsOf(from: Snapshot) {
     variables: from.variables.edit(),
     backends: from.backends.edit(),
     vpcAccesses: from.vpcAccesses.edit(),
+    policies: editPolicies(from.policies),
   };
 }
 type Editors = ReturnType<typeof editorsOf>;
@@ -171,6 +175,7 @@ export function applyBatch(from: Snapshot, batch: ChangeBatch): Snapshot {
     variables: editors.variables.done(),
     backends: editors.backends.done(),
     vpcAccesses: editors.vpcAccesses.done(),
+    policies: editors.policies.done(),
   };
 }
 
@@ -200,6 +205,12 @@ function applyChange(editors: Editors, change: Change): void {
     case 'vpcAccess':
       if (change.value === null) editors.vpcAccesses.delete(change.key);
       else editors.vpcAccesses.set(change.key, change.value);
+      return;
+    case 'trafficControl':
+    case 'ipControl':
+    case 'signatureKey':
+    case 'policies':
+      changePolicies(editors.policies, change);
       return;
     case 'certificate':
       return; // The TLS listener's.

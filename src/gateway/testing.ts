@@ -1,5 +1,6 @@
 // What the room's tests share: definitions with defaults, request values, a fake clock and a gateway on them.
 import type { Clock } from '../base/clock.ts';
+import { type CountCall, createWindowCounters } from '../base/window-counters.ts';
 import type { ApiDefinition, StageName } from '../model/api.ts';
 import type { InvocationOutcome, InvokeFunction, InvokeRequest } from '../model/invocation.ts';
 import type { Change, PublishedGroup } from '../model/published.ts';
@@ -213,7 +214,7 @@ export type Bench = {
 /** A gateway with the changes published, whose functions answer with `invoke`. */
 export function open(
   changes: readonly Change[],
-  options: { invoke?: InvokeFunction; settings?: Partial<GatewaySettings> } = {},
+  options: { invoke?: InvokeFunction; settings?: Partial<GatewaySettings>; count?: CountCall } = {},
 ): Bench {
   const clock = new FakeClock();
   const invoked: InvokeRequest[] = [];
@@ -231,6 +232,7 @@ export function open(
       nonces.add(`${key} ${nonce}`);
       return isNew;
     },
+    count: options.count ?? createWindowCounters(10_000).count,
     report: () => {},
     reportBug: (error) => bugs.push(error),
     settings: { ...defaultGatewaySettings, ...options.settings },

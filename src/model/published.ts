@@ -110,12 +110,52 @@ export type PublishedVpcAccess = {
   readonly hostHeader: string | null;
 };
 
+/** Key: the policy's id. Limits are calls in one unit of time; null: no such limit. */
+export type PublishedTrafficControl = {
+  readonly trafficControlId: string;
+  readonly unit: 'SECOND' | 'MINUTE' | 'HOUR' | 'DAY';
+  readonly apiDefault: number;
+  readonly userDefault: number | null;
+  readonly appDefault: number | null;
+  /** Limits of single apps (`key` is an AppId) and accounts instead of the default ones. */
+  readonly specials: readonly { readonly type: 'APP' | 'USER'; readonly key: string; readonly limit: number }[];
+  /** The account that the apps of this installation belong to. */
+  readonly accountId: string;
+};
+
+/** Key: the policy's id. `blocks`: addresses and CIDR blocks; `appId` null: for every caller. */
+export type PublishedIpControl = {
+  readonly ipControlId: string;
+  readonly type: 'ALLOW' | 'REFUSE';
+  readonly items: readonly { readonly appId: number | null; readonly blocks: readonly string[] }[];
+};
+
+/** Key: its id. What the gateway signs backend requests with. */
+export type PublishedSignatureKey = {
+  readonly signatureId: string;
+  readonly key: string;
+  readonly secret: string;
+};
+
+/** The policies that an API is bound to in a stage. Key: `apiId/stage`. Withdrawn when there is none. */
+export type PublishedPolicies = {
+  readonly apiId: string;
+  readonly stage: StageName;
+  readonly trafficControlId: string | null;
+  readonly ipControlId: string | null;
+  readonly signatureId: string | null;
+};
+
 export type PublishedValues = {
   readonly group: PublishedGroup;
   readonly certificate: PublishedCertificate;
   readonly stage: PublishedStage;
   readonly backend: PublishedBackend;
   readonly vpcAccess: PublishedVpcAccess;
+  readonly trafficControl: PublishedTrafficControl;
+  readonly ipControl: PublishedIpControl;
+  readonly signatureKey: PublishedSignatureKey;
+  readonly policies: PublishedPolicies;
   readonly api: PublishedApi;
   readonly app: PublishedApp;
   readonly grant: PublishedGrant;

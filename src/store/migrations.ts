@@ -115,12 +115,24 @@ async function backends(db: Kysely<Schema>, types: ColumnTypes): Promise<void> {
   });
 }
 
+async function policies(db: Kysely<Schema>, types: ColumnTypes): Promise<void> {
+  for (const name of ['trafficControls', 'ipControls', 'signatureKeys']) {
+    await createDocumentTable(db, types, { name, columns: [], indexes: [] });
+  }
+  await createDocumentTable(db, types, {
+    name: 'policyBindings',
+    columns: [text('groupId'), text('policy')],
+    indexes: [index('groupId'), index('policy')],
+  });
+}
+
 function migrations(types: ColumnTypes): Record<string, Migration> {
   return {
     '0001_first': { up: (db: Kysely<Schema>) => first(db, types) },
     '0002_domains_models': { up: (db: Kysely<Schema>) => domainsAndModels(db, types) },
     '0003_versions': { up: (db: Kysely<Schema>) => versions(db, types) },
     '0004_backends': { up: (db: Kysely<Schema>) => backends(db, types) },
+    '0005_policies': { up: (db: Kysely<Schema>) => policies(db, types) },
   };
 }
 

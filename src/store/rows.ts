@@ -102,6 +102,63 @@ export type VpcAccessRow = {
   readonly createdAt: number;
 };
 
+/** Key: trafficControlId. Limits are calls in one unit of time. */
+export type TrafficControlRow = {
+  readonly trafficControlId: string;
+  readonly name: string;
+  readonly description: string;
+  readonly unit: 'SECOND' | 'MINUTE' | 'HOUR' | 'DAY';
+  readonly apiDefault: number;
+  readonly userDefault: number | null;
+  readonly appDefault: number | null;
+  /** `key` is an AppId or an account id, in decimal. */
+  readonly specials: readonly { readonly type: 'APP' | 'USER'; readonly key: string; readonly limit: number }[];
+  readonly createdAt: number;
+  readonly modifiedAt: number;
+};
+
+/** Key: ipControlId. */
+export type IpControlRow = {
+  readonly ipControlId: string;
+  readonly name: string;
+  readonly description: string;
+  readonly type: 'ALLOW' | 'REFUSE';
+  readonly items: readonly {
+    readonly itemId: string;
+    /** Null: for every caller. */
+    readonly appId: number | null;
+    /** Addresses and CIDR blocks. */
+    readonly blocks: readonly string[];
+    readonly createdAt: number;
+    readonly modifiedAt: number;
+  }[];
+  readonly createdAt: number;
+  readonly modifiedAt: number;
+};
+
+/** Key: signatureId. */
+export type SignatureKeyRow = {
+  readonly signatureId: string;
+  readonly name: string;
+  readonly key: string;
+  readonly secret: string;
+  readonly createdAt: number;
+  readonly modifiedAt: number;
+};
+
+/** Kinds of what an API is bound to in a stage, at most one of each kind. */
+export type PolicyKind = 'trafficControl' | 'ipControl' | 'signatureKey';
+
+/** Key: `apiId/stage/kind`. Index `policy`: `kind policyId`. */
+export type PolicyBindingRow = {
+  readonly apiId: string;
+  readonly groupId: string;
+  readonly stage: StageName;
+  readonly kind: PolicyKind;
+  readonly policyId: string;
+  readonly boundAt: number;
+};
+
 /** Key: apiId. Index `route`: `groupId METHOD path`. The draft of an API; `wire` keeps the nested configurations as normalised for answers (PascalCase JSON). */
 export type ApiRow = {
   readonly apiId: string;
@@ -271,6 +328,10 @@ export type Tables = {
   models: { row: ModelRow; index: 'groupId' | 'name' };
   backends: { row: BackendRow; index: 'backendName' };
   vpcAccesses: { row: VpcAccessRow; index: 'place' };
+  trafficControls: { row: TrafficControlRow; index: never };
+  ipControls: { row: IpControlRow; index: never };
+  signatureKeys: { row: SignatureKeyRow; index: never };
+  policyBindings: { row: PolicyBindingRow; index: 'groupId' | 'policy' };
   apis: { row: ApiRow; index: 'groupId' | 'apiName' | 'route' };
   deployments: { row: DeploymentRow; index: 'apiId' | 'groupId' };
   histories: { row: HistoryRow; index: 'apiId' | 'groupId' };

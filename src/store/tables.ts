@@ -47,6 +47,14 @@ export const tableSpecs: TableSpecs = {
     columns: { place: (row) => `${row.vpcId} ${row.instanceId} ${row.port}` },
     isSealed: false,
   },
+  trafficControls: { key: (row) => row.trafficControlId, columns: {}, isSealed: false },
+  ipControls: { key: (row) => row.ipControlId, columns: {}, isSealed: false },
+  signatureKeys: { key: (row) => row.signatureId, columns: {}, isSealed: true },
+  policyBindings: {
+    key: (row) => `${row.apiId}/${row.stage}/${row.kind}`,
+    columns: { groupId: (row) => row.groupId, policy: (row) => `${row.kind} ${row.policyId}` },
+    isSealed: false,
+  },
   apis: {
     key: (row) => row.apiId,
     columns: {
@@ -96,13 +104,17 @@ export const tableSpecs: TableSpecs = {
   meta: { key: (row) => row.name, columns: {}, isSealed: false },
 };
 
-/** Published facts that hold secrets: private keys; the keys of apps; environments and credentials of functions. */
+/** Published facts that hold secrets: private keys; the keys of apps; what backends check requests by; environments and credentials of functions. */
 export const sealedKinds = {
   group: false,
   certificate: true,
   stage: false,
   backend: false,
   vpcAccess: false,
+  trafficControl: false,
+  ipControl: false,
+  signatureKey: true,
+  policies: false,
   api: false,
   app: true,
   grant: false,

@@ -4,6 +4,7 @@ import { type AddressInfo, connect } from 'node:net';
 import { text as readText } from 'node:stream/consumers';
 import { systemClock } from '../../src/base/clock.ts';
 import { createNonceStore } from '../../src/base/nonce-store.ts';
+import { createWindowCounters } from '../../src/base/window-counters.ts';
 import { createGateway, type Gateway } from '../../src/gateway/gateway.ts';
 import { listenerOptions } from '../../src/gateway/listener.ts';
 import { defaultGatewaySettings, type GatewaySettings } from '../../src/gateway/settings.ts';
@@ -35,6 +36,7 @@ export async function openTarget(
   const gateway = createGateway({
     clock: systemClock,
     claimNonce: createNonceStore({ clock: systemClock }).claim,
+    count: createWindowCounters(1_000).count,
     report: (record) => records.push(record),
     reportBug: (error) => bugs.push(error),
     settings,
