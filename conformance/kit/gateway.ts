@@ -64,6 +64,10 @@ export function signedCalls(ready: Ready, groupId: string, { key, secret }: AppK
       const headers = { host, 'content-type': 'application/x-www-form-urlencoded; charset=UTF-8' };
       return client.post(`${ready.gateway}${path}`, { data: form, headers });
     },
+    postJson: (path: string, data: object) => {
+      const headers = { host, 'content-type': 'application/json; charset=UTF-8' };
+      return client.post(`${ready.gateway}${path}`, { data, headers });
+    },
     postStream: (path: string, data: string) => {
       const headers = { host, 'content-type': 'application/octet-stream' };
       return client.post(`${ready.gateway}${path}`, { data, headers });
