@@ -45,7 +45,7 @@ export const testClasses: readonly TestClass[] = [
   {
     name: 'security',
     patterns: ['tests/security/**/*.test.ts'],
-    isExpected: false,
+    isExpected: true,
     isolation: 'process',
     timeoutMs: 180_000,
     limitMs: 480_000,
