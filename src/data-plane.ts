@@ -1,6 +1,7 @@
 // Composition of the data process: listeners → gateway → functions → launcher, and the records that go back to control.
 import type { RequestListener, Server } from 'node:http';
 import { inspect } from 'node:util';
+import { AddressGuard } from './base/address-guard.ts';
 import { systemClock } from './base/clock.ts';
 import { systemRandom } from './base/ids.ts';
 import type { Log } from './base/log.ts';
@@ -33,7 +34,8 @@ export type DataPlane = {
   setDefaultGroup(groupId: string | null): void;
   /** The key that functions' security tokens are made with, 32 bytes; comes before the first request. */
   setTokenKey(key: Buffer): void;
-  listen(): Promise<{ gateway: string; http: string }>;
+  /** `apiPort`: where the APIs answer, which backends must not be. */
+  listen(apiPort: number): Promise<{ gateway: string; http: string }>;
   close(graceMs: number): Promise<void>;
 };
 
@@ -69,6 +71,10 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
   // This process is the only one, so it is its own authority; several share control's by base/counter-leases.ts.
   const nonces = createNonceStore({ clock: systemClock, limit: limits.nonces });
   const counters = createWindowCounters(limits.countersPerWindow);
+  const guard = new AddressGuard({
+    allowsLoopback: settings.allowsLoopbackBackends,
+    allowed: settings.allowedBackends,
+  });
   const gateway = createGateway({
     clock: systemClock,
     invoke: functions.invoke,
@@ -77,12 +83,14 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
     report: createFailureReporter(systemClock, limits.failuresPerSecond, outlets.report),
     reportBug: (error, requestId) => outlets.log.error('a bug in the gateway', { requestId, error: inspect(error) }),
     settings: gatewaySettings,
+    outbound: { guard, vpcTargets: new Map(Object.entries(settings.vpcTargets)) },
   });
   const listeners: Listener[] = [];
   const open = async (port: number, onRequest: RequestListener, prepare: (server: Server) => void) => {
     const server = listenerOptions(gatewaySettings);
     const listener = await listen({ host: settings.host, port, server, prepare }, onRequest);
     listeners.push(listener);
+    guard.addOwnPort(portOf(listener.url));
     return listener.url;
   };
   return {
@@ -97,7 +105,8 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
     setTokenKey: (key) => {
       tokens = createTokenSealer(key);
     },
-    async listen() {
+    async listen(apiPort) {
+      guard.addOwnPort(apiPort);
       return {
         gateway: await open(settings.gatewayPort, gateway.handle, gateway.attach),
         http: await open(settings.httpPort, serveUnknownDomain, () => {}),
@@ -105,8 +114,13 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
     },
     async close(graceMs) {
       await Promise.all(listeners.map((listener) => listener.close(graceMs)));
+      gateway.close();
       await functions.close();
       launcher.close();
     },
   };
+}
+
+function portOf(url: string): number {
+  return Number(new URL(url).port || 80);
 }

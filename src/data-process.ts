@@ -27,7 +27,7 @@ class DataProcess {
       case 'changes':
         return { data: this.#running().apply(message.data as ChangeBatch) };
       case 'listen':
-        return { data: await this.#running().listen() };
+        return { data: await this.#running().listen(message.data as number) };
       case 'defaultGroup':
         this.#running().setDefaultGroup(message.data as string | null);
         return { data: null };

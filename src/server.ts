@@ -173,6 +173,9 @@ async function startProcesses(options: ServerOptions, around: Around): Promise<P
     defaultGroup: options.defaultGroup,
     roles: options.roles,
     runtimeFallback: options.runtimeFallback,
+    allowsLoopbackBackends: options.mode === 'dev',
+    allowedBackends: options.allowedBackends,
+    vpcTargets: options.vpcTargets,
     showWhyToLoopback: options.mode === 'dev',
     tier,
   };
@@ -214,6 +217,9 @@ async function openListeners(
 ): Promise<Addresses> {
   const api = await control.listen({ host: options.apiHost, port: options.apiPort });
   stack.defer(() => control.close());
-  const { gateway, http } = (await data.call('listen', null)).data as { gateway: string; http: string };
+  const { gateway, http } = (await data.call('listen', Number(new URL(api).port || 80))).data as {
+    gateway: string;
+    http: string;
+  };
   return { gateway, http, api };
 }

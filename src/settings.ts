@@ -14,6 +14,12 @@ export type DataSettings = {
   /** ARNs that an API may name as its role; null: every one. */
   readonly roles: readonly string[] | null;
   readonly runtimeFallback: boolean;
+  /** Backends may be on loopback. */
+  readonly allowsLoopbackBackends: boolean;
+  /** CIDR blocks that are open for backends besides. */
+  readonly allowedBackends: readonly string[];
+  /** `vpcId/instanceId` → host. */
+  readonly vpcTargets: Readonly<Record<string, string>>;
   /** Answer loopback callers with `X-Yunmen-Why`. */
   readonly showWhyToLoopback: boolean;
   /** Isolation tier that instances get. */

@@ -6,7 +6,7 @@ import type { InvokeFlags } from './commands/invoke.ts';
 import type { KeyFlags } from './commands/key.ts';
 import type { ServeFlags } from './commands/serve.ts';
 import type { WhyFlags } from './commands/why.ts';
-import { environmentName, serverFlags } from './server-flags.ts';
+import { environmentName, type ServerFlag, serverFlags } from './server-flags.ts';
 import type { CliDeps } from './server-port.ts';
 
 /** Told the exit code of the command that ran. */
@@ -228,9 +228,12 @@ function withTarget(command: Command): Command {
 }
 
 function withServerFlags(command: Command): Command {
-  for (const { name, value, help, shownDefault } of serverFlags) {
+  const flags: readonly ServerFlag[] = serverFlags;
+  for (const { name, value, help, shownDefault, isList } of flags) {
     const text = shownDefault === null ? help : `${help} (default: ${shownDefault})`;
-    command.option(value === null ? `--${name}` : `--${name} <${value}>`, text);
+    const option = new Option(value === null ? `--${name}` : `--${name} <${value}>`, text);
+    if (isList) option.argParser((item, before?: string) => (before === undefined ? item : `${before},${item}`));
+    command.addOption(option);
     if (value === null) command.addOption(new Option(`--no-${name}`).hideHelp());
   }
   return command.addOption(json());

@@ -25,6 +25,8 @@ test('without flags the documented defaults hold', () => {
     defaultGroup: null,
     roles: [],
     runtimeFallback: false,
+    allowedBackends: [],
+    vpcTargets: {},
     printCredentials: false,
   });
 });
@@ -43,6 +45,16 @@ test('a flag beats the environment, and the environment beats the default', () =
   assert.equal(options.region, 'cn-hangzhou');
 });
 
+test('addresses of backends and places in VPCs are given in lists', () => {
+  const flags = { 'allow-backend': '10.0.0.0/8, ::1', 'vpc-target': 'vpc-1/i-1=10.0.0.5,vpc-1/i-2=db.internal' };
+  const options = parseServerOptions('start', flags, {}, '/');
+  assert.deepEqual(options.allowedBackends, ['10.0.0.0/8', '::1']);
+  assert.deepEqual(options.vpcTargets, { 'vpc-1/i-1': '10.0.0.5', 'vpc-1/i-2': 'db.internal' });
+  assert.deepEqual(parseServerOptions('start', {}, { YUNMEN_ALLOW_BACKEND: '127.0.0.1' }, '/').allowedBackends, [
+    '127.0.0.1',
+  ]);
+});
+
 test('every flag has an environment name in the same spelling', () => {
   assert.equal(environmentName('access-key-secret'), 'YUNMEN_ACCESS_KEY_SECRET');
   assert.equal(new Set(serverFlags.map(({ name }) => environmentName(name))).size, serverFlags.length);
@@ -50,6 +62,13 @@ test('every flag has an environment name in the same spelling', () => {
 
 for (const [what, flags, env, pattern] of [
   ['a port that is no number', { 'gateway-port': 'eighty' }, {}, /--gateway-port takes a port.*'eighty'/],
+  ['a block that is none', { 'allow-backend': '10.0.0.0/8,nowhere' }, {}, /--allow-backend takes.*'nowhere'/],
+  [
+    'a VPC target without a place',
+    {},
+    { YUNMEN_VPC_TARGET: 'vpc-1=10.0.0.5' },
+    /YUNMEN_VPC_TARGET takes vpcId\/instanceId=host/,
+  ],
   ['a port beyond 65535', { 'api-port': '65536' }, {}, /--api-port takes a port/],
   [
     'a bad port from the environment, naming the variable',

@@ -1,6 +1,7 @@
 // The flags of `start` and `dev`: one table with default, unit and meaning; environment YUNMEN_… in the same spelling.
 // Flag beats environment beats default.
 import { isAbsolute, resolve } from 'node:path';
+import { parseBlock } from '../base/address-guard.ts';
 import { wrongUsage } from './errors.ts';
 import { type IsolationTier, isolationTiers, type ServerOptions } from './server-port.ts';
 
@@ -11,6 +12,8 @@ export type ServerFlag = {
   readonly help: string;
   /** Shown in the help; the value itself is decided in parseServerOptions. */
   readonly shownDefault: string | null;
+  /** May be given several times, or once with commas. */
+  readonly isList?: true;
 };
 
 export const serverFlags = [
@@ -44,6 +47,20 @@ export const serverFlags = [
     value: null,
     help: 'let a newer minor version run a function whose interpreter is missing',
     shownDefault: 'on in dev',
+  },
+  {
+    name: 'allow-backend',
+    value: 'cidr',
+    help: 'private or loopback addresses that backends may have; may be repeated',
+    shownDefault: 'none; loopback in dev',
+    isList: true,
+  },
+  {
+    name: 'vpc-target',
+    value: 'place=host',
+    help: 'where vpcId/instanceId really is; may be repeated',
+    shownDefault: null,
+    isList: true,
   },
   { name: 'print-credentials', value: null, help: 'print the secret of the access key', shownDefault: null },
 ] as const satisfies readonly ServerFlag[];
@@ -98,6 +115,8 @@ export function parseServerOptions(
     defaultGroup: parseMatching(given('default-group'), /^[0-9a-f]{32}$/, 'a group id: 32 hex digits'),
     roles: parseRoles(given('roles'), mode),
     runtimeFallback: parseSwitch(given('runtime-fallback'), mode === 'dev'),
+    allowedBackends: parseBlocks(given('allow-backend')),
+    vpcTargets: parseVpcTargets(given('vpc-target')),
     printCredentials: parseSwitch(given('print-credentials'), false),
   };
   refuseContradictions(options);
@@ -122,6 +141,34 @@ function refuseContradictions(options: ServerOptions): void {
       throw wrongUsage(`${other} and ${flag} are both ${port}; each listener needs its own port`);
     seen.set(port, flag);
   }
+}
+
+function itemsOf(given: Given | null): string[] {
+  const items = (given?.value ?? '').split(',').map((item) => item.trim());
+  return items.filter((item) => item !== '');
+}
+
+function parseBlocks(given: Given | null): string[] {
+  const blocks = itemsOf(given);
+  for (const block of blocks) {
+    if (parseBlock(block) === null)
+      throw wrongUsage(`${given?.from} takes addresses and CIDR blocks such as 10.0.0.0/8, not '${block}'`);
+  }
+  return blocks;
+}
+
+const targetPattern = /^([^\s/=,]+\/[^\s/=,]+)=(\[?[A-Za-z0-9.:_-]+\]?)$/;
+
+function parseVpcTargets(given: Given | null): Record<string, string> {
+  const targets: Record<string, string> = {};
+  for (const item of itemsOf(given)) {
+    const [, place, host] = targetPattern.exec(item) ?? [];
+    if (place === undefined || host === undefined) {
+      throw wrongUsage(`${given?.from} takes vpcId/instanceId=host (without a port), not '${item}'`);
+    }
+    targets[place] = host;
+  }
+  return targets;
 }
 
 function parsePort(given: Given | null, fallback: number): number {

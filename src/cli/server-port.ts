@@ -31,6 +31,10 @@ export type ServerOptions = {
   readonly roles: readonly string[] | null;
   /** Serve a function whose interpreter is missing with the nearest newer minor version. */
   readonly runtimeFallback: boolean;
+  /** CIDR blocks that backends may be in although they are private or loopback. */
+  readonly allowedBackends: readonly string[];
+  /** `vpcId/instanceId` → host. */
+  readonly vpcTargets: Readonly<Record<string, string>>;
   readonly printCredentials: boolean;
 };
 
