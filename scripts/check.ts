@@ -91,6 +91,7 @@ const steps: readonly { readonly name: string; readonly run: () => Outcome }[] =
   { name: 'lock file', run: lockFile },
   { name: 'file sizes', run: fileSizes },
   { name: 'documents', run: documents },
+  { name: 'compatibility', run: () => tool(['scripts/compatibility.ts', '--check'], 'docs/compatibility.md') },
 ];
 
 for (const { name, run } of steps) {
