@@ -57,3 +57,4 @@ int landlock_version(void);
 int probe(void);
 
 bool write_file(const char *path, const char *text); // in cgroups.c
+void remove_directory(const char *path, int depth);  // in sandd.c; with at most so many levels below it

@@ -424,7 +424,7 @@ static void begin_end(void) {
     if (instances[at].state != FREE) kill_hard(&instances[at]);
 }
 
-static void remove_directory(const char *path, int depth) {
+void remove_directory(const char *path, int depth) {
   DIR *list = depth < 0 ? NULL : opendir(path);
   for (struct dirent *entry; list != NULL && (entry = readdir(list)) != NULL;) {
     char below[PATH_LIMIT];
