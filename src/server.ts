@@ -5,7 +5,7 @@ import { randomHex } from './base/ids.ts';
 import type { Log } from './base/log.ts';
 import { type OwnProcess, startOwnProcess } from './child-process.ts';
 import type { RunningServer, ServerCredentials, ServerOptions } from './cli/index.ts';
-import { type Control, createControl, ensureAccount, tokenKeyPurpose } from './control/index.ts';
+import { type Control, createControl, ensureAccount, republishFunctions, tokenKeyPurpose } from './control/index.ts';
 import { FailureArchive } from './failure-archive.ts';
 import { Follower } from './follower.ts';
 import { decodeOutcome, encodeRequest } from './forwarded-invocation.ts';
@@ -17,6 +17,7 @@ import { makeRunDirectory, removeRunDirectory } from './run-directory.ts';
 import { credentialsPath, removeServerFile, writeCredentials, writeServerFile } from './server-files.ts';
 import { type DataSettings, type LauncherSettings, limits } from './settings.ts';
 import { acquireDataDir, openStore, type Store } from './store/index.ts';
+import { Sweeps } from './sweeps.ts';
 
 /**
  * Starts a server; resolves when it serves.
@@ -52,6 +53,11 @@ async function assemble(options: ServerOptions, log: Log, stack: AsyncDisposable
   const credentials = await ensureAccount(store, options);
   writeCredentials(dataDir, credentials);
 
+  const account = { accountId: credentials.accountId, regionId: options.region };
+  await republishFunctions(store, account);
+  const sweeps = new Sweeps({ store, clock: systemClock, log });
+  stack.defer(() => sweeps.close());
+
   const follower = new Follower(store, data.channel, {
     clock: systemClock,
     limitMs: limits.followMs,
@@ -64,7 +70,7 @@ async function assemble(options: ServerOptions, log: Log, stack: AsyncDisposable
 
   const control = createControl({
     store,
-    account: { accountId: credentials.accountId, regionId: options.region },
+    account,
     clock: systemClock,
     awaitLive: (version) => follower.awaitLive(version),
     invoke: forwardTo(data.channel),

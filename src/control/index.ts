@@ -1,6 +1,7 @@
 // The face of the control plane for the composition; only re-exports.
 export { AccountError, type AccountOptions, ensureAccount, type RootCredentials } from './account.ts';
 export { type Control, createControl } from './control.ts';
+export { republishFunctions } from './fc/republish.ts';
 export { createNonces, type Nonces } from './nonces.ts';
 export { sweepUnusedPackages } from './package-sweep.ts';
 export {

@@ -20,6 +20,9 @@ function environmentOf(settings: FcRecord): Record<string, string> {
   return Object.fromEntries(entries.map(([name, value]) => [name, String(value)]));
 }
 
+/** Whose functions they are, and where. */
+type Place = Pick<ControlDeps, 'account'>;
+
 /** One version of a function, as rows hold it. Service null: FC 3. */
 export type FunctionVersion = {
   readonly row: FunctionRow;
@@ -28,15 +31,15 @@ export type FunctionVersion = {
 };
 
 /** What the data process needs. Role and logs are the service's for FC 2 and the function's own for FC 3. */
-function publishedFunction(deps: ControlDeps, { row, service, versionId }: FunctionVersion): PublishedFunction {
+function publishedFunction(place: Place, { row, service, versionId }: FunctionVersion): PublishedFunction {
   const settings = settingsOf(row);
   const owner = service === null ? settings : settingsOf(service);
   const log = fcRecord(owner, 'logConfig') ?? {};
   const role = fcText(owner, 'role');
   return {
     key: row.key,
-    accountId: deps.account.accountId,
-    regionId: deps.account.regionId,
+    accountId: place.account.accountId,
+    regionId: place.account.regionId,
     serviceName: row.serviceName,
     functionName: row.functionName,
     versionId,
@@ -54,19 +57,19 @@ function publishedFunction(deps: ControlDeps, { row, service, versionId }: Funct
   };
 }
 
-export function publishVersion(tx: WriteTransaction, deps: ControlDeps, version: FunctionVersion): Promise<void> {
+export function publishVersion(tx: WriteTransaction, place: Place, version: FunctionVersion): Promise<void> {
   const key = publishedFunctionKey(version.row.key, version.versionId);
-  return tx.publish('function', key, publishedFunction(deps, version));
+  return tx.publish('function', key, publishedFunction(place, version));
 }
 
 /** Publishes the version that is being worked on. */
 export function publishFunction(
   tx: WriteTransaction,
-  deps: ControlDeps,
+  place: Place,
   row: FunctionRow,
   service: ServiceRow | null,
 ): Promise<void> {
-  return publishVersion(tx, deps, { row, service, versionId: latest });
+  return publishVersion(tx, place, { row, service, versionId: latest });
 }
 
 /** Gives the functions of a service one by one. */
@@ -82,6 +85,6 @@ export async function* functionsOf(tx: ReadTransaction, serviceName: string): As
 }
 
 /** Publishes every function of a service again: its role or log store may have changed. */
-export async function republishService(tx: WriteTransaction, deps: ControlDeps, service: ServiceRow): Promise<void> {
-  for await (const row of functionsOf(tx, service.serviceName)) await publishFunction(tx, deps, row, service);
+export async function republishService(tx: WriteTransaction, place: Place, service: ServiceRow): Promise<void> {
+  for await (const row of functionsOf(tx, service.serviceName)) await publishFunction(tx, place, row, service);
 }
