@@ -6,11 +6,36 @@ import { refuse } from './errors.ts';
 import { applyPolicies } from './policies/policies-of-api.ts';
 import { grantKey } from './snapshot.ts';
 
-/** Errors: I403AA, A403EP, A403IP, T429GR, T429PA, T429PR. A promise only where a limit of calls has to be asked about. */
+/** Errors: I403AA, A403EP, T429ID, A403IP, T429GR, T429PA, T429PR. A promise only where a limit of calls has to be asked about. */
 export function admit(identified: Identified): Admitted | Promise<Admitted> {
   const admitted = Object.assign(identified, { grant: checkGrant(identified) });
+  const { ownDomainLimitPerDay: limit } = identified.deps.settings;
+  if (limit !== null && identified.isOwnDomain) return admitAtOwnDomain(admitted, limit);
   const applied = applyPolicies(admitted);
   return applied === undefined ? admitted : applied.then(() => admitted);
+}
+
+const dayMs = 24 * 60 * 60 * 1000;
+
+/** The domain that the gateway gives a group is for testing only. Days begin at midnight UTC. Source: docs (gateway.md 1.1). */
+async function admitAtOwnDomain(admitted: Admitted, limit: number): Promise<Admitted> {
+  const { deps, group, at } = admitted;
+  const takes = [{ key: `domain/${group.groupId}`, limit }];
+  if ((await deps.count({ windowMs: dayMs, window: Math.floor(at / dayMs), takes })) === -1) {
+    await applyPolicies(admitted);
+    return admitted;
+  }
+  throw refuse(
+    'T429ID',
+    { Domain: group.subDomain },
+    {
+      side: 'client',
+      field: 'Host',
+      expected: `at most ${limit} calls a day by ${group.subDomain}`,
+      got: 'more',
+      message: `The domain ${group.subDomain} is for testing and has had its ${limit} calls of this day (UTC): bind a domain to the group.`,
+    },
+  );
 }
 
 /** Source: docs (gateway.md 2.8). */

@@ -1,5 +1,5 @@
 // Makes the HTTP answer: the gateway's own headers around a backend's answer, an error or a preflight. Called by pipeline.ts.
-import type { GatewayReply, Preflight, Progress, Replied } from './context.ts';
+import type { GatewayReply, Preflight, Progress, Redirect, Replied } from './context.ts';
 import { type Refusal, wordError } from './errors.ts';
 import { writeHeaderText } from './header-text.ts';
 import { whyHeader } from './why-header.ts';
@@ -100,4 +100,12 @@ export function answerPreflight(preflight: Preflight): GatewayReply {
   const headers: string[] = ['Server', serverName, ...openCors, 'X-Ca-Request-Id', preflight.requestId];
   addDebugInfo(headers, preflight);
   return { status: 200, headers, body: '', closes: closes(preflight) };
+}
+
+/** 301 for methods that browsers repeat anyway, 308 for those that must keep method and body. Source: assumed (gateway.md 1.4). */
+export function answerRedirect(redirect: Redirect): GatewayReply {
+  const status = redirect.method === 'GET' || redirect.method === 'HEAD' ? 301 : 308;
+  const location = writeHeaderText(redirect.location, messageLimitBytes);
+  const headers = ['Server', serverName, ...openCors, 'X-Ca-Request-Id', redirect.requestId, 'Location', location];
+  return { status, headers, body: '', closes: closes(redirect) };
 }

@@ -105,10 +105,21 @@ export type Matched = Received & {
 };
 
 /** A browser's preflight that no API of the group handles. */
+  /** What the placeholders of a wildcard domain stand for. */
+  readonly hostParameters: ReadonlyMap<string, string>;
+  /** Reached by the domain that the gateway gave the group, which is for testing only. */
+  readonly isOwnDomain: boolean;
 export type Preflight = Received & { readonly kind: 'preflight'; readonly group: PublishedGroup };
 
 /** Where a code of simple authentication was: in `Authorization`, or in the query parameter of that spelling. */
 export type CodePlace = { readonly kind: 'header' } | { readonly kind: 'query'; readonly name: string };
+/** A plain request for a domain that wants HTTPS; `location` is where it goes on. */
+export type Redirect = Received & {
+  readonly kind: 'redirect';
+  readonly group: PublishedGroup;
+  readonly location: string;
+};
+
 
 /** Who calls. */
 export type Caller =

@@ -1,14 +1,16 @@
 // Step 2, Matched: from host to group, stage and API. Called by pipeline.ts.
 import { type StageName, stageNames } from '../model/api.ts';
-import type { Matched, Preflight, Received } from './context.ts';
+import { hostParameters, httpsUrl, wildcardOf } from './bound-domain.ts';
+import type { Matched, Preflight, Received, Redirect } from './context.ts';
 import { refuse } from './errors.ts';
 import { isMachineHost } from './receive.ts';
 import { explainMiss } from './route-miss.ts';
 import type { HostEntry, Routes, Snapshot } from './snapshot.ts';
 
 /** Errors: I404DO, I400SG, I404NF, I403PT. */
-export function match(received: Received): Matched | Preflight {
+export function match(received: Received): Matched | Preflight | Redirect {
   const entry = findGroup(received);
+  if (entry.domain?.redirectsToHttps === true && !received.request.isTls) return redirect(received, entry);
   const stage = entry.stage ?? readStage(received);
   const routes = received.snapshot.routes.get(entry.group.groupId);
   const found = matchesBase(entry, received.segments)
@@ -36,23 +38,38 @@ export function match(received: Received): Matched | Preflight {
     group: entry.group,
     stage,
     api,
+    hostParameters: hostParameters(entry.domain, received.host),
+    isOwnDomain: entry.domain === null && received.host === entry.group.subDomain.toLowerCase(),
     baseLength: entry.baseSegments.length,
   });
+}
+
+function redirect(received: Received, entry: HostEntry): Redirect {
+  const { hostHeader, rawPath, rawQuery, deps } = received;
+  const target = rawQuery === '' ? rawPath : `${rawPath}?${rawQuery}`;
+  const location = httpsUrl(hostHeader, target, deps.settings.tlsPort);
+  return Object.assign(received, { kind: 'redirect' as const, group: entry.group, location });
 }
 
 function defaultGroupOf(snapshot: Snapshot, named: string | null): HostEntry | null {
   if (named !== null) {
     const entry = snapshot.groups.get(named);
-    return entry === undefined ? null : { ...entry, stage: null };
+    return entry === undefined ? null : { ...entry, stage: null, domain: null };
   }
   if (snapshot.groups.size !== 1) return null;
-  for (const entry of snapshot.groups.values()) return { ...entry, stage: null };
+  for (const entry of snapshot.groups.values()) return { ...entry, stage: null, domain: null };
   return null;
+}
+
+/** A whole name beats a wildcard, which stands for one label. Source: assumed (gateway.md 1.1). */
+function findWildcard(snapshot: Snapshot, host: string): HostEntry | undefined {
+  const wildcard = wildcardOf(host);
+  return wildcard === null ? undefined : snapshot.hosts.get(wildcard);
 }
 
 function findGroup(received: Received): HostEntry {
   const { host, snapshot, deps } = received;
-  const bound = snapshot.hosts.get(host);
+  const bound = snapshot.hosts.get(host) ?? findWildcard(snapshot, host);
   if (bound !== undefined) return bound;
   const isMachine = isMachineHost(host);
   const fallback = isMachine ? defaultGroupOf(snapshot, deps.settings.defaultGroup) : null;

@@ -7,7 +7,7 @@ import { STATUS_CODES } from 'node:http';
 import type { Clock } from '../base/clock.ts';
 import type { Failure, RequestRecord } from '../model/record.ts';
 import { admit } from './admit.ts';
-import { answerBackend, answerError, answerPreflight } from './answer.ts';
+import { answerBackend, answerError, answerPreflight, answerRedirect } from './answer.ts';
 import type { Begun, GatewayReply, GatewayRequest, PipelineDeps, Progress, Replied } from './context.ts';
 import { ClientGone, Refusal, refuse } from './errors.ts';
 import { identify } from './identify.ts';
@@ -32,6 +32,7 @@ export async function runPipeline(
     const received = receive(begun);
     const matched = match(received);
     if (matched.kind === 'preflight') return finish(matched, answerPreflight(matched));
+    if (matched.kind === 'redirect') return finish(matched, answerRedirect(matched));
     const identified = await identify(matched);
     const admitted = await admit(identified);
     const mapped = await mapRequest(admitted);

@@ -21,6 +21,10 @@ export type GatewaySettings = {
   readonly clockWindowMs: number;
   /** Calls a second that each group may have; null: as many as come. Source: docs (gateway.md 7.1: 500 there), the default is ours. */
   readonly groupLimitPerSecond: number | null;
+  /** Port to which plain requests are redirected where a domain wants HTTPS; null: 443. */
+  readonly tlsPort: number | null;
+  /** Calls a day that a group's own domain takes; null: no limit. The cloud has 1,000. Source: docs (gateway.md 1.1). */
+  readonly ownDomainLimitPerDay: number | null;
   /** How an unknown AppCode is answered. Source: docs; A401AC was seen beside it in a client (gateway-errors.md E2.2). */
   readonly unknownCodeError: 'A400AC' | 'A401AC';
   /** ARNs that an API may name as RoleArn; null: every one. */
@@ -42,5 +46,7 @@ export const defaultGatewaySettings: GatewaySettings = {
   groupLimitPerSecond: null,
   unknownCodeError: 'A400AC',
   knownRoles: null,
+  tlsPort: null,
+  ownDomainLimitPerDay: null,
   showWhyToLoopback: false,
 };

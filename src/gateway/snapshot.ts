@@ -7,6 +7,7 @@ import type {
   PublishedApi,
   PublishedApp,
   PublishedBackend,
+  PublishedDomain,
   PublishedGrant,
   PublishedGroup,
   PublishedVpcAccess,
@@ -19,8 +20,8 @@ import { parsePattern, SegmentTrie, splitPath, type TrieEditor } from './segment
 /** A group and its base path's segments. */
 export type GroupEntry = { readonly group: PublishedGroup; readonly baseSegments: readonly string[] };
 
-/** Where a Host leads. `stage` null: the request's header chooses. */
-export type HostEntry = GroupEntry & { readonly stage: StageName | null };
+/** Where a Host leads. `stage` null: the request's header chooses. `domain` null: the group's own, by the gateway's name or `.localhost`. */
+export type HostEntry = GroupEntry & { readonly stage: StageName | null; readonly domain: PublishedDomain | null };
 
 export type Routes = { readonly [Stage in StageName]: SegmentTrie<ApiEntry> };
 
@@ -39,7 +40,7 @@ export type Snapshot = {
   readonly version: number;
   /** By group id. */
   readonly groups: ShardedMap<GroupEntry>;
-  /** By lower-case host without port. */
+  /** By lower-case host without port; wildcard domains as `*.example.com`. */
   readonly hosts: ShardedMap<HostEntry>;
   /** By group id; there even before its group is. */
   readonly routes: ShardedMap<Routes>;
@@ -223,12 +224,12 @@ function applyChange(editors: Editors, change: Change): void {
 }
 
 /** The hosts by which a group is reached. */
-function hostsOf(entry: GroupEntry): Map<string, StageName | null> {
+function hostsOf(entry: GroupEntry): Map<string, PublishedDomain | null> {
   const { group } = entry;
-  const hosts = new Map<string, StageName | null>();
+  const hosts = new Map<string, PublishedDomain | null>();
   hosts.set(group.subDomain.toLowerCase(), null);
   hosts.set(`${group.groupId}.localhost`.toLowerCase(), null);
-  for (const domain of group.domains) hosts.set(domain.host.toLowerCase(), domain.stage);
+  for (const domain of group.domains) hosts.set(domain.host.toLowerCase(), domain);
   return hosts;
 }
 
@@ -243,7 +244,9 @@ function changeGroup(editors: Editors, groupId: string, group: PublishedGroup | 
   if (group === null) return;
   const entry: GroupEntry = { group, baseSegments: group.basePath === '/' ? [] : splitPath(group.basePath) };
   editors.groups.set(groupId, entry);
-  for (const [host, stage] of hostsOf(entry)) editors.hosts.set(host, { ...entry, stage });
+  for (const [host, domain] of hostsOf(entry)) {
+    editors.hosts.set(host, { ...entry, stage: domain?.stage ?? null, domain });
+  }
 }
 
 function changeApi(editors: Editors, apiKey: string, api: PublishedApi | null): void {

@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { PublishedDomain } from '../model/published.ts';
+import { hostParameters, wildcardOf } from './bound-domain.ts';
+import { api, definition, group, groupId, open, request } from './testing.ts';
+
+const domains: readonly PublishedDomain[] = [
+  { host: 'api.example.com', stage: null },
+  { host: 'test.example.com', stage: 'TEST' },
+  { host: 'safe.example.com', stage: null, redirectsToHttps: true },
+  { host: '*.example.com', stage: 'PRE' },
+];
+const changes = [
+  group({ domains }),
+  ...(['RELEASE', 'PRE', 'TEST'] as const).map((stage) =>
+    api('one', definition({ request: { method: 'ANY', mode: 'PASSTHROUGH' }, rest: { apiName: stage } }), stage),
+  ),
+];
+const at = (Host: string, headers: Record<string, string> = {}) => request({ headers: { Host, ...headers } });
+const stageOf = async (value: ReturnType<typeof request>) => {
+  const bench = open(changes);
+  const { record } = await bench.gateway.run(value);
+  return record.failure?.code ?? record.stage;
+};
+
+describe('a bound domain', () => {
+  const rows: readonly (readonly [what: string, host: string, headers: Record<string, string>, stage: string])[] = [
+    ['serves the stage of the header', 'api.example.com', { 'X-Ca-Stage': 'TEST' }, 'TEST'],
+    ['serves RELEASE without the header', 'API.Example.com:8080', {}, 'RELEASE'],
+    ['bound to a stage serves that stage only', 'test.example.com', { 'X-Ca-Stage': 'RELEASE' }, 'TEST'],
+    ['with a wildcard stands for one label', 'any.example.com', {}, 'PRE'],
+    ['with a wildcard does not stand for two', 'a.b.example.com', {}, 'I404DO'],
+    ['with a wildcard is not its parent', 'example.com', {}, 'I404DO'],
+    ['is not found by the star itself in another place', '*.example.org', {}, 'I404DO'],
+  ];
+  for (const [what, host, headers, stage] of rows) {
+    it(what, async () => assert.equal(await stageOf(at(host, headers)), stage));
+  }
+
+  it('is gone when it is unbound', async () => {
+    const bench = open(changes);
+    bench.gateway.apply({ version: 2, changes: [group({ domains: [] })] });
+    assert.equal((await bench.send(at('api.example.com'))).headers['x-ca-error-code'], 'I404DO');
+    assert.equal((await bench.send(at('any.example.com'))).headers['x-ca-error-code'], 'I404DO');
+  });
+});
+
+describe('a domain that wants HTTPS', () => {
+  it('sends plain requests to the same URL there, keeping method and body', async () => {
+    const bench = open(changes, { settings: { tlsPort: 8443 } });
+    const got = await bench.send({ ...at('safe.example.com:8080'), target: '/a?b=%20c' });
+    assert.deepEqual([got.status, got.headers['location']], [301, 'https://safe.example.com:8443/a?b=%20c']);
+    const posted = await bench.send({ ...at('safe.example.com'), method: 'POST' });
+    assert.equal(posted.status, 308);
+    assert.equal(bench.invoked.length, 0);
+  });
+
+  it('leaves the port away where it is the scheme’s own, and serves what came by HTTPS', async () => {
+    const bench = open(changes);
+    assert.equal((await bench.send(at('safe.example.com:80'))).headers['location'], 'https://safe.example.com/a');
+    assert.equal((await bench.send({ ...at('safe.example.com'), isTls: true })).status, 200);
+  });
+});
+
+describe('the placeholders of a wildcard domain', () => {
+  const named = (patterns: readonly string[], host: string) =>
+    Object.fromEntries(hostParameters({ host: '*.x.com', stage: null, patterns }, host));
+  it('stand for parts of the first label', () => {
+    // biome-ignore-start lint/suspicious/noTemplateCurlyInString: these are the wire's own placeholders
+    assert.deepEqual(named(['${User}.x.com'], 'ann.x.com'), { User: 'ann' });
+    assert.deepEqual(named(['api-${User}-${Zone}.x.com'], 'api-ann-eu.x.com'), { User: 'ann', Zone: 'eu' });
+    assert.deepEqual(named(['api-${A}.x.com', '${B}.x.com'], 'ann.x.com'), { B: 'ann' });
+    assert.deepEqual(named(['${A}.x.com'], 'a.b.x.com'), {});
+    // biome-ignore-end lint/suspicious/noTemplateCurlyInString: as above
+    assert.deepEqual(named([], 'ann.x.com'), {});
+  });
+
+  it('are looked for under the parent', () => {
+    assert.deepEqual([wildcardOf('a.b.c'), wildcardOf('a'), wildcardOf('a.')], ['*.b.c', null, null]);
+  });
+});
+
+describe('the group’s own domain', () => {
+  it('takes so many calls a day where that is set, other domains any', async () => {
+    const bench = open(changes, { settings: { ownDomainLimitPerDay: 2 } });
+    const own = `${groupId}-cn-hangzhou.alicloudapi.com`;
+    const statuses: unknown[] = [];
+    for (let n = 0; n < 3; n++) {
+      const answer = await bench.send(at(own));
+      statuses.push(answer.headers['x-ca-error-code'] ?? answer.status);
+    }
+    assert.deepEqual(statuses, [200, 200, 'T429ID']);
+    assert.equal((await bench.send(at('api.example.com'))).status, 200);
+    assert.equal((await bench.send(at(`${groupId}.localhost`))).status, 200);
+    bench.clock.advance(24 * 60 * 60 * 1000);
+    assert.equal((await bench.send(at(own))).status, 200);
+  });
+});
