@@ -9,7 +9,13 @@ import { createNonceStore } from './base/nonce-store.ts';
 import { createWindowCounters } from './base/window-counters.ts';
 import { createFailureReporter } from './failure-reporter.ts';
 import { FunctionDirectory } from './function-directory.ts';
-import { connectLauncher, createFunctions, createRoleCredentials } from './functions/index.ts';
+import {
+  connectLauncher,
+  connectSandd,
+  createFunctions,
+  createRoleCredentials,
+  type Interpreter,
+} from './functions/index.ts';
 import { createGateway, defaultGatewaySettings, listenerOptions } from './gateway/index.ts';
 import { serveUnknownDomain } from './http-listener.ts';
 import { type Listener, listen } from './listener.ts';
@@ -25,6 +31,8 @@ export type DataPlaneOutlets = {
   readonly log: Log;
   /** The launcher can no longer be reached: nothing can be started or ended any more. */
   readonly onLauncherGone: () => void;
+  /** Looks for the interpreters of this machine: this process starts nothing. */
+  readonly findInterpreters: () => Promise<readonly Interpreter[]>;
 };
 
 export type DataPlane = {
@@ -41,11 +49,10 @@ export type DataPlane = {
 
 export async function startDataPlane(settings: DataSettings, outlets: DataPlaneOutlets): Promise<DataPlane> {
   const directory = new FunctionDirectory({ codeDirectory: settings.codeDirectory, random: systemRandom });
-  const launcher = await connectLauncher({
-    runDir: settings.runDir,
-    token: settings.launcherToken,
-    onGone: outlets.onLauncherGone,
-  });
+  const access = { runDir: settings.runDir, token: settings.launcherToken, onGone: outlets.onLauncherGone };
+  const launcher = await (settings.launcher === 'sandd'
+    ? connectSandd({ ...access, interpreters: outlets.findInterpreters })
+    : connectLauncher(access));
   let tokens: TokenSealer | null = null;
   const credentialsOf = createRoleCredentials(systemClock, ({ accountId, key: functionKey, role }, expiresAt) => {
     if (tokens === null) throw new Error('the key of security tokens has not come yet');

@@ -4,6 +4,7 @@ import { ChannelError, type Message } from './base/channel.ts';
 import { parentChannel } from './child-process.ts';
 import { type DataPlane, startDataPlane } from './data-plane.ts';
 import { decodeRequest, encodeOutcome } from './forwarded-invocation.ts';
+import { parseInterpreters } from './functions/index.ts';
 import { LoopDelayMeter } from './loop-delay.ts';
 import type { LoopDelay } from './model/loop-delay.ts';
 import type { ChangeBatch } from './model/published.ts';
@@ -22,6 +23,7 @@ class DataProcess {
           report: (record, dropped) => control.note('failure', { record, dropped }),
           log: logByNotes((note, data) => control.note(note, data)),
           onLauncherGone: () => process.exit(1),
+          findInterpreters: async () => parseInterpreters((await control.call('interpreters', null)).data),
         });
         return { data: null };
       case 'changes':

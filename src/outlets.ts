@@ -2,6 +2,7 @@
 import { ChannelError, type ChannelHandlers } from './base/channel.ts';
 import type { Log, LogFields, LogLevel } from './base/log.ts';
 import type { FailureArchive } from './failure-archive.ts';
+import { findInterpreters } from './functions/index.ts';
 import type { RequestRecord } from './model/record.ts';
 
 type LogNote = { readonly level: LogLevel; readonly message: string; readonly fields?: LogFields };
@@ -19,6 +20,10 @@ export function launcherHandlers(log: Log): ChannelHandlers {
 export function dataHandlers(log: Log, failures: FailureArchive): ChannelHandlers {
   return {
     ...refuseCalls,
+    async onCall(name) {
+      if (name !== 'interpreters') throw new ChannelError(`control does not answer ${name}`);
+      return { data: await findInterpreters() };
+    },
     onNote(name, { data }) {
       if (name === 'log') writeNote(log, data as LogNote);
       if (name === 'failure') keepFailure(log, failures, data as FailureNote);

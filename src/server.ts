@@ -9,13 +9,14 @@ import { type Control, createControl, ensureAccount, republishFunctions, tokenKe
 import { FailureArchive } from './failure-archive.ts';
 import { Follower } from './follower.ts';
 import { decodeOutcome, encodeRequest } from './forwarded-invocation.ts';
-import { endInstances, isKnownRuntime, runtimeIds } from './functions/index.ts';
+import { isKnownRuntime, runtimeIds } from './functions/index.ts';
+import { type StartedLauncher, startLauncher } from './launcher-start.ts';
 import type { InvokeFunction } from './model/invocation.ts';
 import type { LoopDelay } from './model/loop-delay.ts';
-import { dataHandlers, launcherHandlers } from './outlets.ts';
+import { dataHandlers } from './outlets.ts';
 import { makeRunDirectory, removeRunDirectory } from './run-directory.ts';
 import { credentialsPath, removeServerFile, writeCredentials, writeServerFile } from './server-files.ts';
-import { type DataSettings, type LauncherSettings, limits } from './settings.ts';
+import { type DataSettings, limits } from './settings.ts';
 import { acquireDataDir, openStore, type Store } from './store/index.ts';
 import { Sweeps } from './sweeps.ts';
 
@@ -104,7 +105,8 @@ async function assemble(options: ServerOptions, log: Log, stack: AsyncDisposable
       region: options.region,
       accessKeyId: credentials.accessKeyId,
       credentialsFile: credentialsPath(dataDir),
-      isolation: processes.tier,
+      isolation: launcher.tier,
+      launcher: launcher.kind,
     },
     credentials: credentials satisfies ServerCredentials,
     onExit: ended.promise,
@@ -141,7 +143,7 @@ function forwardTo(channel: Channel): InvokeFunction {
   };
 }
 
-type Processes = { readonly launcher: OwnProcess; readonly data: OwnProcess; readonly tier: string };
+type Processes = { readonly launcher: StartedLauncher; readonly data: OwnProcess };
 type Around = {
   readonly runDir: string;
   readonly log: Log;
@@ -153,21 +155,15 @@ type Around = {
 
 async function startProcesses(options: ServerOptions, around: Around): Promise<Processes> {
   const { runDir, log, failures, stack, opening } = around;
-  const [launcher, data] = await Promise.all([
-    startOwnProcess('launcher', launcherHandlers(log)),
-    startOwnProcess('data', dataHandlers(log, failures)),
-  ]);
-  // Disposed in reverse: the data process first (it finishes what runs), then the launcher (it ends the instances).
-  stack.defer(() => endLauncher(launcher, runDir));
-  stack.defer(() => endData(data));
   const launcherToken = randomHex(32);
-  const launcherSettings: LauncherSettings = {
-    runDir,
-    launcherToken,
-    isolation: options.isolation,
-    mode: options.mode,
-  };
-  const { tier } = (await launcher.channel.call('configure', launcherSettings)).data as { tier: string };
+  const { isolation, mode } = options;
+  const starting = startLauncher({ runDir, launcherToken, isolation, mode }, log);
+  starting.catch(() => {}); // awaited below, when the data process can be disposed of
+  const data = await startOwnProcess('data', dataHandlers(log, failures));
+  // Disposed in reverse: the data process first (it finishes what runs), then the launcher (it ends the instances).
+  stack.defer(async () => await endLauncher(await starting.catch(() => null)));
+  stack.defer(() => endData(data));
+  const launcher = await starting;
   const dataSettings: DataSettings = {
     runDir,
     launcherToken,
@@ -183,10 +179,11 @@ async function startProcesses(options: ServerOptions, around: Around): Promise<P
     allowedBackends: options.allowedBackends,
     vpcTargets: options.vpcTargets,
     showWhyToLoopback: options.mode === 'dev',
-    tier,
+    tier: launcher.tier,
+    launcher: launcher.kind,
   };
   await data.channel.call('configure', dataSettings);
-  return { launcher, data, tier };
+  return { launcher, data };
 }
 
 /** How long a process may take to end by itself before it is killed; milliseconds. */
@@ -200,14 +197,14 @@ async function endData(data: OwnProcess): Promise<void> {
   await endWithin(data, endMs);
 }
 
-async function endLauncher(launcher: OwnProcess, runDir: string): Promise<void> {
-  launcher.channel.close();
+async function endLauncher(launcher: StartedLauncher | null): Promise<void> {
+  if (launcher === null) return;
+  launcher.close();
   await endWithin(launcher, endMs);
-  // Only a launcher that was killed leaves instances behind, and only in the tier without namespaces.
-  await endInstances(runDir);
+  await launcher.cleanUp();
 }
 
-async function endWithin(child: OwnProcess, limitMs: number): Promise<void> {
+async function endWithin(child: Pick<OwnProcess, 'exited' | 'kill'>, limitMs: number): Promise<void> {
   const kill = setTimeout(() => child.kill('SIGKILL'), limitMs);
   await child.exited;
   clearTimeout(kill);

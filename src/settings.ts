@@ -24,6 +24,8 @@ export type DataSettings = {
   readonly showWhyToLoopback: boolean;
   /** Isolation tier that instances get. */
   readonly tier: string;
+  /** Which launcher listens in runDir. */
+  readonly launcher: 'sandd' | 'node';
 };
 
 /** Told by control to the launcher when it starts. */

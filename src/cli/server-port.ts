@@ -51,6 +51,8 @@ export type ReadyFacts = {
   /** Absolute path of `credentials.json`, mode 0600. */
   readonly credentialsFile: string;
   readonly isolation: string;
+  /** What starts instances: `sandd` (native) or, slower, `node`. */
+  readonly launcher?: 'sandd' | 'node';
 };
 
 export type ServerCredentials = {

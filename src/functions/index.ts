@@ -5,6 +5,7 @@ export { createFunctions, type Functions, type FunctionsDeps, type FunctionsStat
 export type { LogLine } from './instances/request-log.ts';
 export { findInterpreters } from './interpreters.ts';
 export { connectLauncher, type LauncherClient } from './launcher/client.ts';
+export { parseInterpreters } from './launcher/messages.ts';
 export { type IsolationTier, isolationTiers, type Launcher, parseIsolationTier } from './launcher/port.ts';
 export { type IsolationProbe, type MissingTier, probeIsolation } from './launcher/probe.ts';
 export { connectSandd, type SanddClient } from './launcher/sandd-client.ts';
@@ -12,6 +13,7 @@ export {
   cleanAfterSandd,
   type FoundSandd,
   findSandd,
+  probeSandd,
   type RunningSandd,
   startSandd,
 } from './launcher/sandd-process.ts';

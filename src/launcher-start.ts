@@ -1,0 +1,90 @@
+// Starts the launcher: sandd when it is there and has the tier, else the launcher in Node. Used by server.ts.
+import type { Log } from './base/log.ts';
+import { startOwnProcess } from './child-process.ts';
+import {
+  cleanAfterSandd,
+  endInstances,
+  findSandd,
+  type IsolationTier,
+  probeSandd,
+  startSandd,
+} from './functions/index.ts';
+import { launcherHandlers } from './outlets.ts';
+import type { LauncherSettings } from './settings.ts';
+
+export type StartedLauncher = {
+  readonly name: 'launcher';
+  /** Which of the two it is: they are spoken to in different words. */
+  readonly kind: 'sandd' | 'node';
+  readonly tier: string;
+  readonly pid: number;
+  /** How it ended. Resolves once. */
+  readonly exited: Promise<string>;
+  /** It ends every instance, and then itself. */
+  close(): void;
+  kill(signal: NodeJS.Signals): void;
+  /** After its end, however it came about: ends and removes what it could not. */
+  cleanUp(): Promise<void>;
+};
+
+/** Errors: rejects with sentences for the operator when the tier cannot be had; nothing runs then. */
+export async function startLauncher(settings: LauncherSettings, log: Log): Promise<StartedLauncher> {
+  const native = await chooseNative(settings.isolation);
+  if (!native.ok) {
+    if (settings.isolation === 'strong') {
+      throw new Error(`the isolation tier 'strong' cannot be had here: ${native.why}`);
+    }
+    log.warn(`functions are started by the slower launcher: ${native.why}`);
+    return await startNodeLauncher(settings, log);
+  }
+  const { path, tier } = native;
+  const { runDir } = settings;
+  const report = (text: string) => log.warn(text);
+  const sandd = await startSandd({ path, runDir, token: settings.launcherToken, tier, report });
+  return {
+    ...sandd,
+    name: 'launcher',
+    kind: 'sandd',
+    tier,
+    async cleanUp() {
+      if (tier === 'none') await endInstances(runDir);
+      if ((await sandd.exited) !== 'exit code 0' && tier === 'strong') await cleanAfterSandd(path);
+    },
+  };
+}
+
+type NativeChoice =
+  | { readonly ok: true; readonly path: string; readonly tier: IsolationTier }
+  | { readonly ok: false; readonly why: string };
+
+/** The tier that was asked for or the strongest that works; none only when it was asked for. */
+async function chooseNative(isolation: string | null): Promise<NativeChoice> {
+  const found = await findSandd();
+  if (!found.ok) return found;
+  const { path } = found;
+  if (isolation === 'none') return { ok: true, path, tier: 'none' };
+  const results = await probeSandd(path);
+  const reasons: string[] = [];
+  for (const tier of ['strong', 'user'] as const) {
+    if (isolation !== null && isolation !== tier) continue;
+    const result = results.get(tier) ?? 'the probe did not come to an end';
+    if (result === 'ok') return { ok: true, path, tier };
+    reasons.push(`${tier}: ${result}`);
+  }
+  return { ok: false, why: reasons.join('; ') || `the native launcher has no tier '${isolation}'` };
+}
+
+async function startNodeLauncher(settings: LauncherSettings, log: Log): Promise<StartedLauncher> {
+  const child = await startOwnProcess('launcher', launcherHandlers(log));
+  const { pid, exited, channel } = child;
+  const close = () => channel.close();
+  try {
+    const { tier } = (await channel.call('configure', settings)).data as { tier: string };
+    const cleanUp = async () => void (await endInstances(settings.runDir));
+    return { name: 'launcher', kind: 'node', tier, pid, exited, close, kill: child.kill, cleanUp };
+  } catch (error) {
+    close();
+    await exited;
+    throw error;
+  }
+}
