@@ -1,5 +1,6 @@
 // What a request is at each step of pipeline.ts: every type is the former plus what its step learned.
 import type { Clock } from '../base/clock.ts';
+import type { IpRanges } from '../base/ip-ranges.ts';
 import type { ClaimNonce } from '../base/nonce-store.ts';
 import type { CountCall } from '../base/window-counters.ts';
 import type { StageName } from '../model/api.ts';
@@ -33,7 +34,11 @@ export type GatewayDeps = {
 };
 
 /** The same with what gateway.ts makes for all requests. */
-export type PipelineDeps = GatewayDeps & { readonly backends: BackendState };
+export type PipelineDeps = GatewayDeps & {
+  readonly backends: BackendState;
+  /** Who may say in X-Forwarded-For whom it calls for. */
+  readonly trustedProxies: IpRanges;
+};
 
 /** One HTTP request as a value; listener.ts makes it from node:http, tests by hand. */
 export type GatewayRequest = {
@@ -100,19 +105,14 @@ export type Matched = Received & {
   readonly group: PublishedGroup;
   readonly stage: StageName;
   readonly api: CompiledApi;
-  /** How many leading segments are the group's base path. */
-  readonly baseLength: number;
-};
-
-/** A browser's preflight that no API of the group handles. */
   /** What the placeholders of a wildcard domain stand for. */
   readonly hostParameters: ReadonlyMap<string, string>;
   /** Reached by the domain that the gateway gave the group, which is for testing only. */
   readonly isOwnDomain: boolean;
-export type Preflight = Received & { readonly kind: 'preflight'; readonly group: PublishedGroup };
+  /** How many leading segments are the group's base path. */
+  readonly baseLength: number;
+};
 
-/** Where a code of simple authentication was: in `Authorization`, or in the query parameter of that spelling. */
-export type CodePlace = { readonly kind: 'header' } | { readonly kind: 'query'; readonly name: string };
 /** A plain request for a domain that wants HTTPS; `location` is where it goes on. */
 export type Redirect = Received & {
   readonly kind: 'redirect';
@@ -120,6 +120,11 @@ export type Redirect = Received & {
   readonly location: string;
 };
 
+/** A browser's preflight that no API of the group handles. */
+export type Preflight = Received & { readonly kind: 'preflight'; readonly group: PublishedGroup };
+
+/** Where a code of simple authentication was: in `Authorization`, or in the query parameter of that spelling. */
+export type CodePlace = { readonly kind: 'header' } | { readonly kind: 'query'; readonly name: string };
 
 /** Who calls. */
 export type Caller =

@@ -1,6 +1,7 @@
 // The gateway of one data process: holds the current snapshot and answers requests on it. Made by composition.
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { compileIpRanges } from '../base/ip-ranges.ts';
 import type { ChangeBatch } from '../model/published.ts';
 import { BackendState } from './backends/backend-state.ts';
 import { RelayedBody } from './backends/relayed-body.ts';
@@ -29,7 +30,7 @@ export type Gateway = {
 
 export function createGateway(given: GatewayDeps): Gateway {
   const backends = new BackendState(given.clock, given.outbound ?? {});
-  let deps: PipelineDeps = { ...given, backends };
+  let deps: PipelineDeps = { ...given, backends, trustedProxies: compileIpRanges(given.settings.trustedProxies) };
   let snapshot: Snapshot = createEmptySnapshot();
   // Connections on which a request's end was in doubt: nothing that follows on them is served.
   const doubtful = new WeakSet<Duplex>();

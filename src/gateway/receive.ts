@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { newRequestId } from '../base/ids.ts';
 import { apiMethods } from '../model/api.ts';
 import { decodePath, noParameters, parseParameters } from '../wire/query.ts';
+import { clientAddress } from './client-address.ts';
 import type { Begun, GatewayRequest, PipelineDeps, Received } from './context.ts';
 import { refuse } from './errors.ts';
 import { readHeaderText } from './header-text.ts';
@@ -12,7 +13,6 @@ import type { Snapshot } from './snapshot.ts';
 
 /** Gives the request its id. Never fails, so that every answer carries one. */
 export function begin(request: GatewayRequest, snapshot: Snapshot, deps: PipelineDeps): Begun {
-  const { peerAddress } = request;
   return {
     requestId: newRequestId(),
     at: deps.clock.now(),
@@ -21,7 +21,7 @@ export function begin(request: GatewayRequest, snapshot: Snapshot, deps: Pipelin
     snapshot,
     deps,
     method: request.method.toUpperCase(),
-    clientIp: peerAddress.startsWith('::ffff:') ? peerAddress.slice(7) : peerAddress,
+    clientIp: clientAddress(request, deps.trustedProxies),
   };
 }
 

@@ -29,6 +29,8 @@ export type GatewaySettings = {
   readonly unknownCodeError: 'A400AC' | 'A401AC';
   /** ARNs that an API may name as RoleArn; null: every one. */
   readonly knownRoles: ReadonlySet<string> | null;
+  /** Addresses and CIDR blocks of proxies whose X-Forwarded-For is believed. */
+  readonly trustedProxies: readonly string[];
   /** Answers failed calls from loopback peers with `X-Yunmen-Why`. */
   readonly showWhyToLoopback: boolean;
 };
@@ -44,9 +46,10 @@ export const defaultGatewaySettings: GatewaySettings = {
   headerLimitBytes: 64 * 1024,
   clockWindowMs: 15 * 60 * 1000,
   groupLimitPerSecond: null,
-  unknownCodeError: 'A400AC',
-  knownRoles: null,
   tlsPort: null,
   ownDomainLimitPerDay: null,
+  unknownCodeError: 'A400AC',
+  knownRoles: null,
+  trustedProxies: [],
   showWhyToLoopback: false,
 };

@@ -1,5 +1,6 @@
 // What the room's tests share: definitions with defaults, request values, a fake clock and a gateway on them.
 import type { Clock } from '../base/clock.ts';
+import type { ClaimNonce } from '../base/nonce-store.ts';
 import { type CountCall, createWindowCounters } from '../base/window-counters.ts';
 import type { ApiDefinition, StageName } from '../model/api.ts';
 import type { InvocationOutcome, InvokeFunction, InvokeRequest } from '../model/invocation.ts';
@@ -214,7 +215,12 @@ export type Bench = {
 /** A gateway with the changes published, whose functions answer with `invoke`. */
 export function open(
   changes: readonly Change[],
-  options: { invoke?: InvokeFunction; settings?: Partial<GatewaySettings>; count?: CountCall } = {},
+  options: {
+    invoke?: InvokeFunction;
+    settings?: Partial<GatewaySettings>;
+    count?: CountCall;
+    claimNonce?: ClaimNonce;
+  } = {},
 ): Bench {
   const clock = new FakeClock();
   const invoked: InvokeRequest[] = [];
@@ -227,11 +233,13 @@ export function open(
       invoked.push(call);
       return invoke(call, signal);
     },
-    claimNonce: (key, nonce) => {
-      const isNew = !nonces.has(`${key} ${nonce}`);
-      nonces.add(`${key} ${nonce}`);
-      return isNew;
-    },
+    claimNonce:
+      options.claimNonce ??
+      ((key, nonce) => {
+        const isNew = !nonces.has(`${key} ${nonce}`);
+        nonces.add(`${key} ${nonce}`);
+        return isNew;
+      }),
     count: options.count ?? createWindowCounters(10_000).count,
     report: () => {},
     reportBug: (error) => bugs.push(error),

@@ -8,6 +8,7 @@ import type { BackendAnswer, Mapped } from '../context.ts';
 import { ClientGone, refuse } from '../errors.ts';
 import { type FunctionAnswer, readFunctionResult, type WrongShape } from '../function-result.ts';
 import { writeHeaderText } from '../header-text.ts';
+import { signOutgoing } from '../policies/backend-signature.ts';
 import { assumeRole } from './assume-role.ts';
 import { writeEvent } from './function-event-document.ts';
 
@@ -39,8 +40,10 @@ const heldBack: ReadonlySet<string> = new Set([
 ]);
 
 /** Errors: A403FC, D502FC, D504TO, ClientGone. */
-export async function callFunctionEvent(mapped: Mapped, backend: FunctionBackend): Promise<BackendAnswer> {
-  assumeRole(mapped, backend.roleArn);
+export async function callFunctionEvent(given: Mapped, backend: FunctionBackend): Promise<BackendAnswer> {
+  assumeRole(given, backend.roleArn);
+  const signed = signOutgoing(given, given.outgoing);
+  const mapped = signed instanceof Promise ? await signed : signed;
   let read: FunctionAnswer | WrongShape | undefined;
   const invoke: InvokeRequest = {
     target: backend.target,

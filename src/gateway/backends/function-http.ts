@@ -9,6 +9,7 @@ import { decodePath } from '../../wire/query.ts';
 import type { BackendAnswer, Mapped } from '../context.ts';
 import { refuse } from '../errors.ts';
 import { readFunctionResult } from '../function-result.ts';
+import { signOutgoing } from '../policies/backend-signature.ts';
 import { assumeRole } from './assume-role.ts';
 import { type Called, invocationRefused, invokeWithin, ownHeaders, wrongShape } from './function-event.ts';
 import { backendMethod, backendPath } from './http-request.ts';
@@ -20,6 +21,7 @@ const noBytes = Buffer.alloc(0);
 export async function callFunctionHttp(mapped: Mapped, backend: FunctionHttp): Promise<BackendAnswer> {
   const target = servedTarget(mapped, backend);
   assumeRole(mapped, backend.roleArn);
+  await signOutgoing(mapped, { method: backendMethod(backend.method, mapped), path: pathOf(mapped, backend) });
   const name = functionKey(target.serviceName, target.functionName);
   const called: Called = { name, timeoutMs: backend.timeoutMs };
   const invocation = {

@@ -4,6 +4,7 @@ import type { Backend } from '../../model/api.ts';
 import type { BackendAnswer, Mapped } from '../context.ts';
 import { refuse } from '../errors.ts';
 import type { OutgoingRequest } from '../outbound/connection.ts';
+import { signOutgoing } from '../policies/backend-signature.ts';
 import type { BackendAddress } from './backend-state.ts';
 import { HttpExchange } from './http-exchange.ts';
 import { backendHeaders, backendMethod, backendPath, backendQuery } from './http-request.ts';
@@ -37,11 +38,13 @@ export function badAddress(mapped: Mapped, field: string): Error {
 }
 
 /** Calls the place that was found. */
-export async function callAddress(mapped: Mapped, call: Call, address: BackendAddress): Promise<BackendAnswer> {
+export async function callAddress(given: Mapped, call: Call, address: BackendAddress): Promise<BackendAnswer> {
+  const method = backendMethod(call.method, given);
+  if (method === 'CONNECT') throw noTunnel(given);
+  const path = backendPath(call.path, address.basePath, given) || '/';
+  const signed = signOutgoing(given, { method, path });
+  const mapped = signed instanceof Promise ? await signed : signed;
   const { outgoing } = mapped;
-  const method = backendMethod(call.method, mapped);
-  if (method === 'CONNECT') throw noTunnel(mapped);
-  const path = backendPath(call.path, address.basePath, mapped) || '/';
   const head = `${method} ${path}${backendQuery(mapped)} HTTP/1.1\r\nHost: ${address.origin.hostHeader}\r\n${backendHeaders(mapped)}`;
   const { body } = mapped;
   const isStreamed =
