@@ -45,7 +45,8 @@ export const success: Extract<InvocationOutcome, { kind: 'success' }> = {
   runtimeNote: null,
 };
 
-export async function startPlane(): Promise<Plane> {
+/** `wrap` may put something between the control plane and its store. */
+export async function startPlane(wrap: (store: Store) => Store = (store) => store): Promise<Plane> {
   const dataDir = mkdtempSync(join(tmpdir(), 'yunmen-control-'));
   const store = await openStore({ dataDir, clock: systemClock });
   const credentials = await ensureAccount(store, { accountId: null, accessKeyId: null, accessKeySecret: null });
@@ -56,7 +57,7 @@ export async function startPlane(): Promise<Plane> {
   const known = ['python3', 'python3.10', 'nodejs6', 'nodejs20', 'custom-container'];
   const write = (message: string, fields?: object) => void logged.push(`${message} ${JSON.stringify(fields)}`);
   const control = createControl({
-    store,
+    store: wrap(store),
     account: { accountId: credentials.accountId, regionId: 'cn-hangzhou' },
     clock: systemClock,
     log: { debug: write, info: write, warn: write, error: write },
