@@ -15,6 +15,7 @@ for (const tier of ['none', 'user'] as const) {
   testLauncher({
     name: `tier ${tier}`,
     tier,
+    limits: false,
     skip: missing === undefined ? false : `${missing.why}; ${missing.install}`,
     async open() {
       const runDir = mkdtempSync('/tmp/yunmen-');

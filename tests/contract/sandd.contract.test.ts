@@ -1,31 +1,168 @@
-// The launcher's contract on sandd, in each tier that works here; and who may talk to it.
-import { mkdtempSync, rmSync } from 'node:fs';
+// The launchers' contract on sandd, in each tier that works here; who may talk to it; what is left when it is killed.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { copyFileSync, existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { randomHex } from '../../src/base/ids.ts';
-import { connectSandd, findInterpreters, findSandd, startSandd } from '../../src/functions/index.ts';
+import { cleanAfterSandd, connectSandd, findSandd, type IsolationTier, probeSandd } from '../../src/functions/index.ts';
 import { testLauncher } from '../../src/functions/launcher/suite.ts';
+import { type OpenSandd, openSandd } from './sandd-open.ts';
 
 const found = await findSandd();
+const path = found.ok ? found.path : '';
+const results: ReadonlyMap<string, string> = found.ok ? await probeSandd(path) : new Map();
 
-for (const tier of ['none', 'user', 'strong'] as const) {
+/** Why the tier cannot be had here, or false. */
+function missing(tier: IsolationTier): string | false {
+  if (!found.ok) return found.why;
+  const result = tier === 'none' ? 'ok' : (results.get(tier) ?? 'the probe did not end');
+  return result === 'ok' ? false : result;
+}
+
+const tiers = ['none', 'user', 'strong'] as const;
+for (const tier of tiers) {
   testLauncher({
     name: `sandd, tier ${tier}`,
     tier,
-    skip: found.ok ? false : found.why,
-    async open() {
-      const runDir = mkdtempSync('/tmp/yunmen-');
-      const token = randomHex(32);
-      const path = found.ok ? found.path : '';
-      const sandd = await startSandd({ path, runDir, token, tier, report: (text) => console.error(text) });
-      const launcher = await connectSandd({ runDir, token, interpreters: findInterpreters, onGone: () => {} });
-      return {
-        launcher,
-        runDir,
-        async close() {
-          launcher.close();
-          await sandd.exited;
-          rmSync(runDir, { recursive: true, force: true });
-        },
-      };
-    },
+    limits: tier !== 'none',
+    skip: missing(tier),
+    open: () => openSandd(path, tier),
   });
 }
+
+/** Starts a shell script in it; resolves when the script has written `up`. */
+async function startScript({ launcher, runDir }: OpenSandd, tier: IsolationTier, script: string) {
+  const instanceId = `c-${randomHex(4)}-${randomHex(10)}`;
+  const socketDirectory = `${runDir}/i/${instanceId}`;
+  mkdirSync(socketDirectory);
+  const frames = createServer().listen(`${socketDirectory}/f.sock`);
+  const output = { text: '' };
+  const up = Promise.withResolvers<void>();
+  const log = createServer((socket) => {
+    socket.on('data', (chunk) => {
+      output.text += chunk.toString();
+      if (output.text.includes('up')) up.resolve();
+    });
+  }).listen(`${socketDirectory}/l.sock`);
+  const { pid } = await launcher.start({
+    instanceId,
+    argv: ['/bin/sh', '-c', script],
+    environment: { FC_INSTANCE_ID: instanceId },
+    codeDirectory: '/usr/share',
+    socketDirectory,
+    socketPath: tier === 'none' ? `${socketDirectory}/f.sock` : '/run/yunmen/f.sock',
+    readOnly: [],
+    token: randomHex(32),
+    memoryMb: 128,
+  });
+  await up.promise;
+  return { instanceId, pid, output, close: () => [frames, log].map((server) => server.close()) };
+}
+
+/** Processes with the instance's mark, its first process, control groups and mounts of the server. */
+function remains(instanceId: string, pid: number, runDir: string): string[] {
+  const marked = globSync('/proc/[0-9]*/environ').filter((file) => {
+    try {
+      return readFileSync(file).includes(instanceId);
+    } catch {
+      return false; // it has ended
+    }
+  });
+  const first = existsSync(`/proc/${pid}`) ? [`/proc/${pid}`] : [];
+  const mounts = readFileSync('/proc/self/mountinfo', 'utf8').includes(runDir) ? ['a mount'] : [];
+  return [...marked, ...first, ...mounts, ...controlGroups(runDir)];
+}
+
+function controlGroups(runDir: string): string[] {
+  const name = runDir.slice(runDir.lastIndexOf('/') + 1);
+  return globSync([`/sys/fs/cgroup/*/yunmen-${name}`, `/sys/fs/cgroup/*/*/*/yunmen-${name}`]);
+}
+
+for (const tier of tiers) {
+  const skip = missing(tier);
+  const daemons = 'trap "" TERM; (setsid sleep 600 &); echo up; while :; do sleep 0.01; done';
+
+  test(`killed with -9, sandd leaves nothing of an instance that is frozen (tier ${tier})`, { skip }, async () => {
+    const opened = await openSandd(path, tier);
+    const { instanceId, pid, close } = await startScript(opened, tier, daemons);
+    if (tier !== 'none') await opened.launcher.setFrozen(instanceId, true);
+    assert.ok(remains(instanceId, pid, opened.runDir).length >= 3);
+    opened.sandd.kill('SIGKILL');
+    await opened.sandd.exited;
+    await cleanAfterSandd(path);
+    const deadline = performance.now() + 2_000;
+    while (remains(instanceId, pid, opened.runDir).length > 0 && performance.now() < deadline) await sleep(10);
+    assert.deepEqual(remains(instanceId, pid, opened.runDir), []);
+    close();
+    rmSync(opened.runDir, { recursive: true, force: true });
+  });
+
+  test(`when its starter goes, sandd ends all and removes the run directory (tier ${tier})`, { skip }, async () => {
+    const opened = await openSandd(path, tier);
+    const { instanceId, pid, close } = await startScript(opened, tier, daemons);
+    opened.sandd.close();
+    assert.equal(await opened.sandd.exited, 'exit code 0');
+    close();
+    assert.deepEqual(remains(instanceId, pid, opened.runDir), []);
+    assert.equal(existsSync(`${opened.runDir}/i`) || existsSync(`${opened.runDir}/root`), false);
+  });
+
+  if (tier === 'none') continue;
+  test(`a frozen instance stands still, goes on when thawed, and can be stopped (tier ${tier})`, { skip }, async () => {
+    const opened = await openSandd(path, tier);
+    const { instanceId, output, close } = await startScript(
+      opened,
+      tier,
+      'trap "exit 0" TERM; while :; do echo up; sleep 0.005; done',
+    );
+    await opened.launcher.setFrozen(instanceId, true);
+    await settled(() => output.text.length);
+    const still = output.text.length;
+    await sleep(50);
+    assert.equal(output.text.length, still);
+    await opened.launcher.setFrozen(instanceId, false);
+    while (output.text.length === still) await sleep(5);
+    await opened.launcher.setFrozen(instanceId, true);
+    await opened.launcher.stop(instanceId, 5_000);
+    close();
+    await opened.close();
+  });
+}
+
+/** What was on its way has come. */
+async function settled(read: () => number): Promise<void> {
+  for (let before = -1; before !== read(); await sleep(30)) before = read();
+}
+
+test('who does not know the token cannot use sandd, and nobody can take it over', {
+  skip: missing('none'),
+}, async () => {
+  const opened = await openSandd(path, 'none');
+  const { runDir, token } = opened;
+  const access = { runDir, interpreters: async () => [], onGone: () => {} };
+  for (const wrong of ['', randomHex(32), `${token}0`, token.slice(1), token]) {
+    await assert.rejects(connectSandd({ ...access, token: wrong }), /gone/);
+  }
+  await opened.launcher.stop(`c-${randomHex(4)}-${randomHex(10)}`, 0);
+  assert.equal(opened.reports.length, 5);
+  await opened.close();
+});
+
+const isRoot = process.getuid?.() === 0;
+test('an ordinary user has the contract, too', { skip: isRoot ? missing('user') : false }, async (t) => {
+  if (!isRoot) return t.diagnostic('this is an ordinary user already');
+  const directory = mkdtempSync('/tmp/yunmen-ordinary-');
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  await promisify(execFile)('chmod', ['755', directory]);
+  copyFileSync(path, `${directory}/sandd`);
+  const entry = new URL('./sandd-ordinary.ts', import.meta.url).pathname;
+  const environment = { SANDD: `${directory}/sandd`, HOME: '/tmp', PATH: '/usr/bin:/bin' };
+  const options = { uid: 65_534, gid: 65_534, env: environment, cwd: '/', maxBuffer: 1 << 20 };
+  const run = promisify(execFile)(process.execPath, ['--test', entry], options);
+  const { stdout } = await run.catch((error: { stdout: string }) => error);
+  assert.match(stdout, /# fail 0|ℹ fail 0/, stdout);
+  assert.doesNotMatch(stdout, /(#|ℹ) pass 0/, stdout);
+});

@@ -28,13 +28,15 @@ export type OpenLauncher = {
 export type LauncherSuite = {
   readonly name: string;
   readonly tier: IsolationTier;
+  /** Whether it bounds what one instance takes. */
+  readonly limits: boolean;
   /** Why it cannot be run here, or false. */
   readonly skip: string | false;
   open(): Promise<OpenLauncher>;
 };
 
 /** Runs the contract. */
-export function testLauncher({ name, tier, skip, open }: LauncherSuite): void {
+export function testLauncher({ name, tier, limits, skip, open }: LauncherSuite): void {
   describe(`launcher contract: ${name}`, { skip }, () => {
     test('starts a program that gets the start line, the given environment and the log socket', async () => {
       const bench = await openBench(open, tier);
@@ -166,6 +168,36 @@ export function testLauncher({ name, tier, skip, open }: LauncherSuite): void {
       await bench.close();
     });
 
+    test('a program that is killed, and one that overflows its stack, end like any other', async () => {
+      const bench = await openBench(open, tier);
+      for (const script of ['sleep 600 & kill -SEGV $$', 'f() { f; }; f']) {
+        const { exit } = await bench.run(`(setsid sleep 600 &); ${script}`, { FC_MARK: bench.mark });
+        assert.ok(exit.code !== 0 && !exit.isOutOfMemory);
+        assert.equal(countMarked(bench.mark), 0);
+      }
+      await bench.close();
+    });
+
+    if (limits) {
+      test('a memory bomb is ended, and its exit says why', async () => {
+        const bench = await openBench(open, tier);
+        const { exit } = await bench.run('(setsid sleep 600 &); tail /dev/zero; exit 9', { FC_MARK: bench.mark });
+        assert.equal(exit.isOutOfMemory, true);
+        assert.equal(countMarked(bench.mark), 0);
+        await bench.close();
+      });
+
+      test('a fork bomb stops at a thousand processes and ends with its instance', async () => {
+        const bench = await openBench(open, tier);
+        const bomb = 'i=0; while [ $i -lt 1500 ]; do sleep 600 & i=$((i+1)); done; echo unbounded';
+        const { output } = await bench.run(bomb, { FC_MARK: bench.mark }, 2048);
+        assert.match(output, /fork/);
+        assert.doesNotMatch(output, /unbounded/);
+        assert.equal(countMarked(bench.mark), 0);
+        await bench.close();
+      });
+    }
+
     // Without isolation there is nothing to see.
     if (tier !== 'none') {
       test('an instance sees neither host files nor host processes, and can write only /tmp', async () => {
@@ -205,12 +237,13 @@ async function openBench(open: () => Promise<OpenLauncher>, tier: IsolationTier)
     waiting.get(exit.instanceId)?.(exit);
   });
   const bench = {
+    mark: `mark-${randomHex(8)}`,
     launcher,
     runDir,
     codeDirectory,
     exits,
     last: null as LaunchSpec | null,
-    spec(argv: readonly string[], environment: Record<string, string> = {}): LaunchSpec {
+    spec(argv: readonly string[], environment: Record<string, string> = {}, memoryMb = 128): LaunchSpec {
       const instanceId = `c-${randomHex(4)}-${randomHex(10)}`;
       const socketDirectory = `${runDir}/i/${instanceId}`;
       const host = { codeDirectory, socketDirectory, runtimeDirectory: codeDirectory, language: 'python' };
@@ -229,7 +262,7 @@ async function openBench(open: () => Promise<OpenLauncher>, tier: IsolationTier)
         socketPath,
         readOnly: [],
         token: randomHex(32),
-        memoryMb: 128,
+        memoryMb,
       };
       bench.last = spec;
       return spec;
@@ -260,8 +293,12 @@ async function openBench(open: () => Promise<OpenLauncher>, tier: IsolationTier)
       return { all, until };
     },
     /** Runs a shell script to its end. */
-    async run(script: string, environment: Record<string, string> = {}): Promise<{ output: string; exit: Exit }> {
-      const spec = bench.spec(['/bin/sh', '-c', script], environment);
+    async run(
+      script: string,
+      environment: Record<string, string> = {},
+      memoryMb = 128,
+    ): Promise<{ output: string; exit: Exit }> {
+      const spec = bench.spec(['/bin/sh', '-c', script], environment, memoryMb);
       const output = bench.outputOf(spec);
       const exit = bench.exitOf(spec.instanceId);
       await launcher.start(spec);
