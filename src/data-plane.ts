@@ -74,6 +74,8 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
     defaultGroup: settings.defaultGroup,
     knownRoles: settings.roles === null ? null : new Set(settings.roles),
     showWhyToLoopback: settings.showWhyToLoopback,
+    trustedProxies: settings.trustedProxies,
+    groupLimitPerSecond: settings.groupLimit,
   };
   // This process is the only one, so it is its own authority; several share control's by base/counter-leases.ts.
   const nonces = createNonceStore({ clock: systemClock, limit: limits.nonces });

@@ -178,6 +178,8 @@ async function startProcesses(options: ServerOptions, around: Around): Promise<P
     allowsLoopbackBackends: options.mode === 'dev',
     allowedBackends: options.allowedBackends,
     vpcTargets: options.vpcTargets,
+    trustedProxies: options.trustedProxies,
+    groupLimit: options.groupLimit,
     showWhyToLoopback: options.mode === 'dev',
     tier: launcher.tier,
     launcher: launcher.kind,

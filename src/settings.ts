@@ -20,6 +20,10 @@ export type DataSettings = {
   readonly allowedBackends: readonly string[];
   /** `vpcId/instanceId` → host. */
   readonly vpcTargets: Readonly<Record<string, string>>;
+  /** Addresses and CIDR blocks of proxies whose X-Forwarded-For is believed. */
+  readonly trustedProxies: readonly string[];
+  /** Calls a second that each API group may have; null: as many as come. */
+  readonly groupLimit: number | null;
   /** Answer loopback callers with `X-Yunmen-Why`. */
   readonly showWhyToLoopback: boolean;
   /** Isolation tier that instances get. */

@@ -27,6 +27,8 @@ test('without flags the documented defaults hold', () => {
     runtimeFallback: false,
     allowedBackends: [],
     vpcTargets: {},
+    trustedProxies: [],
+    groupLimit: null,
     printCredentials: false,
   });
 });
@@ -53,6 +55,16 @@ test('addresses of backends and places in VPCs are given in lists', () => {
   assert.deepEqual(parseServerOptions('start', {}, { YUNMEN_ALLOW_BACKEND: '127.0.0.1' }, '/').allowedBackends, [
     '127.0.0.1',
   ]);
+});
+
+test('proxies that are believed and the limit of groups are off unless given', () => {
+  const plain = parseServerOptions('start', {}, {}, '/');
+  assert.deepEqual([plain.trustedProxies, plain.groupLimit], [[], null]);
+  const given = parseServerOptions('start', { 'trusted-proxy': '10.0.0.0/8,::1', 'group-limit': '500' }, {}, '/');
+  assert.deepEqual([given.trustedProxies, given.groupLimit], [['10.0.0.0/8', '::1'], 500]);
+  for (const flags of [{ 'trusted-proxy': 'proxy.local' }, { 'group-limit': '0' }, { 'group-limit': '1.5' }]) {
+    assert.throws(() => parseServerOptions('start', flags, {}, '/'), /takes/);
+  }
 });
 
 test('every flag has an environment name in the same spelling', () => {

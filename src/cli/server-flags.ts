@@ -62,6 +62,19 @@ export const serverFlags = [
     shownDefault: null,
     isList: true,
   },
+  {
+    name: 'trusted-proxy',
+    value: 'cidr',
+    help: 'proxies before the gateway whose X-Forwarded-For is believed; may be repeated',
+    shownDefault: 'none',
+    isList: true,
+  },
+  {
+    name: 'group-limit',
+    value: 'calls',
+    help: 'calls a second that each API group may have',
+    shownDefault: 'none',
+  },
   { name: 'print-credentials', value: null, help: 'print the secret of the access key', shownDefault: null },
 ] as const satisfies readonly ServerFlag[];
 
@@ -117,6 +130,8 @@ export function parseServerOptions(
     runtimeFallback: parseSwitch(given('runtime-fallback'), mode === 'dev'),
     allowedBackends: parseBlocks(given('allow-backend')),
     vpcTargets: parseVpcTargets(given('vpc-target')),
+    trustedProxies: parseBlocks(given('trusted-proxy')),
+    groupLimit: parseCount(given('group-limit')),
     printCredentials: parseSwitch(given('print-credentials'), false),
   };
   refuseContradictions(options);
@@ -155,6 +170,13 @@ function parseBlocks(given: Given | null): string[] {
       throw wrongUsage(`${given?.from} takes addresses and CIDR blocks such as 10.0.0.0/8, not '${block}'`);
   }
   return blocks;
+}
+
+/** Null: not given. */
+function parseCount(given: Given | null): number | null {
+  if (given === null) return null;
+  if (/^[1-9]\d{0,8}$/.test(given.value)) return Number(given.value);
+  throw wrongUsage(`${given.from} takes a whole number from 1, not '${given.value}'`);
 }
 
 const targetPattern = /^([^\s/=,]+\/[^\s/=,]+)=(\[?[A-Za-z0-9.:_-]+\]?)$/;

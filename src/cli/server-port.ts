@@ -35,6 +35,10 @@ export type ServerOptions = {
   readonly allowedBackends: readonly string[];
   /** `vpcId/instanceId` → host. */
   readonly vpcTargets: Readonly<Record<string, string>>;
+  /** Addresses and CIDR blocks of proxies whose X-Forwarded-For is believed. */
+  readonly trustedProxies: readonly string[];
+  /** Calls a second that each API group may have; null: as many as come. */
+  readonly groupLimit: number | null;
   readonly printCredentials: boolean;
 };
 
