@@ -17,6 +17,7 @@ for (const tier of ['none', 'user'] as const) {
     tier,
     limits: false,
     skip: missing === undefined ? false : `${missing.why}; ${missing.install}`,
+    hasWatches: true,
     async open() {
       const runDir = mkdtempSync('/tmp/yunmen-');
       const token = randomHex(32);

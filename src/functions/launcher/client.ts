@@ -43,6 +43,9 @@ export async function connectLauncher(options: {
     stop: async (instanceId, graceMs) => {
       await channel.call('stop', { instanceId, graceMs });
     },
+    setFrozen: async (instanceId, isFrozen) => {
+      await channel.call('setFrozen', { instanceId, isFrozen });
+    },
     interpreters: async () => parseInterpreters((await channel.call('interpreters', null)).data),
     onExited: (listener) => {
       onExited = listener;

@@ -7,9 +7,11 @@ import { connect, type Socket } from 'node:net';
 import type { Clock } from '../../base/clock.ts';
 import { frameSocketName, logSocketName } from '../instances/endpoint.ts';
 import { type BubblewrapSetup, sandboxCommand } from './bubblewrap.ts';
+import { MemoryWatch } from './memory-watch.ts';
 import type { Exit, LaunchSpec } from './port.ts';
 import { findMembers, markName, readProcessTable } from './process-table.ts';
 import { signalProcess, TreeEnder } from './tree-ender.ts';
+import { TreeFreezer } from './tree-freezer.ts';
 
 /** The tier with what it takes. */
 export type Placement = { readonly tier: 'none' } | { readonly tier: 'user'; readonly setup: BubblewrapSetup };
@@ -32,7 +34,11 @@ export class InstanceProcesses {
   readonly #placement: Placement;
   readonly #clock: Clock;
   readonly #ender: TreeEnder;
+  readonly #freezer: TreeFreezer;
+  readonly #memory: MemoryWatch;
   readonly #onExited: (exit: Exit) => void;
+  /** Instances that are being ended for their memory. */
+  readonly #outOfMemory = new Set<string>();
   /** Bounded by whoever asks for starts: the data process's limit of instances. */
   readonly #entries = new Map<string, Entry>();
 
@@ -40,6 +46,8 @@ export class InstanceProcesses {
     this.#placement = placement;
     this.#clock = clock;
     this.#ender = new TreeEnder(clock);
+    this.#freezer = new TreeFreezer(clock);
+    this.#memory = new MemoryWatch(clock);
     this.#onExited = onExited;
   }
 
@@ -56,6 +64,12 @@ export class InstanceProcesses {
     this.#entries.set(instanceId, { started, gone: this.#watch(instanceId, started) });
     const { pid } = await spawning;
     if (pid === undefined) throw new Error('the process has no id');
+    if (this.#entries.has(instanceId)) {
+      this.#memory.add(instanceId, pid, spec.memoryMb, () => {
+        this.#outOfMemory.add(instanceId);
+        void this.stop(instanceId, 0);
+      });
+    }
     return { pid };
   }
 
@@ -66,6 +80,7 @@ export class InstanceProcesses {
     const child = await entry.started;
     if (child?.pid === undefined) return await entry.gone;
     if (graceMs > 0) {
+      this.#freezer.thaw(instanceId);
       this.#terminate(instanceId, child.pid);
       await this.#within(graceMs, entry.gone);
     }
@@ -73,6 +88,21 @@ export class InstanceProcesses {
     const hasEnded = child.exitCode !== null || child.signalCode !== null;
     await this.#ender.end(instanceId, hasEnded ? null : child.pid);
     await entry.gone;
+  }
+
+  /** Errors: rejects when there is no such instance, or when it would not stop. */
+  async setFrozen(instanceId: string, isFrozen: boolean): Promise<void> {
+    const child = await this.#entries.get(instanceId)?.started;
+    if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) {
+      throw new Error(`instance ${instanceId} is not there`);
+    }
+    if (isFrozen) {
+      this.#memory.setPaused(instanceId, true);
+      if (await this.#freezer.freeze(instanceId, child.pid)) return;
+      throw new Error(`instance ${instanceId} did not stay frozen`);
+    }
+    this.#freezer.thaw(instanceId);
+    this.#memory.setPaused(instanceId, false);
   }
 
   /** Ends all instances. */
@@ -130,9 +160,12 @@ export class InstanceProcesses {
       await this.#ender.end(instanceId, null);
     }
     this.#entries.delete(instanceId);
+    this.#freezer.forget(instanceId);
+    const peakMemoryKb = this.#memory.remove(instanceId);
+    const isOutOfMemory = this.#outOfMemory.delete(instanceId);
     if (child === null) return;
     const { exitCode: code, signalCode: signal } = child;
-    this.#onExited({ instanceId, code, signal, isOutOfMemory: false, peakMemoryKb: 0 });
+    this.#onExited({ instanceId, code, signal, isOutOfMemory, peakMemoryKb });
   }
 
   /** SIGTERM to the program itself: in a sandbox that is the child of the namespace's first process. */

@@ -35,6 +35,11 @@ export function parseStop(data: unknown): { readonly instanceId: string; readonl
   return { instanceId: instanceId(fields), graceMs: numberOf(fields['graceMs'], 'graceMs') };
 }
 
+export function parseSetFrozen(data: unknown): { readonly instanceId: string; readonly isFrozen: boolean } {
+  const fields = fieldsOf(data);
+  return { instanceId: instanceId(fields), isFrozen: fields['isFrozen'] === true };
+}
+
 export function parseStarted(data: unknown): { readonly pid: number } {
   return { pid: numberOf(fieldsOf(data)['pid'], 'pid') };
 }

@@ -56,6 +56,13 @@ export type Launcher = {
   start(spec: LaunchSpec): Promise<{ readonly pid: number }>;
   /** SIGTERM, and after `graceMs` SIGKILL to the whole tree. Resolves when nothing is left; an unknown id is done. */
   stop(instanceId: string, graceMs: number): Promise<void>;
+  /**
+   * Stops every process of the instance where it is, or lets it go on. Orders for one instance are done in turn; the
+   * last one holds.
+   *
+   * Errors: rejects when there is no such instance, or when it would not stop (it goes on then).
+   */
+  setFrozen(instanceId: string, isFrozen: boolean): Promise<void>;
   /** What can run functions here. */
   interpreters(): Promise<readonly Interpreter[]>;
   /** Sets who hears of exits. */

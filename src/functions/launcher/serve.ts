@@ -8,7 +8,7 @@ import { type Clock, systemClock } from '../../base/clock.ts';
 import { findInterpreters } from '../interpreters.ts';
 import { writeEtc } from './bubblewrap.ts';
 import { InstanceProcesses, type Placement } from './instance-processes.ts';
-import { parseLaunchSpec, parseStop } from './messages.ts';
+import { parseLaunchSpec, parseSetFrozen, parseStop } from './messages.ts';
 import { type IsolationTier, parseIsolationTier } from './port.ts';
 import { findBubblewrap } from './probe.ts';
 import { launcherSocketName } from './socket-name.ts';
@@ -121,6 +121,11 @@ async function serve(processes: InstanceProcesses, name: string, { data }: Messa
     case 'stop': {
       const { instanceId, graceMs } = parseStop(data);
       await processes.stop(instanceId, graceMs);
+      return { data: null };
+    }
+    case 'setFrozen': {
+      const { instanceId, isFrozen } = parseSetFrozen(data);
+      await processes.setFrozen(instanceId, isFrozen);
       return { data: null };
     }
     case 'interpreters':

@@ -32,11 +32,13 @@ export type LauncherSuite = {
   readonly limits: boolean;
   /** Why it cannot be run here, or false. */
   readonly skip: string | false;
+  /** It ends who uses too much memory, and its freezing reaches daemons, in this tier too. */
+  readonly hasWatches?: boolean;
   open(): Promise<OpenLauncher>;
 };
 
 /** Runs the contract. */
-export function testLauncher({ name, tier, limits, skip, open }: LauncherSuite): void {
+export function testLauncher({ name, tier, limits, skip, hasWatches = false, open }: LauncherSuite): void {
   describe(`launcher contract: ${name}`, { skip }, () => {
     test('starts a program that gets the start line, the given environment and the log socket', async () => {
       const bench = await openBench(open, tier);
@@ -139,6 +141,59 @@ export function testLauncher({ name, tier, limits, skip, open }: LauncherSuite):
       await bench.close();
     });
 
+    if (hasWatches) {
+      test('a frozen instance does nothing, whatever threads, children and daemons it has, and goes on when it is thawed', async () => {
+        const bench = await openBench(open, tier);
+        const ticking =
+          '(setsid sh -c "while :; do echo daemon; sleep 0.01; done" &); while :; do echo tick; sleep 0.01; done';
+        const spec = bench.spec(['/bin/sh', '-c', ticking]);
+        const output = bench.outputOf(spec);
+        await bench.launcher.start(spec);
+        await output.until('daemon\n');
+        for (let round = 1; round <= 3; round += 1) {
+          await bench.launcher.setFrozen(spec.instanceId, true);
+          const before = await output.settled();
+          // Twenty ticks long: what still ran would show.
+          await new Promise((resolve) => setTimeout(resolve, 200));
+          assert.equal(await output.settled(), before);
+          await bench.launcher.setFrozen(spec.instanceId, false);
+          await output.beyond(before);
+        }
+        await bench.launcher.setFrozen(spec.instanceId, true);
+        await bench.launcher.stop(spec.instanceId, 0);
+        await assert.rejects(bench.launcher.setFrozen(spec.instanceId, true));
+        await bench.close();
+      });
+
+      test('an instance that uses more memory than it may is ended, which its exit says', async () => {
+        const bench = await openBench(open, tier);
+        const hoarding = 'a=x; while :; do a=$a$a; done';
+        const spec = bench.spec(['/bin/sh', '-c', hoarding]);
+        const exit = bench.exitOf(spec.instanceId);
+        await bench.launcher.start(spec);
+        const { isOutOfMemory, peakMemoryKb } = await exit;
+        assert.equal(isOutOfMemory, true);
+        assert.ok(peakMemoryKb > 100 * 1024, `${peakMemoryKb} KB`);
+        await bench.close();
+      });
+    }
+
+    test('stop with a grace lets a frozen instance hear its SIGTERM', async () => {
+      const bench = await openBench(open, tier);
+      const spec = bench.spec([
+        '/bin/sh',
+        '-c',
+        'trap "echo heard; exit 0" TERM; echo up; while :; do sleep 0.05; done',
+      ]);
+      const output = bench.outputOf(spec);
+      await bench.launcher.start(spec);
+      await output.until('up\n');
+      await bench.launcher.setFrozen(spec.instanceId, true);
+      await bench.launcher.stop(spec.instanceId, 10_000);
+      assert.match(await output.all, /heard/);
+      await bench.close();
+    });
+
     test('stopping what is not there is done at once', async () => {
       const bench = await openBench(open, tier);
       await bench.launcher.stop(`c-${randomHex(4)}-${randomHex(10)}`, 1000);
@@ -221,7 +276,14 @@ export function testLauncher({ name, tier, limits, skip, open }: LauncherSuite):
   });
 }
 
-type Output = { readonly all: Promise<string>; until(text: string): Promise<void> };
+type Output = {
+  readonly all: Promise<string>;
+  until(text: string): Promise<void>;
+  /** Until there is more than so many bytes. */
+  beyond(length: number): Promise<void>;
+  /** How much there is when what is on its way has come. */
+  settled(): Promise<number>;
+};
 
 /** A launcher with a code directory, and a double of the data process that listens where it should. */
 async function openBench(open: () => Promise<OpenLauncher>, tier: IsolationTier) {
@@ -290,7 +352,17 @@ async function openBench(open: () => Promise<OpenLauncher>, tier: IsolationTier)
           await new Promise<void>((resolve) => (wake = resolve));
         }
       };
-      return { all, until };
+      const beyond = async (length: number) => {
+        while (text.length <= length) await new Promise<void>((resolve) => (wake = resolve));
+      };
+      const settled = async () => {
+        for (let length = -1; length !== text.length; ) {
+          length = text.length;
+          await new Promise((resolve) => setTimeout(resolve, 20));
+        }
+        return text.length;
+      };
+      return { all, until, beyond, settled };
     },
     /** Runs a shell script to its end. */
     async run(
