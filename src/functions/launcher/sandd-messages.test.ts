@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { encodeConfigure, encodeStart, encodeStop, SanddDecoder } from './sandd-messages.ts';
+
+const spec = {
+  instanceId: 'c-01234567-0123456789abcdef0123',
+  argv: ['/usr/bin/python3', '-B'],
+  environment: { A: '1', B: '' },
+  codeDirectory: '/data/code/',
+  socketDirectory: '/tmp/yunmen-x/i/c-01234567-0123456789abcdef0123',
+  socketPath: '/run/yunmen/f.sock',
+  readOnly: [{ from: '/opt/python', to: '/opt/python' }],
+  token: 'ab'.repeat(32),
+  memoryMb: 512,
+} as const;
+
+test('a stop is the word, the call, the id with its zero byte, and the grace', () => {
+  assert.equal(
+    encodeStop(7, 'c-1', 1000).toString('hex'),
+    `0000000f${'03'}${'00000007'}${'0004'}${Buffer.from('c-1\0').toString('hex')}${'000003e8'}`,
+  );
+});
+
+test('a start holds every field in order', () => {
+  const text = encodeStart(1, spec).toString('latin1');
+  const order = [
+    'c-0123',
+    '/data/code\0',
+    '{"socket":"/run/yunmen/f.sock"',
+    '/usr/bin/python3',
+    '-B',
+    'A=1',
+    'B=\0',
+    '/opt/python',
+  ];
+  let at = 0;
+  for (const part of order) {
+    const found = text.indexOf(part, at);
+    assert.ok(found >= at, part);
+    at = found;
+  }
+});
+
+test('a zero byte in a text, a text too long, and too much of all are refused before they are sent', () => {
+  assert.throws(() => encodeStart(1, { ...spec, argv: ['/bin/sh', 'a\0b'] }), /zero byte/);
+  assert.throws(() => encodeConfigure('/tmp/x', 'x'.repeat(70_000), 'none'), /70001 bytes/);
+  const environment = Object.fromEntries(Array.from({ length: 6 }, (_, index) => [`V${index}`, 'x'.repeat(60_000)]));
+  assert.throws(() => encodeStart(1, { ...spec, environment }), /a message to the launcher/);
+});
+
+const done = Buffer.from('00000009400000000100000039', 'hex');
+const failed = Buffer.from('0000000a4100000002000377 6879'.replace(' ', ''), 'hex');
+const exited = Buffer.concat([
+  Buffer.from('0000002c4200000000', 'hex'),
+  Buffer.from(`${spec.instanceId}\0`),
+  Buffer.from('01090100001000', 'hex'),
+]);
+
+test('answers are read however they are cut', () => {
+  const all = Buffer.concat([done, failed, exited]);
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 0, max: all.length }), { maxLength: 8 }), (cuts) => {
+      const decoder = new SanddDecoder();
+      const edges = [0, ...cuts.sort((a, b) => a - b), all.length];
+      const answers = edges.slice(1).flatMap((end, index) => decoder.push(all.subarray(edges[index], end)));
+      assert.deepEqual(
+        answers.map((answer) => answer.kind),
+        ['done', 'failed', 'exited'],
+      );
+      assert.deepEqual(answers[1], { kind: 'failed', call: 2, why: 'why' });
+      assert.deepEqual(answers[2], {
+        kind: 'exited',
+        exit: { instanceId: spec.instanceId, code: null, signal: 'SIGKILL', isOutOfMemory: true, peakMemoryKb: 4096 },
+      });
+    }),
+  );
+});
+
+test('what is no answer breaks the connection instead of being guessed at', () => {
+  for (const wrong of ['00000004ffffffff', '00000005ff00000000', '7fffffff4000000000', '0000000742000000000000']) {
+    assert.throws(() => new SanddDecoder().push(Buffer.from(wrong, 'hex')), /broke the protocol/);
+  }
+});
