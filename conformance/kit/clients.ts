@@ -49,6 +49,12 @@ function jsonTexts(params: Readonly<Record<string, unknown>>): Record<string, un
   return Object.fromEntries(entries);
 }
 
+/**
+ * `httpx`, under all the SDKs, leaves the timer of an answer that nobody reads (a 204) running; when it ends it fails whatever request has
+ * that kept-alive connection by then. So the SDKs that do not read such answers get a time-out longer than any run.
+ */
+const longTimeoutMs = 600_000;
+
 /** Makes the clients of one server; each gets `credentials`, the server's own unless others are given. */
 export class Clients {
   readonly #ready: Ready;
@@ -99,6 +105,7 @@ export class Clients {
       accessKeySecret,
       endpoint: new URL(this.#ready.api).host,
       protocol: 'http',
+      readTimeout: longTimeoutMs,
       ...(signature === 'v2' ? { signatureAlgorithm: 'v2' } : {}),
     });
     const sdk = new (load('@alicloud/cloudapi20160714', 'default') as SdkClass)(config);
@@ -134,7 +141,7 @@ export class Clients {
     const { Config } = load('@alicloud/openapi-client') as { Config: Model };
     const { accessKeyId, accessKeySecret } = this.#credentials;
     const endpoint = new URL(this.#ready.api).host;
-    const config = new Config({ accessKeyId, accessKeySecret, endpoint, protocol: 'http' });
+    const config = new Config({ accessKeyId, accessKeySecret, endpoint, protocol: 'http', readTimeout: longTimeoutMs });
     const sdk = new (load('@alicloud/fc-open20210406', 'default') as SdkClass)(config);
     return (method, ...args) => this.#logged('FC/2021-04-06', method, args, sdk, upperFirst(method));
   }
@@ -144,7 +151,7 @@ export class Clients {
     const { Config } = load('@alicloud/openapi-core/dist/utils.js') as { Config: Model };
     const { accessKeyId, accessKeySecret } = this.#credentials;
     const endpoint = new URL(this.#ready.api).host;
-    const config = new Config({ accessKeyId, accessKeySecret, endpoint, protocol: 'http' });
+    const config = new Config({ accessKeyId, accessKeySecret, endpoint, protocol: 'http', readTimeout: longTimeoutMs });
     const sdk = new (load('@alicloud/fc20230330', 'default') as SdkClass)(config);
     return (method, ...args) => this.#logged('FC/2023-03-30', method, args, sdk, upperFirst(method));
   }

@@ -4,6 +4,10 @@ import { CallLog } from './calls.ts';
 import { type Ask, Clients, type Invoke, zipped } from './clients.ts';
 import { type AppKeys, callPlain, signedCalls } from './gateway.ts';
 import { at, textAt } from './read.ts';
+import { type Seen, startUpstream, type Upstream } from './upstream.ts';
+
+/** Where the server is told that the upstream is. */
+export const vpcPlace = { VpcId: 'vpc-conformance', InstanceId: '192.168.7.7' } as const;
 
 /** What CreateApi needs beside GroupId and ApiName for an anonymous `GET path` that answers `result`. */
 export function mockApi(path: string, result: string, authType: 'ANONYMOUS' | 'APP' = 'ANONYMOUS') {
@@ -20,6 +24,12 @@ export function mockApi(path: string, result: string, authType: 'ANONYMOUS' | 'A
     ResultType: 'JSON',
     ResultSample: '{}',
   };
+}
+
+/** The same with a backend at `address`, which is called with `servicePath`. */
+export function httpApi(path: string, address: string, servicePath = path) {
+  const call = { ServiceTimeout: 5000, ServicePath: servicePath, ServiceHttpMethod: 'GET' };
+  return { ...mockApi(path, ''), ServiceConfig: { ServiceProtocol: 'HTTP', ServiceAddress: address, ...call } };
 }
 
 /** The journey's API: `POST path`, form fields a and b become backend query parameters of a function. */
@@ -71,6 +81,8 @@ export const addition = nodeReturning(
 
 export class World {
   readonly server: TestServer;
+  /** What HTTP and VPC backends of the cases lead to. */
+  readonly upstream: Upstream;
   readonly log: CallLog;
   readonly clients: Clients;
   /** pop-core, POST: the default for what a case only needs. */
@@ -80,8 +92,9 @@ export class World {
   readonly fc3: Invoke;
   #names = 0;
 
-  private constructor(server: TestServer, log: CallLog) {
+  private constructor(server: TestServer, log: CallLog, upstream: Upstream) {
     this.server = server;
+    this.upstream = upstream;
     this.log = log;
     this.clients = new Clients(server.ready, server.credentials, log);
     this.ask = this.clients.pop('POST');
@@ -92,8 +105,17 @@ export class World {
 
   /** A fresh server; ends with `cleanup`. */
   static async start(cleanup: Cleanup, log = new CallLog()): Promise<World> {
-    const command = ['start', '--isolation', 'none', '--runtime-fallback'];
-    return new World(await startServer(cleanup, command, temporaryDirectory(cleanup)), log);
+    const upstream = await startUpstream();
+    cleanup.after(() => upstream.close());
+    const server = await startServer(
+      cleanup,
+      [
+        ...['start', '--isolation', 'none', '--runtime-fallback'],
+        ...['--allow-backend', '127.0.0.1/32', '--vpc-target', `${vpcPlace.VpcId}/${vpcPlace.InstanceId}=127.0.0.1`],
+      ],
+      temporaryDirectory(cleanup),
+    );
+    return new World(server, log, upstream);
   }
 
   /** A name that nothing else of this server has. */
@@ -130,6 +152,13 @@ export class World {
   async get(groupId: string, path: string, stage = 'RELEASE'): Promise<string> {
     const answer = await callPlain(this.server.ready, groupId, path, { headers: { 'x-ca-stage': stage } });
     return `${answer.status} ${answer.status === 200 ? answer.body : String(answer.headers['x-ca-error-code'])}`;
+  }
+
+  /** What the upstream saw of an unsigned GET of an API with an HTTP or VPC backend. Errors: throws when the answer is no 200. */
+  async seenBy(groupId: string, path: string, stage = 'RELEASE'): Promise<Seen> {
+    const answer = await this.get(groupId, path, stage);
+    if (!answer.startsWith('200 ')) throw new Error(`the gateway answered ${answer}`);
+    return JSON.parse(answer.slice(4)) as Seen;
   }
 
   /** The same by the official client with an app's key: `200 body` (which has to be JSON) or `status`. */

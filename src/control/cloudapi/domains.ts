@@ -124,12 +124,15 @@ export const describeDomain: RpcAction = async ({ args, deps }) =>
     return { ...showDomain(domain), GroupId: group.groupId, SubDomain: group.subDomain };
   });
 
-/** A JSON list or a comma list. Errors: InvalidWildcardDomainPatterns. Source: assumed (gateway.md 1.1 leaves the form open). */
+/**
+ * A JSON list or a comma list of `{Name}.example.com`, or `${Name}.example.com`. Errors: InvalidWildcardDomainPatterns.
+ * Source: sdk (the example at DescribeApiGroup's member) for the list and the braces; the others are assumed.
+ */
 function readPatterns(text: string, domainName: string): string[] {
   const invalid = (detail: string): never => {
     throw openApiError(
       'InvalidWildcardDomainPatterns',
-      `The parameter WildcardDomainPatterns ${detail}; write them like \${Name}${domainName.slice(1)}.`,
+      `The parameter WildcardDomainPatterns ${detail}; write them like {Name}${domainName.slice(1)}.`,
     );
   };
   let items: unknown = text.split(',');
@@ -146,7 +149,7 @@ function readPatterns(text: string, domainName: string): string[] {
   const suffix = domainName.slice(1);
   for (const pattern of patterns) {
     const first = pattern.toLowerCase().endsWith(suffix) ? pattern.slice(0, -suffix.length) : '';
-    if (!/^([a-z0-9-]*\$\{[A-Za-z][A-Za-z0-9_]*\})+[a-z0-9-]*$/.test(first))
+    if (!/^([a-z0-9-]*\$?\{[A-Za-z][A-Za-z0-9_]*\})+[a-z0-9-]*$/.test(first))
       return invalid(`holds '${pattern.slice(0, 100)}'`);
   }
   return patterns;
