@@ -37,8 +37,8 @@ export type DataPlaneOutlets = {
 
 export type DataPlane = {
   readonly invoke: InvokeFunction;
-  /** Returns the version reached. */
-  apply(batch: ChangeBatch): number;
+  /** Returns the version reached; a page of a batch shows with the last. */
+  apply(batch: ChangeBatch & { readonly isLast?: boolean }): Promise<number>;
   setDefaultGroup(groupId: string | null): void;
   /** The key that functions' security tokens are made with, 32 bytes; comes before the first request. */
   setTokenKey(key: Buffer): void;
@@ -104,9 +104,9 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
   };
   return {
     invoke: functions.invoke,
-    apply(batch) {
+    async apply(batch) {
       const changed = directory.apply(batch);
-      gateway.apply(batch);
+      await gateway.apply(batch);
       for (const { key, versionId } of changed) functions.changed(key, versionId);
       return batch.version;
     },

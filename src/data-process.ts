@@ -27,7 +27,7 @@ class DataProcess {
         });
         return { data: null };
       case 'changes':
-        return { data: this.#running().apply(message.data as ChangeBatch) };
+        return { data: await this.#running().apply(message.data as ChangeBatch) };
       case 'listen':
         return { data: await this.#running().listen(message.data as number) };
       case 'defaultGroup':

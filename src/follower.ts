@@ -5,14 +5,14 @@ import type { ChangeBatch } from './model/published.ts';
 
 /** The half of the store that following needs. */
 export type Feed = {
-  changesSince(version: number, limit: number): Promise<ChangeBatch>;
+  changesSince(version: number, limit: number): Promise<ChangeBatch & { readonly isLast?: boolean }>;
   onPublished(listener: (batch: ChangeBatch) => void): () => void;
 };
 
 type Waiter = { readonly version: number; readonly resolve: () => void; readonly reject: (error: Error) => void };
 
-/** Changes sent in one message while catching up. */
-const batchLimit = 2_000;
+/** Changes sent in one message while catching up: a page that the data process reads in a few milliseconds. */
+const batchLimit = 250;
 
 /**
  * One data process that follows the store.
@@ -28,6 +28,8 @@ export class Follower {
   readonly #onLaggard: (error: Error) => void;
   readonly #unsubscribe: () => void;
   #waiters: Waiter[] = [];
+  /** What the process has been sent, and what it shows: the pages of one state show with the last. */
+  #sent = 0;
   #live = 0;
   #isPumping = false;
   #isBehind = false;
@@ -76,10 +78,11 @@ export class Follower {
     try {
       do {
         this.#isBehind = false;
-        const batch = await this.#feed.changesSince(this.#live, batchLimit);
-        if (batch.version > this.#live) {
+        const batch = await this.#feed.changesSince(this.#sent, batchLimit);
+        if (batch.version > this.#sent) {
           await this.#send(batch);
-          this.#reached(batch.version);
+          this.#sent = batch.version;
+          if (batch.isLast !== false) this.#reached(batch.version);
           this.#isBehind = true;
         }
       } while (this.#isBehind && this.#failure === null);

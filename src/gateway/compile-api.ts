@@ -35,17 +35,19 @@ export type CompiledApi = {
 export class ApiEntry {
   readonly groupId: string;
   readonly stage: StageName;
-  readonly #apiId: string;
+  /** `apiId/stage`. */
+  readonly #key: string;
   readonly #packed: string;
   /** Held by OpenedApis, which bounds how many are. */
   opened: CompiledApi | null = null;
   /** Used since OpenedApis looked last. */
   isRecent = false;
 
-  constructor(published: PublishedApi) {
+  /** `key` is the published fact's own, which the snapshot keeps anyway. */
+  constructor(key: string, published: PublishedApi) {
     this.groupId = published.groupId;
     this.stage = published.stage;
-    this.#apiId = published.apiId;
+    this.#key = key;
     this.#packed = packDefinition(published.definition);
   }
 
@@ -55,7 +57,12 @@ export class ApiEntry {
   }
 
   get published(): PublishedApi {
-    return { apiId: this.#apiId, groupId: this.groupId, stage: this.stage, definition: this.definition };
+    return {
+      apiId: this.#key.slice(0, this.#key.indexOf('/')),
+      groupId: this.groupId,
+      stage: this.stage,
+      definition: this.definition,
+    };
   }
 }
 

@@ -2,18 +2,20 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { compileIpRanges } from '../base/ip-ranges.ts';
-import type { ChangeBatch } from '../model/published.ts';
 import { BackendState } from './backends/backend-state.ts';
 import { RelayedBody } from './backends/relayed-body.ts';
 import type { GatewayDeps, GatewayRequest, PipelineDeps } from './context.ts';
 import { attachEdges } from './http-edges.ts';
 import { requestOf, sendReply } from './listener.ts';
 import { brokenOff, type PipelineResult, runPipeline } from './pipeline.ts';
-import { applyBatch, createEmptySnapshot, type Snapshot } from './snapshot.ts';
+import { type BatchPage, SnapshotFollower } from './snapshot-follower.ts';
 
 export type Gateway = {
-  /** Makes the batch visible to requests that begin from now on; those under way keep what they began with. */
-  apply(batch: ChangeBatch): void;
+  /**
+   * Makes a batch visible, as one, to requests that begin from now on; those under way keep what they began with. A small one is
+   * in force when the call returns, a large one when the promise resolves; of a batch in pages nothing shows before the last.
+   */
+  apply(page: BatchPage): void | Promise<void>;
   /** The group of a Host that names the machine; overrides settings.defaultGroup. */
   setDefaultGroup(groupId: string | null): void;
   /** A node:http request listener. */
@@ -31,11 +33,11 @@ export type Gateway = {
 export function createGateway(given: GatewayDeps): Gateway {
   const backends = new BackendState(given.clock, given.outbound ?? {});
   let deps: PipelineDeps = { ...given, backends, trustedProxies: compileIpRanges(given.settings.trustedProxies) };
-  let snapshot: Snapshot = createEmptySnapshot();
+  const snapshots = new SnapshotFollower(given.clock);
   // Connections on which a request's end was in doubt: nothing that follows on them is served.
   const doubtful = new WeakSet<Duplex>();
   const answer = async (message: IncomingMessage, request: GatewayRequest, response: ServerResponse) => {
-    const { reply, record } = await runPipeline(request, snapshot, deps);
+    const { reply, record } = await runPipeline(request, snapshots.current, deps);
     const report = (error: Error | null) => deps.report(brokenOff(record, error, deps.clock));
     // First, so that the record is there as soon as the caller has the (whole) answer.
     if (reply === null || !(reply.body instanceof RelayedBody)) deps.report(record);
@@ -53,9 +55,7 @@ export function createGateway(given: GatewayDeps): Gateway {
     });
   };
   return {
-    apply: (batch) => {
-      snapshot = applyBatch(snapshot, batch);
-    },
+    apply: (page) => snapshots.apply(page),
     attach: (server) => {
       server.maxConnections = deps.settings.connectionLimit;
       server.setTimeout(deps.settings.stallTimeoutMs);
@@ -63,7 +63,7 @@ export function createGateway(given: GatewayDeps): Gateway {
         handle,
         isEnding: (socket) => doubtful.has(socket),
         run: async (request) => {
-          const { reply, record } = await runPipeline(request, snapshot, deps);
+          const { reply, record } = await runPipeline(request, snapshots.current, deps);
           deps.report(record);
           return reply;
         },
@@ -73,8 +73,8 @@ export function createGateway(given: GatewayDeps): Gateway {
       deps = { ...deps, settings: { ...deps.settings, defaultGroup } };
     },
     handle,
-    version: () => snapshot.version,
-    run: (request) => runPipeline(request, snapshot, deps),
+    version: () => snapshots.current.version,
+    run: (request) => runPipeline(request, snapshots.current, deps),
     close: () => backends.close(),
   };
 }

@@ -74,11 +74,11 @@ describe('an AppCode', () => {
   it('is gone with its app, and when it is replaced', async () => {
     const bench = open(changes);
     const ask = () => bench.send(request({ target: '/header', headers: { Authorization: `APPCODE ${code}` } }));
-    bench.gateway.apply({ version: 2, changes: [withCodes(['another'])] });
+    await bench.gateway.apply({ version: 2, changes: [withCodes(['another'])] });
     assert.equal((await ask()).headers['x-ca-error-code'], 'A400AC');
-    bench.gateway.apply({ version: 3, changes: [withCodes([code])] });
+    await bench.gateway.apply({ version: 3, changes: [withCodes([code])] });
     assert.equal((await ask()).status, 200);
-    bench.gateway.apply({ version: 4, changes: [{ kind: 'app', key: String(app.appId), value: null }] });
+    await bench.gateway.apply({ version: 4, changes: [{ kind: 'app', key: String(app.appId), value: null }] });
     assert.equal((await ask()).headers['x-ca-error-code'], 'A400AC');
   });
 
@@ -189,7 +189,7 @@ describe('an id token', () => {
 
   it('is worth nothing once the API that issued it is gone', async () => {
     const bench = open(changes);
-    bench.gateway.apply({ version: 2, changes: [{ kind: 'api', key: 'issue/RELEASE', value: null }] });
+    await bench.gateway.apply({ version: 2, changes: [{ kind: 'api', key: 'issue/RELEASE', value: null }] });
     const answer = await bench.send(request({ headers: { Token: token({}) } }));
     assert.equal(answer.headers['x-ca-error-code'], 'A403JK');
   });

@@ -192,14 +192,17 @@ describe('credentials', () => {
 
   it('end when the app is deleted or its key is replaced, and a grant is withdrawn', async () => {
     const bench = open(changes);
-    bench.gateway.apply({ version: 2, changes: [{ kind: 'grant', key: `${app.appId}/get/RELEASE`, value: null }] });
+    await bench.gateway.apply({
+      version: 2,
+      changes: [{ kind: 'grant', key: `${app.appId}/get/RELEASE`, value: null }],
+    });
     assert.equal((await bench.send(signedRequest({}))).headers['x-ca-error-code'], 'I403AA');
     const keys = [{ key: 'next', secret: 's' }];
     const value = { appId: app.appId, appName: app.appName, keys };
-    bench.gateway.apply({ version: 3, changes: [grant('get'), { kind: 'app', key: String(app.appId), value }] });
+    await bench.gateway.apply({ version: 3, changes: [grant('get'), { kind: 'app', key: String(app.appId), value }] });
     assert.equal((await bench.send(signedRequest({}))).headers['x-ca-error-code'], 'A400IK');
     assert.equal((await bench.send(signedRequest({ appKey: 'next', appSecret: 's' }))).status, 200);
-    bench.gateway.apply({ version: 4, changes: [{ kind: 'app', key: String(app.appId), value: null }] });
+    await bench.gateway.apply({ version: 4, changes: [{ kind: 'app', key: String(app.appId), value: null }] });
     assert.equal(
       (await bench.send(signedRequest({ appKey: 'next', appSecret: 's' }))).headers['x-ca-error-code'],
       'A400IK',

@@ -94,7 +94,7 @@ let url = '';
 let port = 0;
 
 before(async () => {
-  gateway.apply({ version: 1, changes });
+  await gateway.apply({ version: 1, changes });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   port = (server.address() as AddressInfo).port;
   url = `http://127.0.0.1:${port}`;

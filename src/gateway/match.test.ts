@@ -39,7 +39,7 @@ describe('a bound domain', () => {
 
   it('is gone when it is unbound', async () => {
     const bench = open(changes);
-    bench.gateway.apply({ version: 2, changes: [group({ domains: [] })] });
+    await bench.gateway.apply({ version: 2, changes: [group({ domains: [] })] });
     assert.equal((await bench.send(at('api.example.com'))).headers['x-ca-error-code'], 'I404DO');
     assert.equal((await bench.send(at('any.example.com'))).headers['x-ca-error-code'], 'I404DO');
   });

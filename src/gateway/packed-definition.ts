@@ -30,6 +30,13 @@ const authDefaults: ApiDefinition['auth'] = {
   openId: null,
 };
 
+const requestDefaults: Omit<ApiDefinition['request'], 'method' | 'path'> = {
+  protocols: ['HTTP', 'HTTPS'],
+  mode: 'MAPPING',
+  bodyFormat: null,
+};
+const listDefaults = { parameters: [], serviceParameters: [], mappings: [], constants: [], systems: [] };
+
 /** Members that no request needs. */
 const notNeeded: ReadonlySet<string> = new Set(['demoValue', 'docShow', 'docOrder', 'description']);
 
@@ -49,23 +56,33 @@ function differing(value: object, defaults: object): Members {
 
 /** JSON text, about a fifth of the definition's own. */
 export function packDefinition(definition: ApiDefinition): string {
-  return JSON.stringify({
+  const packed = {
     ...definition,
     auth: differing(definition.auth, authDefaults),
+    request: differing(definition.request, requestDefaults),
     parameters: definition.parameters.map((parameter) => differing(parameter, parameterDefaults)),
     serviceParameters: definition.serviceParameters.map((parameter) => differing(parameter, serviceDefaults)),
-    mappings: definition.mappings.map(({ requestName, serviceName }) => [requestName, serviceName]),
-  });
+    mappings: definition.mappings.map(({ requestName, serviceName }) =>
+      requestName === serviceName ? requestName : [requestName, serviceName],
+    ),
+  };
+  return JSON.stringify(differing(packed, listDefaults));
 }
+
+type Packed = Omit<ApiDefinition, 'mappings'> & { readonly mappings: readonly (string | readonly [string, string])[] };
 
 /** The definition again, without what only documents it. `packed` must come from packDefinition(). */
 export function unpackDefinition(packed: string): ApiDefinition {
-  const value = JSON.parse(packed) as Omit<ApiDefinition, 'mappings'> & { readonly mappings: [string, string][] };
+  const value = { ...listDefaults, ...JSON.parse(packed) } as Packed;
   return {
     ...value,
     auth: { ...authDefaults, ...value.auth },
+    request: { ...requestDefaults, ...value.request },
     parameters: value.parameters.map((parameter) => ({ ...parameterDefaults, ...parameter })),
     serviceParameters: value.serviceParameters.map((parameter) => ({ ...serviceDefaults, ...parameter })),
-    mappings: value.mappings.map(([requestName, serviceName]) => ({ requestName, serviceName })),
+    mappings: value.mappings.map((pair) => {
+      const [requestName, serviceName] = typeof pair === 'string' ? [pair, pair] : pair;
+      return { requestName, serviceName };
+    }),
   };
 }

@@ -162,12 +162,12 @@ describe('the host', () => {
   it('is given up by its group when it is unbound, and follows to another group', async () => {
     const bench = open([bound, release, group({ groupId: two })]);
     const value = request({ headers: { Host: 'api.example.test' } });
-    bench.gateway.apply({
+    await bench.gateway.apply({
       version: 2,
       changes: [group({ groupId: two, domains: [{ host: 'api.example.test', stage: null }] }), group()],
     });
     assert.equal((await bench.send(value)).headers['x-ca-error-code'], 'I404NF');
-    bench.gateway.apply({ version: 3, changes: [{ kind: 'group', key: two, value: null }] });
+    await bench.gateway.apply({ version: 3, changes: [{ kind: 'group', key: two, value: null }] });
     assert.equal((await bench.send(value)).headers['x-ca-error-code'], 'I404DO');
     assert.equal(bench.gateway.version(), 3);
   });
@@ -200,7 +200,7 @@ describe('stage, path and method', () => {
 
   it('serves APIs that were published before their group', async () => {
     const bench = open([api('one', definition({}))]);
-    bench.gateway.apply({ version: 2, changes: [group()] });
+    await bench.gateway.apply({ version: 2, changes: [group()] });
     assert.equal((await bench.send(request({}))).status, 200);
   });
 
@@ -240,10 +240,10 @@ describe('stage, path and method', () => {
 
   it('stops serving an API that was taken away, and serves a moved one only where it is now', async () => {
     const bench = open([group(), api('one', definition({}))]);
-    bench.gateway.apply({ version: 2, changes: [api('one', definition({ request: { path: '/b' } }))] });
+    await bench.gateway.apply({ version: 2, changes: [api('one', definition({ request: { path: '/b' } }))] });
     assert.equal((await bench.send(request({}))).status, 404);
     assert.equal((await bench.send(request({ target: '/b' }))).status, 200);
-    bench.gateway.apply({ version: 3, changes: [{ kind: 'api', key: 'one/RELEASE', value: null }] });
+    await bench.gateway.apply({ version: 3, changes: [{ kind: 'api', key: 'one/RELEASE', value: null }] });
     assert.equal((await bench.send(request({ target: '/b' }))).status, 404);
   });
 
@@ -259,7 +259,7 @@ describe('stage, path and method', () => {
       },
     });
     const under = bench.send(request({}));
-    bench.gateway.apply({ version: 2, changes: [{ kind: 'api', key: 'one/RELEASE', value: null }] });
+    await bench.gateway.apply({ version: 2, changes: [{ kind: 'api', key: 'one/RELEASE', value: null }] });
     release();
     assert.equal((await under).status, 200);
     assert.equal((await bench.send(request({}))).status, 404);

@@ -5,36 +5,61 @@ export type PatternSegment = { readonly kind: 'literal'; readonly text: string }
 /** A path pattern. `/a/[b]/*` is [literal a, parameter] and hasRest. */
 export type PathPattern = { readonly segments: readonly PatternSegment[]; readonly hasRest: boolean };
 
-/** What methods lead to at one place; `ANY` is a key like the others. */
-type Leaf<Value> = ReadonlyMap<string, Value>;
+/** What methods lead to at one place, as a list that is never changed; `ANY` is a method like the others. */
+type Leaf<Value> = { readonly method: string; readonly value: Value; readonly next: Leaf<Value> | null };
 
 /**
- * A node may be changed only by the edit whose token it carries; all others copy it.
+ * A node may be changed only by the edit whose token it carries; all others copy it. There are several for each API, and most
+ * have one child and one method: those need no Map.
  *
  *     root ── 'v1' ── 'pets' ── leaf: GET → listPets, POST → addPet
  *                        └──── [] ── leaf: GET → showPet      rest: ANY → everything below /v1/pets/x
  */
-type Node<Value> = {
+class Node<Value> {
   owner: object | null;
-  literals: Map<string, Node<Value>> | null;
-  parameter: Node<Value> | null;
-  leaf: Map<string, Value> | null;
-  rest: Map<string, Value> | null;
-};
+  /** The only literal child, while there is just one. */
+  onlyText: string | null = null;
+  onlyChild: Node<Value> | null = null;
+  /** All literal children, once there are several. */
+  literals: Map<string, Node<Value>> | null = null;
+  parameter: Node<Value> | null = null;
+  leaf: Leaf<Value> | null = null;
+  rest: Leaf<Value> | null = null;
 
-function newNode<Value>(owner: object | null): Node<Value> {
-  return { owner, literals: null, parameter: null, leaf: null, rest: null };
+  constructor(owner: object | null) {
+    this.owner = owner;
+  }
+
+  get isEmpty(): boolean {
+    return (
+      this.onlyChild === null &&
+      this.literals === null &&
+      this.parameter === null &&
+      this.leaf === null &&
+      this.rest === null
+    );
+  }
+}
+
+function literalChild<Value>(node: Node<Value>, text: string): Node<Value> | null {
+  if (node.literals !== null) return node.literals.get(text) ?? null;
+  return node.onlyText === text ? node.onlyChild : null;
 }
 
 function pick<Value>(leaf: Leaf<Value> | null, method: string): Value | null {
-  return leaf === null ? null : (leaf.get(method) ?? leaf.get('ANY') ?? null);
+  let any: Value | null = null;
+  for (let at = leaf; at !== null; at = at.next) {
+    if (at.method === method) return at.value;
+    if (at.method === 'ANY') any = at.value;
+  }
+  return any;
 }
 
 function find<Value>(node: Node<Value>, segments: readonly string[], index: number, method: string): Value | null {
   const segment = segments[index];
   if (segment === undefined) return pick(node.leaf, method) ?? pick(node.rest, method);
-  const literal = node.literals?.get(segment);
-  if (literal !== undefined) {
+  const literal = literalChild(node, segment);
+  if (literal !== null) {
     const found = find(literal, segments, index + 1, method);
     if (found !== null) return found;
   }
@@ -45,15 +70,19 @@ function find<Value>(node: Node<Value>, segments: readonly string[], index: numb
   return pick(node.rest, method);
 }
 
+function addMethods<Value>(leaf: Leaf<Value> | null, methods: Set<string>): void {
+  for (let at = leaf; at !== null; at = at.next) methods.add(at.method);
+}
+
 function collect<Value>(node: Node<Value>, segments: readonly string[], index: number, methods: Set<string>): void {
-  for (const method of node.rest?.keys() ?? []) methods.add(method);
+  addMethods(node.rest, methods);
   const segment = segments[index];
   if (segment === undefined) {
-    for (const method of node.leaf?.keys() ?? []) methods.add(method);
+    addMethods(node.leaf, methods);
     return;
   }
-  const literal = node.literals?.get(segment);
-  if (literal !== undefined) collect(literal, segments, index + 1, methods);
+  const literal = literalChild(node, segment);
+  if (literal !== null) collect(literal, segments, index + 1, methods);
   if (node.parameter !== null && segment !== '') collect(node.parameter, segments, index + 1, methods);
 }
 
@@ -66,13 +95,12 @@ function collect<Value>(node: Node<Value>, segments: readonly string[], index: n
 export class SegmentTrie<Value> {
   readonly #root: Node<Value>;
 
-  constructor(root: Node<Value> = newNode<Value>(null)) {
+  constructor(root: Node<Value> = new Node<Value>(null)) {
     this.#root = root;
   }
 
   get isEmpty(): boolean {
-    const { literals, parameter, leaf, rest } = this.#root;
-    return literals === null && parameter === null && leaf === null && rest === null;
+    return this.#root.isEmpty;
   }
 
   /** `from` is the index of the first segment that counts. */
@@ -105,13 +133,13 @@ export class TrieEditor<Value> {
   insert(pattern: PathPattern, method: string, value: Value): void {
     let node = this.#root;
     for (const segment of pattern.segments) node = this.#child(node, segment);
-    if (pattern.hasRest) node.rest = new Map(node.rest).set(method, value);
-    else node.leaf = new Map(node.leaf).set(method, value);
+    if (pattern.hasRest) node.rest = { method, value, next: withoutMethod(node.rest, method) };
+    else node.leaf = { method, value, next: withoutMethod(node.leaf, method) };
   }
 
   /** Takes `value` away if it is still what the pattern leads to. */
   remove(pattern: PathPattern, method: string, value: Value): void {
-    this.#root = this.#without(this.#root, pattern, { method, value }, 0) ?? newNode<Value>(this.#token);
+    this.#root = this.#without(this.#root, pattern, { method, value }, 0) ?? new Node<Value>(this.#token);
   }
 
   done(): SegmentTrie<Value> {
@@ -120,19 +148,24 @@ export class TrieEditor<Value> {
 
   #own(node: Node<Value>): Node<Value> {
     if (node.owner === this.#token) return node;
-    const { literals, parameter, leaf, rest } = node;
-    return { owner: this.#token, literals: literals === null ? null : new Map(literals), parameter, leaf, rest };
+    const own = new Node<Value>(this.#token);
+    own.onlyText = node.onlyText;
+    own.onlyChild = node.onlyChild;
+    own.literals = node.literals === null ? null : new Map(node.literals);
+    own.parameter = node.parameter;
+    own.leaf = node.leaf;
+    own.rest = node.rest;
+    return own;
   }
 
   #child(node: Node<Value>, segment: PatternSegment): Node<Value> {
     if (segment.kind === 'parameter') {
-      node.parameter = node.parameter === null ? newNode<Value>(this.#token) : this.#own(node.parameter);
+      node.parameter = node.parameter === null ? new Node<Value>(this.#token) : this.#own(node.parameter);
       return node.parameter;
     }
-    node.literals ??= new Map();
-    const former = node.literals.get(segment.text);
-    const child = former === undefined ? newNode<Value>(this.#token) : this.#own(former);
-    if (child !== former) node.literals.set(segment.text, child);
+    const former = literalChild(node, segment.text);
+    const child = former === null ? new Node<Value>(this.#token) : this.#own(former);
+    if (child !== former) setLiteral(node, segment.text, child);
     return child;
   }
 
@@ -146,33 +179,47 @@ export class TrieEditor<Value> {
     const segment = pattern.segments[depth];
     const own = this.#own(node);
     if (segment === undefined) {
-      if (pattern.hasRest) own.rest = withoutMethod(own.rest, gone);
-      else own.leaf = withoutMethod(own.leaf, gone);
+      if (pattern.hasRest) own.rest = withoutValue(own.rest, gone);
+      else own.leaf = withoutValue(own.leaf, gone);
     } else if (segment.kind === 'parameter') {
       if (own.parameter !== null) own.parameter = this.#without(own.parameter, pattern, gone, depth + 1);
     } else {
-      const child = own.literals?.get(segment.text);
-      if (child !== undefined) {
-        const kept = this.#without(child, pattern, gone, depth + 1);
-        if (kept === null) own.literals?.delete(segment.text);
-        else own.literals?.set(segment.text, kept);
-        if (own.literals?.size === 0) own.literals = null;
-      }
+      const child = literalChild(own, segment.text);
+      if (child !== null) setLiteral(own, segment.text, this.#without(child, pattern, gone, depth + 1));
     }
-    const isEmpty = own.literals === null && own.parameter === null && own.leaf === null && own.rest === null;
-    return isEmpty ? null : own;
+    return own.isEmpty ? null : own;
   }
 }
 
-function withoutMethod<Value>(
-  leaf: Map<string, Value> | null,
-  gone: { method: string; value: Value },
-): Map<string, Value> | null {
-  if (leaf === null || leaf.get(gone.method) !== gone.value) return leaf;
-  if (leaf.size === 1) return null;
-  const rest = new Map(leaf);
-  rest.delete(gone.method);
-  return rest;
+/** Puts, replaces or (null) takes away a literal child of a node that may be changed. */
+function setLiteral<Value>(node: Node<Value>, text: string, child: Node<Value> | null): void {
+  if (node.literals === null && (node.onlyText === null || node.onlyText === text)) {
+    node.onlyText = child === null ? null : text;
+    node.onlyChild = child;
+    return;
+  }
+  if (node.literals === null) {
+    node.literals = new Map();
+    if (node.onlyText !== null && node.onlyChild !== null) node.literals.set(node.onlyText, node.onlyChild);
+    node.onlyText = null;
+    node.onlyChild = null;
+  }
+  if (child === null) node.literals.delete(text);
+  else node.literals.set(text, child);
+  if (node.literals.size === 0) node.literals = null;
+}
+
+function withoutMethod<Value>(leaf: Leaf<Value> | null, method: string): Leaf<Value> | null {
+  if (leaf === null) return null;
+  const next = withoutMethod(leaf.next, method);
+  return leaf.method === method ? next : { method: leaf.method, value: leaf.value, next };
+}
+
+function withoutValue<Value>(leaf: Leaf<Value> | null, gone: { method: string; value: Value }): Leaf<Value> | null {
+  for (let at = leaf; at !== null; at = at.next) {
+    if (at.method === gone.method) return at.value === gone.value ? withoutMethod(leaf, gone.method) : leaf;
+  }
+  return leaf;
 }
 
 /** Splits a path at `/`; the text before the leading `/` is left out. `/a/` is ['a', '']. */

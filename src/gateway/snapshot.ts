@@ -1,9 +1,8 @@
-// Everything published that a request needs, immutable. gateway.ts swaps one reference for the next; a request keeps its own.
+// Everything published that a request needs, immutable. snapshot-follower.ts swaps one for the next; a request keeps its own.
 import { ShardedMap } from '../base/sharded-map.ts';
 import { type OpenIdConfig, type StageName, type StageVariable, stageNames } from '../model/api.ts';
 import type {
   Change,
-  ChangeBatch,
   PublishedApi,
   PublishedApp,
   PublishedBackend,
@@ -157,26 +156,35 @@ function editorsOf(from: Snapshot) {
 }
 type Editors = ReturnType<typeof editorsOf>;
 
-/** The snapshot after a batch. Work grows with the batch and the groups that it touches, not with all APIs. */
-export function applyBatch(from: Snapshot, batch: ChangeBatch): Snapshot {
+/** Changes to a snapshot, seen by nobody until done(). */
+export type SnapshotEdit = {
+  apply(change: Change): void;
+  /** Called once, as the last. */
+  done(version: number): Snapshot;
+};
+
+/** Work grows with the changes and the groups that they touch, not with all APIs. */
+export function editSnapshot(from: Snapshot): SnapshotEdit {
   const editors = editorsOf(from);
-  for (const change of batch.changes) applyChange(editors, change);
   return {
-    version: batch.version,
-    opened: from.opened,
-    groups: editors.groups.done(),
-    hosts: editors.hosts.done(),
-    routes: editors.routes.done(),
-    apis: editors.apis.done(),
-    apps: editors.apps.done(),
-    appKeys: editors.appKeys.done(),
-    appCodes: editors.appCodes.done(),
-    openIdKeys: editors.openIdKeys.done(),
-    grants: editors.grants.done(),
-    variables: editors.variables.done(),
-    backends: editors.backends.done(),
-    vpcAccesses: editors.vpcAccesses.done(),
-    policies: editors.policies.done(),
+    apply: (change) => applyChange(editors, change),
+    done: (version) => ({
+      version,
+      opened: from.opened,
+      groups: editors.groups.done(),
+      hosts: editors.hosts.done(),
+      routes: editors.routes.done(),
+      apis: editors.apis.done(),
+      apps: editors.apps.done(),
+      appKeys: editors.appKeys.done(),
+      appCodes: editors.appCodes.done(),
+      openIdKeys: editors.openIdKeys.done(),
+      grants: editors.grants.done(),
+      variables: editors.variables.done(),
+      backends: editors.backends.done(),
+      vpcAccesses: editors.vpcAccesses.done(),
+      policies: editors.policies.done(),
+    }),
   };
 }
 
@@ -258,7 +266,7 @@ function changeApi(editors: Editors, apiKey: string, api: PublishedApi | null): 
     editors.apis.delete(apiKey);
   }
   if (api === null) return;
-  const entry = new ApiEntry(api);
+  const entry = new ApiEntry(apiKey, api);
   const { auth, request } = api.definition;
   editors.apis.set(apiKey, entry);
   editors.routes.of(entry).insert(parsePattern(request.path).pattern, request.method, entry);

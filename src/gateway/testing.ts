@@ -245,7 +245,7 @@ export function open(
     reportBug: (error) => bugs.push(error),
     settings: { ...defaultGatewaySettings, ...options.settings },
   });
-  gateway.apply({ version: 1, changes });
+  void gateway.apply({ version: 1, changes }); // In force at once: there are few.
   return {
     gateway,
     clock,

@@ -139,7 +139,7 @@ describe('traffic control', () => {
   it('a call that an app limit refuses takes nothing of the room of the API', async () => {
     const bench = limited({ apiDefault: 3, appDefault: 1 });
     for (let i = 0; i < 5; i++) await bench.send(signedRequest());
-    bench.gateway.apply({ version: 2, changes: [traffic({ apiDefault: 3 })] });
+    await bench.gateway.apply({ version: 2, changes: [traffic({ apiDefault: 3 })] });
     assert.deepEqual(await refusalAfter(bench, 2), [429, 'T429PA', 'Throttled by API Flow Control']);
   });
 
@@ -174,10 +174,10 @@ describe('traffic control', () => {
     const bench = open([group(), anonymous, traffic({ apiDefault: 1 }), bound({ trafficControlId: 't' })]);
     await bench.send(request({}));
     assert.ok(isThrottled(await bench.send(request({}))));
-    bench.gateway.apply({ version: 2, changes: [traffic({ apiDefault: 2 })] });
+    await bench.gateway.apply({ version: 2, changes: [traffic({ apiDefault: 2 })] });
     assert.equal((await bench.send(request({}))).status, 200);
     assert.ok(isThrottled(await bench.send(request({}))));
-    bench.gateway.apply({ version: 3, changes: [{ kind: 'policies', key: 'a/RELEASE', value: null }] });
+    await bench.gateway.apply({ version: 3, changes: [{ kind: 'policies', key: 'a/RELEASE', value: null }] });
     assert.equal((await bench.send(request({}))).status, 200);
   });
 
@@ -228,7 +228,7 @@ describe('two gateways that share one authority', () => {
   it('accept a request that is sent to both once, every time', async () => {
     const [left, right] = [openOne(), openOne()];
     for (const bench of [left, right]) {
-      bench.gateway.apply({ version: 2, changes: [{ kind: 'policies', key: 'a/RELEASE', value: null }] });
+      await bench.gateway.apply({ version: 2, changes: [{ kind: 'policies', key: 'a/RELEASE', value: null }] });
     }
     for (let i = 0; i < replayRounds; i++) {
       const pairs = Array.from({ length: 100 }, (_, at) => {
