@@ -15,6 +15,9 @@ function lockedPackages(file) {
   }
 }
 
+// The native launcher, when it is older than its source. Without a compiler the one in Node serves, and the server says so.
+if (process.platform === 'linux') spawnSync('/bin/sh', [`${root}native/build.sh`], { stdio: 'ignore' });
+
 const installed = lockedPackages('node_modules/.package-lock.json');
 const missing = Object.entries(lockedPackages('package-lock.json')).filter(
   ([path, entry]) =>
