@@ -1,6 +1,7 @@
 // The control plane as one listener: from a raw HTTP request to the product that answers it. Started by the composition.
 import { randomBytes, randomUUID } from 'node:crypto';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { Clock } from '../base/clock.ts';
 import { headerText } from '../wire/openapi-signature.ts';
 import { parseQuery, splitTarget } from '../wire/percent-encoding.ts';
 import { createTokenSealer } from '../wire/security-token.ts';
@@ -68,10 +69,28 @@ export function createControl(options: ControlOptions): Control {
       return `http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`;
     },
     async close() {
-      await app.close();
+      await closeApp(app, deps.clock);
       await fc.close();
     },
   };
+}
+
+/** How often connections are looked through that became idle after the closing began, in ms. */
+const idleCheckMs = 50;
+
+/** Closes the listener; a connection that still had to read a refused body is closed as soon as it is idle, not when it times out. */
+async function closeApp(app: FastifyInstance, clock: Clock): Promise<void> {
+  let cancel = () => {};
+  const check = () => {
+    app.server.closeIdleConnections();
+    cancel = clock.after(idleCheckMs, check);
+  };
+  check();
+  try {
+    await app.close();
+  } finally {
+    cancel();
+  }
 }
 
 /**

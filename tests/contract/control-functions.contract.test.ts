@@ -246,7 +246,18 @@ describe('Function Compute through official clients', () => {
       fc2('invokeFunction', service, name, 'x', { 'x-fc-log-type': 'Invalid' }),
       /LogType is set to an invalid value \(allowed: Tail \| None, actual: 'Invalid'\)/,
     );
+    await assert.rejects(
+      fc2('invokeFunction', service, name, 'x', { 'x-fc-invocation-type': 'Async', 'x-fc-log-type': 'Tail' }),
+      /LogType is set to an invalid value \(allowed: None, actual: 'Tail'\)/,
+    );
+    await assert.rejects(
+      fc2('invokeFunction', service, name, 'x', { 'x-fc-invocation-type': 'Later' }),
+      /InvocationType is set to an invalid value \(allowed: Sync \| Async, actual: 'Later'\)/,
+    );
     assert.equal(plane.invoked.length, before);
+    await fc2('invokeFunction', service, name, 'x', { 'x-fc-invocation-type': 'sync', 'x-fc-log-type': 'NONE' });
+    assert.equal(plane.invoked.length, before + 1);
+    assert.equal(plane.invoked.at(-1)?.wantsLogTail, false);
   });
 
   it('a qualifier in the path is told apart from the service; unknown ones are named', async () => {

@@ -8,10 +8,10 @@ import type { FcAction } from '../action.ts';
 import { fcError } from '../errors.ts';
 import { commit } from '../ports.ts';
 import type { FcAnswer } from './call.ts';
-import { checkDescription } from './function-settings.ts';
 import { checkIfMatch, checkName } from './names.ts';
 import { collectPage, readFcPage } from './pages.ts';
 import { describeOwner, getAlias, getOwner, getVersion, type Owner } from './qualifiers.ts';
+import { checkDescription } from './setting-rules.ts';
 import { type FcRecord, fcRecord, fcText } from './types.ts';
 
 /** Aliases of one owner. Source: assumed. */

@@ -9,7 +9,7 @@ import { commit } from '../ports.ts';
 import { queryValue, type Received } from '../received.ts';
 import type { FcCall } from './call.ts';
 import { takeCode } from './code.ts';
-import { checkSettings, settingsIn, withDefaults } from './function-settings.ts';
+import { generationOf, settingsIn, withDefaults } from './function-settings.ts';
 import { checkIfMatch, checkName, fc3Name, functionNotFound, getFunction, getService } from './names.ts';
 import { collectPage, readFcPage } from './pages.ts';
 import { publishFunction, settingsOf } from './publishing.ts';
@@ -20,6 +20,7 @@ import {
   markServiceChanged,
   resolveVersion,
 } from './qualifiers.ts';
+import { checkSettings } from './setting-rules.ts';
 import { functionAnswer, showFunction } from './show-function.ts';
 import { hasTags, readQueryTags, readTags } from './tag-lists.ts';
 import { type FcRecord, fcRecord, fcText } from './types.ts';
@@ -35,7 +36,7 @@ export const createFunction: FcAction = async (call) => {
   const serviceName = ownService(call);
   const functionName = checkName('FunctionName', fcText(body, 'functionName'));
   const settings = withDefaults(call.version, settingsIn(body));
-  checkSettings(settings, deps.runtimes);
+  checkSettings(settings, { generation: generationOf(call.version), runtimes: deps.runtimes });
   await refuseTaken(call, serviceName, functionName);
   const code = await takeCode(call);
   if (code === null) throw fcError('InvalidArgument', 'Code is required: send code.zipFile');
@@ -159,7 +160,7 @@ export const updateFunction: FcAction = async (call) => {
   const change = (row: FunctionRow): FcRecord => {
     checkIfMatch(received, row.etag);
     const settings = { ...settingsOf(row), ...settingsIn(body) };
-    checkSettings(settings, deps.runtimes);
+    checkSettings(settings, { generation: generationOf(call.version), runtimes: deps.runtimes });
     return settings;
   };
   const name = { serviceName, functionName };

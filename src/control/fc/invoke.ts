@@ -6,32 +6,22 @@ import type { FcAction } from '../action.ts';
 import { fcError } from '../errors.ts';
 import type { FcCall } from './call.ts';
 import { namedFunction } from './names.ts';
+import { refuseSetting } from './setting-rules.ts';
 
-function readLogTail(call: FcCall): boolean {
-  const type = headerText(call.received.headers, 'x-fc-log-type');
-  switch (type.toLowerCase()) {
-    case '':
-    case 'none':
-      return false;
-    case 'tail':
-      return true;
-    default:
-      throw fcError(
-        'InvalidArgument',
-        `LogType is set to an invalid value (allowed: Tail | None, actual: '${type.slice(0, 50)}')`,
-      );
-  }
+/** Header values in any case. Errors: InvalidArgument in the words that clients compare. Source: sdk (fc-api.md 4.6). */
+function choice<Choice extends string>(call: FcCall, name: string, allowed: readonly Choice[]): Choice | null {
+  const given = headerText(call.received.headers, `x-fc-${name.replace(/(?<=.)[A-Z]/g, '-$&').toLowerCase()}`);
+  if (given === '') return null;
+  const found = allowed.find((known) => known.toLowerCase() === given.toLowerCase());
+  return found ?? refuseSetting(name, allowed.join(' | '), given);
 }
 
-function requireSync(call: FcCall): void {
-  const type = headerText(call.received.headers, 'x-fc-invocation-type');
-  if (type === '' || type.toLowerCase() === 'sync') return;
-  if (type.toLowerCase() === 'async')
-    throw fcError('InvalidArgument', 'InvocationType Async is not supported by this server; use Sync');
-  throw fcError(
-    'InvalidArgument',
-    `InvocationType is set to an invalid value (allowed: Sync | Async, actual: '${type.slice(0, 50)}')`,
-  );
+/** Whether the log's tail is wanted. Only synchronous calls are served. */
+function readTypes(call: FcCall): boolean {
+  const isAsync = choice(call, 'InvocationType', ['Sync', 'Async']) === 'Async';
+  const logType = choice(call, 'LogType', isAsync ? ['None'] : ['Tail', 'None']);
+  if (isAsync) throw fcError('InvalidArgument', 'InvocationType Async is not supported by this server; use Sync');
+  return logType === 'Tail';
 }
 
 /** Source: docs (function-invocation.md 1). Durations in ms, memory in MB with a fraction. */
@@ -50,8 +40,7 @@ function factHeaders(facts: InvocationFacts, wantsLogTail: boolean): Record<stri
 }
 
 export const invokeFunction: FcAction = async (call) => {
-  requireSync(call);
-  const wantsLogTail = readLogTail(call);
+  const wantsLogTail = readTypes(call);
   const { deps, received, raw } = call;
   const qualifier = call.qualifier === 'LATEST' ? null : call.qualifier;
   const outcome = await deps.invoke(

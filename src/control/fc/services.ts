@@ -9,13 +9,13 @@ import { fcError } from '../errors.ts';
 import { commit } from '../ports.ts';
 import type { Received } from '../received.ts';
 import type { FcAnswer } from './call.ts';
-import { checkDescription } from './function-settings.ts';
 import { checkIfMatch, checkName, getService } from './names.ts';
 import { collectPage, readFcPage } from './pages.ts';
 import { republishService } from './publishing.ts';
 import { changedPublication, getOwner, resolveVersion } from './qualifiers.ts';
+import { checkDescription, refuseSetting } from './setting-rules.ts';
 import { hasTags } from './tag-lists.ts';
-import { type FcRecord, fcText } from './types.ts';
+import { type FcRecord, fcRecord, fcText } from './types.ts';
 import { removeAliases } from './versions.ts';
 
 /** Always present in answers. Source: sdk (fc-api.md 5). */
@@ -49,6 +49,8 @@ function answer(row: ServiceRow): FcAnswer {
 function settingsIn(body: FcRecord): FcRecord {
   const { serviceName: _name, ...settings } = body;
   checkDescription(fcText(settings, 'description'));
+  const tracing = fcText(fcRecord(settings, 'tracingConfig') ?? {}, 'type');
+  if (tracing !== '' && tracing !== 'Jaeger') refuseSetting('TracingConfig.Type', 'Jaeger', tracing);
   return settings;
 }
 

@@ -7,11 +7,11 @@ import type { FcAction } from '../action.ts';
 import { fcError } from '../errors.ts';
 import { type ControlDeps, commit } from '../ports.ts';
 import { queryValue, type Received } from '../received.ts';
-import { checkDescription } from './function-settings.ts';
 import { checkIfMatch } from './names.ts';
 import { pageToken, readFcPage } from './pages.ts';
 import { type FunctionVersion, functionsOf, publishVersion } from './publishing.ts';
 import { describeOwner, getOwner, getVersion, type Owner, publicationOf } from './qualifiers.ts';
+import { checkDescription } from './setting-rules.ts';
 import { fcText } from './types.ts';
 
 /** Versions of one owner. Source: assumed. */
