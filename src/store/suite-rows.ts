@@ -1,5 +1,5 @@
 // Rows for tests of the store, whole but small. Used by suite.ts and the tests beside it.
-import type { AppRow, FunctionRow, GrantRow, GroupRow } from './rows.ts';
+import type { AppRow, FunctionRow, GrantRow, GroupRow, VersionRow } from './rows.ts';
 
 export function groupRow(groupId: string, groupName = `name of ${groupId}`): GroupRow {
   return {
@@ -49,4 +49,8 @@ export function functionRow(serviceName: string | null, functionName: string): F
     createdAt: 1,
     modifiedAt: 2,
   };
+}
+
+export function versionRow(owner: string, versionId: string): VersionRow {
+  return { owner, versionId, description: '', service: null, createdAt: 1, modifiedAt: 2 };
 }

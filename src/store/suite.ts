@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
 import type { ChangeBatch } from '../model/published.ts';
 import type { ReadTransaction, Store, WriteTransaction } from './port.ts';
-import { appRow, functionRow, grantRow, groupRow } from './suite-rows.ts';
+import { appRow, functionRow, grantRow, groupRow, versionRow } from './suite-rows.ts';
 
 /** A place where a store can be opened, closed and opened again with the same content. */
 export type Place = { open(): Promise<Store>; dispose(): Promise<void> };
@@ -109,6 +109,25 @@ function declareRowTests(opened: Opened): void {
       assert.equal((await functions.find('serviceName', 'svc', 3)).length, 3);
       assert.equal(await functions.count('serviceName', 'svc'), 4);
       assert.equal(await functions.count('serviceName', 'none'), 0);
+    });
+  });
+
+  test('lists from the end, and orders numbers at the end of a key as numbers', async (context) => {
+    const { store } = await opened(context);
+    await put(store, async ({ rows }) => {
+      for (const id of ['2', '10', '1']) await rows.versions.insert(versionRow('services/s1', id));
+      await rows.versions.insert(versionRow('services/s', '3'));
+    });
+    await store.read(async ({ rows: { versions } }) => {
+      const ids = async (page: Parameters<typeof versions.list>[0]) =>
+        (await versions.list(page)).map(({ owner, versionId }) => `${owner}/${versionId}`);
+      const all = ['services/s/3', 'services/s1/1', 'services/s1/2', 'services/s1/10'];
+      assert.deepEqual(await ids({ limit: 10 }), all);
+      assert.deepEqual(await ids({ limit: 10, isDescending: true }), all.toReversed());
+      const page = { prefix: 'services/s1/', limit: 2, isDescending: true };
+      assert.deepEqual(await ids(page), ['services/s1/10', 'services/s1/2']);
+      assert.deepEqual(await ids({ ...page, startKey: 'services/s1/2' }), ['services/s1/2', 'services/s1/1']);
+      assert.equal((await versions.get('services/s1/10'))?.versionId, '10');
     });
   });
 

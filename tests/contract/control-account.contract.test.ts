@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { systemClock } from '../../src/base/clock.ts';
-import { AccountError, ensureAccount, sweepUnusedPackages } from '../../src/control/index.ts';
+import { AccountError, ensureAccount, republishFunctions, sweepUnusedPackages } from '../../src/control/index.ts';
 import { openStore, type Store } from '../../src/store/index.ts';
 import { fc2Sdk, type Plane, startPlane, textAt, zipped } from './control-fixture.ts';
 
@@ -74,5 +74,43 @@ describe('code packages', () => {
     assert.equal(await sweepUnusedPackages(plane.store, 0), 1);
     assert.equal((await fetch(url)).status, 404);
     assert.equal((await fetch(textAt(await call('getFunctionCode', 'sweep', 'f'), 'data.url'))).status, 200);
+  });
+
+  it('of a version stay as long as the version', async () => {
+    const sdk = fc2Sdk(plane);
+    const call = (name: string, ...args: unknown[]) => sdk[name]?.apply(sdk, args) ?? Promise.reject(new Error(name));
+    const code = await zipped({ 'index.py': 'frozen = 1\n' });
+    const input = { functionName: 'f', handler: 'index.handler', runtime: 'python3', code: { zipFile: code } };
+    await call('createService', 'frozen');
+    await call('createFunction', 'frozen', input);
+    await call('publishVersion', 'frozen', '');
+    await call('deleteFunction', 'frozen', 'f');
+    assert.equal(await sweepUnusedPackages(plane.store, 0), 0);
+    const { data } = (await call('getFunctionCode', 'frozen', 'f', {}, '1')) as { data: { url: string } };
+    assert.equal((await fetch(data.url)).status, 200);
+    await call('deleteVersion', 'frozen', '1');
+    assert.equal(await sweepUnusedPackages(plane.store, 0), 1);
+  });
+
+  it('and all else of functions are published anew for another region, once', async () => {
+    const sdk = fc2Sdk(plane);
+    const call = (name: string, ...args: unknown[]) => sdk[name]?.apply(sdk, args) ?? Promise.reject(new Error(name));
+    const code = await zipped({ 'index.py': 'again = 1\n' });
+    await call('createService', 'again', { role: 'acs:ram::1:role/then' });
+    const input = { functionName: 'f', handler: 'index.handler', runtime: 'python3', code: { zipFile: code } };
+    await call('createFunction', 'again', input);
+    await call('publishVersion', 'again', '');
+    await call('updateService', 'again', { role: 'acs:ram::1:role/now' });
+    const before = await plane.published();
+    const { accountId } = plane.credentials;
+    await republishFunctions(plane.store, { accountId, regionId: 'cn-shanghai' });
+    const after = await plane.published();
+    assert.deepEqual([...after.keys()].sort(), [...before.keys()].sort());
+    for (const key of ['function again/f', 'function again/f@1']) {
+      assert.deepEqual(after.get(key), { ...(before.get(key) as object), regionId: 'cn-shanghai' });
+    }
+    const { version } = await plane.store.changesSince(0, 10_000);
+    await republishFunctions(plane.store, { accountId, regionId: 'cn-shanghai' });
+    assert.equal((await plane.store.changesSince(0, 10_000)).version, version);
   });
 });
