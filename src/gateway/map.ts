@@ -1,5 +1,6 @@
 // Step 5, Mapped: reads, checks and maps the parameters; makes the backend request by the API's plan. Called by pipeline.ts.
 import type { SchemaCheck } from '../base/json-schema.ts';
+import { hidden, isSecretName } from '../base/secret-names.ts';
 import { allValues, encodeForm, noParameters, type Parameters } from '../wire/query.ts';
 import { fillVariables } from './backends/stage-variables.ts';
 import type { Admitted, BackendRequest, Mapped } from './context.ts';
@@ -7,6 +8,7 @@ import { refuse } from './errors.ts';
 import { readHeaderText } from './header-text.ts';
 import type { InputPlan, MappingPlan, SentThrough, Target } from './mapping-plan.ts';
 import { systemValues } from './system-values.ts';
+import { traceParentFor } from './trace.ts';
 import { parseJson } from './value-check.ts';
 
 /** The four places of the backend request while it is being made. */
@@ -83,6 +85,8 @@ function startDraft(admitted: Admitted, plan: MappingPlan, form: Parameters): Dr
       ? plan.contentType.value
       : (admitted.headers.get('content-type') ?? plan.contentType.fallback);
   if (contentType !== null) headers.set('Content-Type', contentType);
+  // A function's event has it only where the caller sent one: handlers that compare whole events must not see more than before.
+  if (admitted.headers.has('traceparent')) headers.set('traceparent', traceParentFor(admitted));
   if (sentThrough === null) return { headers, query: new Map(), path: new Map(), form: new Map() };
   sendHeadersThrough(admitted, sentThrough, headers);
   const withheld = withheldCode(admitted);
@@ -127,6 +131,7 @@ const heldBack: ReadonlySet<string> = new Set([
   'x-forwarded-proto',
   'x-real-ip',
   'ca-host',
+  'traceparent',
   'x-ca-api-gateway',
   'x-ca-signature',
   'x-ca-signature-headers',
@@ -275,19 +280,13 @@ function checkValue(input: InputPlan, value: string): void {
     {
       side: 'client',
       field: input.name,
-      got: isSecretName(input.name) ? '(hidden)' : value.slice(0, 200),
+      got: isSecretName(input.name) ? hidden : value.slice(0, 200),
       message: `The parameter ${input.name} (${placeNames[input.location]}) ${reason}.`,
     },
   );
 }
 
 const placeNames = { QUERY: 'query', HEAD: 'header', BODY: 'form field', PATH: 'path' } as const;
-const secretName = /password|passwd|token|secret|authorization|cookie|appcode/i;
-
-function isSecretName(name: string): boolean {
-  return secretName.test(name);
-}
-
 function missingParameter(admitted: Admitted, input: InputPlan): Error {
   const isUnreadBody = input.location === 'BODY' && !admitted.body.isForm && admitted.body.isPresent;
   return refuse(

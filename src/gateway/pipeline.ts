@@ -48,7 +48,7 @@ function reasonPhrase(status: number): string {
 }
 
 function finish(progress: Progress, reply: GatewayReply, failure: Failure | null = null): PipelineResult {
-  return { reply, record: recordOf(progress, reply.status, failure) };
+  return { reply, record: recordOf(progress, reply.status, failure, reply) };
 }
 
 /** A failure that the backend answered by itself; it is passed on as it is, without a code of the gateway. */
@@ -82,13 +82,13 @@ function failed(begun: Begun, error: unknown): PipelineResult {
   if (error instanceof ClientGone) {
     return {
       reply: null,
-      record: recordOf(progress, 499, clientGone),
+      record: recordOf(progress, 499, clientGone, null),
     };
   }
   if (!(error instanceof Refusal)) begun.deps.reportBug(error, begun.requestId);
   const refusal = error instanceof Refusal ? error : internalError();
   const reply = answerError(progress, refusal);
-  return { reply, record: recordOf(progress, reply.status, refusal.failure) };
+  return { reply, record: recordOf(progress, reply.status, refusal.failure, reply) };
 }
 
 /** The record of an answer that went out while it came in: complete, or broken off by `error`. */

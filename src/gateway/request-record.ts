@@ -1,31 +1,68 @@
 // The record of one finished request. Called by pipeline.ts.
+import { hidden, isSecretName } from '../base/secret-names.ts';
 import type { Failure, RequestRecord } from '../model/record.ts';
-import type { Progress } from './context.ts';
+import { RelayedBody } from './backends/relayed-body.ts';
+import type { GatewayReply, Progress } from './context.ts';
+import { continuedTrace } from './trace.ts';
 
-/** Longest host and path that a record keeps, in characters. */
+/** Longest texts of a caller that a record keeps, in characters. */
 const hostLimit = 255;
 const pathLimit = 1024;
+const idLimit = 128;
 
-/** Everything that is known of a request, however far it came. */
-export function recordOf(progress: Progress, status: number, failure: Failure | null): RequestRecord {
-  const { request, caller } = progress;
+/** Everything that is known of a request, however far it came. `reply` null: the caller has gone. */
+export function recordOf(
+  progress: Progress,
+  status: number,
+  failure: Failure | null,
+  reply: GatewayReply | null,
+): RequestRecord {
+  const { request, caller, headers } = progress;
+  const app = caller?.kind === 'app' ? caller : null;
+  const totalMs = progress.deps.clock.monotonic() - progress.startedAt;
+  const backendMs = progress.backendMs ?? null;
   return {
     requestId: progress.requestId,
     at: progress.at,
-    method: progress.method,
+    method: progress.method.slice(0, idLimit),
     host: (progress.hostHeader ?? '').slice(0, hostLimit),
     path: (progress.path ?? pathOf(request.target)).slice(0, pathLimit),
     clientIp: progress.clientIp,
+    isTls: request.isTls,
     groupId: progress.group?.groupId ?? null,
     apiId: progress.api?.apiId ?? null,
     apiName: progress.api?.apiName ?? null,
     stage: progress.stage ?? null,
-    appId: caller?.kind === 'app' ? caller.appId : null,
+    appId: app?.appId ?? null,
+    appName: app?.appName ?? null,
+    appKey: app?.appKey ?? null,
+    nonce: headers?.get('x-ca-nonce')?.slice(0, idLimit) ?? null,
+    initialRequestId: headers?.get('x-ca-api-gateway')?.slice(0, idLimit) ?? null,
+    traceId: continuedTrace(headers)?.traceId ?? null,
     status,
-    totalMs: progress.deps.clock.monotonic() - progress.startedAt,
-    backendMs: progress.backendMs ?? null,
-    failure,
+    requestBytes: request.body.isPresent ? request.body.announcedBytes : 0,
+    responseBytes: reply === null ? null : sizeOf(reply),
+    totalMs,
+    backendAt: backendMs === null ? null : Math.round(progress.at + totalMs - backendMs),
+    backendMs,
+    failure: failure === null ? null : masked(failure),
   };
+}
+
+function sizeOf({ body, announcedBytes }: GatewayReply): number | null {
+  if (typeof body === 'string') return Buffer.byteLength(body);
+  return body instanceof RelayedBody ? (announcedBytes ?? null) : body.length;
+}
+
+/** A value of something that is named like a secret is not kept. */
+function masked(failure: Failure): Failure {
+  if (failure.field === null || !holdsValue(failure) || !isSecretName(failure.field)) return failure;
+  return { ...failure, got: hidden };
+}
+
+/** The strings to sign of a signature's explanation hold no secret: they stand side by side in the record. */
+function holdsValue({ code, got }: Failure): boolean {
+  return got !== null && code !== 'A403IS';
 }
 
 function pathOf(target: string): string {

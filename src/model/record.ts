@@ -26,13 +26,27 @@ export type RequestRecord = {
   readonly host: string;
   readonly path: string;
   readonly clientIp: string;
+  readonly isTls: boolean;
   readonly groupId: string | null;
   readonly apiId: string | null;
   readonly apiName: string | null;
   readonly stage: string | null;
   readonly appId: number | null;
+  readonly appName: string | null;
+  readonly appKey: string | null;
+  /** `X-Ca-Nonce`. */
+  readonly nonce: string | null;
+  /** The request that this one was made for, where an API calls another through the gateway. */
+  readonly initialRequestId: string | null;
+  /** The trace that the caller sent; null: one of the request's own, which has the id's 32 hex digits. */
+  readonly traceId: string | null;
   readonly status: number;
+  /** Of the body; null when it is not known. */
+  readonly requestBytes: number | null;
+  readonly responseBytes: number | null;
   readonly totalMs: number;
+  /** When the backend was asked. */
+  readonly backendAt: number | null;
   readonly backendMs: number | null;
   readonly failure: Failure | null;
 };

@@ -4,6 +4,7 @@ import { decodeUtf8Piece, encodeForm } from '../../wire/query.ts';
 import type { Mapped } from '../context.ts';
 import { refuse } from '../errors.ts';
 import { writeHeaderText } from '../header-text.ts';
+import { traceParentFor } from '../trace.ts';
 import { fillVariables } from './stage-variables.ts';
 
 /** One header value, in bytes. */
@@ -144,12 +145,14 @@ export function backendHeaders(mapped: Mapped): string {
     if (lowerName === 'x-real-ip') own |= 1;
     else if (lowerName === 'x-forwarded-proto') own |= 2;
     else if (lowerName === 'ca-host') own |= 4;
+    else if (lowerName === 'traceparent') own |= 8;
     lines += `${name}: ${writeHeaderText(value, headerValueLimit)}\r\n`;
   }
   lines += `X-Ca-Request-Id: ${mapped.requestId}\r\n`;
   if ((own & 1) === 0) lines += `X-Real-IP: ${mapped.clientIp}\r\n`;
   if ((own & 2) === 0) lines += `X-Forwarded-Proto: ${mapped.request.isTls ? 'https' : 'http'}\r\n`;
   if ((own & 4) === 0) lines += `CA-Host: ${writeHeaderText(mapped.hostHeader, headerValueLimit)}\r\n`;
+  if ((own & 8) === 0) lines += `traceparent: ${traceParentFor(mapped)}\r\n`;
   return lines;
 }
 

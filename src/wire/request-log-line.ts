@@ -1,0 +1,152 @@
+// A record as a line of the access log: JSON with the field names that the cloud's log delivery has, and back.
+// Written in the data process for every request, so the writer is built for speed; read by whoever searches the log.
+import type { Failure, RequestRecord } from '../model/record.ts';
+
+/** JSON of a text; most texts need no escapes. */
+function quoted(text: string): string {
+  return JSON.stringify(text);
+}
+
+function member(name: string, text: string | null): string {
+  return text === null ? '' : `,"${name}":${quoted(text)}`;
+}
+
+function numberMember(name: string, value: number | null): string {
+  return value === null ? '' : `,"${name}":${Math.round(value * 1000) / 1000}`;
+}
+
+/**
+ * One line, with its line end. What is null is left out.
+ *
+ * Shape: `{"requestId":"…","requestHandleTime":"2026-11-22T20:00:00.123Z","httpMethod":"GET",…,"exchangeTimestamp":{…}}`;
+ * a failed request has `errorCode`, `errorMessage` (our sentence) and `failure` with the rest of the explanation; `weight` says
+ * how many requests the line stands for when the log is sampled.
+ * Units: times in ms, sizes in bytes. Source: docs for the names (gateway.md 11.1); `failure`, `weight`, `traceId` are ours.
+ */
+export function writeLogLine(record: RequestRecord, time: (at: number) => string, weight = 1): string {
+  const { failure, backendAt, at } = record;
+  const backend =
+    backendAt === null
+      ? ''
+      : `"BackendRequestStart":${Math.round(backendAt)},"BackendResponseEnd":${Math.round(backendAt + (record.backendMs ?? 0))},`;
+  return (
+    `{"requestId":"${record.requestId}","requestHandleTime":"${time(at)}","statusCode":${record.status}` +
+    `,"httpMethod":${quoted(record.method)},"domain":${quoted(record.host)},"path":${quoted(record.path)}` +
+    `,"clientIp":"${record.clientIp}","requestProtocol":"${record.isTls ? 'HTTPS' : 'HTTP'}"` +
+    member('apiGroupUid', record.groupId) +
+    member('apiUid', record.apiId) +
+    member('apiName', record.apiName) +
+    member('apiStageName', record.stage) +
+    (record.appId === null ? '' : `,"appId":${record.appId}`) +
+    member('appName', record.appName) +
+    member('consumerAppKey', record.appKey) +
+    member('clientNonce', record.nonce) +
+    member('initialRequestId', record.initialRequestId) +
+    member('traceId', record.traceId) +
+    numberMember('requestSize', record.requestBytes) +
+    numberMember('responseSize', record.responseBytes) +
+    numberMember('serviceLatency', record.backendMs) +
+    numberMember('totalLatency', record.totalMs) +
+    (failure === null ? '' : writeFailure(failure)) +
+    (weight === 1 ? '' : `,"weight":${weight}`) +
+    `,"exchangeTimestamp":{"FrontRequestStart":${at},${backend}"FrontResponseEnd":${Math.round(at + record.totalMs)}}}\n`
+  );
+}
+
+function writeFailure(failure: Failure): string {
+  const { code, message, ...rest } = failure;
+  return `,"errorCode":${quoted(code)},"errorMessage":${quoted(message)},"failure":${JSON.stringify(rest)}`;
+}
+
+/** Writes times; lines of the same millisecond share the work. One per writer. */
+export function createTimeWriter(): (at: number) => string {
+  let last = Number.NaN;
+  let text = '';
+  return (at) => {
+    if (at !== last) {
+      last = at;
+      text = new Date(at).toISOString();
+    }
+    return text;
+  };
+}
+
+type Members = Readonly<Record<string, unknown>>;
+
+function isMembers(value: unknown): value is Members {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function textOf(members: Members, name: string): string | null {
+  const value = members[name];
+  return typeof value === 'string' ? value : null;
+}
+
+function numberOf(members: Members, name: string): number | null {
+  const value = members[name];
+  return typeof value === 'number' ? value : null;
+}
+
+const sides: ReadonlySet<string> = new Set(['client', 'api-owner', 'function', 'platform', 'unknown']);
+
+function isSide(text: string | null): text is Failure['side'] {
+  return text !== null && sides.has(text);
+}
+
+function readFailure(members: Members): Failure | null {
+  const code = textOf(members, 'errorCode');
+  if (code === null) return null;
+  const rest = isMembers(members['failure']) ? members['failure'] : {};
+  const side = textOf(rest, 'side');
+  return {
+    code,
+    side: isSide(side) ? side : 'unknown',
+    field: textOf(rest, 'field'),
+    expected: textOf(rest, 'expected'),
+    got: textOf(rest, 'got'),
+    message: textOf(members, 'errorMessage') ?? '',
+    functionLog: textOf(rest, 'functionLog'),
+  };
+}
+
+/** The record of a line; null for a line that is none (the last one before a crash may be cut). */
+export function readLogLine(line: string): RequestRecord | null {
+  let members: unknown;
+  try {
+    members = JSON.parse(line);
+  } catch {
+    return null; // SyntaxError: not a whole line.
+  }
+  if (!isMembers(members)) return null;
+  const requestId = textOf(members, 'requestId');
+  const times = isMembers(members['exchangeTimestamp']) ? members['exchangeTimestamp'] : {};
+  const at = numberOf(times, 'FrontRequestStart');
+  const status = numberOf(members, 'statusCode');
+  if (requestId === null || at === null || status === null) return null;
+  return {
+    requestId,
+    at,
+    status,
+    method: textOf(members, 'httpMethod') ?? '',
+    host: textOf(members, 'domain') ?? '',
+    path: textOf(members, 'path') ?? '',
+    clientIp: textOf(members, 'clientIp') ?? '',
+    isTls: textOf(members, 'requestProtocol') === 'HTTPS',
+    groupId: textOf(members, 'apiGroupUid'),
+    apiId: textOf(members, 'apiUid'),
+    apiName: textOf(members, 'apiName'),
+    stage: textOf(members, 'apiStageName'),
+    appId: numberOf(members, 'appId'),
+    appName: textOf(members, 'appName'),
+    appKey: textOf(members, 'consumerAppKey'),
+    nonce: textOf(members, 'clientNonce'),
+    initialRequestId: textOf(members, 'initialRequestId'),
+    traceId: textOf(members, 'traceId'),
+    requestBytes: numberOf(members, 'requestSize'),
+    responseBytes: numberOf(members, 'responseSize'),
+    totalMs: numberOf(members, 'totalLatency') ?? 0,
+    backendAt: numberOf(times, 'BackendRequestStart'),
+    backendMs: numberOf(members, 'serviceLatency'),
+    failure: readFailure(members),
+  };
+}
