@@ -181,5 +181,6 @@ describe('uploads to the temporary bucket', () => {
     while (leftovers().length > 0) await new Promise((resolve) => setImmediate(resolve));
     await createFunction('up', 'kept', given);
     assert.equal(await codeOf('up/kept'), sha256());
+    assert.deepEqual(plane.logged, []);
   });
 });

@@ -108,8 +108,7 @@ function renderError(received: Received, error: ApiError): Answer {
   const text = Object.entries(members).map(([name, value]) => `<${name}>${escapeXml(value)}</${name}>`);
   return {
     status: error.status,
-    // What has not been read of the object is not read any more.
-    headers: { ...fixedHeaders(received), 'content-type': 'application/xml', connection: 'close' },
+    headers: { ...fixedHeaders(received), 'content-type': 'application/xml' },
     body: `<?xml version="1.0" encoding="UTF-8"?>\n<Error>${text.join('')}</Error>`,
   };
 }
@@ -119,6 +118,7 @@ export async function answerObject(deps: ControlDeps, received: Received): Promi
   try {
     return await put(deps, received);
   } catch (error) {
+    // The rest is read and thrown away, so that the client can read the answer.
     received.stream.resume();
     if (error instanceof ApiError) return renderError(received, error);
     if (received.signal.aborted) return renderError(received, refusal('InvalidArgument', 'the body ended early'));
