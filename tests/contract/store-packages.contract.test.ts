@@ -115,7 +115,8 @@ test('unpacks large entries piece by piece', async (context) => {
       { name: 'stored', content, method: 0 },
     ]),
   );
-  for (const name of ['deflated', 'stored']) assert.ok(readFileSync(join(packages.directory, result.sha256, name)).equals(content));
+  for (const name of ['deflated', 'stored'])
+    assert.ok(readFileSync(join(packages.directory, result.sha256, name)).equals(content));
 });
 
 type Refusal = { readonly why: string; readonly reason: string; readonly says: RegExp; readonly zip: () => Buffer };
