@@ -28,7 +28,7 @@ test('every kind of outcome arrives as it was sent', () => {
     maxMemoryMb: 9.2,
     codeChecksum: '42',
     versionId: 'LATEST',
-    coldStart: { waitMs: 1, startMs: 2, loadMs: 3 },
+    coldStart: { waitMs: 1, startMs: 2, loadMs: 3, initializerMs: 4 },
     runtimeNote: null,
   };
   const outcomes: InvocationOutcome[] = [

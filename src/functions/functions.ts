@@ -83,7 +83,17 @@ export function createFunctions(deps: FunctionsDeps): Functions {
       await plane.close();
     },
     stats() {
-      const instances = { starting: 0, loading: 0, initializing: 0, idle: 0, busy: 0, stopping: 0, gone: 0 };
+      const instances = {
+        starting: 0,
+        loading: 0,
+        initializing: 0,
+        idle: 0,
+        freezing: 0,
+        frozen: 0,
+        busy: 0,
+        stopping: 0,
+        gone: 0,
+      };
       for (const { state } of plane.instances.values()) instances[state.kind] += 1;
       return { instances, inFlight: plane.inFlight, waiting: plane.waiting, pools: plane.poolCount };
     },

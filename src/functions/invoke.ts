@@ -10,7 +10,8 @@ import type {
   InvokeRequest,
 } from '../model/invocation.ts';
 import { describeEnd, describeUsage, endDocument, errorTypeOf, type PlatformEnd } from './documents.ts';
-import type { Ended, Instance } from './instances/instance.ts';
+import type { Instance } from './instances/instance.ts';
+import type { Ended } from './instances/instance-port.ts';
 import type { Acquired, ColdStart, Pool } from './instances/pool.ts';
 import type { EndReason } from './instances/state.ts';
 import type { Plane } from './plane.ts';
@@ -164,7 +165,9 @@ async function settle(
         : { kind: 'success', body: answer.body, ...facts };
     }
     case 'ended': {
-      if (ended.end.kind === 'exited') await instance.outputCompleted(plane.limits.logWaitMs);
+      if (ended.end.kind === 'exited') {
+        await Promise.all([instance.outputCompleted(plane.limits.logWaitMs), instance.exitTold()]);
+      }
       const outcome = failByPlatform(admitted, instance, ended.end, { durationMs, coldStart });
       end(plane, instance, reasonOf(ended.end));
       return outcome;
@@ -177,7 +180,7 @@ function settleFailedStart(
   admitted: Admitted,
   { instance, failure, coldStart }: Extract<Acquired<Instance>, { kind: 'start-failed' }>,
 ): InvocationOutcome {
-  const durationMs = coldStart.startMs + coldStart.loadMs;
+  const durationMs = coldStart.startMs + coldStart.loadMs + coldStart.initializerMs;
   switch (failure.kind) {
     case 'platform':
       return refuse('InternalServerError', 'the instance could not be started');

@@ -14,6 +14,10 @@ export type Limits = {
   readonly waitingBytes: number;
   /** An instance unused for so long ends. */
   readonly idleMs: number;
+  /** An instance unused for so long is frozen: nothing of it runs until its next request. 0: after every request. */
+  readonly freezeMs: number;
+  /** What hooks before an end may take at most when the server is being closed. */
+  readonly closingHookMs: number;
   /** From the start of the process to its hello. */
   readonly startMs: number;
   /** For importing the function's module. */
@@ -38,6 +42,8 @@ export const defaultLimits: Limits = {
   waitingTotal: 300,
   waitingBytes: 512 * megabyte,
   idleMs: 5 * 60_000,
+  freezeMs: 1_000,
+  closingHookMs: 3_000,
   startMs: 10_000,
   loadMs: 30_000,
   graceMs: 1_000,

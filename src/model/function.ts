@@ -29,6 +29,9 @@ export type FunctionConfig = {
   readonly memoryMb: number;
   readonly timeoutMs: number;
   readonly initializer: Hook | null;
+  /** Run before the instance is frozen, and before it ends. FC 2 has both, FC 3 only preStop. */
+  readonly preFreeze?: Hook | null;
+  readonly preStop?: Hook | null;
   readonly environment: Readonly<Record<string, string>>;
   readonly instanceConcurrency: number;
   /** The ARN that it acts as; null when it has none. */

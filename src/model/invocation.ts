@@ -43,8 +43,16 @@ export type InvocationFacts = {
    * Success: null unless wantsLogTail or isUnusable asked for it. Function errors: always filled (it explains the error).
    */
   readonly logTail: Buffer | null;
-  /** Milliseconds spent before the handler ran; null for a warm call. */
-  readonly coldStart: { readonly waitMs: number; readonly startMs: number; readonly loadMs: number } | null;
+  /**
+   * Milliseconds spent before the handler ran; null for a warm call. wait: until a process could be started. start: until
+   * it said hello. load: importing the function's module. initializer: running it (0: it has none).
+   */
+  readonly coldStart: {
+    readonly waitMs: number;
+    readonly startMs: number;
+    readonly loadMs: number;
+    readonly initializerMs: number;
+  } | null;
   /** Set when another interpreter than the named runtime served the call, e.g. `python3.9 ran on Python 3.11.2`. */
   readonly runtimeNote: string | null;
 };

@@ -1,6 +1,7 @@
 // One instance as the data process knows it: its state, its connection, its output and the request that it runs.
 // Made by pool.ts; invoke.ts delivers requests to it and releases it.
 import type { Clock } from '../../base/clock.ts';
+import { newRequestId } from '../../base/ids.ts';
 import type { Credentials, Hook } from '../../model/function.ts';
 import type { FunctionErrorType } from '../../model/invocation.ts';
 import type { FrameHeads, InstanceFrame } from '../../wire/frames.ts';
@@ -10,46 +11,11 @@ import type { Limits } from '../limits.ts';
 import type { Deadline, Deadlines } from './deadlines.ts';
 import { Endpoint } from './endpoint.ts';
 import { type Answer, Exchange, type Question } from './exchange.ts';
+import type { Call, Ended, InstanceEvents, StartFailure, StartTimes } from './instance-port.ts';
 import { readPeakMemoryKb } from './memory.ts';
 import { RequestLog } from './request-log.ts';
 import { frameCredentials, type StartPlan } from './start-plan.ts';
-import { type EndReason, type InstanceState, isAlive, move } from './state.ts';
-
-/** A request to run. */
-export type Call = {
-  readonly requestId: string;
-  readonly event: Buffer;
-  readonly wantsLogTail: boolean;
-  readonly timeoutMs: number;
-  /** The function's, as they are now. */
-  readonly credentials: Credentials | null;
-};
-
-/** How a request ended on the instance. */
-export type Ended =
-  | { readonly kind: 'answered'; readonly answer: Extract<Answer, { kind: 'end' | 'error' }> }
-  | { readonly kind: 'ended'; readonly end: PlatformEnd }
-  | { readonly kind: 'caller-gone' };
-
-/** Why an instance never became ready. */
-export type StartFailure =
-  /** Not the function's fault. */
-  | { readonly kind: 'platform'; readonly message: string }
-  | { readonly kind: 'ended'; readonly end: PlatformEnd }
-  /** The function's module or initializer failed; `body` is its error document. */
-  | { readonly kind: 'error'; readonly errorType: FunctionErrorType; readonly body: Buffer };
-
-/** Milliseconds from the order to start until hello, and from there until ready. */
-export type StartTimes = { readonly startMs: number; readonly loadMs: number };
-
-export type InstanceEvents<I> = {
-  onReady(instance: I): void;
-  onStartFailed(instance: I, failure: StartFailure): void;
-  /** It is told to end: it serves nobody any more. Called once, also after onStartFailed. */
-  onStopping(instance: I): void;
-  /** Nothing of it is left. Called once. */
-  onGone(instance: I): void;
-};
+import { type EndReason, type InstanceState, isAlive, isReady, move } from './state.ts';
 
 export type InstanceDeps = {
   readonly clock: Clock;
@@ -87,12 +53,15 @@ export class Instance {
   #waiting: ((outcome: Outcome) => void) | null = null;
   #ending: Promise<void> | null = null;
   #isConnected = false;
+  #isFreezeReported = false;
   #nextStream = 1;
   /** The credentials that the function has been told. */
   #told: Credentials | null;
+  /** Resolves when the launcher has told of the exit. */
+  readonly #exit = Promise.withResolvers<void>();
   #pid = 0;
   #peakKb = 0;
-  #times: StartTimes = { startMs: 0, loadMs: 0 };
+  #times: StartTimes = { startMs: 0, loadMs: 0, initializerMs: 0 };
 
   constructor(plan: StartPlan, deps: InstanceDeps, events: InstanceEvents<Instance>) {
     this.id = plan.launch.instanceId;
@@ -141,6 +110,8 @@ export class Instance {
   /** Runs one request; the instance must be idle, and stays busy until release() or stop(). */
   async invoke(call: Call): Promise<Ended> {
     const { requestId, timeoutMs } = call;
+    // The request goes out meanwhile: it is read as soon as the process goes on.
+    if (this.#state.kind === 'frozen') void this.#setFrozen(false);
     this.#state = move(this.#state, { kind: 'busy', since: this.#deps.clock.monotonic() });
     this.log.begin(requestId);
     const facts = { requestId, tail: call.wantsLogTail, deadline: this.#deps.clock.now() + timeoutMs };
@@ -170,23 +141,57 @@ export class Instance {
   }
 
   /**
+   * Runs the hook before a freeze; the instance is idle, and idle again when this gives true. Its failure changes
+   * nothing; a hook that does not end in its time ends the instance: nobody can tell when it would be ready again.
+   */
+  async prepareFreeze(hook: Hook): Promise<boolean> {
+    const { since } = this.#state;
+    this.#state = move(this.#state, { kind: 'freezing', since });
+    const outcome = await this.#runHook('preFreeze', hook);
+    if (this.#state.kind !== 'freezing') return false;
+    if (outcome.kind === 'answer') {
+      this.#state = move(this.#state, { kind: 'idle', since });
+      return true;
+    }
+    void this.stop(outcome.kind === 'expired' ? 'timed-out' : 'exited');
+    return false;
+  }
+
+  /** Nothing of an idle instance runs any more until its next request. */
+  freeze(): void {
+    this.#state = move(this.#state, { kind: 'frozen', since: this.#state.since });
+    void this.#setFrozen(true);
+  }
+
+  /**
    * Ends it; a second call only waits. `graceMs` lies between SIGTERM and SIGKILL, 0 kills at once.
    * Resolves when nothing is left.
    */
   stop(reason: EndReason, graceMs = 0): Promise<void> {
     this.#ending ??= this.#end(reason, graceMs);
+    if (reason === 'closed') this.#hurry();
     return this.#ending;
   }
 
   /** The launcher says that the process has ended and nothing of it is left. */
   exited(exit: Exit): void {
+    this.#peakKb = Math.max(this.#peakKb, exit.peakMemoryKb);
+    this.#exit.resolve();
     if (!isAlive(this.#state)) return;
     if (!this.#isConnected) this.#report(`ended (${exit.signal ?? `code ${exit.code}`}) before it said hello`);
     // What it has sent may not be read yet: the end of its connection (or of its output) is the end of the request.
     if (!this.#isConnected) this.log.whenComplete(() => this.#settle({ kind: 'disconnected' }));
     this.#drain.at = this.#deps.clock.monotonic() + drainMs;
     this.#deps.deadlines.add(this.#drain);
-    if (this.#state.kind === 'idle') void this.stop('exited');
+    if (isReady(this.#state)) void this.stop('exited');
+  }
+
+  /** Waits, at most drainMs, until the launcher has told of the exit, and with it of the peak memory. */
+  async exitTold(): Promise<void> {
+    const late: Deadline = { at: this.#deps.clock.monotonic() + drainMs, expire: () => this.#exit.resolve() };
+    this.#deps.deadlines.add(late);
+    await this.#exit.promise;
+    this.#deps.deadlines.remove(late);
   }
 
   /** Peak memory of a process that cannot tell it any more, KB. */
@@ -196,9 +201,17 @@ export class Instance {
   }
 
   async #end(reason: EndReason, graceMs: number): Promise<void> {
-    this.#state = move(this.#state, { kind: 'stopping', since: this.#deps.clock.monotonic(), reason });
+    const former = this.#state;
+    this.#state = move(former, { kind: 'stopping', since: this.#deps.clock.monotonic(), reason });
     this.#settle({ kind: 'disconnected' });
     this.#events.onStopping(this);
+    const { preStop } = this.plan;
+    if (preStop !== null && isReady(former) && this.#isConnected) {
+      if (former.kind === 'frozen') void this.#setFrozen(false);
+      const { closingHookMs } = this.#deps.limits;
+      const limitMs = reason === 'closed' ? Math.min(preStop.timeoutMs, closingHookMs) : preStop.timeoutMs;
+      await this.#runHook('preStop', { ...preStop, timeoutMs: limitMs });
+    }
     try {
       await this.#deps.launcher.stop(this.id, graceMs);
     } catch (error) {
@@ -210,6 +223,35 @@ export class Instance {
     this.log.close();
     this.#state = move(this.#state, { kind: 'gone', since: this.#deps.clock.monotonic(), reason });
     this.#events.onGone(this);
+  }
+
+  /** The server is being closed: a hook that runs before the end has little time left. */
+  #hurry(): void {
+    if (this.#state.kind !== 'stopping' || this.#waiting === null) return;
+    const at = this.#deps.clock.monotonic() + this.#deps.limits.closingHookMs;
+    if (at >= this.#deadline.at) return;
+    this.#deps.deadlines.remove(this.#deadline);
+    this.#deadline.at = at;
+    this.#deps.deadlines.add(this.#deadline);
+  }
+
+  async #runHook(hook: 'preFreeze' | 'preStop', { handler, timeoutMs }: Hook): Promise<Outcome> {
+    const requestId = newRequestId();
+    this.log.begin(requestId);
+    const outcome = await this.#ask({ type: 'hook', head: { hook, handler, requestId } }, timeoutMs);
+    if (outcome.kind !== 'answer') this.#report(`its ${hook} hook did not end within ${timeoutMs} ms`);
+    return outcome;
+  }
+
+  /** What cannot be frozen runs on; what cannot be thawed has ended, which its connection tells. */
+  async #setFrozen(isFrozen: boolean): Promise<void> {
+    try {
+      await this.#deps.launcher.setFrozen(this.id, isFrozen);
+    } catch (error) {
+      if (this.#state.kind !== 'frozen' || this.#isFreezeReported) return;
+      this.#isFreezeReported = true;
+      this.#report(`could not be frozen: ${error instanceof Error ? error.message : String(error)}`);
+    }
   }
 
   /** Opens the sockets, has the process started and waits for its hello. */
@@ -233,7 +275,7 @@ export class Instance {
       const { pid } = await launcher.start(launch);
       this.#pid = pid;
       const outcome = await hello;
-      this.#times = { startMs: this.#since(this.#state.since), loadMs: 0 };
+      this.#times = { ...this.#times, startMs: this.#since(this.#state.since) };
       if (outcome.kind === 'hello') return null;
       if (outcome.kind === 'disconnected') return { kind: 'ended', end: { kind: 'exited' } };
       return { kind: 'platform', message: `the instance did not start within ${limits.startMs} ms` };
@@ -260,7 +302,7 @@ export class Instance {
     this.#state = move(this.#state, { kind: 'initializing', since: began });
     const head = { hook: 'initialize', handler: hook.handler, requestId } as const;
     const outcome = await this.#ask({ type: 'hook', head }, limitMs);
-    this.#times = { ...this.#times, loadMs: this.#times.loadMs + this.#since(began) };
+    this.#times = { ...this.#times, initializerMs: this.#since(began) };
     const late = { kind: 'initializer-timed-out', limitMs } as const;
     return this.#judgeStart(outcome, 'InitializationError', late, { kind: 'initializer-exited' });
   }
@@ -350,7 +392,7 @@ export class Instance {
     this.#isConnected = false;
     if (violation !== null) this.#report(`broke the protocol: ${violation}`);
     this.#settle({ kind: 'disconnected' });
-    if (this.#state.kind === 'idle') void this.stop(violation === null ? 'exited' : 'protocol');
+    if (isReady(this.#state)) void this.stop(violation === null ? 'exited' : 'protocol');
   }
 
   /** Waits, at most `limitMs`, until all output of the request (or of a process that ended) has come. */

@@ -4,7 +4,7 @@ import type { FunctionConfig } from '../../model/function.ts';
 import { defaultLimits, type Limits } from '../limits.ts';
 import { Deadlines } from './deadlines.ts';
 import { fakeClock } from './fake-clock.ts';
-import type { InstanceEvents, StartFailure } from './instance.ts';
+import type { InstanceEvents, StartFailure } from './instance-port.ts';
 import { type Acquired, Pool, type PooledInstance } from './pool.ts';
 import { StartGate } from './start-gate.ts';
 import type { InstanceState } from './state.ts';
@@ -12,6 +12,8 @@ import type { InstanceState } from './state.ts';
 type Fake = PooledInstance & {
   readonly number: number;
   state: InstanceState;
+  /** What its preFreeze hook comes to. */
+  readonly hook: PromiseWithResolvers<boolean>;
   ready(): void;
   fail(failure: StartFailure): void;
   crash(): Promise<void>;
@@ -19,7 +21,7 @@ type Fake = PooledInstance & {
 
 const crashed: StartFailure = { kind: 'ended', end: { kind: 'exited' } };
 
-function setUp(changes: Partial<Limits> = {}) {
+function setUp(changes: Partial<Limits> = {}, configured: Partial<FunctionConfig> = {}) {
   const clock = fakeClock();
   const limits = { ...defaultLimits, startsAtOnce: 2, ...changes };
   const deadlines = new Deadlines(clock);
@@ -27,7 +29,7 @@ function setUp(changes: Partial<Limits> = {}) {
   let places = limits.instancesInAll;
   let drained = 0;
   const pool = new Pool<Fake>(
-    config,
+    { ...config, ...configured },
     { ok: true, interpreter, note: null },
     {
       clock,
@@ -65,10 +67,21 @@ function makeFake(number: number, events: InstanceEvents<Fake>, now: () => numbe
   const fake: Fake = {
     number,
     state: { kind: 'starting', since: 0 },
-    times: { startMs: 10, loadMs: 5 },
+    hook: Promise.withResolvers<boolean>(),
+    times: { startMs: 10, loadMs: 5, initializerMs: 0 },
     start: () => Promise.resolve(),
     release() {
       fake.state = { kind: 'idle', since: now() };
+    },
+    prepareFreeze: () => {
+      fake.state = { kind: 'freezing', since: fake.state.since };
+      return fake.hook.promise.then((isReady) => {
+        if (isReady) fake.state = { kind: 'idle', since: fake.state.since };
+        return isReady;
+      });
+    },
+    freeze() {
+      fake.state = { kind: 'frozen', since: fake.state.since };
     },
     stop(reason) {
       ending ??= (async () => {
@@ -126,7 +139,7 @@ test('a request without an instance starts one and gets it with its cold start',
   const { acquired } = result;
   assert.ok(acquired?.kind === 'ready');
   assert.equal(acquired.instance, made[0]);
-  assert.deepEqual(acquired.coldStart, { waitMs: 0, startMs: 10, loadMs: 5 });
+  assert.deepEqual(acquired.coldStart, { waitMs: 0, startMs: 10, loadMs: 5, initializerMs: 0 });
 });
 
 test('the instance used last is used next', async () => {
@@ -254,4 +267,74 @@ test('after close everybody is told and every instance is ended', async () => {
   await settle();
   assert.equal(waiting.acquired?.kind, 'closed');
   assert.equal(made[0]?.state.kind, 'gone');
+});
+
+test('an instance is frozen when it was unused for the limit, and is used again frozen', async () => {
+  const { clock, pool, made, wait } = setUp({ freezeMs: 1_000 });
+  wait();
+  wait();
+  for (const fake of made) fake.ready();
+  await settle();
+  const [first, second] = made;
+  assert.ok(first && second);
+  pool.putBack(first, 1);
+  clock.advance(600);
+  pool.putBack(second, 1);
+  clock.advance(399);
+  assert.deepEqual([first.state.kind, second.state.kind], ['idle', 'idle']);
+  clock.advance(2);
+  assert.deepEqual([first.state.kind, second.state.kind], ['frozen', 'idle']);
+  assert.equal(pool.take(), second, 'the one that runs is used first');
+  clock.advance(2_000);
+  assert.equal(second.state.kind, 'idle', 'who is taken is not frozen');
+  pool.putBack(second, 1);
+  clock.advance(1_001);
+  assert.equal(second.state.kind, 'frozen');
+  assert.equal(pool.take(), second);
+  assert.equal(pool.oldestIdleSince, 0, 'frozen or not, it is unused since its last request');
+});
+
+test('with no time to wait an instance is frozen as soon as nobody needs it', async () => {
+  const { pool, made, wait } = setUp({ freezeMs: 0 });
+  wait();
+  made[0]?.ready();
+  await settle();
+  const [only] = made;
+  assert.ok(only);
+  pool.putBack(only, 1);
+  assert.equal(only.state.kind, 'frozen');
+});
+
+test('while the hook before a freeze runs nobody gets the instance, and who waits then gets it unfrozen', async () => {
+  const preFreeze = { handler: 'index.pre_freeze', timeoutMs: 1_000 };
+  const { clock, pool, made, wait } = setUp({ freezeMs: 1_000, instancesPerFunction: 1 }, { preFreeze });
+  wait();
+  made[0]?.ready();
+  await settle();
+  const [only] = made;
+  assert.ok(only);
+  pool.putBack(only, 1);
+  clock.advance(1_001);
+  assert.equal(only.state.kind, 'freezing');
+  assert.equal(pool.take(), null);
+  const waiting = wait();
+  only.hook.resolve(true);
+  await settle();
+  assert.equal(waiting.acquired?.kind, 'ready');
+  assert.equal(only.state.kind, 'idle');
+});
+
+test('an instance whose hook came to no end is not used again', async () => {
+  const preFreeze = { handler: 'index.pre_freeze', timeoutMs: 1_000 };
+  const { clock, pool, made, wait } = setUp({ freezeMs: 1_000 }, { preFreeze });
+  wait();
+  made[0]?.ready();
+  await settle();
+  const [only] = made;
+  assert.ok(only);
+  pool.putBack(only, 1);
+  clock.advance(1_001);
+  only.hook.resolve(false);
+  await settle();
+  assert.equal(pool.take(), null);
 });

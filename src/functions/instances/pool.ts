@@ -6,12 +6,12 @@ import type { FunctionConfig, Hook } from '../../model/function.ts';
 import type { InterpreterChoice } from '../choose-interpreter.ts';
 import type { Limits } from '../limits.ts';
 import type { Deadline, Deadlines } from './deadlines.ts';
-import type { InstanceEvents, StartFailure, StartTimes } from './instance.ts';
+import type { InstanceEvents, StartFailure, StartTimes } from './instance-port.ts';
 import type { Starter, StartGate } from './start-gate.ts';
 import type { EndReason, InstanceState } from './state.ts';
 
 /** Times in milliseconds. */
-export type ColdStart = { readonly waitMs: number; readonly startMs: number; readonly loadMs: number };
+export type ColdStart = StartTimes & { readonly waitMs: number };
 
 /** What a pool needs to know of an instance. */
 export type PooledInstance = {
@@ -19,6 +19,8 @@ export type PooledInstance = {
   readonly times: StartTimes;
   start(initializer: Hook | null, requestId: string): Promise<void>;
   release(): void;
+  prepareFreeze(hook: Hook): Promise<boolean>;
+  freeze(): void;
   stop(reason: EndReason): Promise<void>;
 };
 
@@ -80,6 +82,8 @@ export class Pool<I extends PooledInstance> implements Starter {
   /** Oldest first (a Set keeps order and removes in constant time). Bounded by limits.waitingTotal. */
   readonly #waiting = new Set<Waiter<I>>();
   readonly #recheck: Deadline;
+  readonly #freeze: Deadline;
+  #isFreezeDue = false;
   /** Instances that are not ending; those of them that are starting. */
   #alive = 0;
   #starting = 0;
@@ -94,6 +98,7 @@ export class Pool<I extends PooledInstance> implements Starter {
     this.#choice = choice;
     this.#deps = deps;
     this.#recheck = { at: 0, expire: () => this.#grow() };
+    this.#freeze = { at: 0, expire: () => this.#freezeUnused() };
   }
 
   get isRetired(): boolean {
@@ -162,6 +167,7 @@ export class Pool<I extends PooledInstance> implements Starter {
     this.#isRetired = true;
     this.#idle.length = 0;
     this.#deps.deadlines.remove(this.#recheck);
+    this.#deps.deadlines.remove(this.#freeze);
     for (const waiter of this.#takeAllWaiting()) waiter.resolve({ kind: 'closed' });
     await Promise.all([...this.#instances].map((instance) => instance.stop('closed')));
   }
@@ -196,7 +202,7 @@ export class Pool<I extends PooledInstance> implements Starter {
     });
     const instance = this.#deps.createInstance(this.config, this.#choice, {
       onReady: (ready) => {
-        this.#startCostMs = average(this.#startCostMs, ready.times.startMs + ready.times.loadMs);
+        this.#startCostMs = average(this.#startCostMs, sum(ready.times));
         started(() => this.#offer(ready, coldStart));
       },
       onStartFailed: (failed, failure) => {
@@ -235,7 +241,48 @@ export class Pool<I extends PooledInstance> implements Starter {
     } else {
       this.#idle.push(instance);
       this.#deps.becameIdle();
+      this.#planFreeze();
     }
+  }
+
+  /** One deadline for all instances: it is looked at again when it comes. */
+  #planFreeze(): void {
+    if (this.#isFreezeDue || this.#isRetired) return;
+    const { freezeMs } = this.#deps.limits;
+    if (freezeMs === 0) {
+      this.#freezeUnused();
+      return;
+    }
+    const next = this.#idle.find(({ state }) => state.kind === 'idle');
+    if (next === undefined) return;
+    this.#isFreezeDue = true;
+    this.#freeze.at = next.state.since + freezeMs;
+    this.#deps.deadlines.add(this.#freeze);
+  }
+
+  /** Freezes what has been idle for the limit. */
+  #freezeUnused(): void {
+    this.#isFreezeDue = false;
+    const before = this.#deps.clock.monotonic() - this.#deps.limits.freezeMs;
+    for (const instance of [...this.#idle]) {
+      if (instance.state.kind !== 'idle' || instance.state.since > before) continue;
+      const hook = this.config.preFreeze ?? null;
+      if (hook === null) instance.freeze();
+      else void this.#freezeByHook(instance, hook);
+    }
+    if (this.#deps.limits.freezeMs > 0) this.#planFreeze();
+  }
+
+  /** While the hook runs the instance serves nobody; who comes meanwhile is served before it freezes. */
+  async #freezeByHook(instance: I, hook: Hook): Promise<void> {
+    this.#idle.splice(this.#idle.indexOf(instance), 1);
+    if (!(await instance.prepareFreeze(hook))) return;
+    if (this.#waiting.size > 0 || this.#isRetired) return this.#offer(instance, null);
+    // The longest unused first.
+    const { since } = instance.state;
+    const at = this.#idle.findIndex(({ state }) => state.since > since);
+    this.#idle.splice(at < 0 ? this.#idle.length : at, 0, instance);
+    instance.freeze();
   }
 
   #grow(): void {
@@ -279,8 +326,13 @@ export class Pool<I extends PooledInstance> implements Starter {
   #settleIfDrained(): void {
     if (!this.#isRetired || this.#instances.size > 0 || this.#waiting.size > 0) return;
     this.#deps.deadlines.remove(this.#recheck);
+    this.#deps.deadlines.remove(this.#freeze);
     this.#deps.drained(this);
   }
+}
+
+function sum({ startMs, loadMs, initializerMs }: StartTimes): number {
+  return startMs + loadMs + initializerMs;
 }
 
 function average(old: number | null, value: number): number {

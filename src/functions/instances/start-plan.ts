@@ -1,6 +1,6 @@
 // What it takes to start an instance of a function: program, environment and places, and the load frame that follows.
 // Called by pool.ts for each start.
-import type { Credentials, FunctionConfig } from '../../model/function.ts';
+import type { Credentials, FunctionConfig, Hook } from '../../model/function.ts';
 import type { FrameContext, FrameCredentials, FrameHeads } from '../../wire/frames.ts';
 import type { InterpreterChoice } from '../choose-interpreter.ts';
 import { placeInstance } from '../launcher/placement.ts';
@@ -14,6 +14,7 @@ export type StartPlan = {
   readonly runtimeNote: string | null;
   /** What the load frame and the environment tell. */
   readonly credentials: Credentials | null;
+  readonly preStop: Hook | null;
 };
 
 /** Program arguments of each language's bootstrap. Python: no byte code beside the code, no user site. */
@@ -70,6 +71,7 @@ export function planStart(input: PlanInput): StartPlan {
     },
     runtimeNote: note,
     credentials,
+    preStop: config.preStop ?? null,
   };
 }
 

@@ -15,10 +15,12 @@ export type EndReason =
 
 /**
  * starting: the process is on its way to its hello. loading: the function's module is being imported.
- * initializing: its initializer runs. idle: ready. busy: one request runs. stopping: told to end, still there.
- * gone: no process is left. `since` is monotonic milliseconds.
+ * initializing: its initializer runs. idle: ready. freezing: its preFreeze hook runs. frozen: ready, and nothing of it
+ * runs until the next request. busy: one request runs. stopping: told to end, still there.
+ * gone: no process is left. `since` is monotonic milliseconds; idle, freezing and frozen keep the time of the last use.
  *
  *   starting -> loading -> [initializing] -> idle <-> busy
+ *                       idle <-> freezing    idle -> frozen -> busy
  *       every one of them -> stopping -> gone
  */
 export type InstanceState =
@@ -26,6 +28,8 @@ export type InstanceState =
   | { readonly kind: 'loading'; readonly since: number }
   | { readonly kind: 'initializing'; readonly since: number }
   | { readonly kind: 'idle'; readonly since: number }
+  | { readonly kind: 'freezing'; readonly since: number }
+  | { readonly kind: 'frozen'; readonly since: number }
   | { readonly kind: 'busy'; readonly since: number }
   | { readonly kind: 'stopping'; readonly since: number; readonly reason: EndReason }
   | { readonly kind: 'gone'; readonly since: number; readonly reason: EndReason };
@@ -37,7 +41,9 @@ export const transitions = {
   starting: ['loading', 'stopping', 'gone'],
   loading: ['initializing', 'idle', 'stopping', 'gone'],
   initializing: ['idle', 'stopping', 'gone'],
-  idle: ['busy', 'stopping', 'gone'],
+  idle: ['busy', 'freezing', 'frozen', 'stopping', 'gone'],
+  freezing: ['idle', 'stopping', 'gone'],
+  frozen: ['busy', 'stopping', 'gone'],
   busy: ['idle', 'stopping', 'gone'],
   stopping: ['gone'],
   gone: [],
@@ -52,6 +58,11 @@ export function move(from: InstanceState, to: InstanceState): InstanceState {
   const allowed: readonly StateKind[] = transitions[from.kind];
   if (!allowed.includes(to.kind)) throw new Error(`an instance cannot go from ${from.kind} to ${to.kind}`);
   return to;
+}
+
+/** True when it waits for a request. */
+export function isReady(state: InstanceState): boolean {
+  return state.kind === 'idle' || state.kind === 'frozen';
 }
 
 /** True while a process may still become or be useful. */

@@ -1,0 +1,41 @@
+// What an instance is asked and what it tells its owner. Types only: kept by instance.ts, spoken by pool.ts and invoke.ts.
+import type { Credentials } from '../../model/function.ts';
+import type { FunctionErrorType } from '../../model/invocation.ts';
+import type { PlatformEnd } from '../documents.ts';
+import type { Answer } from './exchange.ts';
+
+/** A request to run. */
+export type Call = {
+  readonly requestId: string;
+  readonly event: Buffer;
+  readonly wantsLogTail: boolean;
+  readonly timeoutMs: number;
+  /** The function's, as they are now. */
+  readonly credentials: Credentials | null;
+};
+
+/** How a request ended on the instance. */
+export type Ended =
+  | { readonly kind: 'answered'; readonly answer: Extract<Answer, { kind: 'end' | 'error' }> }
+  | { readonly kind: 'ended'; readonly end: PlatformEnd }
+  | { readonly kind: 'caller-gone' };
+
+/** Why an instance never became ready. */
+export type StartFailure =
+  /** Not the function's fault. */
+  | { readonly kind: 'platform'; readonly message: string }
+  | { readonly kind: 'ended'; readonly end: PlatformEnd }
+  /** The function's module or initializer failed; `body` is its error document. */
+  | { readonly kind: 'error'; readonly errorType: FunctionErrorType; readonly body: Buffer };
+
+/** Milliseconds from the order to start until hello, for loading the module, and for the initializer. */
+export type StartTimes = { readonly startMs: number; readonly loadMs: number; readonly initializerMs: number };
+
+export type InstanceEvents<I> = {
+  onReady(instance: I): void;
+  onStartFailed(instance: I, failure: StartFailure): void;
+  /** It is told to end: it serves nobody any more. Called once, also after onStartFailed. */
+  onStopping(instance: I): void;
+  /** Nothing of it is left. Called once. */
+  onGone(instance: I): void;
+};
