@@ -8,11 +8,15 @@ import { systemClock } from '../../src/base/clock.ts';
 import { randomHex } from '../../src/base/ids.ts';
 import {
   connectLauncher,
+  connectSandd,
   createFunctions,
   type Functions,
+  findInterpreters,
+  findSandd,
   type LauncherClient,
   type Limits,
   type LogLine,
+  startSandd,
 } from '../../src/functions/index.ts';
 import type { Credentials, FunctionConfig } from '../../src/model/function.ts';
 import type { InvocationOutcome } from '../../src/model/invocation.ts';
@@ -53,12 +57,26 @@ export async function startLauncher(runDir: string, token: string, tier: string)
   return child;
 }
 
+type OpenLauncher = { readonly launcher: LauncherClient; readonly pid: number; readonly exited: Promise<unknown> };
+
+/** The launcher in Node, and for tier strong sandd. */
+async function openLauncher(runDir: string, token: string, tier: string): Promise<OpenLauncher> {
+  if (tier !== 'strong') {
+    const process = await startLauncher(runDir, token, tier);
+    const launcher = await connectLauncher({ runDir, token, onGone: () => {} });
+    return { launcher, pid: process.pid ?? 0, exited: once(process, 'exit') };
+  }
+  const found = await findSandd();
+  assert.ok(found.ok);
+  const { pid, exited } = await startSandd({ path: found.path, runDir, token, tier, report: () => {} });
+  return { launcher: await connectSandd({ runDir, token, interpreters: findInterpreters, onGone() {} }), pid, exited };
+}
+
 export async function openFixture(tier: string, limits: Partial<Limits> = {}): Promise<Fixture> {
   const runDir = mkdtempSync('/tmp/yunmen-');
   const codeRoot = mkdtempSync('/tmp/yunmen-code-');
   const token = randomHex(32);
-  const process = await startLauncher(runDir, token, tier);
-  const launcher: LauncherClient = await connectLauncher({ runDir, token, onGone: () => {} });
+  const { launcher, pid, exited } = await openLauncher(runDir, token, tier);
   const published = new Map<string, FunctionConfig>();
   const reports: string[] = [];
   const lines: LogLine[] = [];
@@ -94,7 +112,7 @@ export async function openFixture(tier: string, limits: Partial<Limits> = {}): P
   const fixture: Fixture = {
     credentials: null,
     runDir,
-    launcherPid: process.pid ?? 0,
+    launcherPid: pid,
     functions,
     reports,
     lines,
@@ -127,7 +145,6 @@ export async function openFixture(tier: string, limits: Partial<Limits> = {}): P
     async close() {
       await functions.close();
       const directories = existsSync(`${runDir}/i`) ? readdirSync(`${runDir}/i`) : [];
-      const exited = once(process, 'exit');
       launcher.close();
       await exited;
       const left = readdirSync(runDir).filter((name) => name !== 'launcher.sock');

@@ -2,18 +2,21 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { after, before, describe as group, test } from 'node:test';
-import { endInstances, probeIsolation } from '../../src/functions/index.ts';
+import { endInstances, findSandd, probeIsolation, probeSandd } from '../../src/functions/index.ts';
 import { describe, type Fixture, openFixture } from './functions-fixture.ts';
 
 const isolation = await probeIsolation();
+const native = await findSandd();
+const strong = native.ok ? ((await probeSandd(native.path)).get('strong') ?? 'the probe did not end') : native.why;
 
 const echoPython = { 'index.py': 'def handler(event, context):\n    return event\n' };
 const echoNode = { 'index.js': 'exports.handler = (event, context, callback) => callback(null, event);\n' };
 const python = (body: string) => ({ 'index.py': `import os, sys, time\ndef handler(event, context):\n${body}\n` });
 
-for (const tier of ['none', 'user']) {
+for (const tier of ['none', 'user', 'strong']) {
   const missing = isolation.missing.find((each) => each.tier === tier);
-  const skip = missing === undefined ? false : `${missing.why}; ${missing.install}`;
+  const lacking = missing === undefined ? false : `${missing.why}; ${missing.install}`;
+  const skip = tier === 'strong' ? strong !== 'ok' && strong : lacking;
 
   group(`invocations in tier ${tier}`, { skip }, () => {
     let plane: Fixture;
@@ -70,7 +73,7 @@ for (const tier of ['none', 'user']) {
       assert.equal(seen['accessKeyID'], undefined);
       assert.equal(seen['YUNMEN_TEST_LEAK'], undefined);
       assert.equal(seen['FC_FUNC_CODE_PATH'], `${seen['cwd']}/`);
-      if (tier === 'user') assert.equal(seen['cwd'], '/code');
+      if (tier !== 'none') assert.equal(seen['cwd'], '/code');
     });
 
     test('the context object has the credentials of now, the environment those of the start', async () => {
