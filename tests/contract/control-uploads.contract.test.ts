@@ -119,6 +119,7 @@ describe('uploads to the temporary bucket', () => {
     for (const [name, extra] of [
       ['in-path', { sldEnable: true }],
       ['nowhere', {}],
+      ['signed-by-4', { authorizationV4: true, region: 'oss-cn-hangzhou' }],
     ] as const) {
       const given = await token('up');
       assert.equal(typeof at(given.answer, 'data.codeSizeLimit'), 'number');

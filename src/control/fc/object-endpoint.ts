@@ -1,6 +1,12 @@
 // The object endpoint: takes PUTs of the official upload clients into the temporary bucket. Chosen by the scheme of Authorization, never by Host.
 import { headerText, isOneOf } from '../../wire/openapi-signature.ts';
-import { ossSignature, ossStringsToSign } from '../../wire/oss-signature.ts';
+import {
+  ossSignature,
+  ossStringsToSign,
+  ossV4Signature,
+  parseOssV4Authorization,
+  parseOssV4Date,
+} from '../../wire/oss-signature.ts';
 import { decodePercent } from '../../wire/percent-encoding.ts';
 import { parseHttpDate } from '../../wire/utc-time.ts';
 import { freshnessMs } from '../authenticate.ts';
@@ -34,28 +40,58 @@ export function isObjectCall(received: Received): boolean {
   return /^OSS4?[- ]/.test(headerText(received.headers, 'authorization'));
 }
 
+/** What a scheme says of a request, before any of it is believed; `at` is its time in epoch ms. */
+type Claim = {
+  readonly accessKeyId: string;
+  readonly signature: string;
+  readonly at: number | null;
+  /** All signatures that would be right. */
+  expected(secret: string, resource: string): readonly string[];
+};
+
+function readV1({ method, headers }: Received, authorization: string): Claim | null {
+  const match = /^OSS ([^:]+):(.+)$/.exec(authorization);
+  if (match === null) return null;
+  return {
+    accessKeyId: match[1] ?? '',
+    signature: match[2] ?? '',
+    at: parseHttpDate(headerText(headers, 'x-oss-date') || headerText(headers, 'date')),
+    expected: (secret, resource) =>
+      ossStringsToSign(method, headers, resource).map((text) => ossSignature(secret, text)),
+  };
+}
+
+function readV4({ method, headers }: Received, authorization: string): Claim | null {
+  const parsed = parseOssV4Authorization(authorization);
+  if (parsed === null) return null;
+  return {
+    accessKeyId: parsed.accessKeyId,
+    signature: parsed.signature,
+    at: parseOssV4Date(headerText(headers, 'x-oss-date')),
+    expected: (secret, resource) => [ossV4Signature(secret, { method, headers, resource }, parsed)],
+  };
+}
+
 /** Whose token signed the request. Errors: those of the object store. */
 function verify(deps: ControlDeps, received: Received): UploadGrant {
   const { headers } = received;
-  const match = /^OSS ([^:]+):(.+)$/.exec(headerText(headers, 'authorization'));
-  if (match === null) throw refusal('InvalidArgument', 'only signature version 1 is supported: OSS <id>:<signature>');
+  const authorization = headerText(headers, 'authorization');
+  const claim = readV1(received, authorization) ?? readV4(received, authorization);
+  if (claim === null)
+    throw refusal('InvalidArgument', 'Authorization has the form of neither signature version 1 nor 4');
   const grant = openUploadToken(deps, headerText(headers, 'x-oss-security-token'));
-  if (grant === null || grant.accessKeyId !== match[1]) {
+  if (grant === null || grant.accessKeyId !== claim.accessKeyId) {
     throw refusal('InvalidAccessKeyId', 'the key is none of a temporary bucket; ask for a new token');
   }
   const resource = `/${grant.bucket}/${grant.object}`;
-  const right = ossStringsToSign(received.method, headers, resource).map((text) =>
-    ossSignature(grant.accessKeySecret, text),
-  );
-  if (!isOneOf(match[2] ?? '', right)) {
+  if (!isOneOf(claim.signature, claim.expected(grant.accessKeySecret, resource))) {
     throw refusal(
       'SignatureDoesNotMatch',
       `the signature does not match, or the token is for another object than ${resource}`,
     );
   }
   if (grant.expiresAt <= deps.clock.now()) throw refusal('SecurityTokenExpired', 'the token has expired');
-  const at = parseHttpDate(headerText(headers, 'x-oss-date') || headerText(headers, 'date'));
-  if (at === null || Math.abs(deps.clock.now() - at) > freshnessMs) {
+  if (claim.at === null || Math.abs(deps.clock.now() - claim.at) > freshnessMs) {
     throw refusal('RequestTimeTooSkewed', 'the time of the request differs by more than 15 minutes');
   }
   return grant;
