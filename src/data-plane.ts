@@ -67,6 +67,7 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
     credentialsOf,
     runtimeFallback: settings.runtimeFallback,
     tier: settings.tier,
+    limits: settings.strict ? { freezeMs: 0 } : {},
     log: outlets.log,
   });
   const gatewaySettings = {

@@ -78,6 +78,7 @@ async function assemble(options: ServerOptions, log: Log, stack: AsyncDisposable
     findFailure: (requestId) => failures.find(requestId),
     loopDelay: async (what) => (await data.channel.call('loopDelay', what)).data as LoopDelay | null,
     runtimes: { isKnown: isKnownRuntime, all: runtimeIds },
+    settings: { showColdStart: options.mode === 'dev' },
     log,
   });
   const addresses = await openListeners(options, control, data.channel, stack);
@@ -175,6 +176,7 @@ async function startProcesses(options: ServerOptions, around: Around): Promise<P
     defaultGroup: options.defaultGroup,
     roles: options.roles,
     runtimeFallback: options.runtimeFallback,
+    strict: options.strict,
     allowsLoopbackBackends: options.mode === 'dev',
     allowedBackends: options.allowedBackends,
     vpcTargets: options.vpcTargets,

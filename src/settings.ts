@@ -14,6 +14,8 @@ export type DataSettings = {
   /** ARNs that an API may name as its role; null: every one. */
   readonly roles: readonly string[] | null;
   readonly runtimeFallback: boolean;
+  /** Freeze an instance after each request at once. */
+  readonly strict: boolean;
   /** Backends may be on loopback. */
   readonly allowsLoopbackBackends: boolean;
   /** CIDR blocks that are open for backends besides. */

@@ -25,6 +25,7 @@ test('without flags the documented defaults hold', () => {
     defaultGroup: null,
     roles: [],
     runtimeFallback: false,
+    strict: false,
     allowedBackends: [],
     vpcTargets: {},
     trustedProxies: [],

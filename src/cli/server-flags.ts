@@ -49,6 +49,12 @@ export const serverFlags = [
     shownDefault: 'on in dev',
   },
   {
+    name: 'strict',
+    value: null,
+    help: 'freeze instances as soon as they have answered, as the cloud does',
+    shownDefault: 'after 1 s',
+  },
+  {
     name: 'allow-backend',
     value: 'cidr',
     help: 'private or loopback addresses that backends may have; may be repeated',
@@ -128,6 +134,7 @@ export function parseServerOptions(
     defaultGroup: parseMatching(given('default-group'), /^[0-9a-f]{32}$/, 'a group id: 32 hex digits'),
     roles: parseRoles(given('roles'), mode),
     runtimeFallback: parseSwitch(given('runtime-fallback'), mode === 'dev'),
+    strict: parseSwitch(given('strict'), false),
     allowedBackends: parseBlocks(given('allow-backend')),
     vpcTargets: parseVpcTargets(given('vpc-target')),
     trustedProxies: parseBlocks(given('trusted-proxy')),

@@ -31,6 +31,8 @@ export type ServerOptions = {
   readonly roles: readonly string[] | null;
   /** Serve a function whose interpreter is missing with the nearest newer minor version. */
   readonly runtimeFallback: boolean;
+  /** Freeze an instance after each request at once, not only when it has been idle for a second. */
+  readonly strict: boolean;
   /** CIDR blocks that backends may be in although they are private or loopback. */
   readonly allowedBackends: readonly string[];
   /** `vpcId/instanceId` → host. */

@@ -18,6 +18,8 @@ export type ControlSettings = {
   readonly eventLimitBytes: number;
   /** Largest body of any other call, in bytes. */
   readonly bodyLimitBytes: number;
+  /** Answer cold invocations with `X-Yunmen-Cold-Start`. */
+  readonly showColdStart: boolean;
 };
 
 export const defaultControlSettings: ControlSettings = {
@@ -25,6 +27,7 @@ export const defaultControlSettings: ControlSettings = {
   codeBodyLimitBytes: 100 * 1024 * 1024,
   eventLimitBytes: 32 * 1024 * 1024,
   bodyLimitBytes: 16 * 1024 * 1024,
+  showColdStart: false,
 };
 
 export type Runtimes = {

@@ -113,6 +113,8 @@ export type InvocationAnswer = {
   readonly log: string | null;
   readonly durationMs: string | null;
   readonly maxMemoryMb: string | null;
+  /** What a cold start was made of; only development servers say it. */
+  readonly coldStart: string | null;
 };
 
 /** Longest that an invocation is waited for: the longest time-out that a function can have, and a minute. */
@@ -146,6 +148,7 @@ export async function invokeFunction(
     log: log === undefined ? null : Buffer.from(log, 'base64').toString('utf8'),
     durationMs: answer.headers['x-fc-invocation-duration'] ?? null,
     maxMemoryMb: answer.headers['x-fc-max-memory-usage'] ?? null,
+    coldStart: answer.headers['x-yunmen-cold-start'] ?? null,
   };
 }
 

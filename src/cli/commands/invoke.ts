@@ -34,7 +34,11 @@ export async function invoke(
     deps.stdout.write(`${JSON.stringify(jsonOf(answer))}\n`);
     return answer.errorType === null ? 0 : 1;
   }
-  if (flags.log === true && answer.log !== null) deps.stderr.write(ended(answer.log));
+  if (flags.log === true) {
+    if (answer.log !== null) deps.stderr.write(ended(answer.log));
+    const parts = Object.entries(coldStartOf(answer) ?? {}).map(([name, ms]) => `${name} ${ms}`);
+    if (parts.length > 0) deps.stderr.write(`Cold start, ms: ${parts.join(', ')}\n`);
+  }
   deps.stdout.write(answer.body);
   if (answer.body.length > 0 && answer.body.at(-1) !== 0x0a) deps.stdout.write('\n');
   if (answer.errorType === null) return 0;
@@ -67,8 +71,16 @@ function jsonOf(answer: InvocationAnswer) {
     isBase64Encoded: !isText,
     durationMs: answer.durationMs === null ? null : Number(answer.durationMs),
     maxMemoryMb: answer.maxMemoryMb === null ? null : Number(answer.maxMemoryMb),
+    coldStart: coldStartOf(answer),
     log: answer.log,
   };
+}
+
+/** `{wait: 0.1, start: 21, …}` in milliseconds; null for a warm call. */
+function coldStartOf({ coldStart }: InvocationAnswer): Readonly<Record<string, number>> | null {
+  if (coldStart === null) return null;
+  const parts = coldStart.matchAll(/(\w+);dur=([\d.]+)/g);
+  return Object.fromEntries([...parts].map(([, name = '', ms]) => [name, Number(ms)]));
 }
 
 function ended(text: string): string {

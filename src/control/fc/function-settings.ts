@@ -1,5 +1,7 @@
 // A function's settings: their defaults by version, and what of them the data process needs. Called by the function actions.
 // What they may be is in setting-rules.ts.
+
+import type { Hook } from '../../model/function.ts';
 import type { FcVersion } from '../catalogue.ts';
 import { type FcRecord, fcNumber, fcRecord, fcText } from './types.ts';
 
@@ -40,10 +42,17 @@ export function settingsIn(body: FcRecord): FcRecord {
 }
 
 /** The initializer in either generation's spelling; times in ms. */
-export function initializerOf(settings: FcRecord): { readonly handler: string; readonly timeoutMs: number } | null {
+export function initializerOf(settings: FcRecord): Hook | null {
   const hook = fcRecord(fcRecord(settings, 'instanceLifecycleConfig') ?? {}, 'initializer');
   const handler = hook === null ? fcText(settings, 'initializer') : fcText(hook, 'handler');
   if (handler === '') return null;
   const seconds = hook === null ? fcNumber(settings, 'initializationTimeout') : fcNumber(hook, 'timeout');
   return { handler, timeoutMs: (seconds ?? 3) * 1000 };
+}
+
+/** Source: docs (function-runtime.md 12): preFreeze is FC 2's alone; each takes 3 s unless said. */
+export function lifecycleHookOf(settings: FcRecord, name: 'preFreeze' | 'preStop'): Hook | null {
+  const hook = fcRecord(fcRecord(settings, 'instanceLifecycleConfig') ?? {}, name) ?? {};
+  const handler = fcText(hook, 'handler');
+  return handler === '' ? null : { handler, timeoutMs: (fcNumber(hook, 'timeout') ?? 3) * 1000 };
 }

@@ -4,7 +4,7 @@ import type { PublishedFunction } from '../../model/published.ts';
 import type { ReadTransaction, WriteTransaction } from '../../store/port.ts';
 import type { FunctionRow, ServiceRow } from '../../store/rows.ts';
 import type { ControlDeps } from '../ports.ts';
-import { initializerOf } from './function-settings.ts';
+import { initializerOf, lifecycleHookOf } from './function-settings.ts';
 import { type FcRecord, fcNumber, fcRecord, fcText, isFcRecord } from './types.ts';
 
 /** Rows read at once while a service's functions are walked. */
@@ -48,6 +48,8 @@ function publishedFunction(place: Place, { row, service, versionId }: FunctionVe
     memoryMb: fcNumber(settings, 'memorySize') ?? 128,
     timeoutMs: (fcNumber(settings, 'timeout') ?? 3) * 1000,
     initializer: initializerOf(settings),
+    preFreeze: lifecycleHookOf(settings, 'preFreeze'),
+    preStop: lifecycleHookOf(settings, 'preStop'),
     environment: environmentOf(settings),
     instanceConcurrency: fcNumber(settings, 'instanceConcurrency') ?? 1,
     role: role === '' ? null : role,

@@ -1,0 +1,116 @@
+// What callers of InvokeFunction see of how instances rest and end, on the real server in its best tier.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { promisify } from 'node:util';
+import { functionCompute, zipped } from '../harness/sdk.ts';
+import { Cleanup, root, startServer, type TestServer, temporaryDirectory } from '../harness/server.ts';
+
+const run = promisify(execFile);
+const tails = process.env['YUNMEN_TORTURE'] === '1' ? 1_000 : 100;
+
+const printing = {
+  'python3.10': {
+    'index.py': 'def handler(event, context):\n    print("last line of " + event.decode())\n    return event\n',
+  },
+  nodejs16: {
+    'index.js':
+      'exports.handler = (event, context, callback) => { console.log("last line of " + event); callback(null, event); };\n',
+  },
+};
+
+/** A thread that notes the longest time in which it was not let run. */
+const watchful = `
+import threading, time
+longest = 0
+def watch():
+    global longest
+    while True:
+        before = time.monotonic()
+        time.sleep(0.005)
+        longest = max(longest, time.monotonic() - before)
+threading.Thread(target=watch, daemon=True).start()
+frozen = []
+def pre_freeze(context):
+    frozen.append(context.request_id)
+def handler(event, context):
+    time.sleep(0.05)  # the thread notes how long it stood still
+    return '%.3f %d' % (longest, len(frozen))
+`;
+
+describe('the ends of instances, on the real server', () => {
+  const cleanup = new Cleanup();
+  let server: TestServer;
+  let fc: ReturnType<typeof functionCompute>;
+  const add = async (name: string, runtime: string, files: Readonly<Record<string, string>>, more: object = {}) => {
+    const code = { zipFile: await zipped(files) };
+    await fc.createFunction('ends', {
+      functionName: name,
+      runtime,
+      handler: 'index.handler',
+      timeout: 10,
+      code,
+      ...more,
+    });
+  };
+
+  before(async () => {
+    const project = join(root, 'examples/testadd');
+    server = await startServer(cleanup, ['dev', project, '--strict'], temporaryDirectory(cleanup));
+    fc = functionCompute(server.ready, server.credentials);
+    await fc.createService('ends');
+  });
+  after(() => cleanup.run());
+
+  for (const [runtime, files] of Object.entries(printing)) {
+    test(`${tails} tails of a ${runtime} function hold the line that was printed last`, async () => {
+      await add(`tail-${runtime.slice(0, 4)}`, runtime, files);
+      for (let call = 0; call < tails; call += 1) {
+        const answer = await fc.invokeFunction('ends', `tail-${runtime.slice(0, 4)}`, `call ${call}`, {
+          'x-fc-log-type': 'Tail',
+        });
+        const log = Buffer.from(answer.headers['x-fc-log-result'] ?? '', 'base64').toString();
+        assert.match(log, new RegExp(`last line of call ${call}\\nFC Invoke End RequestId: `));
+      }
+    });
+  }
+
+  test('nothing of a function runs between requests; the hook before a freeze has run before each', async () => {
+    const preFreeze = { handler: 'index.pre_freeze', timeout: 5 };
+    await add('watchful', 'python3.10', { 'index.py': watchful }, { instanceLifecycleConfig: { preFreeze } });
+    for (let freezes = 0; freezes < 3; freezes += 1) {
+      const [longest, count] = String((await fc.invokeFunction('ends', 'watchful', '')).data)
+        .split(' ')
+        .map(Number);
+      assert.equal(count, freezes);
+      if (freezes > 0) assert.ok((longest ?? 0) > 0.25, `the thread ran on: ${longest} s`);
+      // Sixty turns of the thread: if it were let run, none of them would be long.
+      await new Promise((resolve) => setTimeout(resolve, 400));
+    }
+  });
+
+  test('a function that takes more memory than it has is ended and says so; the next call works', async () => {
+    const hoarding =
+      'def handler(event, context):\n    if event == b"x":\n        kept = [b"x" * 1000000 for _ in range(100000)]\n    return event\n';
+    await add('hoards', 'python3.10', { 'index.py': hoarding }, { memorySize: 128 });
+    const failed = await fc.invokeFunction('ends', 'hoards', 'x');
+    assert.equal(failed.headers['x-fc-error-type'], 'UnhandledInvocationError');
+    const { errorMessage } = failed.data as { errorMessage: string };
+    const said =
+      /^Process exited unexpectedly before completing request \(duration: \d+ms, maxMemoryUsage: ([\d.]+)MB\)$/.exec(
+        errorMessage,
+      );
+    assert.ok(Number(said?.[1]) > 100, errorMessage);
+    assert.equal(String((await fc.invokeFunction('ends', 'hoards', 'y')).data), 'y');
+  });
+
+  test('`yunmen invoke --log` tells what a cold start was made of', async () => {
+    await add('cold', 'python3.10', printing['python3.10']);
+    const invoke = (...flags: string[]) =>
+      run(join(root, 'bin/yunmen'), ['invoke', 'ends/cold', '--event', 'x', '--data-dir', server.dataDir, ...flags]);
+    const { stderr } = await invoke('--log');
+    assert.match(stderr, /^Cold start, ms: wait [\d.]+, start [\d.]+, load [\d.]+, initializer 0, handler [\d.]+$/m);
+    assert.equal((JSON.parse((await invoke('--json')).stdout) as { coldStart: unknown }).coldStart, null);
+  });
+});
