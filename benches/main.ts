@@ -1,78 +1,18 @@
 // `npm run bench`: one interleaved run of raw node:http hello, signed call → Python echo, signed call → Node echo.
-// Options: --only hello|calls|start|nothing-blocks, --seconds <of one window at 64 connections>, --rounds, --write <file>.
+// Options: --only hello|calls|proxy|start|nothing-blocks, --seconds <of one window at 64 connections>, --rounds, --write <file>.
 import { writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { setUpEchoes } from './echo-project.ts';
+import { type Contestant, interleave } from './interleave.ts';
 import type { Target } from './load-job.ts';
 import { runNothingBlocks } from './nothing-blocks.ts';
-import { type LoadGenerator, startHello, startLoadGenerator, startYunmen, type Yunmen } from './processes.ts';
-import { familyOf, memoryKb, processorMicros } from './processor-time.ts';
-import {
-  describeMachine,
-  formatStart,
-  formatTable,
-  makeRow,
-  type Row,
-  type StartMeasurement,
-  type Window,
-} from './report.ts';
-
-/** `pids` are looked up anew for each window: instances come and go. */
-type Contestant = {
-  readonly name: string;
-  readonly target: Target;
-  readonly pids: () => readonly number[];
-  readonly dataPid: number | null;
-};
+import { startHello, startYunmen, type Yunmen } from './processes.ts';
+import { familyOf, memoryKb } from './processor-time.ts';
+import { runProxy } from './proxy.ts';
+import { describeMachine, formatStart, formatTable, type StartMeasurement } from './report.ts';
 
 const startCount = 5;
-const warmUpMs = 2000;
-/** One connection shows latency, not throughput: its windows may be shorter. */
-const loads = [
-  { connections: 64, share: 1 },
-  { connections: 1, share: 0.4 },
-];
-
-async function measure(
-  generator: LoadGenerator,
-  contestant: Contestant,
-  connections: number,
-  durationMs: number,
-): Promise<Window> {
-  const { name, target, pids, dataPid } = contestant;
-  const before = new Map(pids().map((pid) => [pid, processorMicros(pid)]));
-  const dataBefore = dataPid === null ? 0 : processorMicros(dataPid);
-  const load = await generator.run({ target, connections, durationMs, perSecond: null });
-  const dataMicros = dataPid === null ? null : processorMicros(dataPid) - dataBefore;
-  // A process that was not there before has spent all its time in this window.
-  const allMicros = pids().reduce((total, pid) => total + processorMicros(pid) - (before.get(pid) ?? 0), 0);
-  if (load.wrong > 0) throw new Error(`${name}: ${load.wrong} wrong answers, the first: ${load.firstWrong}`);
-  if (load.requests === 0) throw new Error(`${name}: no answer at all`);
-  return { load, allMicros, dataMicros };
-}
-
-/** Rounds A B C A B C … at each number of connections, after one unmeasured window each. */
-async function interleave(contestants: readonly Contestant[], rounds: number, windowMs: number): Promise<Row[]> {
-  const generator = startLoadGenerator();
-  const rows: Row[] = [];
-  try {
-    for (const { connections, share } of loads) {
-      for (const contestant of contestants) await measure(generator, contestant, connections, warmUpMs * share);
-      const windows = new Map<string, Window[]>(contestants.map(({ name }) => [name, []]));
-      for (let round = 1; round <= rounds; round++) {
-        console.error(`round ${round} of ${rounds} at ${connections} connections`);
-        for (const contestant of contestants) {
-          windows.get(contestant.name)?.push(await measure(generator, contestant, connections, windowMs * share));
-        }
-      }
-      rows.push(...contestants.map(({ name }) => makeRow(name, connections, windows.get(name) ?? [])));
-    }
-  } finally {
-    await generator.close();
-  }
-  return rows;
-}
 
 function echoContestants(yunmen: Yunmen, targets: Record<'python' | 'node', Target>): Contestant[] {
   const { control, data, launcher } = yunmen.pids;
@@ -136,9 +76,13 @@ function options() {
   });
   const rounds = Number(values.rounds);
   const seconds = Number(values.seconds);
-  if (!['all', 'hello', 'calls', 'start', 'nothing-blocks'].includes(values.only) || !(rounds >= 1) || !(seconds > 0)) {
+  if (
+    !['all', 'hello', 'calls', 'proxy', 'start', 'nothing-blocks'].includes(values.only) ||
+    !(rounds >= 1) ||
+    !(seconds > 0)
+  ) {
     console.error(
-      'usage: npm run bench -- [--only hello|calls|start|nothing-blocks] [--rounds n] [--seconds s] [--write docs/benchmarks.md]',
+      'usage: npm run bench -- [--only hello|calls|proxy|start|nothing-blocks] [--rounds n] [--seconds s] [--write docs/benchmarks.md]',
     );
     process.exit(2);
   }
@@ -147,7 +91,9 @@ function options() {
 
 const { only, rounds, windowMs, write } = options();
 const parts: string[] = [];
-if (only !== 'start' && only !== 'nothing-blocks') parts.push(await runCalls(only !== 'hello', rounds, windowMs));
+if (only === 'all' || only === 'hello' || only === 'calls')
+  parts.push(await runCalls(only !== 'hello', rounds, windowMs));
+if (only === 'all' || only === 'proxy') parts.push(await runProxy(rounds, windowMs));
 if (only === 'all' || only === 'start') parts.push(await runStart());
 if (only === 'all' || only === 'nothing-blocks') parts.push(await runNothingBlocks());
 const heading = `${new Date().toISOString().slice(0, 10)}; ${describeMachine()}.`;

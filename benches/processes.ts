@@ -69,14 +69,18 @@ export type Yunmen = {
   close(): Promise<void>;
 };
 
-/** Starts `bin/yunmen start` on free ports and a new data directory, which goes with close(). */
-export async function startYunmen(): Promise<Yunmen> {
+/** Starts `bin/yunmen start` on free ports and a new data directory, which goes with close(). `flags`: further ones. */
+export async function startYunmen(flags: readonly string[] = []): Promise<Yunmen> {
   const dataDir = mkdtempSync(`${tmpdir()}/yunmen-bench-`);
   const ports = ['--gateway-port', '0', '--http-port', '0', '--api-port', '0'];
   const began = performance.now();
-  const child = spawn(`${root}bin/yunmen`, ['start', '--json', '--runtime-fallback', '--data-dir', dataDir, ...ports], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const child = spawn(
+    `${root}bin/yunmen`,
+    ['start', '--json', '--runtime-fallback', '--data-dir', dataDir, ...ports, ...flags],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
   const close = async () => {
     await end(child, 'SIGTERM');
     rmSync(dataDir, { recursive: true, force: true });
