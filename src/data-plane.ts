@@ -18,11 +18,11 @@ import {
 } from './functions/index.ts';
 import { createGateway, defaultGatewaySettings, listenerOptions } from './gateway/index.ts';
 import { serveUnknownDomain } from './http-listener.ts';
-import { type Listener, listen } from './listener.ts';
+import { type Listener, listen, listenTls } from './listener.ts';
 import type { InvokeFunction } from './model/invocation.ts';
 import type { ChangeBatch } from './model/published.ts';
 import type { RequestRecord } from './model/record.ts';
-import { type DataSettings, limits } from './settings.ts';
+import { type DataSettings, type ListeningAddresses, limits, type TlsListening } from './settings.ts';
 import { createTokenSealer, type TokenSealer } from './wire/security-token.ts';
 
 export type DataPlaneOutlets = {
@@ -43,7 +43,7 @@ export type DataPlane = {
   /** The key that functions' security tokens are made with, 32 bytes; comes before the first request. */
   setTokenKey(key: Buffer): void;
   /** `apiPort`: where the APIs answer, which backends must not be. */
-  listen(apiPort: number): Promise<{ gateway: string; http: string }>;
+  listen(how: { apiPort: number; tls: TlsListening | null }): Promise<ListeningAddresses>;
   close(graceMs: number): Promise<void>;
 };
 
@@ -103,6 +103,14 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
     guard.addOwnPort(portOf(listener.url));
     return listener.url;
   };
+  const openTls = async ({ port, authority }: TlsListening) => {
+    const server = gateway.tlsOptions(authority);
+    const listener = await listenTls({ host: settings.host, port, server, prepare: gateway.attachTls });
+    listeners.push(listener);
+    guard.addOwnPort(portOf(listener.url));
+    gateway.setTlsPort(portOf(listener.url));
+    return listener.url;
+  };
   return {
     invoke: functions.invoke,
     async apply(batch) {
@@ -115,10 +123,11 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
     setTokenKey: (key) => {
       tokens = createTokenSealer(key);
     },
-    async listen(apiPort) {
+    async listen({ apiPort, tls }) {
       guard.addOwnPort(apiPort);
       return {
         gateway: await open(settings.gatewayPort, gateway.handle, gateway.attach),
+        gatewayTls: tls === null ? null : await openTls(tls),
         http: await open(settings.httpPort, serveUnknownDomain, () => {}),
       };
     },
@@ -132,5 +141,6 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
 }
 
 function portOf(url: string): number {
-  return Number(new URL(url).port || 80);
+  const { port, protocol } = new URL(url);
+  return Number(port || (protocol === 'https:' ? 443 : 80));
 }

@@ -9,7 +9,7 @@ import { LoopDelayMeter } from './loop-delay.ts';
 import type { LoopDelay } from './model/loop-delay.ts';
 import type { ChangeBatch } from './model/published.ts';
 import { logByNotes } from './outlets.ts';
-import type { DataSettings } from './settings.ts';
+import type { DataSettings, TlsListening } from './settings.ts';
 
 /** Answers control's calls; `configure` comes first. */
 class DataProcess {
@@ -29,7 +29,7 @@ class DataProcess {
       case 'changes':
         return { data: await this.#running().apply(message.data as ChangeBatch) };
       case 'listen':
-        return { data: await this.#running().listen(message.data as number) };
+        return { data: await this.#running().listen(message.data as { apiPort: number; tls: TlsListening | null }) };
       case 'defaultGroup':
         this.#running().setDefaultGroup(message.data as string | null);
         return { data: null };

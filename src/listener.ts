@@ -1,6 +1,7 @@
 // An HTTP listener of the data process: opened on one address, closed in order within a bound.
 import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createSecureServer, type Http2SecureServer, type SecureServerOptions } from 'node:http2';
+import type { AddressInfo, Socket } from 'node:net';
 
 export type Listener = {
   /** `http://host:port`, with the port really bound. */
@@ -23,12 +24,55 @@ export async function listen(options: ListenOptions, onRequest: RequestListener)
   const server = createServer(options.server, onRequest);
   options.prepare?.(server);
   await bind(server, options);
-  const { port } = server.address() as AddressInfo;
-  const host = options.host.includes(':') ? `[${options.host}]` : options.host;
-  return { url: `http://${host}:${port}`, close: (graceMs) => closeServer(server, graceMs) };
+  return { url: urlOf('http', server, options), close: (graceMs) => closeServer(server, graceMs) };
 }
 
-function bind(server: Server, { host, port }: ListenOptions): Promise<void> {
+export type TlsListenOptions = Omit<ListenOptions, 'server' | 'prepare'> & {
+  readonly server: SecureServerOptions;
+  readonly prepare: (server: Http2SecureServer) => void;
+};
+
+/** A listener for HTTP/2 and HTTP/1.1 over TLS. Errors: as listen(). */
+export async function listenTls(options: TlsListenOptions): Promise<Listener> {
+  const server = createSecureServer(options.server);
+  options.prepare(server);
+  // The server does not close its connections by itself.
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  server.on('session', (session) => {
+    closing.signal.addEventListener('abort', () => session.close(), { once: true });
+  });
+  const closing = new AbortController();
+  await bind(server, options);
+  return {
+    url: urlOf('https', server, options),
+    close: (graceMs) =>
+      new Promise((resolve) => {
+        const cut = setTimeout(() => {
+          for (const socket of sockets) socket.destroy();
+        }, graceMs);
+        server.close(() => {
+          clearTimeout(cut);
+          resolve();
+        });
+        closing.abort();
+      }),
+  };
+}
+
+function urlOf(
+  scheme: 'http' | 'https',
+  server: Server | Http2SecureServer,
+  { host }: { readonly host: string },
+): string {
+  const { port } = server.address() as AddressInfo;
+  return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+function bind(server: Server | Http2SecureServer, { host, port }: Pick<ListenOptions, 'host' | 'port'>): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       const why = error.code === 'EADDRINUSE' ? 'the port is taken' : error.message;

@@ -6,6 +6,7 @@ import type { Log } from './base/log.ts';
 import { type OwnProcess, startOwnProcess } from './child-process.ts';
 import type { RunningServer, ServerCredentials, ServerOptions } from './cli/index.ts';
 import { type Control, createControl, ensureAccount, republishFunctions, tokenKeyPurpose } from './control/index.ts';
+import { openDevelopmentCa } from './development-ca.ts';
 import { FailureArchive } from './failure-archive.ts';
 import { Follower } from './follower.ts';
 import { decodeOutcome, encodeRequest } from './forwarded-invocation.ts';
@@ -16,7 +17,7 @@ import type { LoopDelay } from './model/loop-delay.ts';
 import { dataHandlers } from './outlets.ts';
 import { makeRunDirectory, removeRunDirectory } from './run-directory.ts';
 import { credentialsPath, removeServerFile, writeCredentials, writeServerFile } from './server-files.ts';
-import { type DataSettings, limits } from './settings.ts';
+import { type DataSettings, type ListeningAddresses, limits, type TlsListening } from './settings.ts';
 import { acquireDataDir, openStore, type Store } from './store/index.ts';
 import { Sweeps } from './sweeps.ts';
 
@@ -81,11 +82,11 @@ async function assemble(options: ServerOptions, log: Log, stack: AsyncDisposable
     settings: { showColdStart: options.mode === 'dev' },
     log,
   });
-  const addresses = await openListeners(options, control, data.channel, stack);
+  const tls = await openTls(options, store, log, stack);
+  const addresses = await openListeners(options, control, { data: data.channel, tls }, stack);
   writeServerFile(dataDir, {
     pid: process.pid,
     ...addresses,
-    gatewayTls: null,
     region: options.region,
     pids: { control: process.pid, data: data.pid, launcher: launcher.pid },
     runDir,
@@ -100,7 +101,6 @@ async function assemble(options: ServerOptions, log: Log, stack: AsyncDisposable
   return {
     ready: {
       ...addresses,
-      gatewayTls: null,
       console: `${addresses.api}/console/`,
       accountId: credentials.accountId,
       region: options.region,
@@ -214,19 +214,32 @@ async function endWithin(child: Pick<OwnProcess, 'exited' | 'kill'>, limitMs: nu
   clearTimeout(kill);
 }
 
-type Addresses = { readonly gateway: string; readonly http: string; readonly api: string };
+/** The authority of the TLS listener; null when none is asked for. */
+async function openTls(
+  { gatewayTlsPort, dataDir }: ServerOptions,
+  store: Store,
+  log: Log,
+  stack: AsyncDisposableStack,
+): Promise<TlsListening | null> {
+  if (gatewayTlsPort === null) return null;
+  const ca = await openDevelopmentCa(dataDir, store, (error) =>
+    log.error('the certificate of the development authority was not renewed', { error: String(error) }),
+  );
+  stack.defer(() => ca.close());
+  return { port: gatewayTlsPort, authority: ca.authority };
+}
+
+type Addresses = ListeningAddresses & { readonly api: string };
 
 async function openListeners(
   options: ServerOptions,
   control: Control,
-  data: Channel,
+  { data, tls }: { readonly data: Channel; readonly tls: TlsListening | null },
   stack: AsyncDisposableStack,
 ): Promise<Addresses> {
   const api = await control.listen({ host: options.apiHost, port: options.apiPort });
   stack.defer(() => control.close());
-  const { gateway, http } = (await data.call('listen', Number(new URL(api).port || 80))).data as {
-    gateway: string;
-    http: string;
-  };
-  return { gateway, http, api };
+  const apiPort = Number(new URL(api).port || 80);
+  const addresses = (await data.call('listen', { apiPort, tls })).data as ListeningAddresses;
+  return { ...addresses, api };
 }

@@ -34,6 +34,19 @@ export type DataSettings = {
   readonly launcher: 'sandd' | 'node';
 };
 
+/** The gateway's TLS listener. The authority's key, PEM, signs certificates for domains that have none. */
+export type TlsListening = {
+  readonly port: number;
+  readonly authority: { readonly subject: string; readonly privateKey: string };
+};
+
+/** Where the data process listens. `gatewayTls` null: not at all. */
+export type ListeningAddresses = {
+  readonly gateway: string;
+  readonly gatewayTls: string | null;
+  readonly http: string;
+};
+
 /** Told by control to the launcher when it starts. */
 export type LauncherSettings = {
   readonly runDir: string;

@@ -1,14 +1,15 @@
 // The gateway of one data process: holds the current snapshot and answers requests on it. Made by composition.
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import type { Duplex } from 'node:stream';
+import type { Server } from 'node:http';
+import type { Http2SecureServer, SecureServerOptions } from 'node:http2';
 import { compileIpRanges } from '../base/ip-ranges.ts';
 import { BackendState } from './backends/backend-state.ts';
 import { RelayedBody } from './backends/relayed-body.ts';
 import type { GatewayDeps, GatewayRequest, PipelineDeps } from './context.ts';
 import { attachEdges } from './http-edges.ts';
-import { requestOf, sendReply } from './listener.ts';
+import { type Incoming, type Outgoing, requestOf, sendReply } from './listener.ts';
 import { brokenOff, type PipelineResult, runPipeline } from './pipeline.ts';
 import { type BatchPage, SnapshotFollower } from './snapshot-follower.ts';
+import { type TlsAuthority, TlsCertificates, tlsOptions } from './tls.ts';
 
 export type Gateway = {
   /**
@@ -18,10 +19,16 @@ export type Gateway = {
   apply(page: BatchPage): void | Promise<void>;
   /** The group of a Host that names the machine; overrides settings.defaultGroup. */
   setDefaultGroup(groupId: string | null): void;
-  /** A node:http request listener. */
-  readonly handle: (message: IncomingMessage, response: ServerResponse) => void;
+  /** A request listener of node:http and node:http2. */
+  readonly handle: (message: Incoming, response: Outgoing) => void;
   /** Makes the gateway answer what node:http would answer by itself, and bounds the server's connections. */
   attach(server: Server): void;
+  /** The same, and the requests, of a TLS server. */
+  attachTls(server: Http2SecureServer): void;
+  /** How a TLS server is made whose certificates follow what is published; give it to attachTls(). */
+  tlsOptions(authority: TlsAuthority): SecureServerOptions;
+  /** The port that redirects to HTTPS name; overrides settings.tlsPort. */
+  setTlsPort(port: number | null): void;
   /** The version reached by the last batch; 0 before the first. */
   version(): number;
   /** Answers a request value without a socket. */
@@ -35,8 +42,8 @@ export function createGateway(given: GatewayDeps): Gateway {
   let deps: PipelineDeps = { ...given, backends, trustedProxies: compileIpRanges(given.settings.trustedProxies) };
   const snapshots = new SnapshotFollower(given.clock);
   // Connections on which a request's end was in doubt: nothing that follows on them is served.
-  const doubtful = new WeakSet<Duplex>();
-  const answer = async (message: IncomingMessage, request: GatewayRequest, response: ServerResponse) => {
+  const doubtful = new WeakSet<object>();
+  const answer = async (message: Incoming, request: GatewayRequest, response: Outgoing) => {
     const { reply, record } = await runPipeline(request, snapshots.current, deps);
     const report = (error: Error | null) => deps.report(brokenOff(record, error, deps.clock));
     // First, so that the record is there as soon as the caller has the (whole) answer.
@@ -45,32 +52,43 @@ export function createGateway(given: GatewayDeps): Gateway {
     else sendReply(response, reply, message.method === 'HEAD', report);
   };
   const handle: Gateway['handle'] = (message, response) => {
-    if (doubtful.has(message.socket)) return;
+    const isHttp1 = message.httpVersion.startsWith('1');
+    if (isHttp1 && doubtful.has(message.socket)) return;
     const request = requestOf(message, response, deps);
-    if (request.fault) doubtful.add(message.socket);
+    if (isHttp1 && request.fault) doubtful.add(message.socket);
     // runPipeline never rejects; what is left to fail here is writing, and that is a bug.
     answer(message, request, response).catch((error: unknown) => {
       deps.reportBug(error, '');
       response.destroy();
     });
   };
+  const attach = (server: Server | Http2SecureServer) => {
+    server.maxConnections = deps.settings.connectionLimit;
+    server.setTimeout(deps.settings.stallTimeoutMs);
+    attachEdges(server, {
+      handle,
+      isEnding: (socket) => doubtful.has(socket),
+      run: async (request) => {
+        const { reply, record } = await runPipeline(request, snapshots.current, deps);
+        deps.report(record);
+        return reply;
+      },
+    });
+  };
   return {
     apply: (page) => snapshots.apply(page),
-    attach: (server) => {
-      server.maxConnections = deps.settings.connectionLimit;
-      server.setTimeout(deps.settings.stallTimeoutMs);
-      attachEdges(server, {
-        handle,
-        isEnding: (socket) => doubtful.has(socket),
-        run: async (request) => {
-          const { reply, record } = await runPipeline(request, snapshots.current, deps);
-          deps.report(record);
-          return reply;
-        },
-      });
+    attach,
+    attachTls: (server) => {
+      server.on('request', handle);
+      attach(server);
     },
     setDefaultGroup: (defaultGroup) => {
       deps = { ...deps, settings: { ...deps.settings, defaultGroup } };
+    },
+    tlsOptions: (authority) =>
+      tlsOptions(new TlsCertificates(authority, given.clock, () => snapshots.current), deps.settings),
+    setTlsPort: (tlsPort) => {
+      deps = { ...deps, settings: { ...deps.settings, tlsPort } };
     },
     handle,
     version: () => snapshots.current.version,

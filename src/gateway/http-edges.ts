@@ -1,6 +1,7 @@
 // What node:http would answer by itself, answered as the gateway answers: our code, our request id, a record.
 // Made part of a server by gateway.ts; composition calls Gateway.attach().
-import { type IncomingMessage, type Server, ServerResponse, STATUS_CODES } from 'node:http';
+import type { EventEmitter } from 'node:events';
+import { type IncomingMessage, ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { GatewayReply, GatewayRequest } from './context.ts';
 import { type Refusal, refuse } from './errors.ts';
@@ -19,16 +20,16 @@ type ParserError = Error & { readonly code?: string; readonly rawPacket?: Buffer
 /** How long a connection may stay open after its last answer was written; milliseconds. */
 const lingerMs = 2_000;
 
-/** Takes over the events at which node:http has answers of its own. */
-export function attachEdges(server: Server, handlers: EdgeHandlers): void {
+/** Takes over the events at which a server of node:http, or one of node:http2 for its HTTP/1.1 connections, has answers of its own. */
+export function attachEdges(server: EventEmitter, handlers: EdgeHandlers): void {
   // The parser fails again on whatever still arrives.
   const answered = new WeakSet<Duplex>();
-  server.on('clientError', (error: ParserError, socket) => {
+  server.on('clientError', (error: ParserError, socket: Duplex) => {
     if (answered.has(socket) || handlers.isEnding(socket)) return;
     answered.add(socket);
     void answerUnreadable(error, socket, handlers);
   });
-  server.on('connect', (message, socket) => answerConnect(message, socket, handlers));
+  server.on('connect', (message: IncomingMessage, socket: Duplex) => answerConnect(message, socket, handlers));
   // 100 Continue is sent when the body is first read: a request that is refused before is never asked for its body.
   server.on('checkContinue', handlers.handle);
   server.on('checkExpectation', handlers.handle);
@@ -190,7 +191,7 @@ function rawReply({ status, headers }: GatewayReply): string {
 }
 
 /** What a message that node:http accepted says in a way that others may read differently; null when nothing is. */
-export function ambiguityOf(message: IncomingMessage): Refusal | null {
+export function ambiguityOf(message: Pick<IncomingMessage, 'headers' | 'httpVersion'>): Refusal | null {
   const encoding = message.headers['transfer-encoding'];
   if (encoding !== undefined && (encoding.toLowerCase() !== 'chunked' || message.httpVersion !== '1.1')) {
     return refuse(

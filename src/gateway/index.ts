@@ -3,3 +3,4 @@ export type { GatewayDeps } from './context.ts';
 export { createGateway, type Gateway } from './gateway.ts';
 export { listenerOptions } from './listener.ts';
 export { defaultGatewaySettings, type GatewaySettings } from './settings.ts';
+export type { TlsAuthority } from './tls.ts';

@@ -1,12 +1,31 @@
 // Between node:http and the pipeline: a request value out of an IncomingMessage, a reply value into a ServerResponse.
 // Called by gateway.ts; composition makes the server with listenerOptions().
-import type { IncomingMessage, ServerOptions, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, ServerOptions, ServerResponse } from 'node:http';
+import type { Http2ServerResponse } from 'node:http2';
+import type { Readable, Writable } from 'node:stream';
 import { RelayedBody } from './backends/relayed-body.ts';
 import type { GatewayDeps, GatewayReply, GatewayRequest } from './context.ts';
 import { ClientGone } from './errors.ts';
 import { ambiguityOf } from './http-edges.ts';
+import { headersByName, plainHeaders } from './http2-head.ts';
 import { type BodySource, BodyTooLarge } from './request-body.ts';
 import type { GatewaySettings } from './settings.ts';
+
+/** A request of HTTP/1.1, or of HTTP/2 by node's compatibility layer. */
+export type Incoming = Readable & {
+  readonly method?: string | undefined;
+  readonly url?: string | undefined;
+  readonly httpVersion: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly rawHeaders: string[];
+  readonly socket: { readonly remoteAddress?: string | undefined };
+};
+export type Outgoing = ServerResponse | Http2ServerResponse;
+
+/** The stream of a request of HTTP/2; null for HTTP/1.1. */
+function streamOf(response: Outgoing): Http2ServerResponse['stream'] | null {
+  return 'stream' in response ? response.stream : null;
+}
 
 /** How the gateway's node:http server must be made, so that our limits and codes apply and not node's own. */
 export function listenerOptions(settings: GatewaySettings): ServerOptions {
@@ -22,7 +41,7 @@ export function listenerOptions(settings: GatewaySettings): ServerOptions {
 }
 
 /** The body as it is asked for; the rest stays with the kernel. Leaving early leaves the connection as it is. */
-async function* chunksOf(message: IncomingMessage, limitBytes: number): AsyncGenerator<Buffer, void, undefined> {
+async function* chunksOf(message: Incoming, limitBytes: number): AsyncGenerator<Buffer, void, undefined> {
   let size = 0;
   try {
     for await (const chunk of message.iterator({ destroyOnReturn: false })) {
@@ -38,12 +57,12 @@ async function* chunksOf(message: IncomingMessage, limitBytes: number): AsyncGen
 
 const noBytes = Buffer.alloc(0);
 
-function bodySource(message: IncomingMessage, response: ServerResponse, { clock, settings }: GatewayDeps): BodySource {
+function bodySource(message: Incoming, response: Outgoing, { clock, settings }: GatewayDeps): BodySource {
   const length = message.headers['content-length'];
   const announcedBytes = length === undefined ? null : Number(length);
-  const isChunked = message.headers['transfer-encoding'] !== undefined;
+  const isChunked = message.headers['transfer-encoding'] !== undefined || streamOf(response)?.endAfterHeaders === false;
   return {
-    isPresent: isChunked || (announcedBytes !== null && announcedBytes > 0),
+    isPresent: announcedBytes === null ? isChunked : announcedBytes > 0 || isChunked,
     announcedBytes,
     read: async (limitBytes) => {
       if (message.headers.expect !== undefined) response.writeContinue();
@@ -66,7 +85,7 @@ function bodySource(message: IncomingMessage, response: ServerResponse, { clock,
   };
 }
 
-function readAll(message: IncomingMessage, limitBytes: number): Promise<Buffer> {
+function readAll(message: Incoming, limitBytes: number): Promise<Buffer> {
   if (message.destroyed) return Promise.reject(new ClientGone());
   return new Promise((resolve, reject) => {
     let first: Buffer | null = null;
@@ -92,13 +111,14 @@ function readAll(message: IncomingMessage, limitBytes: number): Promise<Buffer> 
 const nothing = () => {};
 
 /** The request as the pipeline wants it. Nothing of the body is read yet; one that takes too long ends the connection. */
-export function requestOf(message: IncomingMessage, response: ServerResponse, deps: GatewayDeps): GatewayRequest {
+export function requestOf(message: Incoming, response: Outgoing, deps: GatewayDeps): GatewayRequest {
+  const stream = streamOf(response);
   return {
     method: message.method ?? '',
     target: message.url ?? '',
-    rawHeaders: message.rawHeaders,
+    rawHeaders: stream === null ? message.rawHeaders : plainHeaders(message.rawHeaders),
     peerAddress: message.socket.remoteAddress ?? '',
-    isTls: 'encrypted' in message.socket,
+    isTls: stream === null ? 'encrypted' in message.socket : stream.session?.encrypted === true,
     body: bodySource(message, response, deps),
     fault: ambiguityOf(message),
     onGone: (run) => {
@@ -107,12 +127,17 @@ export function requestOf(message: IncomingMessage, response: ServerResponse, de
         return nothing;
       }
       const onClose = () => {
-        if (!response.writableFinished) run();
+        if (!isFinished(response)) run();
       };
       response.once('close', onClose);
       return () => response.off('close', onClose);
     },
   };
+}
+
+/** Whether all of the answer went out. The compatibility layer of HTTP/2 only knows that it was all written. */
+function isFinished(response: Outgoing): boolean {
+  return streamOf(response) === null ? response.writableFinished : response.writableEnded;
 }
 
 /**
@@ -122,7 +147,7 @@ export function requestOf(message: IncomingMessage, response: ServerResponse, de
  * before the caller has the last of it; for whole bodies it is not called.
  */
 export function sendReply(
-  response: ServerResponse,
+  response: Outgoing,
   reply: GatewayReply,
   isHead: boolean,
   onEnd: (error: Error | null) => void,
@@ -132,12 +157,13 @@ export function sendReply(
   const announced = announcedLength(reply, isHead || !hasBody);
   if (announced !== null) headers.push('Content-Length', String(announced));
   if (reply.closes) headers.push('Connection', 'close');
-  response.writeHead(status, headers);
+  if ('stream' in response) response.writeHead(status, headersByName(headers));
+  else response.writeHead(status, headers);
   if (body instanceof RelayedBody) {
     relay(response, body, hasBody && !isHead, onEnd);
     return;
   }
-  if (hasBody && !isHead && body.length > 0) response.end(body);
+  if (hasBody && !isHead && body.length > 0) response.end(asBytesWhereNeeded(headers, body));
   else response.end();
 }
 
@@ -149,12 +175,14 @@ function announcedLength({ status, body, announcedBytes }: GatewayReply, isBodil
   return typeof body === 'string' ? Buffer.byteLength(body) : body.length;
 }
 
-function relay(
-  response: ServerResponse,
-  body: RelayedBody,
-  isWanted: boolean,
-  onEnd: (error: Error | null) => void,
-): void {
+/** node:http writes the head and a body of text in one piece, as UTF-8: header bytes outside ASCII would be encoded twice. */
+function asBytesWhereNeeded(headers: readonly string[], body: string | Buffer): string | Buffer {
+  return typeof body === 'string' && headers.some((text) => nonAscii.test(text)) ? Buffer.from(body) : body;
+}
+
+const nonAscii = /[^\0-\x7f]/;
+
+function relay(response: Writable, body: RelayedBody, isWanted: boolean, onEnd: (error: Error | null) => void): void {
   let isSettled = false;
   const settle = (error: Error | null) => {
     if (!isSettled) onEnd(error);

@@ -6,6 +6,7 @@ import type {
   PublishedApi,
   PublishedApp,
   PublishedBackend,
+  PublishedCertificate,
   PublishedDomain,
   PublishedGrant,
   PublishedGroup,
@@ -41,6 +42,8 @@ export type Snapshot = {
   readonly groups: ShardedMap<GroupEntry>;
   /** By lower-case host without port; wildcard domains as `*.example.com`. */
   readonly hosts: ShardedMap<HostEntry>;
+  /** By lower-case host; of wildcard domains `*.example.com`. */
+  readonly certificates: ShardedMap<PublishedCertificate>;
   /** By group id; there even before its group is. */
   readonly routes: ShardedMap<Routes>;
   /** By `apiId/stage`. */
@@ -77,6 +80,7 @@ const nothing: Omit<Snapshot, 'opened'> = {
   version: 0,
   groups: ShardedMap.empty(),
   hosts: ShardedMap.empty(),
+  certificates: ShardedMap.empty(),
   routes: ShardedMap.empty(),
   apis: ShardedMap.empty(),
   apps: ShardedMap.empty(),
@@ -141,6 +145,7 @@ function editorsOf(from: Snapshot) {
   return {
     groups: from.groups.edit(),
     hosts: from.hosts.edit(),
+    certificates: from.certificates.edit(),
     routes: new RouteEdits(from.routes),
     apis: from.apis.edit(),
     apps: from.apps.edit(),
@@ -173,6 +178,7 @@ export function editSnapshot(from: Snapshot): SnapshotEdit {
       opened: from.opened,
       groups: editors.groups.done(),
       hosts: editors.hosts.done(),
+      certificates: editors.certificates.done(),
       routes: editors.routes.done(),
       apis: editors.apis.done(),
       apps: editors.apps.done(),
@@ -222,7 +228,9 @@ function applyChange(editors: Editors, change: Change): void {
       changePolicies(editors.policies, change);
       return;
     case 'certificate':
-      return; // The TLS listener's.
+      if (change.value === null) editors.certificates.delete(change.key);
+      else editors.certificates.set(change.key, change.value);
+      return;
     case 'service':
     case 'version':
     case 'alias':
