@@ -129,7 +129,7 @@ function receive(request: FastifyRequest, reply: FastifyReply): Received {
   return {
     method: raw.method ?? 'GET',
     path,
-    query: query === null ? [] : parseQuery(query),
+    query: query === null ? [] : parseQuery(query, true),
     headers: { ...raw.headers, 'content-type': sentContentType(raw.rawHeaders) },
     requestId: fcVersionOf(path) === null ? id.toUpperCase() : id,
     host: headerText(raw.headers, 'host'),
