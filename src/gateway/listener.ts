@@ -140,6 +140,9 @@ function isFinished(response: Outgoing): boolean {
   return streamOf(response) === null ? response.writableFinished : response.writableEnded;
 }
 
+/** Bodies of bytes up to this size are joined with their head. */
+const joinedLimitBytes = 16 * 1024;
+
 /**
  * Writes a reply. Statuses without a body get none, whatever the backend said.
  *
@@ -163,8 +166,10 @@ export function sendReply(
     relay(response, body, hasBody && !isHead, onEnd);
     return;
   }
-  if (hasBody && !isHead && body.length > 0) response.end(asBytesWhereNeeded(headers, body));
-  else response.end();
+  if (!hasBody || isHead || body.length === 0) response.end();
+  // Text goes out in one piece with the head; bytes would be written apart from it.
+  else if (typeof body !== 'string' && body.length <= joinedLimitBytes) response.end(body.toString('latin1'), 'latin1');
+  else response.end(asBytesWhereNeeded(headers, body));
 }
 
 /** Content-Length; null: none, or in chunks. What follows no body says what the backend said, where that is known. */
