@@ -338,3 +338,82 @@ test('an instance whose hook came to no end is not used again', async () => {
   await settle();
   assert.equal(pool.take(), null);
 });
+
+test('a function whose instances die at start is started ever more rarely; its callers get their error at once', async () => {
+  const { clock, made, wait } = setUp();
+  const answered = async () => {
+    const caller = wait();
+    for (const fake of made) if (fake.state.kind === 'starting') fake.fail(crashed);
+    await settle();
+    return caller.acquired?.kind;
+  };
+  for (let call = 0; call < 6; call += 1) assert.equal(await answered(), 'start-failed');
+  assert.equal(made.length, 6, 'one start for each of the first callers');
+  for (let call = 0; call < 50; call += 1) assert.equal(await answered(), 'start-failed');
+  assert.equal(made.length, 6, 'none while it pauses');
+  let starts = made.length;
+  const pauses: number[] = [];
+  for (let elapsed = 0; elapsed <= 10_000; elapsed += 50) {
+    clock.advance(50);
+    assert.equal(await answered(), 'start-failed');
+    if (made.length > starts) pauses.push(elapsed);
+    starts = made.length;
+  }
+  assert.ok(pauses.length >= 5 && pauses.length <= 8, `${pauses.length} starts in ten seconds`);
+  clock.advance(10_000);
+  const caller = wait();
+  made.at(-1)?.ready();
+  await settle();
+  assert.equal(caller.acquired?.kind, 'ready', 'when it can start again it is served');
+});
+
+test('a function whose instances die in their requests is started one at a time, at a pace; callers wait', async () => {
+  const { clock, made, wait } = setUp();
+  const callers = Array.from({ length: 20 }, () => wait());
+  for (let death = 0; death < 6; death += 1) {
+    const fake = made[death];
+    assert.ok(fake);
+    fake.ready();
+    await fake.crash();
+  }
+  const starting = () => made.filter(({ state }) => state.kind === 'starting');
+  // Those that were under way when it became clear come to the same end.
+  while (starting().length > 0) {
+    const [fake] = starting();
+    fake?.ready();
+    await fake?.crash();
+  }
+  for (let round = 0; round < 5; round += 1) {
+    clock.advance(100);
+    await settle();
+    assert.equal(starting().length, 1);
+    const [fake] = starting();
+    fake?.ready();
+    await fake?.crash();
+    assert.equal(starting().length, 0, 'a pause between');
+  }
+  assert.ok(callers.some(({ acquired }) => acquired === null));
+});
+
+test('two functions: the one that crashes at every start keeps the other from no slot', async () => {
+  const gate = new StartGate(4);
+  const hog = {
+    starting: 0,
+    startOne() {
+      hog.starting += 1;
+      return true;
+    },
+  };
+  gate.want(hog);
+  assert.equal(hog.starting, 3, 'a quarter of the slots is left');
+  const neighbour = {
+    starting: 0,
+    startOne() {
+      if (neighbour.starting > 0) return false;
+      neighbour.starting = 1;
+      return true;
+    },
+  };
+  gate.want(neighbour);
+  assert.equal(neighbour.starting, 1);
+});

@@ -8,6 +8,7 @@ import type { Limits } from '../limits.ts';
 import type { Deadline, Deadlines } from './deadlines.ts';
 import type { InstanceEvents, StartFailure, StartTimes } from './instance-port.ts';
 import type { Starter, StartGate } from './start-gate.ts';
+import { StartPace } from './start-pace.ts';
 import type { EndReason, InstanceState } from './state.ts';
 
 /** Times in milliseconds. */
@@ -79,6 +80,8 @@ export class Pool<I extends PooledInstance> implements Starter {
   readonly #choice: Runnable;
   readonly #instances = new Set<I>();
   readonly #idle: I[] = [];
+  /** Those that have not served a request well yet. */
+  readonly #unproven = new Set<I>();
   /** Oldest first (a Set keeps order and removes in constant time). Bounded by limits.waitingTotal. */
   readonly #waiting = new Set<Waiter<I>>();
   readonly #recheck: Deadline;
@@ -88,6 +91,9 @@ export class Pool<I extends PooledInstance> implements Starter {
   #alive = 0;
   #starting = 0;
   #isRetired = false;
+  readonly #pace = new StartPace();
+  /** How the last start failed: what callers are told while the pace lets no other begin. */
+  #lastFailure: { readonly instance: I; readonly failure: StartFailure } | null = null;
   /** Requests admitted and not yet answered; kept by invoke.ts. */
   inFlight = 0;
   #typicalMs: number | null = null;
@@ -103,6 +109,10 @@ export class Pool<I extends PooledInstance> implements Starter {
 
   get isRetired(): boolean {
     return this.#isRetired;
+  }
+
+  get starting(): number {
+    return this.#starting;
   }
 
   get runtimeNote(): string | null {
@@ -143,14 +153,19 @@ export class Pool<I extends PooledInstance> implements Starter {
       };
       this.#waiting.add(waiter);
       signal.addEventListener('abort', onAbort, { once: true });
-      if (signal.aborted) onAbort();
-      else this.#grow();
+      if (signal.aborted) {
+        onAbort();
+        return;
+      }
+      this.#grow();
     });
   }
 
   /** An instance after a request that took `durationMs` of it and ended well: serves who waits, or rests. */
   putBack(instance: I, durationMs: number): void {
     instance.release();
+    this.#pace.served();
+    this.#unproven.delete(instance);
     this.#typicalMs = average(this.#typicalMs, durationMs);
     this.#offer(instance, null);
   }
@@ -202,14 +217,20 @@ export class Pool<I extends PooledInstance> implements Starter {
     });
     const instance = this.#deps.createInstance(this.config, this.#choice, {
       onReady: (ready) => {
+        this.#pace.started();
+        this.#unproven.add(ready);
         this.#startCostMs = average(this.#startCostMs, sum(ready.times));
         started(() => this.#offer(ready, coldStart));
       },
       onStartFailed: (failed, failure) => {
+        this.#lastFailure = { instance: failed, failure };
+        this.#pace.startFailed(this.#deps.clock.monotonic());
         const waiter = this.#takeWaiting();
         waiter?.resolve({ kind: 'start-failed', instance: failed, failure, coldStart: coldStart(failed, waiter) });
       },
       onStopping: (stopping) => {
+        const hasDied = stopping.state.kind === 'stopping' && stopping.state.reason === 'exited';
+        if (this.#unproven.delete(stopping) && hasDied) this.#pace.crashed(this.#deps.clock.monotonic());
         const at = this.#idle.indexOf(stopping);
         if (at >= 0) this.#idle.splice(at, 1);
         started(() => {
@@ -286,6 +307,7 @@ export class Pool<I extends PooledInstance> implements Starter {
   }
 
   #grow(): void {
+    this.#answerByLastFailure();
     if (this.#wantsStart()) {
       this.#deps.gate.want(this);
       return;
@@ -294,8 +316,18 @@ export class Pool<I extends PooledInstance> implements Starter {
     if (first === undefined || this.#waiting.size <= this.#starting) return;
     // Waiting seems quicker than starting. Should that turn out wrong, look again.
     this.#deps.deadlines.remove(this.#recheck);
-    this.#recheck.at = first.since + this.#startCostMs;
+    this.#recheck.at = Math.max(first.since + this.#startCostMs, this.#pace.pausedUntil);
     this.#deps.deadlines.add(this.#recheck);
+  }
+
+  /** Nothing runs, and nothing may be started now because it died so often: who waits gets its error at once. */
+  #answerByLastFailure(): void {
+    if (this.#lastFailure === null || this.#alive > 0 || !this.#pace.isLooping) return;
+    if (this.#deps.clock.monotonic() >= this.#pace.pausedUntil) return;
+    const coldStart = { waitMs: 0, startMs: 0, loadMs: 0, initializerMs: 0 };
+    for (const waiter of this.#takeAllWaiting()) {
+      waiter.resolve({ kind: 'start-failed', ...this.#lastFailure, coldStart });
+    }
   }
 
   /** Whether one more start would serve a waiting request sooner than the instances that are there. */
@@ -303,6 +335,8 @@ export class Pool<I extends PooledInstance> implements Starter {
     const [first] = this.#waiting;
     if (first === undefined || this.#waiting.size <= this.#starting) return false;
     if (this.#alive >= this.#deps.limits.instancesPerFunction) return false;
+    if (this.#pace.isLooping && this.#starting > 0) return false;
+    if (this.#deps.clock.monotonic() < this.#pace.pausedUntil) return false;
     const serving = this.#alive - this.#starting;
     if (serving < this.#deps.limits.startsAtOnce || this.#typicalMs === null) return true;
     const expectedMs = (this.#waiting.size / serving) * this.#typicalMs;
