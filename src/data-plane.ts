@@ -16,18 +16,23 @@ import {
   createRoleCredentials,
   type Interpreter,
 } from './functions/index.ts';
-import { createGateway, defaultGatewaySettings, listenerOptions } from './gateway/index.ts';
+import { createGateway, defaultGatewaySettings, listenerOptions, RequestMetrics } from './gateway/index.ts';
 import { serveUnknownDomain } from './http-listener.ts';
 import { type Listener, listen, listenTls } from './listener.ts';
 import type { InvokeFunction } from './model/invocation.ts';
+import type { DataMetrics } from './model/metrics.ts';
 import type { ChangeBatch } from './model/published.ts';
 import type { RequestRecord } from './model/record.ts';
+import { watchProcess } from './process-metrics.ts';
+import { createRequestLogSender, type RequestLogSender } from './request-log-sender.ts';
 import { type DataSettings, type ListeningAddresses, limits, type TlsListening } from './settings.ts';
 import { createTokenSealer, type TokenSealer } from './wire/security-token.ts';
 
 export type DataPlaneOutlets = {
   /** A failed request; `dropped` others were not sent since the last. */
   readonly report: (record: RequestRecord, dropped: number) => void;
+  /** Lines of the log of requests; resolves when control has them. */
+  readonly sendRequests: (lines: Buffer) => Promise<void>;
   readonly log: Log;
   /** The launcher can no longer be reached: nothing can be started or ended any more. */
   readonly onLauncherGone: () => void;
@@ -43,6 +48,9 @@ export type DataPlane = {
   /** The key that functions' security tokens are made with, 32 bytes; comes before the first request. */
   setTokenKey(key: Buffer): void;
   /** `apiPort`: where the APIs answer, which backends must not be. */
+  metrics(): DataMetrics;
+  /** Resolves when control has the records of all requests that were answered. */
+  flushRequests(): Promise<void>;
   listen(how: { apiPort: number; tls: TlsListening | null }): Promise<ListeningAddresses>;
   close(graceMs: number): Promise<void>;
 };
@@ -85,12 +93,20 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
     allowsLoopback: settings.allowsLoopbackBackends,
     allowed: settings.allowedBackends,
   });
+  const reportFailure = createFailureReporter(systemClock, limits.failuresPerSecond, outlets.report);
+  const requests = startRequestLog(outlets);
+  const metrics = new RequestMetrics();
+  const readProcess = watchProcess();
   const gateway = createGateway({
     clock: systemClock,
     invoke: functions.invoke,
     claimNonce: nonces.claim,
     count: counters.count,
-    report: createFailureReporter(systemClock, limits.failuresPerSecond, outlets.report),
+    report(record) {
+      metrics.add(record);
+      if (record.failure === null) requests.add(record);
+      else reportFailure(record);
+    },
     reportBug: (error, requestId) => outlets.log.error('a bug in the gateway', { requestId, error: inspect(error) }),
     settings: gatewaySettings,
     outbound: { guard, vpcTargets: new Map(Object.entries(settings.vpcTargets)) },
@@ -131,8 +147,16 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
         http: await open(settings.httpPort, serveUnknownDomain, () => {}),
       };
     },
+    metrics: () => ({
+      requests: metrics.read(),
+      process: readProcess(),
+      functions: functions.stats(),
+      log: requests.counts(),
+    }),
+    flushRequests: () => requests.flush(),
     async close(graceMs) {
       await Promise.all(listeners.map((listener) => listener.close(graceMs)));
+      await requests.flush();
       gateway.close();
       await functions.close();
       launcher.close();
@@ -143,4 +167,16 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
 function portOf(url: string): number {
   const { port, protocol } = new URL(url);
   return Number(port || (protocol === 'https:' ? 443 : 80));
+}
+
+function startRequestLog({ sendRequests, log }: DataPlaneOutlets): RequestLogSender {
+  return createRequestLogSender({
+    clock: systemClock,
+    fullRate: limits.loggedPerSecond,
+    batchMs: limits.logBatchMs,
+    waitingBytes: limits.logWaitingBytes,
+    send: sendRequests,
+    onSampling: (keepEvery) =>
+      log.info(keepEvery === 1 ? 'every request is logged again' : 'the log of requests is sampled', { keepEvery }),
+  });
 }

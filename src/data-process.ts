@@ -20,6 +20,9 @@ class DataProcess {
     switch (name) {
       case 'configure':
         this.#plane = await startDataPlane(message.data as DataSettings, {
+          sendRequests: async (lines) => {
+            await control.call('requests', null, { body: lines });
+          },
           report: (record, dropped) => control.note('failure', { record, dropped }),
           log: logByNotes((note, data) => control.note(note, data)),
           onLauncherGone: () => process.exit(1),
@@ -35,6 +38,11 @@ class DataProcess {
         return { data: null };
       case 'tokenKey':
         this.#running().setTokenKey(message.body ?? Buffer.alloc(0));
+        return { data: null };
+      case 'metrics':
+        return { data: this.#running().metrics() };
+      case 'flushRequests':
+        await this.#running().flushRequests();
         return { data: null };
       case 'invoke':
         return encodeOutcome(await this.#running().invoke(decodeRequest(message), signal));

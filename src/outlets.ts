@@ -1,9 +1,10 @@
 // What the launcher and the data process tell control unasked: log lines and failed requests.
 import { ChannelError, type ChannelHandlers } from './base/channel.ts';
 import type { Log, LogFields, LogLevel } from './base/log.ts';
-import type { FailureArchive } from './failure-archive.ts';
 import { findInterpreters } from './functions/index.ts';
 import type { RequestRecord } from './model/record.ts';
+import type { RequestLog } from './store/index.ts';
+import { createTimeWriter, writeLogLine } from './wire/request-log-line.ts';
 
 type LogNote = { readonly level: LogLevel; readonly message: string; readonly fields?: LogFields };
 type FailureNote = { readonly record: RequestRecord; readonly dropped: number };
@@ -17,16 +18,22 @@ export function launcherHandlers(log: Log): ChannelHandlers {
   return { ...refuseCalls, onNote: (name, { data }) => name === 'log' && writeNote(log, data as LogNote) };
 }
 
-export function dataHandlers(log: Log, failures: FailureArchive): ChannelHandlers {
+export function dataHandlers(log: Log, requests: Promise<RequestLog>): ChannelHandlers {
+  const keepFailure = failureKeeper(log, requests);
   return {
     ...refuseCalls,
-    async onCall(name) {
+    async onCall(name, { body }) {
+      if (name === 'requests') {
+        const isTaken = (await requests).append(body ?? Buffer.alloc(0));
+        if (!isTaken) log.warn('requests were not logged, the disk is too slow');
+        return { data: null };
+      }
       if (name !== 'interpreters') throw new ChannelError(`control does not answer ${name}`);
       return { data: await findInterpreters() };
     },
     onNote(name, { data }) {
       if (name === 'log') writeNote(log, data as LogNote);
-      if (name === 'failure') keepFailure(log, failures, data as FailureNote);
+      if (name === 'failure') keepFailure(data as FailureNote);
     },
   };
 }
@@ -35,15 +42,20 @@ function writeNote(log: Log, { level, message, fields }: LogNote): void {
   log[level](message, fields);
 }
 
-function keepFailure(log: Log, failures: FailureArchive, { record, dropped }: FailureNote): void {
-  failures.add(record);
-  if (dropped > 0) log.warn('failures were not recorded, there were too many', { count: dropped });
-  const { failure } = record;
-  if (failure === null) return;
-  log.warn(`${record.method} ${record.path} → ${record.status} ${failure.code}: ${failure.message}`, {
-    why: `yunmen why ${record.requestId}`,
-    output: failure.functionLog,
-  });
+/** Failed requests go to the log of requests at once, and as a line to people. */
+function failureKeeper(log: Log, requests: Promise<RequestLog>): (note: FailureNote) => void {
+  const time = createTimeWriter();
+  return ({ record, dropped }) => {
+    const line = Buffer.from(writeLogLine(record, time));
+    void requests.then((kept) => kept.appendFailed(line));
+    if (dropped > 0) log.warn('failures were not recorded, there were too many', { count: dropped });
+    const { failure } = record;
+    if (failure === null) return;
+    log.warn(`${record.method} ${record.path} → ${record.status} ${failure.code}: ${failure.message}`, {
+      why: `yunmen why ${record.requestId}`,
+      output: failure.functionLog,
+    });
+  };
 }
 
 /** The log of a process that has none of its own: every line goes to control. */

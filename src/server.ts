@@ -1,24 +1,33 @@
 // A whole server: store, APIs, and the launcher and data processes around them. Runs in the control process.
+import { join } from 'node:path';
 import type { Channel } from './base/channel.ts';
 import { systemClock } from './base/clock.ts';
 import { randomHex } from './base/ids.ts';
 import type { Log } from './base/log.ts';
 import { type OwnProcess, startOwnProcess } from './child-process.ts';
 import type { RunningServer, ServerCredentials, ServerOptions } from './cli/index.ts';
-import { type Control, createControl, ensureAccount, republishFunctions, tokenKeyPurpose } from './control/index.ts';
+import {
+  type Control,
+  type ControlOptions,
+  createControl,
+  ensureAccount,
+  republishFunctions,
+  tokenKeyPurpose,
+} from './control/index.ts';
 import { openDevelopmentCa } from './development-ca.ts';
-import { FailureArchive } from './failure-archive.ts';
 import { Follower } from './follower.ts';
 import { decodeOutcome, encodeRequest } from './forwarded-invocation.ts';
 import { isKnownRuntime, runtimeIds } from './functions/index.ts';
 import { type StartedLauncher, startLauncher } from './launcher-start.ts';
 import type { InvokeFunction } from './model/invocation.ts';
 import type { LoopDelay } from './model/loop-delay.ts';
+import type { DataMetrics } from './model/metrics.ts';
 import { dataHandlers } from './outlets.ts';
+import { watchProcess } from './process-metrics.ts';
 import { makeRunDirectory, removeRunDirectory } from './run-directory.ts';
 import { credentialsPath, removeServerFile, writeCredentials, writeServerFile } from './server-files.ts';
 import { type DataSettings, type ListeningAddresses, limits, type TlsListening } from './settings.ts';
-import { acquireDataDir, openStore, type Store } from './store/index.ts';
+import { acquireDataDir, openStore, RequestLog, type Store } from './store/index.ts';
 import { Sweeps } from './sweeps.ts';
 
 /**
@@ -44,11 +53,12 @@ async function assemble(options: ServerOptions, log: Log, stack: AsyncDisposable
   const runDir = makeRunDirectory();
   stack.defer(() => removeRunDirectory(runDir));
   const ended = Promise.withResolvers<{ reason: string }>();
-  const failures = new FailureArchive(limits.failuresKept);
+  const readProcess = watchProcess();
+  const requests = openRequestLog(dataDir, log, stack);
 
   const opening = openKeptStore(dataDir, stack);
   const [processes, store] = await Promise.all([
-    startProcesses(options, { runDir, log, failures, stack, opening }),
+    startProcesses(options, { runDir, log, requests, stack, opening }),
     opening,
   ]);
   const { launcher, data } = processes;
@@ -76,7 +86,11 @@ async function assemble(options: ServerOptions, log: Log, stack: AsyncDisposable
     clock: systemClock,
     awaitLive: (version) => follower.awaitLive(version),
     invoke: forwardTo(data.channel),
-    findFailure: (requestId) => failures.find(requestId),
+    requests: keptRequests(await requests, data.channel),
+    readMetrics: async () => ({
+      data: (await data.channel.call('metrics', null)).data as DataMetrics,
+      control: readProcess(),
+    }),
     loopDelay: async (what) => (await data.channel.call('loopDelay', what)).data as LoopDelay | null,
     runtimes: { isKnown: isKnownRuntime, all: runtimeIds },
     settings: { showColdStart: options.mode === 'dev' },
@@ -137,6 +151,27 @@ async function openKeptStore(dataDir: string, stack: AsyncDisposableStack): Prom
   return store;
 }
 
+/** The log of requests outlives the data process, which sends its last lines when it ends. */
+function openRequestLog(dataDir: string, log: Log, stack: AsyncDisposableStack): Promise<RequestLog> {
+  const opening = RequestLog.open({
+    directory: join(dataDir, 'requests'),
+    clock: systemClock,
+    onError: (error) => log.error('the log of requests cannot be written', { error: String(error) }),
+  });
+  opening.catch(() => {}); // Told by whoever awaits it, perhaps after another failure.
+  stack.defer(async () => (await opening).close());
+  return opening;
+}
+
+/** What is on the way from the data process counts as kept. */
+function keptRequests(requests: RequestLog, data: Channel): ControlOptions['requests'] {
+  const arrived = () => data.call('flushRequests', null);
+  return {
+    find: (requestId) => arrived().then(() => requests.find(requestId)),
+    search: (query) => arrived().then(() => requests.search(query)),
+  };
+}
+
 function forwardTo(channel: Channel): InvokeFunction {
   return async (request, signal) => {
     const { data, body } = encodeRequest(request);
@@ -148,19 +183,19 @@ type Processes = { readonly launcher: StartedLauncher; readonly data: OwnProcess
 type Around = {
   readonly runDir: string;
   readonly log: Log;
-  readonly failures: FailureArchive;
+  readonly requests: Promise<RequestLog>;
   readonly stack: AsyncDisposableStack;
   /** The store as it is opened at the same time. */
   readonly opening: Promise<Store>;
 };
 
 async function startProcesses(options: ServerOptions, around: Around): Promise<Processes> {
-  const { runDir, log, failures, stack, opening } = around;
+  const { runDir, log, requests, stack, opening } = around;
   const launcherToken = randomHex(32);
   const { isolation, mode } = options;
   const starting = startLauncher({ runDir, launcherToken, isolation, mode }, log);
   starting.catch(() => {}); // awaited below, when the data process can be disposed of
-  const data = await startOwnProcess('data', dataHandlers(log, failures));
+  const data = await startOwnProcess('data', dataHandlers(log, requests));
   // Disposed in reverse: the data process first (it finishes what runs), then the launcher (it ends the instances).
   stack.defer(async () => await endLauncher(await starting.catch(() => null)));
   stack.defer(() => endData(data));

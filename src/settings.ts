@@ -59,8 +59,12 @@ export type LauncherSettings = {
 
 /** Bounds of the composition; each room has its own beside its code. */
 export const limits = {
-  /** Failed requests that `why` can tell of; older ones are forgotten. */
-  failuresKept: 10_000,
+  /** Requests in a second up to which each is logged; above it one of so many, which is announced. */
+  loggedPerSecond: 2_000,
+  /** How long a request may wait to be logged; milliseconds. */
+  logBatchMs: 100,
+  /** Bytes of the log of requests that wait in the data process; more are dropped and counted. */
+  logWaitingBytes: 4 * 1024 * 1024,
   /** Failure records that a data process sends in one second; more are counted and dropped. */
   failuresPerSecond: 1_000,
   /** Nonces remembered at once: 15 minutes of 9,000 signed calls a second. */

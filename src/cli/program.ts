@@ -4,6 +4,7 @@ import type { CallFlags } from './commands/call.ts';
 import type { FunctionFlags } from './commands/function.ts';
 import type { InvokeFlags } from './commands/invoke.ts';
 import type { KeyFlags } from './commands/key.ts';
+import type { LogsFlags } from './commands/logs.ts';
 import type { ServeFlags } from './commands/serve.ts';
 import type { WhyFlags } from './commands/why.ts';
 import { environmentName, type ServerFlag, serverFlags } from './server-flags.ts';
@@ -34,6 +35,7 @@ export function createProgram(deps: CliDeps, finish: Finish): Command {
   addInvokeCommand(program, deps, finish);
   addCallCommand(program, deps, finish);
   addWhyCommand(program, deps, finish);
+  addLogsCommand(program, deps, finish);
   addKeyCommands(program, deps, finish);
   program.addHelpText(
     'after',
@@ -170,6 +172,22 @@ function addCallCommand(program: Command, deps: CliDeps, finish: Finish): void {
       'after',
       `${examples(['yunmen call POST /testadd -d a=12323 -d b=142', `yunmen call POST /orders -d '{"id":7}' --stage TEST`, 'yunmen call /testadd --print', 'yunmen call https://api.example.com/pets --app-key 203753385 --app-secret …'])}\nExit code 0 for a 2xx answer, else 1. The body goes to stdout, everything else to stderr.\n`,
     );
+}
+
+function addLogsCommand(program: Command, deps: CliDeps, finish: Finish): void {
+  withTarget(program.command('logs'))
+    .description('show the requests that the gateway answered')
+    .option('--api <id>', 'of this API')
+    .option('--app <id>', 'of this app')
+    .option('--status <status>', 'with this status, such as 404 or 5xx')
+    .option('--since <time>', 'from 10m, 2h or 1d ago on, or from a time on')
+    .option('--limit <count>', 'the newest so many', '100')
+    .option('-f, --follow', 'go on with those that come')
+    .action(async (flags: LogsFlags) => {
+      const { logs } = await import('./commands/logs.ts');
+      finish(await logs(flags, deps));
+    })
+    .addHelpText('after', examples(['yunmen logs --follow', 'yunmen logs --status 5xx --since 1h --json']));
 }
 
 function addWhyCommand(program: Command, deps: CliDeps, finish: Finish): void {

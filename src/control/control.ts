@@ -11,6 +11,7 @@ import { fcError } from './errors.ts';
 import { FcEndpoint, renderFcError } from './fc/endpoint.ts';
 import { answerObject, isObjectCall } from './fc/object-endpoint.ts';
 import { KeyUse } from './key-use.ts';
+import { answerMetrics } from './metrics-endpoint.ts';
 import { createNonces } from './nonces.ts';
 import { type ControlDeps, type ControlOptions, defaultControlSettings, tokenKeyPurpose } from './ports.ts';
 import { answerPrivate, privatePrefix } from './private-api.ts';
@@ -134,6 +135,7 @@ function receive(request: FastifyRequest, reply: FastifyReply): Received {
     requestId: fcVersionOf(path) === null ? id.toUpperCase() : id,
     host: headerText(raw.headers, 'host'),
     localPort: raw.socket.localPort ?? 80,
+    peerAddress: raw.socket.remoteAddress ?? '',
     signal: gone.signal,
     stream: raw,
     readBody: (limitBytes) => readBody(raw, limitBytes),
@@ -161,6 +163,7 @@ async function route(deps: ControlDeps, fc: FcEndpoint, codeUrls: CodeUrls, rece
   const version = fcVersionOf(path);
   if (version !== null) return fc.answer(received, version);
   if (path === '/' || path === '') return answerRpc(deps, rpcRegistry, received);
+  if (path === '/metrics' && received.method === 'GET') return answerMetrics(deps, received, received.peerAddress);
   if (path === '/healthz') return { status: 200, headers: { 'content-type': 'text/plain' }, body: 'ok' };
   if (path.startsWith(codeUrlPrefix)) return answerCode(deps, codeUrls, received);
   if (path.startsWith(privatePrefix)) return answerPrivate(deps, received);

@@ -4,7 +4,8 @@ import type { Log } from '../base/log.ts';
 import type { Account } from '../model/account.ts';
 import type { InvokeFunction } from '../model/invocation.ts';
 import type { AskLoopDelay } from '../model/loop-delay.ts';
-import type { RequestRecord } from '../model/record.ts';
+import type { DataMetrics, ProcessMetrics } from '../model/metrics.ts';
+import type { RequestQuery, RequestRecord } from '../model/record.ts';
 import type { Store, WriteTransaction } from '../store/port.ts';
 import type { TokenSealer } from '../wire/security-token.ts';
 import type { Nonces } from './nonces.ts';
@@ -36,6 +37,16 @@ export type Runtimes = {
   readonly all: readonly string[];
 };
 
+/** The records of gateway requests that are kept. */
+export type RequestRecords = {
+  /** Null when the request is not (or no longer) known. */
+  find(requestId: string): Promise<RequestRecord | null>;
+  /** The newest that match, newest first. */
+  search(query: RequestQuery): Promise<RequestRecord[]>;
+};
+
+export type Metrics = { readonly data: DataMetrics; readonly control: ProcessMetrics };
+
 export type ControlDeps = {
   readonly store: Store;
   readonly account: Account;
@@ -51,8 +62,9 @@ export type ControlDeps = {
   /** Resolves when every data process works by this published version. */
   awaitLive(version: number): Promise<void>;
   readonly invoke: InvokeFunction;
-  /** The record of a gateway request; null when it is not (or no longer) known. */
-  findFailure(requestId: string): RequestRecord | null | Promise<RequestRecord | null>;
+  readonly requests: RequestRecords;
+  /** The metrics of all processes, as they are now. */
+  readMetrics(): Promise<Metrics>;
   /** Measures the data process's event loop, when a bench asks. */
   readonly loopDelay: AskLoopDelay;
 };

@@ -11,7 +11,7 @@ import { isAllowed } from './permissions.ts';
 import type { ControlDeps } from './ports.ts';
 import type { PrivateAction } from './private-call.ts';
 import { type Answer, BodyTooLarge, type Received } from './received.ts';
-import { getRequest } from './request-records.ts';
+import { getRequest, listRequests } from './request-records.ts';
 import { fcSignatureError } from './signature-errors.ts';
 
 export const privatePrefix = '/yunmen/';
@@ -29,6 +29,7 @@ type PrivateRoute = {
 };
 
 const routes: readonly PrivateRoute[] = [
+  { method: 'GET', path: 'requests', operation: 'ListRequests', run: listRequests },
   { method: 'GET', path: 'requests/*', operation: 'GetRequest', run: getRequest },
   { method: 'GET', path: 'keys', operation: 'ManageKeys', run: listKeys },
   { method: 'POST', path: 'keys', operation: 'ManageKeys', run: createKey },
@@ -75,7 +76,7 @@ async function run(deps: ControlDeps, received: Received): Promise<Answer> {
   if (identity.payloadHash !== null && identity.payloadHash !== sha256Hex(body)) {
     throw fcError('SignatureNotMatch', 'the body does not have the hash that x-acs-content-sha256 says');
   }
-  const answer = await route.run({ deps, name, body: readJson(body) });
+  const answer = await route.run({ deps, name, query: received.query, body: readJson(body) });
   const headers = {
     'content-type': 'application/json',
     'cache-control': 'no-store',

@@ -17,6 +17,8 @@ export type Received = {
   readonly host: string;
   /** The port that the request came in by. */
   readonly localPort: number;
+  /** The address that the connection comes from. */
+  readonly peerAddress: string;
   /** Aborted when the caller has gone. */
   readonly signal: AbortSignal;
   /** The body as it comes; for those who do not use readBody(). */

@@ -15,6 +15,7 @@ import * as ipControls from './cloudapi/ip-controls.ts';
 import * as models from './cloudapi/models.ts';
 import { modifyApiConfiguration } from './cloudapi/modify-configuration.ts';
 import { describeRegions, describeSystemParameters } from './cloudapi/regions.ts';
+import { queryRequestLogs } from './cloudapi/request-logs.ts';
 import * as signatureKeys from './cloudapi/signature-keys.ts';
 import * as stages from './cloudapi/stages.ts';
 import * as trafficControls from './cloudapi/traffic-controls.ts';
@@ -122,6 +123,7 @@ const cloudApi: Readonly<Record<string, Registered<RpcAction>>> = {
   ModifyModel: done(models.modifyModel),
   ModifySignature: done(signatureKeys.modifySignature),
   ModifyTrafficControl: done(trafficControls.modifyTrafficControl),
+  QueryRequestLogs: done(queryRequestLogs),
   RemoveApisAuthorities: done(grants.removeApisAuthorities),
   RemoveAppsAuthorities: done(grants.removeAppsAuthorities),
   RemoveIpControlApis: done(ipControls.removeIpControlApis),

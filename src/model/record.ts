@@ -50,3 +50,15 @@ export type RequestRecord = {
   readonly backendMs: number | null;
   readonly failure: Failure | null;
 };
+
+/** What a search of the request log asks for; null: anything. `status` is a status or, below 10, its first digit. Times in epoch ms. */
+export type RequestQuery = {
+  readonly apiId: string | null;
+  readonly appId: number | null;
+  readonly status: number | null;
+  /** From this time on. */
+  readonly since: number | null;
+  /** Before this time. */
+  readonly until: number | null;
+  readonly limit: number;
+};

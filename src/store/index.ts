@@ -2,4 +2,5 @@
 export { acquireDataDir, type DataDirLock } from './data-dir.ts';
 export { DataDirInUse, DuplicateRow, FeedPruned, SecretKeyError, StoreBusy, StoreClosed } from './errors.ts';
 export type * from './port.ts';
+export { RequestLog, type RequestLogOptions } from './request-log/request-log.ts';
 export { openStore, type StoreOptions } from './store.ts';

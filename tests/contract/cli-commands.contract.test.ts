@@ -262,7 +262,7 @@ test('why says when nothing went wrong, and exits 1 for an unknown request', asy
     fake.handler = () => refusal(404, 'NotFoundRequest');
     const { exitCode, stderr } = await run(['why', requestId]);
     assert.equal(exitCode, 1);
-    assert.match(stderr, /nothing is kept of request .*the newest 10,000, until the server stops/);
+    assert.match(stderr, /nothing is kept of request .*for 30 days, as far as 64 MB hold them/);
   });
 });
 

@@ -9,7 +9,8 @@ import yazl from 'yazl';
 import { systemClock } from '../../src/base/clock.ts';
 import { createControl, ensureAccount, type RootCredentials } from '../../src/control/index.ts';
 import type { InvocationOutcome, InvokeRequest } from '../../src/model/invocation.ts';
-import type { RequestRecord } from '../../src/model/record.ts';
+import { latencyBucketsMs } from '../../src/model/metrics.ts';
+import type { RequestQuery, RequestRecord } from '../../src/model/record.ts';
 import { openStore, type Store } from '../../src/store/index.ts';
 
 const require = createRequire(import.meta.url);
@@ -24,6 +25,8 @@ export type Plane = {
   /** What the next invocations answer. */
   outcome: InvocationOutcome;
   readonly records: Map<string, RequestRecord>;
+  /** What was searched for among them. */
+  readonly searched: RequestQuery[];
   /** Versions that were awaited, in order. */
   readonly awaited: number[];
   readonly logged: string[];
@@ -46,6 +49,31 @@ export const success: Extract<InvocationOutcome, { kind: 'success' }> = {
 };
 
 /** `wrap` may put something between the control plane and its store. */
+const histogram = { counts: latencyBucketsMs.map(() => 0).concat(3), sumMs: 99_000 };
+const processMetrics = { rssBytes: 1024, cpuSeconds: 2.5, loopDelay: { p50Ms: 1, p99Ms: 2, maxMs: 3 } };
+
+/** What the fake processes have counted. */
+const metrics = {
+  data: {
+    requests: [
+      {
+        apiId: 'api "1"',
+        stage: 'RELEASE',
+        groupId: 'g',
+        statuses: { 200: 2, 502: 1 },
+        total: histogram,
+        backend: histogram,
+        requestBytes: 5,
+        responseBytes: 6,
+      },
+    ],
+    process: processMetrics,
+    functions: { instances: { idle: 4, busy: 1 }, inFlight: 1, waiting: 7, pools: 2 },
+    log: { dropped: 0, sampledOut: 8 },
+  },
+  control: processMetrics,
+};
+
 export async function startPlane(wrap: (store: Store) => Store = (store) => store): Promise<Plane> {
   const dataDir = mkdtempSync(join(tmpdir(), 'yunmen-control-'));
   const store = await openStore({ dataDir, clock: systemClock });
@@ -54,6 +82,7 @@ export async function startPlane(wrap: (store: Store) => Store = (store) => stor
   const awaited: number[] = [];
   const logged: string[] = [];
   const records = new Map<string, RequestRecord>();
+  const searched: RequestQuery[] = [];
   const known = ['python3', 'python3.10', 'nodejs6', 'nodejs20', 'custom-container'];
   const write = (message: string, fields?: object) => void logged.push(`${message} ${JSON.stringify(fields)}`);
   const control = createControl({
@@ -67,7 +96,14 @@ export async function startPlane(wrap: (store: Store) => Store = (store) => stor
       invoked.push(asked);
       return plane.outcome;
     },
-    findFailure: (requestId) => records.get(requestId) ?? null,
+    requests: {
+      find: async (requestId) => records.get(requestId) ?? null,
+      search: async (query) => {
+        searched.push(query);
+        return [...records.values()];
+      },
+    },
+    readMetrics: async () => metrics,
     loopDelay: async () => null,
   });
   const plane: Plane = {
@@ -78,6 +114,7 @@ export async function startPlane(wrap: (store: Store) => Store = (store) => stor
     invoked,
     outcome: success,
     records,
+    searched,
     awaited,
     logged,
     async published() {

@@ -33,7 +33,7 @@ export async function why(requestId: string, flags: WhyFlags, deps: CliDeps): Pr
   });
   if (answer.status === 404) {
     throw failed(
-      `nothing is kept of request ${requestId}: failed requests are kept, the newest 10,000, until the server stops`,
+      `nothing is kept of request ${requestId}: failed requests are kept for 30 days, as far as 64 MB hold them`,
       { code: 'NotFoundRequest' },
     );
   }
