@@ -104,6 +104,9 @@ function internalError(): Refusal {
   return refuse(
     'X500ER',
     {},
-    { side: 'platform', message: 'The gateway failed on this request; the server log has the details under its id.' },
+    {
+      side: 'unknown',
+      message: 'The gateway failed on this request and does not know why; the server log has the details under its id.',
+    },
   );
 }

@@ -1,5 +1,6 @@
 // Finds out what differs between the request that a client signed and the one that arrived, by trying the usual
 // suspects. Called by identify.ts on a mismatch only; never shows a computed signature or a secret.
+import { hidden, isSecretName } from '../base/secret-names.ts';
 import {
   buildStringToSign,
   computeSignature,
@@ -7,6 +8,7 @@ import {
   type SignatureAlgorithm,
   type SignedRequest,
 } from '../wire/gateway-signature.ts';
+import type { Parameters } from '../wire/query.ts';
 import type { Why } from './errors.ts';
 
 type Mismatch = {
@@ -24,7 +26,7 @@ const shownLimit = 4000;
 
 /** Where a signed header differs from what arrived, if one of a few well-known changes explains it. */
 export function explainMismatch(request: SignedRequest, mismatch: Mismatch): Why {
-  const expected = mismatch.stringToSign.slice(0, shownLimit);
+  const expected = shown(request);
   for (const suspect of suspects(request)) {
     const computed = computeSignature(buildStringToSign(suspect.request), mismatch.secret, mismatch.algorithm);
     if (!isSameSignature(computed, mismatch.signature)) continue;
@@ -32,12 +34,21 @@ export function explainMismatch(request: SignedRequest, mismatch: Mismatch): Why
       side: 'client',
       field: suspect.field,
       expected,
-      got: buildStringToSign(suspect.request).slice(0, shownLimit),
+      got: shown(suspect.request),
       message: `The signature does not match: ${suspect.said}`,
     };
   }
   const unsigned = isWrongAlgorithm(request, mismatch);
   if (unsigned !== null) return { side: 'client', field: 'X-Ca-Signature-Method', expected, message: unsigned };
+  const absent = absentHeader(request);
+  if (absent !== null) {
+    return {
+      side: 'client',
+      field: absent,
+      expected,
+      message: `The signature does not match, and the header ${absent}, which X-Ca-Signature-Headers names, did not arrive: the client or a proxy dropped it.`,
+    };
+  }
   return {
     side: 'client',
     field: 'X-Ca-Signature',
@@ -45,6 +56,34 @@ export function explainMismatch(request: SignedRequest, mismatch: Mismatch): Why
     message:
       'The signature does not match. Compare the string to sign that your client made with the one the gateway shows; if both are equal, the secret is wrong.',
   };
+}
+
+/** A header that is said to be signed and is not there. */
+function absentHeader(request: SignedRequest): string | null {
+  const list = request.header('x-ca-signature-headers')?.split(',') ?? [];
+  const name = list
+    .map((item) => item.trim())
+    .find((item) => item !== '' && request.header(item.toLowerCase()) === undefined);
+  return name === undefined ? null : name.slice(0, 100);
+}
+
+/** Those that tell how the request was signed hold no secret. */
+function isHiddenHeader(name: string): boolean {
+  return isSecretName(name) && name !== 'x-ca-signature-headers' && name !== 'x-ca-signature-method';
+}
+
+/** The string to sign with the values of secret-like names hidden, on both sides alike. */
+function shown(request: SignedRequest): string {
+  const masked = (parameters: Parameters): Parameters =>
+    new Map([...parameters].map(([name, value]) => [name, isSecretName(name) ? hidden : value]));
+  const { formWithRawNames } = request;
+  return buildStringToSign({
+    ...request,
+    query: masked(request.query),
+    form: request.form === null ? null : masked(request.form),
+    ...(formWithRawNames === undefined ? {} : { formWithRawNames: masked(formWithRawNames) }),
+    header: (name) => (isHiddenHeader(name) && request.header(name) !== undefined ? hidden : request.header(name)),
+  }).slice(0, shownLimit);
 }
 
 function isWrongAlgorithm(request: SignedRequest, mismatch: Mismatch): string | null {
@@ -59,7 +98,30 @@ function withHeader(request: SignedRequest, lowerName: string, value: string): S
   return { ...request, header: (name) => (name === lowerName ? value : request.header(name)) };
 }
 
+/** Headers that clients sign by habit. */
+const habits = ['x-ca-key', 'x-ca-nonce', 'x-ca-request-mode', 'x-ca-signature-method', 'x-ca-stage', 'x-ca-timestamp'];
+
+/** The client signed headers that its list does not name. */
+function* unlisted(request: SignedRequest): Generator<Suspect> {
+  const list = (request.header('x-ca-signature-headers') ?? 'X-Ca-Key').split(',').map((item) => item.trim());
+  const lowerNames = list.map((item) => item.toLowerCase());
+  const missing = habits.filter((name) => request.header(name) !== undefined && !lowerNames.includes(name));
+  const asWritten = missing.map((name) =>
+    name.replace(/(^|-)([a-z])/g, (_, dash, letter) => dash + letter.toUpperCase()),
+  );
+  const sets = [...asWritten.map((name) => [name]), ...missing.map((name) => [name]), asWritten, missing];
+  for (const more of sets) {
+    if (more.length === 0) continue;
+    yield {
+      field: 'X-Ca-Signature-Headers',
+      said: `the client signed ${more.join(', ')} too, but does not name ${more.length === 1 ? 'it' : 'them'} in X-Ca-Signature-Headers.`,
+      request: withHeader(request, 'x-ca-signature-headers', [...list, ...more].join(',')),
+    };
+  }
+}
+
 function* suspects(request: SignedRequest): Generator<Suspect> {
+  yield* unlisted(request);
   const quoted = (value: string | undefined) => (value === undefined ? 'none' : `"${value.slice(0, 200)}"`);
   for (const [lowerName, name, guesses] of headerGuesses) {
     const arrived = request.header(lowerName);

@@ -150,6 +150,23 @@ export function wrongShape(name: string, wrong: WrongShape, facts: Facts): Error
 }
 
 export function functionFailed(name: string, outcome: Extract<InvocationOutcome, { kind: 'function-error' }>): Error {
+  const got = outcome.body.toString('utf8').slice(0, gotLimit);
+  // The words of the compute plane. Source: docs (function-invocation.md 1).
+  const limit = /"Function (?:initialization )?timed out after ([\d.]+) seconds"/.exec(got)?.[1];
+  if (limit !== undefined) {
+    return refuse(
+      'D502FC',
+      { Reason: `function error ${outcome.errorType}` },
+      {
+        side: 'function',
+        field: "the function's timeout",
+        expected: `a result within ${limit} s`,
+        got,
+        functionLog: logOf(outcome),
+        message: `The function ${name} ran into its own time-out of ${limit} s (not into the API's ServiceTimeout) and was ended. Raise the function's timeout or make it faster.`,
+      },
+    );
+  }
   return refuse(
     'D502FC',
     { Reason: `function error ${outcome.errorType}` },
@@ -157,7 +174,7 @@ export function functionFailed(name: string, outcome: Extract<InvocationOutcome,
       side: 'function',
       field: 'result',
       expected: 'a result without an exception',
-      got: outcome.body.toString('utf8').slice(0, gotLimit),
+      got,
       functionLog: logOf(outcome),
       message: `The function ${name} failed (${outcome.errorType}); its error and output are in the record of this request.`,
     },
