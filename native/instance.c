@@ -129,11 +129,36 @@ static uint64_t measure_mb(void) {
   return pages * (uint64_t)sysconf(_SC_PAGESIZE) >> 20;
 }
 
+// Tier none: to all that descends from a process, by the children of each of its threads. How many there were.
+static int signal_below(pid_t pid, int number, int depth) {
+  char path[300];
+  int count = 0;
+  snprintf(path, sizeof path, "/proc/%d/task", pid);
+  DIR *threads = depth < 64 ? opendir(path) : NULL;
+  for (struct dirent *entry; threads != NULL && (entry = readdir(threads)) != NULL;) {
+    snprintf(path, sizeof path, "/proc/%d/task/%.20s/children", pid, entry->d_name);
+    FILE *children = fopen(path, "re");
+    long child;
+    while (children != NULL && fscanf(children, "%ld", &child) == 1) {
+      kill((pid_t)child, number);
+      count += 1 + signal_below((pid_t)child, number, depth + 1);
+    }
+    if (children != NULL) fclose(children);
+  }
+  if (threads != NULL) closedir(threads);
+  return count;
+}
+
 static void set_frozen(const struct freezer *freezer, bool is_frozen) {
   if (freezer->state >= 0) {
     const char *word = is_frozen ? freezer->frozen : freezer->thawed;
     if (write(freezer->state, word, strlen(word)) < 0) return; // the group has gone: nothing is frozen
   } else if (getpid() == 1) kill(-1, is_frozen ? SIGSTOP : SIGCONT);
+  else // until nothing new was born meanwhile
+    for (int before = -1, now = 0, rounds = 0; before != now && rounds < 16; rounds++) {
+      before = now;
+      now = signal_below(getpid(), is_frozen ? SIGSTOP : SIGCONT, 0);
+    }
 }
 
 // Tier none: there is no namespace that ends with us. Orphans become our children, so children are enough.
