@@ -28,6 +28,7 @@ for (const tier of tiers) {
     name: `sandd, tier ${tier}`,
     tier,
     limits: tier !== 'none',
+    hasWatches: tier === 'strong',
     skip: missing(tier),
     open: () => openSandd(path, tier),
   });
