@@ -146,6 +146,11 @@ export function parseServerOptions(
 }
 
 function refuseContradictions(options: ServerOptions): void {
+  if (options.user !== null) {
+    throw wrongUsage(
+      '--user is not served yet: the data and control processes keep the rights they are started with. Start as that user instead',
+    );
+  }
   if ((options.accessKeyId === null) !== (options.accessKeySecret === null)) {
     throw wrongUsage('--access-key-id and --access-key-secret go together: give both or neither');
   }
