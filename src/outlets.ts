@@ -1,7 +1,7 @@
 // What the launcher and the data process tell control unasked: log lines and failed requests.
 import { ChannelError, type ChannelHandlers } from './base/channel.ts';
 import type { Log, LogFields, LogLevel } from './base/log.ts';
-import { findInterpreters } from './functions/index.ts';
+import { findInterpreters, precompilePython } from './functions/index.ts';
 import type { RequestRecord } from './model/record.ts';
 import type { RequestLog } from './store/index.ts';
 import { createTimeWriter, writeLogLine } from './wire/request-log-line.ts';
@@ -29,7 +29,10 @@ export function dataHandlers(log: Log, requests: Promise<RequestLog>): ChannelHa
         return { data: null };
       }
       if (name !== 'interpreters') throw new ChannelError(`control does not answer ${name}`);
-      return { data: await findInterpreters() };
+      const found = await findInterpreters();
+      // Instances started meanwhile compile for themselves.
+      void precompilePython(found);
+      return { data: found };
     },
     onNote(name, { data }) {
       if (name === 'log') writeNote(log, data as LogNote);

@@ -6,6 +6,7 @@ import { createServer, type Socket } from 'node:net';
 import { Channel, type Message } from '../../base/channel.ts';
 import { type Clock, systemClock } from '../../base/clock.ts';
 import { findInterpreters } from '../interpreters.ts';
+import { precompilePython } from '../precompile.ts';
 import { writeEtc } from './bubblewrap.ts';
 import { InstanceProcesses, type Placement } from './instance-processes.ts';
 import { parseLaunchSpec, parseSetFrozen, parseStop } from './messages.ts';
@@ -128,8 +129,11 @@ async function serve(processes: InstanceProcesses, name: string, { data }: Messa
       await processes.setFrozen(instanceId, isFrozen);
       return { data: null };
     }
-    case 'interpreters':
-      return { data: await findInterpreters() };
+    case 'interpreters': {
+      const found = await findInterpreters();
+      void precompilePython(found);
+      return { data: found };
+    }
     default:
       throw new Error(`the launcher does not know '${name}'`);
   }
