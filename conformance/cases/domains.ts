@@ -1,9 +1,10 @@
 // Domains of a group: by which Host callers reach it, in which stage, with which certificate.
 import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
 import { describe } from 'node:test';
 import { fails } from '../kit/calls.ts';
 import { certificate } from '../kit/certificate.ts';
-import { callPlain } from '../kit/gateway.ts';
+import { callPlain, certificateOf } from '../kit/gateway.ts';
 import { at, textAt } from '../kit/read.ts';
 import { mockApi, type World } from '../kit/world.ts';
 
@@ -11,8 +12,9 @@ const api = 'CloudAPI/2016-07-14';
 
 export function domainCases(world: World): void {
   const { ask, log } = world;
+  const { ready } = world.server;
   const answerAt = async (host: string, path: string, headers: Record<string, string> = {}) => {
-    const answer = await callPlain(world.server.ready, '', path, { headers: { host, ...headers } });
+    const answer = await callPlain(ready, '', path, { headers: { host, ...headers } });
     return answer.status === 200 ? answer.body : String(answer.status);
   };
 
@@ -66,7 +68,7 @@ export function domainCases(world: World): void {
 
     log.covers(
       [`${api}/SetDomainCertificate`, `${api}/DeleteDomainCertificate`],
-      'a domain shows its certificate and never the key, until it is deleted',
+      'callers of a domain meet its certificate over TLS until it is deleted; its key is never shown',
       async () => {
         const groupId = await world.newGroup();
         const domain = { GroupId: groupId, DomainName: certificate.domainName };
@@ -76,6 +78,8 @@ export function domainCases(world: World): void {
           CertificatePrivateKey: certificate.privateKey,
         };
         await ask('SetDomainCertificate', { ...domain, ...params });
+        const met = await certificateOf(ready, certificate.domainName);
+        assert.equal(met, new X509Certificate(certificate.body).fingerprint256);
         const shown = await ask('DescribeDomain', domain);
         assert.equal(at(shown, 'CertificateName'), 'conformance');
         assert.ok(Number(at(shown, 'CertificateValidEnd')) > Date.now());
@@ -86,6 +90,7 @@ export function domainCases(world: World): void {
           ask('SetDomainCertificate', { ...domain, ...params, CertificateBody: 'x' }),
         );
         await ask('DeleteDomainCertificate', { ...domain, CertificateId });
+        assert.notEqual(await certificateOf(ready, certificate.domainName), met);
         assert.equal(at(await ask('DescribeDomain', domain), 'CertificateId'), undefined);
         await fails('DomainCertificateNotFound', ask('DeleteDomainCertificate', { ...domain, CertificateId }));
         const other = { ...domain, DomainName: 'nobody.example.com' };

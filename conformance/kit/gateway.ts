@@ -2,6 +2,7 @@
 import { request } from 'node:http';
 import { createRequire } from 'node:module';
 import { buffer } from 'node:stream/consumers';
+import { connect } from 'node:tls';
 import type { Ready } from '../../tests/harness/server.ts';
 
 const require = createRequire(import.meta.url);
@@ -73,4 +74,18 @@ export function signedCalls(ready: Ready, groupId: string, { key, secret }: AppK
       return client.post(`${ready.gateway}${path}`, { data, headers });
     },
   };
+}
+
+/** SHA-256 of the certificate that a caller of `host` meets over TLS; a text for a handshake that fails. */
+export function certificateOf(ready: Ready, host: string): Promise<string> {
+  const { hostname, port } = new URL(ready.gatewayTls ?? '');
+  return new Promise((resolve) => {
+    // Which certificate it is, is what the caller compares.
+    const socket = connect({ host: hostname, port: Number(port), servername: host, rejectUnauthorized: false });
+    socket.once('error', (error) => resolve(`no handshake: ${error.message}`));
+    socket.once('secureConnect', () => {
+      resolve(socket.getPeerCertificate().fingerprint256);
+      socket.destroy();
+    });
+  });
 }

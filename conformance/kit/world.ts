@@ -110,7 +110,7 @@ export class World {
     const server = await startServer(
       cleanup,
       [
-        ...['start', '--isolation', 'none', '--runtime-fallback'],
+        ...['start', '--isolation', 'none', '--runtime-fallback', '--gateway-tls-port', '0'],
         ...['--allow-backend', '127.0.0.1/32', '--vpc-target', `${vpcPlace.VpcId}/${vpcPlace.InstanceId}=127.0.0.1`],
       ],
       temporaryDirectory(cleanup),

@@ -13,6 +13,8 @@ const readyTimeoutMs = 60_000;
 export type Ready = {
   event: 'ready';
   gateway: string;
+  /** null unless `--gateway-tls-port` was given. */
+  gatewayTls: string | null;
   http: string;
   api: string;
   accountId: string;
