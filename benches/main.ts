@@ -1,11 +1,13 @@
 // `npm run bench`: one interleaved run of raw node:http hello, signed call → Python echo, signed call → Node echo.
-// Options: --only hello|calls|proxy|start|nothing-blocks, --seconds <of one window at 64 connections>, --rounds, --write <file>.
+// Options: --only hello|calls|proxy|start|nothing-blocks|cold|neighbour, --seconds <of one window at 64 connections>, --rounds, --write <file>.
 import { writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { runCold } from './cold.ts';
 import { setUpEchoes } from './echo-project.ts';
 import { type Contestant, interleave } from './interleave.ts';
 import type { Target } from './load-job.ts';
+import { runNeighbour } from './neighbour.ts';
 import { runNothingBlocks } from './nothing-blocks.ts';
 import { startHello, startYunmen, type Yunmen } from './processes.ts';
 import { familyOf, memoryKb } from './processor-time.ts';
@@ -77,12 +79,12 @@ function options() {
   const rounds = Number(values.rounds);
   const seconds = Number(values.seconds);
   if (
-    !['all', 'hello', 'calls', 'proxy', 'start', 'nothing-blocks'].includes(values.only) ||
+    !['all', 'hello', 'calls', 'proxy', 'start', 'nothing-blocks', 'cold', 'neighbour'].includes(values.only) ||
     !(rounds >= 1) ||
     !(seconds > 0)
   ) {
     console.error(
-      'usage: npm run bench -- [--only hello|calls|proxy|start|nothing-blocks] [--rounds n] [--seconds s] [--write docs/benchmarks.md]',
+      'usage: npm run bench -- [--only hello|calls|proxy|start|nothing-blocks|cold|neighbour] [--rounds n] [--seconds s] [--write docs/benchmarks.md]',
     );
     process.exit(2);
   }
@@ -96,6 +98,8 @@ if (only === 'all' || only === 'hello' || only === 'calls')
 if (only === 'all' || only === 'proxy') parts.push(await runProxy(rounds, windowMs));
 if (only === 'all' || only === 'start') parts.push(await runStart());
 if (only === 'all' || only === 'nothing-blocks') parts.push(await runNothingBlocks());
+if (only === 'all' || only === 'cold') parts.push(await runCold());
+if (only === 'all' || only === 'neighbour') parts.push(await runNeighbour());
 const heading = `${new Date().toISOString().slice(0, 10)}; ${describeMachine()}.`;
 const text = [heading, ...parts].join('\n\n');
 console.log(`\n${text}`);
