@@ -19,6 +19,10 @@ process.exitCode = await runCli(process.argv.slice(2), {
       ({ language, version }) => language === 'python' && version.startsWith('3.'),
     );
   },
+  async probeIsolation() {
+    const { reportIsolation } = await import('./isolation-report.ts');
+    return await reportIsolation();
+  },
   version,
   stdout: process.stdout,
   stderr: process.stderr,

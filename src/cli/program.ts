@@ -1,6 +1,7 @@
 // The commands, their flags and their help. Each action loads its own file only when it runs, so that help stays fast.
 import { Command, Option } from 'commander';
 import type { CallFlags } from './commands/call.ts';
+import type { DoctorFlags } from './commands/doctor.ts';
 import type { FunctionFlags } from './commands/function.ts';
 import type { InvokeFlags } from './commands/invoke.ts';
 import type { KeyFlags } from './commands/key.ts';
@@ -37,6 +38,7 @@ export function createProgram(deps: CliDeps, finish: Finish): Command {
   addWhyCommand(program, deps, finish);
   addLogsCommand(program, deps, finish);
   addKeyCommands(program, deps, finish);
+  addDoctorCommand(program, deps, finish);
   program.addHelpText(
     'after',
     examples(['yunmen dev examples/testadd', 'yunmen call POST /testadd -d a=1 -d b=2', 'yunmen help call']) +
@@ -205,6 +207,18 @@ function addWhyCommand(program: Command, deps: CliDeps, finish: Finish): void {
         'yunmen why 1B2C3D4E-5F60-4711-8899-AABBCCDDEEFF --json',
       ]),
     );
+}
+
+function addDoctorCommand(program: Command, deps: CliDeps, finish: Finish): void {
+  program
+    .command('doctor')
+    .description('find out, by trying, how far functions can be kept apart here')
+    .addOption(json())
+    .action(async (flags: DoctorFlags) => {
+      const { doctor } = await import('./commands/doctor.ts');
+      finish(await doctor(flags, deps));
+    })
+    .addHelpText('after', examples(['yunmen doctor', 'yunmen doctor --json']));
 }
 
 function addKeyCommands(program: Command, deps: CliDeps, finish: Finish): void {

@@ -34,6 +34,7 @@ for (const command of [
   ['invoke'],
   ['call'],
   ['why'],
+  ['doctor'],
   ['function', 'create'],
   ['function', 'update'],
   ['function', 'get'],

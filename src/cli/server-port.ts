@@ -1,6 +1,8 @@
 // What the command line asks of the composition: start a server with these options, get this back.
 // Types only; main.ts supplies the implementation.
 
+import type { IsolationReport } from '../model/isolation-report.ts';
+
 /** Isolation tiers that can be demanded; null lets the server choose the strongest that works here. */
 export const isolationTiers = ['strong', 'user', 'restricted', 'none'] as const;
 export type IsolationTier = (typeof isolationTiers)[number];
@@ -96,6 +98,8 @@ export type CliDeps = {
   startServer(options: ServerOptions): Promise<RunningServer>;
   /** Whether this machine has a Python 3 that can run functions. */
   discoverPython(): Promise<boolean>;
+  /** What keeps functions apart here, by trying it. Absent where no server can be started either. */
+  probeIsolation?(): Promise<IsolationReport>;
   readonly version: string;
   readonly stdout: Output;
   readonly stderr: Output;

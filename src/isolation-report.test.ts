@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { describeIsolation, type Findings } from './isolation-report.ts';
+
+const bubblewrap: Findings['bubblewrap'] = { tier: 'user', available: ['user', 'none'], missing: [] };
+const noBubblewrap: Findings['bubblewrap'] = {
+  tier: 'none',
+  available: ['none'],
+  missing: [{ tier: 'user', why: 'bubblewrap (bwrap) is not installed', install: 'apk add bubblewrap' }],
+};
+const native = (...found: [string, string][]): Findings['native'] => ({ ok: true, found: new Map(found) });
+const notBuilt: Findings['native'] = { ok: false, why: 'there is no compiler' };
+
+const cases: readonly (readonly [title: string, findings: Findings, tier: string | null, raise: RegExp | null])[] = [
+  [
+    'the strongest tier that holds is chosen, and nothing would raise it',
+    { native: native(['strong', 'ok'], ['user', 'ok']), bubblewrap, isRoot: true },
+    'strong',
+    null,
+  ],
+  [
+    'an ordinary user gets user, and is told to be root',
+    { native: native(['strong', 'it needs root'], ['user', 'ok']), bubblewrap, isRoot: false },
+    'user',
+    /as root/,
+  ],
+  [
+    'root without control groups is told what strong misses',
+    { native: native(['strong', 'no control groups'], ['user', 'ok']), bubblewrap, isRoot: true },
+    'user',
+    /no control groups/,
+  ],
+  [
+    'without a compiler bubblewrap gives user, and a compiler would raise it',
+    { native: notBuilt, bubblewrap, isRoot: true },
+    'user',
+    /gcc/,
+  ],
+  [
+    'when sandd holds nothing bubblewrap is taken',
+    { native: native(['strong', 'x'], ['user', 'x']), bubblewrap, isRoot: true },
+    'user',
+    /misses: x/,
+  ],
+  [
+    'with nothing at all no tier is chosen, and the line of this system is told',
+    { native: notBuilt, bubblewrap: noBubblewrap, isRoot: false },
+    null,
+    /^apk add bubblewrap$/,
+  ],
+];
+
+for (const [title, findings, tier, raise] of cases) {
+  test(title, () => {
+    const report = describeIsolation(findings);
+    assert.equal(report.tier, tier);
+    if (raise === null) assert.equal(report.raise, null);
+    else assert.match(report.raise ?? '', raise);
+  });
+}
+
+test('each trial tells what was tried, what was seen and whether it held', () => {
+  const { trials } = describeIsolation({
+    native: native(
+      ['landlock', '7'],
+      ['strong.kept-root', 'no'],
+      ['strong.some-new-trial', 'yes'],
+      ['cgroups', '0'],
+      ['strong', 'it does not hold'],
+    ),
+    bubblewrap: noBubblewrap,
+    isRoot: true,
+  });
+  assert.deepEqual(
+    trials.map(({ tier, tried, effect, isHeld }) => [tier, tried.slice(0, 14), effect, isHeld]),
+    [
+      [null, 'build sandd, t', 'it is there', true],
+      [null, 'use Landlock', 'version 7', true],
+      ['strong', 'write into the', 'it did not hold', false],
+      ['strong', 'some-new-trial', 'held', true],
+      ['strong', 'use control gr', 'none to be had', false],
+      ['strong', 'all of this ti', 'it does not hold', false],
+      ['user', 'make a sandbox', 'bubblewrap (bwrap) is not installed', false],
+    ],
+  );
+});

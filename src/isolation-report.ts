@@ -1,0 +1,97 @@
+// What this machine can do to keep functions apart, for `yunmen doctor`: the probes of both launchers, put into words.
+// The choice is that of launcher-start.ts and launcher-process.ts. Called by main.ts.
+import { findSandd, type IsolationProbe, probeIsolation, probeSandd } from './functions/index.ts';
+import type { IsolationReport, IsolationTrial } from './model/isolation-report.ts';
+
+/** Tries everything on this machine; leaves nothing behind. */
+export async function reportIsolation(): Promise<IsolationReport> {
+  const [sandd, bubblewrap] = await Promise.all([findSandd(), probeIsolation()]);
+  const found = sandd.ok ? await probeSandd(sandd.path) : null;
+  return describeIsolation({
+    native: sandd.ok ? { ok: true, found: found ?? new Map() } : sandd,
+    bubblewrap,
+    isRoot: process.getuid?.() === 0,
+  });
+}
+
+export type Findings = {
+  readonly native:
+    | { readonly ok: true; readonly found: ReadonlyMap<string, string> }
+    | { readonly ok: false; readonly why: string };
+  readonly bubblewrap: IsolationProbe;
+  readonly isRoot: boolean;
+};
+
+/** Words for the keys of `sandd probe`: what was tried, and what was seen when it held. */
+const words: Readonly<Record<string, readonly [tried: string, held: string]>> = {
+  user: ['be another user than the host’s', 'a user of its own, and no way back to root'],
+  'no-capabilities': ['use capabilities', 'it has none, and can get none'],
+  'no-new-rights': ['gain rights by programs', 'the kernel refuses new rights'],
+  'own-processes': ['see and signal processes of the host', 'sees its own only'],
+  'own-root': ['see files of the host', 'sees a root of its own, with its code'],
+  'kept-root': ['write into the system, its code, its socket’s directory', 'all of them are read-only'],
+  tmp: ['write into /tmp, and into /proc/sys', '/tmp is writable, /proc/sys is not'],
+  'no-mounts': ['mount and unmount', 'refused'],
+  filter: ['make system calls that anybody may make', 'the listed ones are refused'],
+  'no-raw-sockets': ['open raw, packet and hypervisor sockets', 'refused'],
+  landlock: ['reach an abstract socket of the host', 'refused by Landlock'],
+  'limit-processes': ['make more processes than it may', 'stopped at the limit'],
+  'limit-memory': ['take more memory than it may', 'ended by the kernel'],
+  freeze: ['go on while it is frozen', 'stands still, and goes on when thawed'],
+};
+
+/** Pure: findings in, report out. */
+export function describeIsolation({ native, bubblewrap, isRoot }: Findings): IsolationReport {
+  const trials = [...nativeTrials(native), bubblewrapTrial(bubblewrap)];
+  const held = (tier: string) => native.ok && native.found.get(tier) === 'ok';
+  if (held('strong')) return { trials, tier: 'strong', launcher: 'sandd', raise: null };
+  const strong = raiseToStrong(native, isRoot);
+  if (held('user')) return { trials, tier: 'user', launcher: 'sandd', raise: strong };
+  if (bubblewrap.tier === 'user') return { trials, tier: 'user', launcher: 'node', raise: strong };
+  const install = bubblewrap.missing[0]?.install ?? null;
+  return {
+    trials,
+    tier: null,
+    launcher: native.ok ? 'sandd' : 'node',
+    raise: native.ok ? strong : (install ?? strong),
+  };
+}
+
+const compilerLine = 'apt-get install -y gcc libc6-dev';
+
+function raiseToStrong(native: Findings['native'], isRoot: boolean): string {
+  if (!native.ok) return compilerLine;
+  if (!isRoot) return 'start the server as root: sudo yunmen start';
+  return `give this system what the strong tier misses: ${native.found.get('strong') ?? 'the probe did not come to an end'}`;
+}
+
+function nativeTrials(native: Findings['native']): IsolationTrial[] {
+  if (!native.ok) {
+    return [{ tier: null, tried: 'build sandd, the native launcher', effect: native.why, isHeld: false }];
+  }
+  const trials: IsolationTrial[] = [
+    { tier: null, tried: 'build sandd, the native launcher', effect: 'it is there', isHeld: true },
+  ];
+  for (const [key, value] of native.found) {
+    const [tier = '', what] = key.split('.');
+    if (what !== undefined) {
+      const [tried, effect] = words[what] ?? [what, 'held'];
+      trials.push({ tier, tried, effect: value === 'yes' ? effect : 'it did not hold', isHeld: value === 'yes' });
+    } else if (key === 'strong' || key === 'user') {
+      trials.push({ tier, tried: 'all of this tier', effect: value === 'ok' ? 'held' : value, isHeld: value === 'ok' });
+    } else if (key === 'landlock') {
+      const effect = value === '0' ? 'the kernel does not have it' : `version ${value}`;
+      trials.push({ tier: null, tried: 'use Landlock', effect, isHeld: Number(value) > 0 });
+    } else if (key === 'cgroups') {
+      const effect = value === '0' ? 'none to be had' : `version ${value}`;
+      trials.push({ tier: 'strong', tried: 'use control groups', effect, isHeld: value !== '0' });
+    }
+  }
+  return trials;
+}
+
+function bubblewrapTrial(probe: IsolationProbe): IsolationTrial {
+  const missing = probe.missing[0];
+  const effect = missing === undefined ? 'own processes, files hidden, system kept, no capabilities' : missing.why;
+  return { tier: 'user', tried: 'make a sandbox by bubblewrap', effect, isHeld: missing === undefined };
+}
