@@ -1,0 +1,163 @@
+// Attacks of functions on what is around their instance, by name (attack-list.ts), in each tier that can run here: first
+// in tier none, where they succeed (so they are real), then in the stronger ones, where they must not.
+//
+// Pending until there are network modes, and promised by no tier (docs/threat-model.md): reaching the control API, the
+// gateway's listeners, the console or metrics, services of the host, metadata addresses and private ranges, and other
+// instances over the host's network. Every tier shares that network, so nothing here claims otherwise.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { findSandd, probeSandd } from '../../src/functions/index.ts';
+import { leftovers, processTree, temporaryDirectory } from '../harness/server.ts';
+import { type Attack, attacks } from './attack-list.ts';
+import { AttackServer, attacksDirectory, type Told, told } from './attack-server.ts';
+import { packageAttacks, startupAttacks } from './package-attacks.ts';
+
+const isRoot = process.getuid?.() === 0;
+const sandd = await findSandd();
+const probed = sandd.ok ? await probeSandd(sandd.path) : new Map<string, string>();
+const tiers = ['none', ...['user', 'strong'].filter((tier) => probed.get(tier) === 'ok')];
+
+const capabilities = /CapEff:\s+(\w+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0';
+
+function canRun({ needs }: Attack): boolean {
+  return needs.every((need) => {
+    switch (need) {
+      case 'root':
+        return isRoot;
+      case 'landlock':
+        return Number(probed.get('landlock')) >= 6;
+      case 'resources':
+        return ((BigInt(`0x${capabilities}`) >> 24n) & 1n) === 1n;
+      default:
+        return existsSync(need);
+    }
+  });
+}
+
+/** The attack's code as a plain Python that has the whole machine; `bare` listens and guards nothing. */
+async function attackOutside(attack: Pick<Attack, 'subject' | 'act'>, directory: string, given: object): Promise<Told> {
+  const bare = join(directory, 'bare.sock');
+  const listener = createServer((socket) => socket.on('error', () => {}).resume());
+  await new Promise<void>((resolve) => listener.listen(bare, resolve));
+  const order = JSON.stringify({ subject: attack.subject, attack: attack.act, given: { ...given, bare } });
+  const run = 'import sys, kit; print(kit.handler(sys.argv[1], None))';
+  const options = { cwd: fileURLToPath(attacksDirectory), env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1' } };
+  try {
+    return await new Promise<Told>((resolve) => {
+      execFile('python3', ['-c', run, order], { ...options, maxBuffer: 256 << 20 }, (error, stdout, stderr) => {
+        const answer = stdout.slice(stdout.lastIndexOf('{"kind"'));
+        resolve(answer.startsWith('{') ? told(JSON.parse(answer)) : { kind: 'ended', said: `${error} ${stderr}` });
+      });
+    });
+  } finally {
+    listener.close();
+  }
+}
+
+function residentMb(pid: number): number {
+  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
+}
+
+/** Pids of what runs with this as an argument. */
+function withArgument(text: string): number[] {
+  return processTree(1).flatMap(({ pid }) => {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(text) ? [pid] : [];
+    } catch {
+      return []; // it has gone meanwhile
+    }
+  });
+}
+
+test('the tiers that can run here are attacked, all of them in CI', (t) => {
+  t.diagnostic(`tiers: ${tiers.join(', ')}${sandd.ok ? '' : ` (${sandd.why})`}`);
+  const unfit = attacks.filter((attack) => !canRun(attack)).map(({ title }) => title);
+  if (unfit.length > 0) t.diagnostic(`not to be had here: ${unfit.join('; ')}`);
+  // A laptop may lack what a tier needs; where changes are judged all of them must be attacked.
+  const needed = process.env['CI'] !== 'true' ? ['none'] : isRoot ? ['none', 'user', 'strong'] : ['none', 'user'];
+  assert.deepEqual(
+    needed.filter((tier) => !tiers.includes(tier)),
+    [],
+  );
+});
+
+for (const tier of tiers) {
+  describe(`an instance in tier ${tier}`, () => {
+    let place: AttackServer;
+    before(async () => {
+      place = await AttackServer.start(tier);
+    });
+    after(() => place.close());
+
+    for (const attack of attacks.filter(canRun)) {
+      const isHeld =
+        attack.held === 'always' || (tier !== 'none' && (attack.held === 'sandboxes' || tier === 'strong'));
+      test(`${attack.title}: ${isHeld ? 'no' : 'yes'}`, async (t) => {
+        if (attack.held === 'always' && tier === 'none') {
+          const { kind, said } = await attackOutside(attack, temporaryDirectory(t), place.given);
+          assert.equal(kind, 'succeeded', `outside of the platform: ${said}`);
+        }
+        const { kind, said } = await place.attack(attack);
+        t.diagnostic(`${kind}: ${said.slice(0, 300)}`);
+        if (isHeld) assert.ok(kind === 'refused' || kind === 'ended', `${kind}: ${said}`);
+        else assert.equal(kind, 'succeeded', said);
+        await place.isUnharmed();
+      });
+    }
+
+    // Held in every tier; the plain Python shows that the daemon is real.
+    test('outlives its instance: no', async (t) => {
+      const seconds = () => `${7000 + Math.floor(Math.random() * 1000)}.${process.hrtime.bigint() % 1_000_000n}`;
+      const outlive = { subject: 'processes', act: 'outlive', isSmall: false };
+      if (tier === 'none') {
+        const outside = seconds();
+        await attackOutside(outlive, temporaryDirectory(t), { seconds: outside });
+        const left = withArgument(outside);
+        for (const pid of left) process.kill(pid, 'SIGKILL');
+        assert.equal(left.length, 1, 'outside of the platform it lives on');
+      }
+      const inside = seconds();
+      const { kind, said } = await place.attack(outlive, { seconds: inside });
+      assert.equal(kind, 'ended', said);
+      const marks = processTree(1).filter(({ pid }) => withArgument(inside).includes(pid));
+      assert.deepEqual(await leftovers(marks, [], 2_000), []);
+      assert.deepEqual(withArgument(inside), []);
+      await place.isUnharmed();
+    });
+
+    // Held in every tier: output is taken and forgotten.
+    test('fills the server with its log: no', async (t) => {
+      if (tier === 'none') {
+        const { kind } = await attackOutside({ subject: 'resources', act: 'flood_log' }, temporaryDirectory(t), {});
+        assert.equal(kind, 'succeeded', 'outside of the platform all of it arrives');
+      }
+      const { pids } = place.server.facts;
+      const before = residentMb(pids.data) + residentMb(pids.control);
+      await place.attack({ subject: 'resources', act: 'flood_log', isSmall: false });
+      const grown = residentMb(pids.data) + residentMb(pids.control) - before;
+      assert.ok(grown < 128, `grown by ${grown} MB of 256`);
+      assert.ok(place.server.log().length < 500_000, 'nor does the server repeat it');
+      await place.isUnharmed();
+    });
+
+    for (const { title, attack } of packageAttacks) {
+      test(`a package ${title}: no`, async (t) => {
+        await attack(place, temporaryDirectory(t));
+        await place.isUnharmed();
+      });
+    }
+
+    for (const { title, attack } of startupAttacks) {
+      test(`a package ${title}: ${tier === 'none' ? 'yes' : 'no'}`, async () => {
+        const found = await attack(place);
+        assert.equal(found, tier === 'none' ? 'reached' : 'kept in');
+        await place.isUnharmed();
+      });
+    }
+  });
+}
