@@ -126,15 +126,6 @@ def flood_frames(given):
     return flood(given, frame(5, 4000, {}, b'x' * 60000), 1100)
 
 
-def flood_pings(given):
-    return flood(given, frame(10, 0, {}) * 4000, 1000)
-
-
 def send_oversized_frame(given):
     """Says that 4 GB follow, and sends 64 MB of them."""
     return flood(given, struct.pack('>I', 0xFFFFFFF0) + b'\6\0\0\0' + b'x' * 1000000, 64)
-
-
-def answer_request_of_another(given):
-    """Ends streams that are not its own, a thousand of them."""
-    return flood(given, b''.join(frame(6, stream, {'rss': 1}, b'forged') for stream in range(1000, 2000)), 1)

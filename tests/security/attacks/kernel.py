@@ -1,14 +1,12 @@
 # Attacks by way of the kernel: rights, namespaces, mounts, keys, clocks, modules, rare system calls, strange sockets.
 import ctypes
-import fcntl
 import os
 import resource
-import signal
 import socket
 
 import kit
 
-NEWNS, NEWUSER, NEWNET, SIGCHLD = 0x20000, 0x10000000, 0x40000000, 17
+NEWNS, NEWUSER, SIGCHLD = 0x20000, 0x10000000, 17
 
 
 def has_capabilities(given):
@@ -102,7 +100,7 @@ class Timex(ctypes.Structure):
 
 
 def change_clock(given):
-    """Sets the clock's tick to what it is; 7 words follow `modes` before it: offset, freq, maxerror, esterror, status, constant, precision, tolerance, time."""
+    """Sets the clock's tick to what it is."""
     state = Timex()
     kit.checked(kit.libc.adjtimex(ctypes.byref(state)))
     state.modes = 0x4000
@@ -211,16 +209,6 @@ def capture_packets(given):
 
 def talk_to_kernel_subsystems(given):
     return open_socket(socket.AF_NETLINK, socket.SOCK_DGRAM, 15)
-
-
-def reach_the_hypervisor(given):
-    kit.reaches_kernel((41, 198), 40, 1, 1)  # a wrong protocol: the family was looked at
-    return True
-
-
-def use_other_architecture(given):
-    """A call of x86's second table of system calls, which a filter of the first does not name."""
-    return kit.reaches_kernel((0x40000000 | 101, 117), 0x4206, -1, 0, 0)
 
 
 def join_other_process_group(given):

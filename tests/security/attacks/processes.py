@@ -1,9 +1,7 @@
 # Attacks on processes: of the host, of the server, of other instances, and on the own first process.
-import array
 import ctypes
 import os
 import resource
-import socket
 import subprocess
 import time
 
@@ -75,8 +73,8 @@ def signal_own_first_process(given):
     return True
 
 
-def stop_own_first_process(given):
-    """With it stopped nobody measures memory; it goes on at once here."""
+def continue_own_first_process(given):
+    """Who may send this may stop it too: then nobody measures memory."""
     os.kill(os.getppid(), 18)
     return True
 

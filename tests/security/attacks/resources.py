@@ -4,8 +4,6 @@ import mmap
 import os
 import resource
 import signal
-import socket
-import sys
 import tempfile
 import time
 
