@@ -1,7 +1,7 @@
 // One server with a victim and two attackers, and what an attacker may know of them. Used by the security tests.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { OpenApi } from '../harness/openapi.ts';
@@ -89,6 +89,10 @@ export class AttackServer {
     const canary = join(outside, 'canary');
     writeFileSync(canary, secret, { mode: 0o644 });
     const victimFile = `yunmen-victim-${randomBytes(8).toString('hex')}`;
+    // In tier none the victim's /tmp is the host's.
+    for (const directory of ['/tmp', '/dev/shm']) {
+      this.#cleanup.after(() => rmSync(join(directory, victimFile), { force: true }));
+    }
     const sharedKey = 0x5900_0000 + randomBytes(2).readUInt16BE();
     const code = await zipped({ 'index.py': victimCode(victimFile, sharedKey), 'secret.txt': secret });
     const names = readdirSync(attacksDirectory).filter((name) => name.endsWith('.py'));
