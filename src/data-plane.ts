@@ -81,6 +81,7 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
   const gatewaySettings = {
     ...defaultGatewaySettings,
     defaultGroup: settings.defaultGroup,
+    ownDomainLimitPerDay: settings.ownDomainLimitPerDay,
     knownRoles: settings.roles === null ? null : new Set(settings.roles),
     showWhyToLoopback: settings.showWhyToLoopback,
     trustedProxies: settings.trustedProxies,

@@ -213,6 +213,7 @@ async function startProcesses(options: ServerOptions, around: Around): Promise<P
     runtimeFallback: options.runtimeFallback,
     strict: options.strict,
     allowsLoopbackBackends: options.mode === 'dev',
+    ownDomainLimitPerDay: options.ownDomainLimitPerDay,
     allowedBackends: options.allowedBackends,
     vpcTargets: options.vpcTargets,
     trustedProxies: options.trustedProxies,

@@ -18,6 +18,8 @@ export type DataSettings = {
   readonly strict: boolean;
   /** Backends may be on loopback. */
   readonly allowsLoopbackBackends: boolean;
+  /** Calls a day that a group's own domain takes; null: any number. */
+  readonly ownDomainLimitPerDay: number | null;
   /** CIDR blocks that are open for backends besides. */
   readonly allowedBackends: readonly string[];
   /** `vpcId/instanceId` → host. */

@@ -26,6 +26,7 @@ test('without flags the documented defaults hold', () => {
     roles: [],
     runtimeFallback: false,
     strict: false,
+    ownDomainLimitPerDay: null,
     allowedBackends: [],
     vpcTargets: {},
     trustedProxies: [],
@@ -75,6 +76,7 @@ test('every flag has an environment name in the same spelling', () => {
 
 for (const [what, flags, env, pattern] of [
   ['a port that is no number', { 'gateway-port': 'eighty' }, {}, /--gateway-port takes a port.*'eighty'/],
+  ['a limit that is no number', { 'own-domain-limit': 'many' }, {}, /--own-domain-limit takes a number, not 'many'/],
   ['a block that is none', { 'allow-backend': '10.0.0.0/8,nowhere' }, {}, /--allow-backend takes.*'nowhere'/],
   [
     'a VPC target without a place',

@@ -55,6 +55,12 @@ export const serverFlags = [
     shownDefault: 'after 1 s',
   },
   {
+    name: 'own-domain-limit',
+    value: 'calls',
+    help: "calls a day that a group's own domain takes; the cloud has 1000",
+    shownDefault: 'none',
+  },
+  {
     name: 'allow-backend',
     value: 'cidr',
     help: 'private or loopback addresses that backends may have; may be repeated',
@@ -135,6 +141,7 @@ export function parseServerOptions(
     roles: parseRoles(given('roles'), mode),
     runtimeFallback: parseSwitch(given('runtime-fallback'), mode === 'dev'),
     strict: parseSwitch(given('strict'), false),
+    ownDomainLimitPerDay: parseLimit(given('own-domain-limit')),
     allowedBackends: parseBlocks(given('allow-backend')),
     vpcTargets: parseVpcTargets(given('vpc-target')),
     trustedProxies: parseBlocks(given('trusted-proxy')),
@@ -210,6 +217,12 @@ function parsePort(given: Given | null, fallback: number): number {
   const port = /^\d{1,5}$/.test(given.value) ? Number(given.value) : Number.NaN;
   if (!(port <= 65_535)) throw wrongUsage(`${given.from} takes a port from 0 to 65535, not '${given.value}'`);
   return port;
+}
+
+function parseLimit(given: Given | null): number | null {
+  if (given === null) return null;
+  if (!/^[1-9]\d{0,8}$/.test(given.value)) throw wrongUsage(`${given.from} takes a number, not '${given.value}'`);
+  return Number(given.value);
 }
 
 function parseHost(given: Given | null): string {

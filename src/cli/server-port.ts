@@ -35,6 +35,8 @@ export type ServerOptions = {
   readonly runtimeFallback: boolean;
   /** Freeze an instance after each request at once, not only when it has been idle for a second. */
   readonly strict: boolean;
+  /** Calls a day that a group's own domain takes; null: any number. */
+  readonly ownDomainLimitPerDay: number | null;
   /** CIDR blocks that backends may be in although they are private or loopback. */
   readonly allowedBackends: readonly string[];
   /** `vpcId/instanceId` → host. */
