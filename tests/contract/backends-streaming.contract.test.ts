@@ -1,0 +1,147 @@
+// Bodies between caller, gateway and HTTP backend flow both ways with back-pressure, over real sockets.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { request as httpRequest } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { describe, it } from 'node:test';
+import { closed, head, httpBackend, proxyTo, rawExchange, startGateway, startRawBackend } from './backends-fixture.ts';
+
+describe('bodies flow', () => {
+  it('to a slow backend no faster than it reads', async (t) => {
+    let backendSocket: Socket | undefined;
+    const { createServer } = await import('node:net');
+    const server = createServer((socket) => {
+      backendSocket = socket;
+      socket.pause();
+      socket.on('error', () => {});
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    t.after(() => {
+      backendSocket?.destroy();
+      server.close();
+    });
+    const address = server.address();
+    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    const running = await startGateway(
+      t,
+      { a: proxyTo(httpBackend(`http://127.0.0.1:${port}`, { timeoutMs: 60_000 })) },
+      { settings: { bodyLimitBytes: 64 * 1024 * 1024 } },
+    );
+    const total = 48 * 1024 * 1024;
+    const client = connect(running.port, '127.0.0.1');
+    client.on('error', () => {});
+    client.write(head('POST', '/up', [`Content-Length: ${total}`]));
+    const chunk = Buffer.alloc(64 * 1024);
+    let sent = 0;
+    let isTaken = true;
+    client.on('drain', () => {
+      isTaken = true;
+    });
+    // Writes whenever the gateway takes it, and stops when it took nothing for many turns of the loop: then every buffer is full.
+    for (let still = 0; sent < total && still < 400; ) {
+      if (isTaken) {
+        isTaken = client.write(chunk);
+        sent += chunk.length;
+        still = 0;
+      } else {
+        await new Promise((resolve) => setImmediate(resolve));
+        still++;
+      }
+    }
+    assert.ok(sent < total, 'the whole body was taken although the backend reads nothing');
+    const record = running.nextRecord();
+    backendSocket?.destroy();
+    assert.equal((await record).failure?.code, 'D504CO');
+    client.destroy();
+  });
+
+  it('to a slow caller no faster than it reads, and whole in the end', async (t) => {
+    const total = 32 * 1024 * 1024;
+    let written = 0;
+    const backend = await startRawBackend(t, (socket) => {
+      socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${total}\r\n\r\n`);
+      const chunk = Buffer.alloc(64 * 1024, 'x');
+      const more = () => {
+        while (written < total) {
+          written += chunk.length;
+          if (!socket.write(chunk)) return;
+        }
+      };
+      socket.on('drain', more);
+      more();
+    });
+    const running = await startGateway(t, { a: proxyTo(httpBackend(backend.address, { timeoutMs: 60_000 })) });
+    const client = connect(running.port, '127.0.0.1');
+    client.write(head('GET', '/down'));
+    client.pause();
+    let last = -1;
+    for (let still = 0; still < 400; ) {
+      await new Promise((resolve) => setImmediate(resolve));
+      still = written === last ? still + 1 : 0;
+      last = written;
+    }
+    assert.ok(written < total, 'the whole answer was taken although the caller reads nothing');
+    let got = 0;
+    client.on('data', (bytes) => {
+      got += bytes.length;
+    });
+    client.resume();
+    await once(client, 'close');
+    assert.ok(got > total);
+    assert.equal(running.records[0]?.failure, null);
+  });
+
+  it('in chunks both ways, each as it comes', async (t) => {
+    const { createServer } = await import('node:http');
+    const server = createServer((message, response) => {
+      response.writeHead(200);
+      message.on('data', (bytes: Buffer) => response.write(bytes.toString().toUpperCase()));
+      message.on('end', () => response.end('.'));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    t.after(() => server.close());
+    const address = server.address();
+    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    const running = await startGateway(t, { a: proxyTo(httpBackend(`http://127.0.0.1:${port}`)) });
+    const client = httpRequest(`${running.url}/echo`, { method: 'POST' });
+    client.write('one');
+    const [answer] = (await once(client, 'response')) as [import('node:http').IncomingMessage];
+    answer.setEncoding('utf8');
+    assert.equal((await once(answer, 'data'))[0], 'ONE');
+    client.write('two');
+    assert.equal((await once(answer, 'data'))[0], 'TWO');
+    const ended = once(answer, 'end');
+    client.end();
+    assert.equal((await once(answer, 'data'))[0], '.');
+    await ended;
+  });
+
+  it('no further than the limit when no length was announced', async (t) => {
+    const backend = await startRawBackend(t, () => {});
+    const running = await startGateway(
+      t,
+      { a: proxyTo(httpBackend(backend.address)) },
+      { settings: { bodyLimitBytes: 100_000 } },
+    );
+    const body = `${(0x20000).toString(16)}\r\n${'x'.repeat(0x20000)}\r\n0\r\n\r\n`;
+    const answer = await rawExchange(running.port, head('POST', '/', ['Transfer-Encoding: chunked']) + body);
+    assert.match(answer, /^HTTP\/1\.1 413 /);
+    assert.match(answer, /X-Ca-Error-Code: I413RL/);
+    await closed(backend.sockets[0]);
+  });
+
+  it('no further when the caller has gone, and the backend is let go', async (t) => {
+    const backend = await startRawBackend(
+      t,
+      (socket) => void socket.write('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc'),
+    );
+    const running = await startGateway(t, { a: proxyTo(httpBackend(backend.address)) });
+    const record = running.nextRecord();
+    const client = connect(running.port, '127.0.0.1');
+    client.write(head('GET', '/'));
+    await once(client, 'data');
+    client.destroy();
+    assert.equal((await record).status, 499);
+    await closed(backend.sockets[0]);
+  });
+});
