@@ -32,7 +32,7 @@ export const testClasses: readonly TestClass[] = [
     isExpected: true,
     isolation: 'process',
     timeoutMs: 60_000,
-    limitMs: 300_000,
+    limitMs: 480_000,
   },
   {
     name: 'e2e',
