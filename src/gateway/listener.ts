@@ -104,7 +104,9 @@ function readAll(message: Incoming, limitBytes: number): Promise<Buffer> {
     message.on('data', onData);
     message.on('end', () => resolve(more === null ? (first ?? noBytes) : Buffer.concat(more, size)));
     message.on('error', () => reject(new ClientGone()));
-    message.on('close', () => reject(new ClientGone())); // Says nothing new after 'end'.
+    message.on('close', () => {
+      if (!message.readableEnded) reject(new ClientGone()); // made only when it says something new
+    });
   });
 }
 
