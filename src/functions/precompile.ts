@@ -54,7 +54,8 @@ async function isOf(compiled: string, source: string): Promise<boolean> {
 }
 
 function compile(python: string, directory: string): Promise<boolean> {
-  const args = ['-s', '-E', '-m', 'compileall', '-q', '-l', directory];
+  // -f: compileall by itself looks at the source's second only and keeps what was made earlier in that second.
+  const args = ['-s', '-E', '-m', 'compileall', '-f', '-q', '-l', directory];
   const options = { timeout: compileTimeoutMs, killSignal: 'SIGKILL', env: {}, cwd: '/' } as const;
   return new Promise((resolve) => {
     execFile(python, args, options, (error) => resolve(error === null));
