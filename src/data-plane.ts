@@ -86,6 +86,8 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
     showWhyToLoopback: settings.showWhyToLoopback,
     trustedProxies: settings.trustedProxies,
     groupLimitPerSecond: settings.groupLimit,
+    instanceLimitPerSecond: settings.instanceLimit,
+    ...(settings.intranet === null ? {} : { intranet: settings.intranet }),
   };
   // This process is the only one, so it is its own authority; several share control's by base/counter-leases.ts.
   const nonces = createNonceStore({ clock: systemClock, limit: limits.nonces });

@@ -218,6 +218,8 @@ async function startProcesses(options: ServerOptions, around: Around): Promise<P
     vpcTargets: options.vpcTargets,
     trustedProxies: options.trustedProxies,
     groupLimit: options.groupLimit,
+    instanceLimit: options.instanceLimit,
+    intranet: options.intranet,
     showWhyToLoopback: options.mode === 'dev',
     tier: launcher.tier,
     launcher: launcher.kind,

@@ -28,6 +28,10 @@ export type DataSettings = {
   readonly trustedProxies: readonly string[];
   /** Calls a second that each API group may have; null: as many as come. */
   readonly groupLimit: number | null;
+  /** Calls a second that all API groups together may have; null: as many as come. */
+  readonly instanceLimit: number | null;
+  /** Addresses and CIDR blocks that are not the internet; null: private and loopback ones. */
+  readonly intranet: readonly string[] | null;
   /** Answer loopback callers with `X-Yunmen-Why`. */
   readonly showWhyToLoopback: boolean;
   /** Isolation tier that instances get. */

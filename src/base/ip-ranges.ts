@@ -4,6 +4,19 @@ import { isIPv4, isIPv6 } from 'node:net';
 /** Answers whether an address is in the set. Text that is no address is in none. */
 export type IpRanges = { has(address: string): boolean; readonly isEmpty: boolean };
 
+/** Addresses that do not lead across the internet: loopback, private, shared and link-local ones. Source: docs (IANA special-purpose registries). */
+export const privateBlocks: readonly string[] = [
+  '127.0.0.0/8',
+  '::1/128',
+  '10.0.0.0/8',
+  '172.16.0.0/12',
+  '192.168.0.0/16',
+  '100.64.0.0/10',
+  'fc00::/7',
+  '169.254.0.0/16',
+  'fe80::/10',
+];
+
 /** `from` to `to`, both in the set: numbers for IPv4, 32 hex digits for IPv6. */
 type Range<Value> = { readonly from: Value; readonly to: Value };
 

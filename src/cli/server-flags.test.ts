@@ -31,6 +31,8 @@ test('without flags the documented defaults hold', () => {
     vpcTargets: {},
     trustedProxies: [],
     groupLimit: null,
+    instanceLimit: null,
+    intranet: null,
     printCredentials: false,
   });
 });
@@ -57,6 +59,12 @@ test('addresses of backends and places in VPCs are given in lists', () => {
   assert.deepEqual(parseServerOptions('start', {}, { YUNMEN_ALLOW_BACKEND: '127.0.0.1' }, '/').allowedBackends, [
     '127.0.0.1',
   ]);
+});
+
+test('what is no internet may be named', () => {
+  const given = parseServerOptions('start', { intranet: '198.51.100.0/24', 'instance-limit': '9' }, {}, '/');
+  assert.deepEqual([given.intranet, given.instanceLimit], [['198.51.100.0/24'], 9]);
+  assert.throws(() => parseServerOptions('start', { intranet: 'office' }, {}, '/'), /takes addresses/);
 });
 
 test('proxies that are believed and the limit of groups are off unless given', () => {

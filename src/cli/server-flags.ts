@@ -87,6 +87,19 @@ export const serverFlags = [
     help: 'calls a second that each API group may have',
     shownDefault: 'none',
   },
+  {
+    name: 'instance-limit',
+    value: 'calls',
+    help: 'calls a second that all API groups together may have',
+    shownDefault: 'none',
+  },
+  {
+    name: 'intranet',
+    value: 'cidr',
+    help: 'addresses that APIs with DisableInternet take calls from; may be repeated',
+    shownDefault: 'private and loopback',
+    isList: true,
+  },
   { name: 'print-credentials', value: null, help: 'print the secret of the access key', shownDefault: null },
 ] as const satisfies readonly ServerFlag[];
 
@@ -146,6 +159,8 @@ export function parseServerOptions(
     vpcTargets: parseVpcTargets(given('vpc-target')),
     trustedProxies: parseBlocks(given('trusted-proxy')),
     groupLimit: parseCount(given('group-limit')),
+    instanceLimit: parseCount(given('instance-limit')),
+    intranet: given('intranet') === null ? null : parseBlocks(given('intranet')),
     printCredentials: parseSwitch(given('print-credentials'), false),
   };
   refuseContradictions(options);

@@ -38,6 +38,8 @@ export type PipelineDeps = GatewayDeps & {
   readonly backends: BackendState;
   /** Who may say in X-Forwarded-For whom it calls for. */
   readonly trustedProxies: IpRanges;
+  /** Where callers are who do not come from the internet. */
+  readonly intranet: IpRanges;
 };
 
 /** One HTTP request as a value; listener.ts makes it from node:http, tests by hand. */
@@ -109,6 +111,8 @@ export type Matched = Received & {
   readonly hostParameters: ReadonlyMap<string, string>;
   /** Reached by the domain that the gateway gave the group, which is for testing only. */
   readonly isOwnDomain: boolean;
+  /** Reached by a domain that is for callers of the intranet only. */
+  readonly isIntranetDomain: boolean;
   /** How many leading segments are the group's base path. */
   readonly baseLength: number;
 };

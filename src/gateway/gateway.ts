@@ -39,7 +39,12 @@ export type Gateway = {
 
 export function createGateway(given: GatewayDeps): Gateway {
   const backends = new BackendState(given.clock, given.outbound ?? {});
-  let deps: PipelineDeps = { ...given, backends, trustedProxies: compileIpRanges(given.settings.trustedProxies) };
+  let deps: PipelineDeps = {
+    ...given,
+    backends,
+    trustedProxies: compileIpRanges(given.settings.trustedProxies),
+    intranet: compileIpRanges(given.settings.intranet),
+  };
   const snapshots = new SnapshotFollower(given.clock);
   // Connections on which a request's end was in doubt: nothing that follows on them is served.
   const doubtful = new WeakSet<object>();

@@ -40,6 +40,7 @@ export function match(received: Received): Matched | Preflight | Redirect {
     api,
     hostParameters: hostParameters(entry.domain, received.host),
     isOwnDomain: entry.domain === null && received.host === entry.group.subDomain.toLowerCase(),
+    isIntranetDomain: entry.domain?.isIntranet === true,
     baseLength: entry.baseSegments.length,
   });
 }

@@ -103,6 +103,15 @@ describe('the request line and headers', () => {
     });
   }
 
+  it('refuses what went round in circles, but not a long list of proxies', async () => {
+    const hops = Array.from({ length: 31 }, (_, at) => `10.0.0.${at}`).join(',');
+    const passed = { 'X-Forwarded-For': hops };
+    const circling = open([group(), api('one', definition({}))]);
+    assert.equal((await circling.send(request({ headers: passed }))).status, 200);
+    const answer = await circling.send(request({ headers: { ...passed, 'X-Ca-Api-Gateway': 'x' } }));
+    assert.deepEqual([answer.status, answer.headers['x-ca-error-code']], [508, 'I508LD']);
+  });
+
   it('refuses a second Host', async () => {
     const value = request({});
     const answer = await bench.send({ ...value, rawHeaders: [...value.rawHeaders, 'host', 'other'] });

@@ -27,7 +27,7 @@ export function begin(request: GatewayRequest, snapshot: Snapshot, deps: Pipelin
 
 const knownMethods: ReadonlySet<string> = new Set(apiMethods.filter((method) => method !== 'ANY'));
 
-/** Errors: the request's fault, I405UM, I413UL, I400HD, I400MH, I400RU, I400PA, I400CT, I413RL. */
+/** Errors: the request's fault, I405UM, I413UL, I400HD, I400MH, I400RU, I400PA, I400CT, I413RL, I508LD. */
 export function receive(begun: Begun): Received {
   const { request, deps, method } = begun;
   if (request.fault) throw request.fault;
@@ -36,6 +36,8 @@ export function receive(begun: Begun): Received {
   const headers = readHeaders(request.rawHeaders, deps.settings.headerLimitBytes);
   const target = splitTarget(request, headers.get('host'));
   const path = readPath(target.rawPath);
+  const gateway = headers.get('x-ca-api-gateway');
+  if (gateway !== undefined) checkLoop(headers.get('x-forwarded-for') ?? '', deps.settings.hopLimit);
   const contentType = headers.get('content-type');
   if (contentType !== undefined) checkContentType(contentType);
   return Object.assign(begun, {
@@ -49,6 +51,23 @@ export function receive(begun: Begun): Received {
     query: readQuery(target.rawQuery),
     body: new RequestBody(request.body, contentType, deps.settings.bodyLimitBytes),
   });
+}
+
+/** A request that a gateway sent on has an address in X-Forwarded-For for each time. Source: assumed (gateway-errors.md E2.1). */
+function checkLoop(forwardedFor: string, limit: number): void {
+  const hops = forwardedFor === '' ? 0 : forwardedFor.split(',').length;
+  if (hops <= limit) return;
+  throw refuse(
+    'I508LD',
+    {},
+    {
+      side: 'api-owner',
+      field: 'X-Forwarded-For',
+      expected: `at most ${limit} addresses`,
+      got: `${hops} addresses`,
+      message: `The request came through gateways and proxies ${hops} times already: a backend seems to lead back here.`,
+    },
+  );
 }
 
 function unsupportedMethod(method: string): Error {

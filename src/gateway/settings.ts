@@ -1,4 +1,5 @@
 // The gateway's settings and their defaults. Composition fills them from the server's settings.
+import { privateBlocks } from '../base/ip-ranges.ts';
 
 export type GatewaySettings = {
   /** Group of a Host that is an IP address or `localhost`; null: the only group, when there is exactly one. */
@@ -17,10 +18,16 @@ export type GatewaySettings = {
   readonly uriLimitBytes: number;
   /** Names and values of all headers together. Source: assumed (gateway.md 10.1). */
   readonly headerLimitBytes: number;
+  /** Addresses in X-Forwarded-For of a request that a gateway sent, above which it goes in circles. Source: assumed. */
+  readonly hopLimit: number;
   /** How far X-Ca-Timestamp may be off, and how long a nonce is remembered, in ms. Source: docs (gateway.md 2.6). */
   readonly clockWindowMs: number;
   /** Calls a second that each group may have; null: as many as come. Source: docs (gateway.md 7.1: 500 there), the default is ours. */
   readonly groupLimitPerSecond: number | null;
+  /** Calls a second that all groups together may have; null: as many as come. Source: docs (gateway.md 7.1), the default is ours. */
+  readonly instanceLimitPerSecond: number | null;
+  /** Addresses and CIDR blocks that do not count as the internet. Source: assumed. */
+  readonly intranet: readonly string[];
   /** Port to which plain requests are redirected where a domain wants HTTPS; null: 443. */
   readonly tlsPort: number | null;
   /** Calls a day that a group's own domain takes; null: no limit. The cloud has 1,000. Source: docs (gateway.md 1.1). */
@@ -44,8 +51,11 @@ export const defaultGatewaySettings: GatewaySettings = {
   bodyTimeoutMs: 60_000,
   uriLimitBytes: 128 * 1024,
   headerLimitBytes: 64 * 1024,
+  hopLimit: 30,
   clockWindowMs: 15 * 60 * 1000,
   groupLimitPerSecond: null,
+  instanceLimitPerSecond: null,
+  intranet: privateBlocks,
   tlsPort: null,
   ownDomainLimitPerDay: null,
   unknownCodeError: 'A400AC',

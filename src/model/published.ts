@@ -11,6 +11,8 @@ export type PublishedDomain = {
   readonly stage: StageName | null;
   /** Answers plain HTTP with a redirect to the same URL on HTTPS. */
   readonly redirectsToHttps?: boolean;
+  /** For callers of the intranet only. */
+  readonly isIntranet?: boolean;
   /** Of a wildcard domain: names for what the star stands for, `${Name}.example.com`. */
   readonly patterns?: readonly string[];
 };

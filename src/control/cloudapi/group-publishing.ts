@@ -12,6 +12,7 @@ function publishedDomain(domain: DomainRow): PublishedDomain {
     stage: domain.bindStage,
     redirectsToHttps: domain.redirectsToHttps,
     patterns: domain.patterns,
+    isIntranet: domain.domainType === 'INTRANET',
   };
 }
 

@@ -14,15 +14,15 @@ function appIdOf({ caller }: Call): number | null {
   return caller.kind === 'app' ? caller.appId : null;
 }
 
-/** Errors: A403IP, T429GR, T429PA, T429PR. */
+/** Errors: A403IP, T429IN, T429GR, T429PA, T429PR. */
 export function applyPolicies(call: Call): void | Promise<void> {
   const { policies } = call.snapshot;
   const binding = policies.bindings.size === 0 ? undefined : policies.bindings.get(placeOf(call));
   const ipControl = policies.ipControls.get(binding?.ipControlId ?? '');
   if (ipControl !== undefined) checkAddress(call, ipControl);
   const trafficControl = policies.trafficControls.get(binding?.trafficControlId ?? '');
-  const groupLimit = call.deps.settings.groupLimitPerSecond;
-  if (groupLimit !== null) return checkGroupLimit(call, groupLimit, trafficControl);
+  const { groupLimitPerSecond, instanceLimitPerSecond } = call.deps.settings;
+  if (groupLimitPerSecond !== null || instanceLimitPerSecond !== null) return checkRates(call, trafficControl);
   if (trafficControl !== undefined) return checkTraffic(call, trafficControl);
 }
 
@@ -42,24 +42,31 @@ function checkAddress(call: Call, control: CompiledIpControl): void {
   );
 }
 
-async function checkGroupLimit(
-  call: Call,
-  limit: number,
-  trafficControl: CompiledTrafficControl | undefined,
-): Promise<void> {
-  const { clock, count } = call.deps;
+/** The limits of everything here and of the group, counted together: a call that one refuses counts for neither. */
+async function checkRates(call: Call, trafficControl: CompiledTrafficControl | undefined): Promise<void> {
+  const { clock, count, settings } = call.deps;
+  const limits = [
+    { code: 'T429IN', what: 'This gateway', key: 'instance', limit: settings.instanceLimitPerSecond },
+    {
+      code: 'T429GR',
+      what: `The group ${call.group.groupId}`,
+      key: `group/${call.group.groupId}`,
+      limit: settings.groupLimitPerSecond,
+    },
+  ] as const;
+  const takes = limits.flatMap((row) => (row.limit === null ? [] : { ...row, limit: row.limit }));
   const window = Math.floor(clock.now() / 1_000);
-  const takes = [{ key: `group/${call.group.groupId}`, limit }];
-  if ((await count({ windowMs: 1_000, window, takes })) !== -1) {
+  const refusing = takes[await count({ windowMs: 1_000, window, takes })];
+  if (refusing !== undefined) {
     throw refuse(
-      'T429GR',
+      refusing.code,
       {},
       {
         side: 'platform',
-        field: 'calls of the group',
-        expected: `at most ${limit} a second`,
+        field: refusing.code === 'T429IN' ? 'calls of all groups' : 'calls of the group',
+        expected: `at most ${refusing.limit} a second`,
         got: 'more',
-        message: `The group ${call.group.groupId} has had its ${limit} calls of this second.`,
+        message: `${refusing.what} has had its ${refusing.limit} calls of this second.`,
       },
     );
   }

@@ -13,6 +13,7 @@ import {
   FakeClock,
   grant,
   group,
+  groupId,
   open,
   request,
   signedRequest,
@@ -202,6 +203,21 @@ describe('traffic control', () => {
     assert.deepEqual(codes, [undefined, undefined, 'T429GR']);
     bench.clock.advance(1000);
     assert.equal((await bench.send(request({}))).status, 200);
+  });
+
+  it('a limit for everything here counts the calls of all groups, and not those that a group may not have', async () => {
+    const other = 'fedcba9876543210fedcba9876543210';
+    const changes = [group(), group({ groupId: other }), anonymous, api('b', definition({}), 'RELEASE', other)];
+    const bench = open(changes, { settings: { groupLimitPerSecond: 1, instanceLimitPerSecond: 3 } });
+    const codes: (string | undefined)[] = [];
+    for (const id of [groupId, groupId, other, other]) {
+      codes.push((await bench.send(request({ headers: { Host: `${id}.localhost` } }))).headers['x-ca-error-code']);
+    }
+    assert.deepEqual(codes, [undefined, 'T429GR', undefined, 'T429GR']);
+    const tight = open(changes, { settings: { instanceLimitPerSecond: 1 } });
+    assert.equal((await tight.send(request({}))).status, 200);
+    const refused = await tight.send(request({ headers: { Host: `${other}.localhost` } }));
+    assert.deepEqual([refused.status, refused.headers['x-ca-error-code']], [429, 'T429IN']);
   });
 });
 

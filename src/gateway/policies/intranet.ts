@@ -1,0 +1,28 @@
+// Who may not come from the internet: APIs with DisableInternet, and domains that are bound for the intranet. Called by admit.ts.
+import type { Identified } from '../context.ts';
+import { refuse } from '../errors.ts';
+
+type Call = Pick<Identified, 'api' | 'clientIp' | 'isIntranetDomain' | 'host' | 'deps'>;
+
+/**
+ * Errors: A403IN. The caller's address decides, not the domain by which it comes, which is the caller's own word.
+ * Source: docs (gateway-errors.md E2.5) for the rule; that addresses decide is assumed.
+ */
+export function checkIntranet({ api, clientIp, isIntranetDomain, host, deps }: Call): void {
+  if (!api.auth.disableInternet && !isIntranetDomain) return;
+  if (deps.intranet.has(clientIp)) return;
+  const what = api.auth.disableInternet
+    ? `The API ${api.apiName} has DisableInternet`
+    : `The domain ${host} is for the intranet only`;
+  throw refuse(
+    'A403IN',
+    { Reason: '' },
+    {
+      side: 'api-owner',
+      field: 'client address',
+      expected: 'an address of the intranet (--intranet)',
+      got: clientIp,
+      message: `${what}, and ${clientIp} is an address of the internet.`,
+    },
+  );
+}
