@@ -17,16 +17,6 @@ char cgroups_why[256];
 static const char *const names[CONTROLLERS] = {"memory", "pids", "cpu", "freezer"};
 static const char prefix[] = "yunmen-";
 
-bool write_file(const char *path, const char *text) {
-  int file = open(path, O_WRONLY | O_CLOEXEC);
-  if (file < 0) return false;
-  ssize_t written = write(file, text, strlen(text));
-  int why = errno;
-  close(file);
-  errno = why;
-  return written == (ssize_t)strlen(text);
-}
-
 static bool write_at(const char *directory, const char *file, const char *text) {
   char path[PATH_LIMIT];
   snprintf(path, sizeof path, "%s/%s", directory, file);

@@ -1,4 +1,4 @@
-// Reading of the words. Called by sandd.c with bytes from sockets, and by fuzz.c with any bytes.
+// Reading of the words. Called by owner.c and sandd.c with bytes from sockets, and by fuzz.c with any bytes.
 #include "messages.h"
 #include <string.h>
 

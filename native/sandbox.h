@@ -1,4 +1,4 @@
-// What the parts of sandd tell each other: cgroups.c, root.c, rights.c, instance.c, probe.c, sandd.c.
+// What an instance is made of: instance.c, root.c, rights.c, cgroups.c. Used by sandd's loop (server.h) and by probe.c.
 #pragma once
 #include "messages.h"
 #include <sys/types.h>
@@ -56,5 +56,6 @@ int landlock_version(void);
 // -- probe.c
 int probe(void);
 
-bool write_file(const char *path, const char *text); // in cgroups.c
-void remove_directory(const char *path, int depth);  // in sandd.c; with at most so many levels below it
+// -- files.c
+bool write_file(const char *path, const char *text);
+void remove_directory(const char *path, int depth); // with at most so many levels below it

@@ -1,0 +1,167 @@
+// Who may ask and what is answered: strangers prove themselves by the token, the first who does is the owner for good.
+// Called by the loop (sandd.c) when something comes; answers are kept until the owner takes them, up to a bound.
+#define _GNU_SOURCE
+#include "server.h"
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum {
+  STRANGERS = 4,           // connections that have not proved themselves
+  STRANGER_BYTES = 256,
+  PROOF_MS = 5000,
+  OUT_MAX = 1024 * 1024,   // answers that the data process has not taken yet
+};
+
+static char token[TOKEN_MAX + 1];
+static int listener = -1, owner = -1;
+static struct { int socket; size_t length; int64_t until; uint8_t bytes[STRANGER_BYTES]; } strangers[STRANGERS];
+static uint8_t in[MESSAGE_MAX], out[OUT_MAX];
+static size_t in_length, out_length;
+
+const char *owner_listen(const char *given) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  snprintf(token, sizeof token, "%s", given);
+  for (int at = 0; at < STRANGERS; at++) strangers[at].socket = -1;
+  snprintf(address.sun_path, sizeof address.sun_path, "%s/launcher.sock", place.run_dir);
+  listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (listener < 0 || bind(listener, (struct sockaddr *)&address, sizeof address) != 0 || listen(listener, 8) != 0) return strerror(errno);
+  watch(listener, FROM_LISTENER, 0, EPOLLIN);
+  return NULL;
+}
+
+static void flush(void) {
+  while (owner >= 0 && out_length > 0) {
+    ssize_t sent = send(owner, out, out_length, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent < 0 && errno != EAGAIN) begin_end();
+    if (sent <= 0) break;
+    memmove(out, out + sent, out_length - (size_t)sent);
+    out_length -= (size_t)sent;
+  }
+  if (owner >= 0) watch(owner, FROM_OWNER, 0, EPOLLIN | (out_length > 0 ? (uint32_t)EPOLLOUT : 0));
+}
+
+void say(enum word word, uint32_t call, const void *fields, size_t length) {
+  if (owner < 0) return;
+  if (out_length + 9 + length > OUT_MAX) {
+    report("the data process does not take its answers");
+    begin_end();
+    return;
+  }
+  write_u32(out + out_length, (uint32_t)length + 5);
+  out[out_length + 4] = (uint8_t)word;
+  write_u32(out + out_length + 5, call);
+  memcpy(out + out_length + 9, fields, length);
+  out_length += 9 + length;
+  flush();
+}
+
+void say_failed(uint32_t call, const char *why) {
+  uint8_t fields[2 + 512];
+  size_t length = strnlen(why, 510);
+  fields[0] = (uint8_t)(length >> 8);
+  fields[1] = (uint8_t)length;
+  memcpy(fields + 2, why, length);
+  say(FAILED, call, fields, 2 + length);
+}
+
+static bool is_token(const char *given) { // looks at every byte, whatever the first ones are
+  size_t length = strlen(token), given_length = strlen(given);
+  volatile unsigned difference = given_length != length;
+  for (size_t at = 0; at < length; at++) difference |= (unsigned)(token[at] ^ given[given_length == 0 ? 0 : at % given_length]);
+  return difference == 0;
+}
+
+static void close_stranger(int index) {
+  if (strangers[index].socket >= 0) close(strangers[index].socket);
+  strangers[index].socket = -1;
+}
+
+void greet(void) {
+  int socket = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK), index = 0;
+  if (socket < 0) return;
+  while (index < STRANGERS && strangers[index].socket >= 0) index++;
+  if (index == STRANGERS) {
+    close(socket);
+    return;
+  }
+  strangers[index].socket = socket;
+  strangers[index].length = 0;
+  strangers[index].until = now_ms() + PROOF_MS;
+  watch(socket, FROM_STRANGER, index, EPOLLIN);
+}
+
+// The first with the right token is the owner, and there is never another.
+void prove(int index) {
+  if (strangers[index].socket < 0) return;
+  if (strangers[index].socket < 0) return;
+  size_t used = strangers[index].length;
+  ssize_t length = recv(strangers[index].socket, strangers[index].bytes + used, STRANGER_BYTES - used, 0);
+  if (length < 0 && errno == EAGAIN) return;
+  if (length > 0) {
+    used = strangers[index].length += (size_t)length;
+    size_t whole = message_length(strangers[index].bytes, used);
+    if (used < STRANGER_BYTES && (whole == 0 || (whole <= STRANGER_BYTES && used < whole))) return;
+    struct message message;
+    bool is_right = whole == used && parse_message(strangers[index].bytes, used, &message) == NULL && message.word == AUTHENTICATE;
+    if (is_right && is_token(message.token) && owner < 0 && !is_ending) {
+      owner = strangers[index].socket;
+      strangers[index].socket = -1;
+      uint8_t tier = (uint8_t)place.tier;
+      say(DONE, message.call, &tier, 1);
+      return;
+    }
+  }
+  report("a connection to the launcher that did not prove itself was closed");
+  close_stranger(index);
+}
+
+static void obey(struct message *message) {
+  switch (message->word) {
+    case START: return start_instance(&message->start, message->call);
+    case STOP: return stop_instance(message->id, message->grace_ms, message->call);
+    case FREEZE: return freeze_instance(message->id, true, message->call);
+    case THAW: return freeze_instance(message->id, false, message->call);
+    default: return say_failed(message->call, "that is not for the owner to say");
+  }
+}
+
+static void hear_owner(void) {
+  ssize_t length = recv(owner, in + in_length, sizeof in - in_length, MSG_DONTWAIT);
+  if (length < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (length <= 0) return begin_end();
+  in_length += (size_t)length;
+  static struct message message;
+  size_t used = 0, whole;
+  while (!is_ending && (whole = message_length(in + used, in_length - used)) != 0 && whole <= in_length - used) {
+    const char *wrong = parse_message(in + used, whole, &message);
+    if (wrong == NULL) obey(&message);
+    else say_failed(message.call, wrong);
+    used += whole;
+  }
+  if (message_length(in + used, in_length - used) > MESSAGE_MAX) {
+    report("the data process broke the protocol");
+    return begin_end();
+  }
+  memmove(in, in + used, in_length - used);
+  in_length -= used;
+}
+
+void serve_owner(void) {
+  flush();
+  if (owner >= 0 && !is_ending) hear_owner();
+}
+
+int64_t strangers_due(int64_t now) {
+  int64_t next = INT64_MAX;
+  for (int at = 0; at < STRANGERS; at++) {
+    if (strangers[at].socket >= 0 && strangers[at].until <= now) close_stranger(at);
+    if (strangers[at].socket >= 0 && strangers[at].until < next) next = strangers[at].until;
+  }
+  return next;
+}

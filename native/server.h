@@ -1,0 +1,38 @@
+// What sandd's own process is made of: sandd.c (the loop), owner.c (who asks, and what it is answered),
+// table.c (the instances), handles.c (what an instance is given before there is a process of it).
+#pragma once
+#include "sandbox.h"
+
+enum source { FROM_PARENT, FROM_SIGNALS, FROM_LISTENER, FROM_OWNER, FROM_STRANGER, FROM_INSTANCE };
+
+// -- sandd.c
+extern struct place place;
+extern bool is_ending;
+int64_t now_ms(void);
+void watch(int descriptor, enum source source, int index, uint32_t what); // epoll's bits; again: changes them
+void unwatch(int descriptor);
+__attribute__((format(printf, 1, 2))) void report(const char *form, ...); // one line for our starter's log
+void begin_end(void); // of everything
+
+// -- owner.c
+const char *owner_listen(const char *token); // on the run directory's launcher.sock; what is wrong, NULL when it listens
+void greet(void);            // a connection waits
+void prove(int index);       // a stranger says something
+void serve_owner(void);      // the owner says something, or takes something again
+int64_t strangers_due(int64_t now); // closes those whose time is over; when the next one's is
+void say(enum word word, uint32_t call, const void *fields, size_t length);
+void say_failed(uint32_t call, const char *why);
+
+// -- table.c
+void start_instance(const struct start *start, uint32_t call);
+void stop_instance(const char *id, uint32_t grace_ms, uint32_t call);
+void freeze_instance(const char *id, bool is_frozen, uint32_t call);
+void hear_instance(int at);  // its first process says something
+void reap(void);             // children have ended
+void end_instances(void);    // at once
+int instances_living(void);
+int64_t instances_due(int64_t now); // does what is due; when the next is
+
+// -- handles.c: what wrong is, NULL when all are there. `own` is our end of its control socket.
+const char *open_handles(const struct start *start, struct handles *child, int *own, uid_t uid);
+void close_handles(struct handles handles);

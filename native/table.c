@@ -1,0 +1,220 @@
+// The instances of this server: one state each, and the moves between them (README.md, "States"). Called by owner.c
+// with what is wanted and by the loop (sandd.c) with what happened.
+#define _GNU_SOURCE
+#include "server.h"
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { WAITERS = 8 }; // stops that wait for one instance
+
+struct instance {
+  enum { FREE, STARTING, RUNS, ENDING } state;
+  char id[ID_LENGTH + 1];
+  pid_t pid;
+  int pidfd, control;
+  uint32_t start_call, waiters[WAITERS];
+  int waiting;
+  bool has_ending, is_broken;
+  struct ending ending;
+  char why[256];
+  int64_t kill_at; // 0: never
+};
+static struct instance instances[INSTANCES_MAX];
+static int living;
+
+static struct instance *find(const char *id) {
+  for (int at = 0; at < INSTANCES_MAX; at++)
+    if (instances[at].state != FREE && strcmp(instances[at].id, id) == 0) return &instances[at];
+  return NULL;
+}
+
+static void tell(struct instance *instance, char word) {
+  if (instance->control >= 0 && send(instance->control, &word, 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno != EPIPE && errno != ECONNRESET)
+    report("an instance does not listen: %s", strerror(errno));
+}
+
+static void kill_hard(struct instance *instance) {
+  tell(instance, KILL);
+  instance->state = instance->state == STARTING ? STARTING : ENDING;
+  instance->kill_at = now_ms() + 2000; // if it cannot even hear that
+}
+
+// Takes the answers of an instance's first process. False when it has none (any more).
+static bool hear(struct instance *instance) {
+  char text[sizeof instance->why];
+  ssize_t length = instance->control < 0 ? 0 : recv(instance->control, text, sizeof text - 1, MSG_DONTWAIT);
+  if (length <= 0) return false;
+  text[length] = 0;
+  uint8_t pid[4];
+  switch (text[0]) {
+    case MAP_ME:
+      if (instance_map(place.tier, instance->pid, FIRST_UID + (uid_t)(instance - instances))) tell(instance, GO);
+      else {
+        snprintf(instance->why, sizeof instance->why, "cannot give it a user of its own: %s", strerror(errno));
+        instance->is_broken = true;
+        kill_hard(instance);
+      }
+      break;
+    case RUNNING:
+      if (instance->state != STARTING) break;
+      instance->state = RUNS;
+      write_u32(pid, (uint32_t)instance->pid);
+      say(DONE, instance->start_call, pid, sizeof pid);
+      if (instance->waiting > 0) kill_hard(instance);
+      break;
+    case BROKEN:
+      snprintf(instance->why, sizeof instance->why, "%s", text + 1);
+      instance->is_broken = true;
+      break;
+    case ENDED:
+      if (length == sizeof instance->ending) memcpy(&instance->ending, text, sizeof instance->ending);
+      instance->has_ending = length == sizeof instance->ending;
+      break;
+    default: break;
+  }
+  return true;
+}
+
+// Its first process has been reaped, so nothing of it is left but what the kernel keeps for us.
+static void forget(struct instance *instance, int status, const struct rusage *usage) {
+  uint64_t peak_kb = (uint64_t)usage->ru_maxrss;
+  bool out_of_memory = false;
+  while (hear(instance)) {}
+  cgroups_outcome(&place.groups, instance->id, &peak_kb, &out_of_memory);
+  cgroups_remove(&place.groups, instance->id);
+  close(instance->control);
+  close(instance->pidfd);
+  if (instance->state == STARTING) {
+    say_failed(instance->start_call, instance->is_broken ? instance->why : "it ended before its program ran");
+  } else {
+    uint8_t note[ID_LENGTH + 1 + 3 + 4] = {0};
+    // Without a word from it, it was killed itself.
+    bool is_signal = instance->has_ending ? instance->ending.is_signal : WIFSIGNALED(status) || instance->state == ENDING;
+    uint8_t value = instance->has_ending ? instance->ending.value : WIFSIGNALED(status) ? (uint8_t)WTERMSIG(status) : is_signal ? SIGKILL : (uint8_t)WEXITSTATUS(status);
+    memcpy(note, instance->id, ID_LENGTH + 1);
+    note[ID_LENGTH + 1] = is_signal;
+    note[ID_LENGTH + 2] = value;
+    note[ID_LENGTH + 3] = out_of_memory || (instance->has_ending && instance->ending.out_of_memory);
+    write_u32(note + ID_LENGTH + 4, peak_kb > UINT32_MAX ? UINT32_MAX : (uint32_t)peak_kb);
+    say(EXITED, 0, note, sizeof note);
+  }
+  for (int at = 0; at < instance->waiting; at++) say(DONE, instance->waiters[at], "", 0);
+  memset(instance, 0, sizeof *instance);
+  living--;
+}
+
+// Tier none: if the function killed its reaper, its processes have become our children.
+static void end_strays(void) {
+  char path[64];
+  snprintf(path, sizeof path, "/proc/self/task/%d/children", getpid());
+  FILE *children = fopen(path, "re");
+  long pid;
+  while (children != NULL && fscanf(children, "%ld", &pid) == 1) {
+    bool is_known = false;
+    for (int at = 0; at < INSTANCES_MAX && !is_known; at++) is_known = instances[at].state != FREE && instances[at].pid == pid;
+    if (!is_known) kill((pid_t)pid, SIGKILL);
+  }
+  if (children != NULL) fclose(children);
+}
+
+void reap(void) {
+  struct rusage usage;
+  int status;
+  for (pid_t pid; (pid = wait4(-1, &status, WNOHANG, &usage)) > 0;)
+    for (int at = 0; at < INSTANCES_MAX; at++)
+      if (instances[at].state != FREE && instances[at].pid == pid) {
+        forget(&instances[at], status, &usage);
+        break;
+      }
+  if (place.tier == TIER_NONE) end_strays();
+}
+
+void start_instance(const struct start *start, uint32_t call) {
+  int at = 0, own = -1, pidfd = -1;
+  struct handles handles;
+  if (find(start->id) != NULL) return say_failed(call, "the instance is there already");
+  if (start->network != NETWORK_HOST) return say_failed(call, start->network == NETWORK_NONE ? "the network mode 'none' is not to be had here" : "the network mode 'open' is not to be had here");
+  while (at < INSTANCES_MAX && instances[at].state != FREE) at++;
+  if (at == INSTANCES_MAX) return say_failed(call, "there are too many instances");
+  const char *wrong = open_handles(start, &handles, &own, FIRST_UID + (uid_t)at);
+  pid_t pid = -1;
+  if (wrong == NULL) {
+    pid = instance_clone(place.tier, &pidfd);
+    if (pid == 0) instance_run(start, &place, handles);
+    if (pid < 0) wrong = "cannot make a process with namespaces";
+  }
+  int why = errno;
+  close_handles(handles);
+  if (wrong != NULL) {
+    char text[256];
+    snprintf(text, sizeof text, "%s: %s", wrong, strerror(why));
+    if (own >= 0) close(own);
+    return say_failed(call, text);
+  }
+  struct instance *instance = &instances[at];
+  instance->state = STARTING;
+  memcpy(instance->id, start->id, ID_LENGTH);
+  instance->pid = pid;
+  instance->pidfd = pidfd;
+  instance->control = own;
+  instance->start_call = call;
+  living++;
+  watch(own, FROM_INSTANCE, at, EPOLLIN);
+}
+
+void stop_instance(const char *id, uint32_t grace_ms, uint32_t call) {
+  struct instance *instance = find(id);
+  if (instance == NULL) return say(DONE, call, "", 0);
+  if (instance->waiting == WAITERS) return say_failed(call, "too many wait for its end");
+  instance->waiters[instance->waiting++] = call;
+  if (instance->state == ENDING || instance->state == STARTING) return; // STARTING: ended as soon as it runs
+  if (grace_ms == 0) return kill_hard(instance);
+  tell(instance, THAW_ALL);
+  tell(instance, TERMINATE);
+  int64_t at = now_ms() + grace_ms;
+  if (instance->kill_at == 0 || at < instance->kill_at) instance->kill_at = at;
+}
+
+void freeze_instance(const char *id, bool is_frozen, uint32_t call) {
+  struct instance *instance = find(id);
+  if (instance == NULL || instance->state != RUNS) return say_failed(call, "there is no such instance");
+  tell(instance, is_frozen ? FREEZE_ALL : THAW_ALL);
+  say(DONE, call, "", 0);
+}
+
+void hear_instance(int at) {
+  if (instances[at].state != FREE && !hear(&instances[at])) unwatch(instances[at].control);
+}
+
+void end_instances(void) {
+  for (int at = 0; at < INSTANCES_MAX; at++)
+    if (instances[at].state != FREE) kill_hard(&instances[at]);
+}
+
+int instances_living(void) {
+  return living;
+}
+
+int64_t instances_due(int64_t now) {
+  int64_t next = INT64_MAX;
+  for (int at = 0; at < INSTANCES_MAX && living > 0; at++) {
+    struct instance *instance = &instances[at];
+    if (instance->state == FREE || instance->kill_at == 0) continue;
+    if (instance->kill_at <= now && instance->state == ENDING) {
+      // It could not hear: nothing may be left frozen when it is killed.
+      tell(instance, THAW_ALL);
+      syscall(SYS_pidfd_send_signal, instance->pidfd, SIGKILL, NULL, 0);
+      instance->kill_at = now + 2000;
+    } else if (instance->kill_at <= now) kill_hard(instance);
+    if (instance->kill_at < next) next = instance->kill_at;
+  }
+  return next;
+}
