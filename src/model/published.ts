@@ -2,6 +2,7 @@
 // (a number that only grows) of the write that made it. A null value says the fact is gone.
 import type { ApiDefinition, Backend, StageName, StageVariable } from './api.ts';
 import type { FunctionConfig } from './function.ts';
+import type { HttpTrigger } from './http-function.ts';
 
 /** A domain that was bound to a group. */
 export type PublishedDomain = {
@@ -165,6 +166,8 @@ export type PublishedValues = {
   readonly version: PublishedVersion;
   readonly alias: PublishedAlias;
   readonly function: PublishedFunction;
+  /** Key: httpTriggerKey(). */
+  readonly httpTrigger: HttpTrigger;
 };
 export type PublishedKind = keyof PublishedValues;
 

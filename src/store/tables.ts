@@ -122,4 +122,5 @@ export const sealedKinds = {
   version: false,
   alias: false,
   function: true,
+  httpTrigger: false,
 } as const satisfies Record<PublishedKind, boolean>;
