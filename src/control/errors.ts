@@ -97,6 +97,7 @@ export const fcStatuses = {
   ResourceExhausted: 429,
   ClientClosedRequest: 499,
   InternalServerError: 500,
+  BadResponse: 502,
   ResourceThrottled: 503,
 } as const;
 

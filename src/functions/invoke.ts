@@ -9,6 +9,7 @@ import type {
   InvokeRefusalCode,
   InvokeRequest,
 } from '../model/invocation.ts';
+import { readHttpHead } from '../wire/http-params.ts';
 import { describeEnd, describeUsage, endDocument, errorTypeOf, type PlatformEnd } from './documents.ts';
 import type { Instance } from './instances/instance.ts';
 import type { Ended } from './instances/instance-port.ts';
@@ -127,6 +128,7 @@ async function deliver(
   const ending = instance.invoke({
     requestId: request.requestId,
     event: request.event,
+    http: request.http ?? null,
     wantsLogTail: request.wantsLogTail,
     timeoutMs: config.timeoutMs,
     credentials: plane.credentialsOf(config),
@@ -160,9 +162,11 @@ async function settle(
       const facts = factsOf(admitted, instance, { durationMs, coldStart, log });
       if (isError && answer.willExit) end(plane, instance, 'exited');
       else pool.putBack(instance, durationMs);
-      return isError
-        ? { kind: 'function-error', errorType: answer.type, body: answer.body, ...facts }
-        : { kind: 'success', body: answer.body, ...facts };
+      if (isError) return { kind: 'function-error', errorType: answer.type, body: answer.body, ...facts };
+      if (answer.http === null) return { kind: 'success', body: answer.body, ...facts };
+      const http = readHttpHead(answer.http);
+      if (!http.ok) return refuse('BadResponse', http.reason);
+      return { kind: 'success', body: answer.body, http: http.head, ...facts };
     }
     case 'ended': {
       if (ended.end.kind === 'exited') {

@@ -1,5 +1,6 @@
 // One invocation of a function: what is asked and how it ended. Spoken by gateway, control (InvokeFunction) and functions.
 import type { FunctionTarget } from './api.ts';
+import type { HttpHandlerCall, HttpHandlerHead } from './http-function.ts';
 
 export type InvokeRequest = {
   readonly target: FunctionTarget;
@@ -8,6 +9,8 @@ export type InvokeRequest = {
   readonly event: Buffer;
   /** Ask for the last 4 KB of the request's output. */
   readonly wantsLogTail: boolean;
+  /** A call of the function's HTTP handler; `event` is its body. */
+  readonly http?: HttpHandlerCall;
   /**
    * Looks at a successful result; true asks for the log tail after all, because the caller cannot use the result and
    * has to say why. Only for callers in the same process.
@@ -29,6 +32,8 @@ export type InvokeRefusalCode =
   | 'ResourceExhausted'
   | 'ResourceThrottled'
   | 'ClientClosedRequest'
+  /** The head that an HTTP handler answered with cannot be sent. */
+  | 'BadResponse'
   | 'InternalServerError';
 
 /** What both a success and a function's failure know. Durations in ms, memory in MB. */
@@ -58,7 +63,12 @@ export type InvocationFacts = {
 };
 
 export type InvocationOutcome =
-  | ({ readonly kind: 'success'; readonly body: Buffer } & InvocationFacts)
+  | ({
+      readonly kind: 'success';
+      readonly body: Buffer;
+      /** Of a request with `http`. */
+      readonly http?: HttpHandlerHead;
+    } & InvocationFacts)
   | ({
       readonly kind: 'function-error';
       readonly errorType: FunctionErrorType;

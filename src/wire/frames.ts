@@ -1,5 +1,6 @@
 // The frames that the data process and an instance's bootstrap exchange: types, encoder, streaming decoder, windows.
 // Called by functions/ (host side) and the bootstraps' tests. The protocol as a whole is told in runtimes/PROTOCOL.md.
+import { type HttpAnswerParams, type HttpParams, readHttpAnswerParams } from './http-params.ts';
 
 /** Version that `hello` states. */
 export const protocolVersion = 1;
@@ -84,10 +85,14 @@ export type FrameHeads = {
     /** Fresh credentials; without them the ones of `load` go on. */
     readonly credentials?: FrameCredentials;
     readonly retryCount?: number;
+    /** An HTTP call: the payload is its body, and its answer has a head of its own. */
+    readonly http?: HttpParams;
   };
-  'response-head': EmptyHead;
+  /** `http`: status and headers of the answer to an HTTP call. */
+  'response-head': { readonly http?: HttpAnswerParams };
   chunk: EmptyHead;
-  end: { readonly rss: number };
+  /** `http`: as in response-head, when there was none. */
+  end: { readonly rss: number; readonly http?: HttpAnswerParams };
   error: {
     readonly type: 'HandledInvocationError' | 'UnhandledInvocationError';
     readonly rss: number;
@@ -380,7 +385,12 @@ const headParsers: { readonly [T in FrameType]: (json: Json) => FrameHeads[T] | 
     typeof pid === 'number'
       ? { token, protocol, language, version, pid }
       : null,
-  end: ({ rss = 0 }) => (typeof rss === 'number' ? { rss } : null),
+  end: ({ rss = 0, http }) => {
+    if (typeof rss !== 'number') return null;
+    if (http === undefined) return { rss };
+    const answer = readHttpAnswerParams(http);
+    return answer === null ? null : { rss, http: answer };
+  },
   error: ({ type, rss = 0, exit }) =>
     (type === 'HandledInvocationError' || type === 'UnhandledInvocationError') && typeof rss === 'number'
       ? { type, rss, exit: exit === true }
@@ -397,7 +407,11 @@ const headParsers: { readonly [T in FrameType]: (json: Json) => FrameHeads[T] | 
     typeof json['hook'] === 'string' && typeof json['handler'] === 'string' && typeof json['requestId'] === 'string'
       ? (json as FrameHeads['hook'])
       : null,
-  'response-head': () => noHead,
+  'response-head': ({ http }) => {
+    if (http === undefined) return noHead;
+    const answer = readHttpAnswerParams(http);
+    return answer === null ? null : { http: answer };
+  },
   chunk: () => noHead,
   cancel: () => noHead,
   credit: () => noHead,

@@ -19,6 +19,7 @@ import {
   type InstanceFrame,
   ReceiveWindow,
 } from '../../src/wire/frames.ts';
+import type { HttpAnswerParams, HttpParams } from '../../src/wire/http-params.ts';
 import type { Interpreter } from './bootstrap-interpreters.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -42,7 +43,7 @@ export const context: FrameContext = {
 };
 
 export type Answer =
-  | { readonly kind: 'end'; readonly body: Buffer; readonly rss: number }
+  | { readonly kind: 'end'; readonly body: Buffer; readonly rss: number; readonly http?: HttpAnswerParams }
   | { readonly kind: 'error'; readonly type: string; readonly exit: boolean; readonly body: Buffer };
 
 export type Exit = { readonly code: number | null; readonly signal: string | null };
@@ -215,6 +216,7 @@ export class BootstrapHost {
     const parts: Buffer[] = [];
     const window = new ReceiveWindow();
     let isLarge = false;
+    let http: HttpAnswerParams | undefined;
     for (;;) {
       const frame = await this.#frames.next();
       if (frame === null) return null;
@@ -229,13 +231,18 @@ export class BootstrapHost {
       }
       if (frame.type === 'response-head') {
         isLarge = true;
+        http = frame.head.http;
         continue;
       }
       if (frame.type === 'chunk' && !isLarge) throw new Error('a chunk before response-head');
       parts.push(Buffer.from(frame.payload));
       const grant = window.receive(frame.payload.length);
       if (grant === null) throw new Error('the bootstrap overran its window');
-      if (frame.type === 'end') return { kind: 'end', body: Buffer.concat(parts), rss: frame.head.rss };
+      if (frame.type === 'end') {
+        const answer = { kind: 'end', body: Buffer.concat(parts), rss: frame.head.rss } as const;
+        http = frame.head.http ?? http;
+        return http === undefined ? answer : { ...answer, http };
+      }
       if (frame.type === 'error') {
         return { kind: 'error', type: frame.head.type, exit: frame.head.exit, body: Buffer.concat(parts) };
       }
@@ -247,6 +254,8 @@ export class BootstrapHost {
 export type InvokeOptions = {
   readonly tail?: boolean;
   readonly retryCount?: number;
+  /** A call of the HTTP handler: the event is its body. */
+  readonly http?: HttpParams;
   readonly credentials?: NonNullable<FrameContext['credentials']>;
 };
 

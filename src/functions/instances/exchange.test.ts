@@ -83,3 +83,36 @@ test('an error comes with its document', () => {
   );
   assert.ok(answer?.kind === 'error' && answer.willExit && answer.type === 'HandledInvocationError');
 });
+
+const http = {
+  method: 'GET',
+  path: '/',
+  requestURI: '/',
+  clientIP: '192.0.2.1',
+  host: 'h',
+  headersMap: {},
+  queriesMap: {},
+};
+const httpInvoke = () =>
+  new Exchange(3, { type: 'invoke', head: { ...head, http }, event: Buffer.alloc(0) }, 1_000_000);
+
+test('the head of an HTTP answer comes with its only frame, or before a long body', () => {
+  const params = { status: 201, headersMap: { 'X-A': ['1', '2'] } };
+  const short = httpInvoke().receive(fromInstance({ type: 'end', stream: 3, head: { rss: 1, http: params } }));
+  assert.ok(short.answer?.kind === 'end');
+  assert.deepEqual(short.answer.http, params);
+  const exchange = httpInvoke();
+  exchange.receive(fromInstance({ type: 'response-head', stream: 3, head: { http: params } }));
+  exchange.receive(chunk(5));
+  const long = exchange.receive(fromInstance({ type: 'end', stream: 3, head: { rss: 1 } }));
+  assert.ok(long.answer?.kind === 'end' && long.answer.body.length === 5);
+  assert.deepEqual(long.answer.http, params);
+});
+
+test('an HTTP head that is missing, or comes unasked, breaks the protocol', () => {
+  const bare = fromInstance({ type: 'end', stream: 3, head: { rss: 1 } });
+  assert.equal(httpInvoke().receive(bare).answer?.kind, 'violation');
+  const params = { status: 200, headersMap: {} };
+  const unasked = fromInstance({ type: 'end', stream: 3, head: { rss: 1, http: params } });
+  assert.equal(invoke(Buffer.alloc(0)).receive(unasked).answer?.kind, 'violation');
+});

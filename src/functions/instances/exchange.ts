@@ -9,10 +9,17 @@ import {
   type InstanceFrame,
   ReceiveWindow,
 } from '../../wire/frames.ts';
+import type { HttpAnswerParams } from '../../wire/http-params.ts';
 
 /** How a stream ended. `rssKb` is the peak memory of the process. */
 export type Answer =
-  | { readonly kind: 'end'; readonly rssKb: number; readonly body: Buffer }
+  | {
+      readonly kind: 'end';
+      readonly rssKb: number;
+      readonly body: Buffer;
+      /** Of an HTTP call. */
+      readonly http: HttpAnswerParams | null;
+    }
   | {
       readonly kind: 'error';
       readonly type: FrameHeads['error']['type'];
@@ -40,6 +47,7 @@ export class Exchange {
   readonly #window = new ReceiveWindow();
   #parts: Buffer[] = [];
   #received = 0;
+  #http: HttpAnswerParams | null = null;
 
   constructor(stream: number, question: Question, resultLimitBytes: number) {
     this.stream = stream;
@@ -69,12 +77,16 @@ export class Exchange {
         if (!this.#sending.grant(creditBytes(frame))) return violation('a window over 4 GiB');
         return { write: this.#pump(this.#sending), answer: null };
       case 'response-head':
+        this.#http = frame.head.http ?? null;
         return { write: [], answer: null };
       case 'chunk':
         return this.#take(frame.payload);
       case 'end': {
+        const http = frame.head.http ?? this.#http;
+        if ((http !== null) !== this.#isHttp) return violation(`an answer ${http ? 'with' : 'without'} an HTTP head`);
         const body = this.#finish(frame.payload);
-        return { write: [], answer: body ? { kind: 'end', rssKb: frame.head.rss, body } : { kind: 'too-large' } };
+        if (body === null) return { write: [], answer: { kind: 'too-large' } };
+        return { write: [], answer: { kind: 'end', rssKb: frame.head.rss, body, http } };
       }
       case 'error': {
         const body = this.#finish(frame.payload);
@@ -86,6 +98,10 @@ export class Exchange {
       case 'ping':
         return violation(`a ${frame.type} frame on a stream`);
     }
+  }
+
+  get #isHttp(): boolean {
+    return this.#question.type === 'invoke' && this.#question.head.http !== undefined;
   }
 
   #pump(sending: BodyFrames): Buffer[] {

@@ -1,5 +1,6 @@
 // What an instance is asked and what it tells its owner. Types only: kept by instance.ts, spoken by pool.ts and invoke.ts.
 import type { Credentials } from '../../model/function.ts';
+import type { HttpHandlerCall } from '../../model/http-function.ts';
 import type { FunctionErrorType } from '../../model/invocation.ts';
 import type { PlatformEnd } from '../documents.ts';
 import type { Answer } from './exchange.ts';
@@ -8,6 +9,8 @@ import type { Answer } from './exchange.ts';
 export type Call = {
   readonly requestId: string;
   readonly event: Buffer;
+  /** A call of the HTTP handler; `event` is its body. */
+  readonly http: HttpHandlerCall | null;
   readonly wantsLogTail: boolean;
   readonly timeoutMs: number;
   /** The function's, as they are now. */

@@ -5,6 +5,7 @@ import { newRequestId } from '../../base/ids.ts';
 import type { Credentials, Hook } from '../../model/function.ts';
 import type { FunctionErrorType } from '../../model/invocation.ts';
 import type { FrameHeads, InstanceFrame } from '../../wire/frames.ts';
+import { writeHttpParams } from '../../wire/http-params.ts';
 import type { PlatformEnd } from '../documents.ts';
 import type { Exit, Launcher } from '../launcher/port.ts';
 import type { Limits } from '../limits.ts';
@@ -115,7 +116,8 @@ export class Instance {
     this.#state = move(this.#state, { kind: 'busy', since: this.#deps.clock.monotonic() });
     this.log.begin(requestId);
     const facts = { requestId, tail: call.wantsLogTail, deadline: this.#deps.clock.now() + timeoutMs };
-    const head = { ...facts, ...this.#freshCredentials(call.credentials) };
+    const http = call.http === null ? nothing : { http: writeHttpParams(call.http) };
+    const head = { ...facts, ...this.#freshCredentials(call.credentials), ...http };
     const outcome = await this.#ask({ type: 'invoke', head, event: call.event }, timeoutMs);
     switch (outcome.kind) {
       case 'answer':

@@ -192,6 +192,7 @@ const refusalSides: Readonly<Record<InvokeRefusalCode, FaultSide>> = {
   ResourceExhausted: 'platform',
   ResourceThrottled: 'platform',
   ClientClosedRequest: 'client',
+  BadResponse: 'function',
   InternalServerError: 'platform',
 };
 
