@@ -10,6 +10,7 @@ import { appCases } from './cases/apps.ts';
 import { backendCases } from './cases/backends.ts';
 import { domainCases } from './cases/domains.ts';
 import { accountCases } from './cases/fc-account.ts';
+import { layerCases } from './cases/fc-layers.ts';
 import { serviceCases } from './cases/fc-services.ts';
 import { uploadCases } from './cases/fc-uploads.ts';
 import { fc3Cases } from './cases/fc3.ts';
@@ -39,6 +40,7 @@ serviceCases(world, open(world));
 accountCases(world);
 uploadCases(world);
 fc3Cases(world);
+layerCases(world);
 
 test('every operation that is served has a case', () => {
   const served = operations.filter(({ status }) => status !== 'refused');

@@ -95,9 +95,14 @@ export class FunctionDirectory {
     const former = this.#functions.get(key)?.config;
     if (value === null) this.#functions.delete(key);
     else {
-      const { sha256, ...code } = value.code;
-      const directory = `${this.#deps.codeDirectory}/${sha256}`;
-      const config = { ...value, qualifier: value.versionId, code: { ...code, directory } };
+      const { layers = null, ...published } = value;
+      const { sha256, ...code } = published.code;
+      const config = {
+        ...published,
+        qualifier: value.versionId,
+        code: { ...code, directory: `${this.#deps.codeDirectory}/${sha256}` },
+        layersDirectory: layers === null ? null : `${this.#deps.codeDirectory}/${layers}`,
+      };
       this.#functions.set(key, { config, byAlias: new Map() });
     }
     return former === undefined ? [] : [{ key: former.key, versionId: former.versionId }];

@@ -88,6 +88,8 @@ export const fcStatuses = {
   FunctionNotFound: 404,
   VersionNotFound: 404,
   AliasNotFound: 404,
+  LayerNotFound: 404,
+  LayerVersionNotFound: 404,
   ServiceAlreadyExists: 409,
   FunctionAlreadyExists: 409,
   AliasAlreadyExists: 409,

@@ -25,6 +25,7 @@ import * as aliases from './fc/aliases.ts';
 import type { FcRegistry } from './fc/endpoint.ts';
 import * as functions from './fc/functions.ts';
 import { invokeFunction } from './fc/invoke.ts';
+import * as layers from './fc/layers.ts';
 import * as services from './fc/services.ts';
 import * as tags from './fc/tags.ts';
 import { getTempBucketToken, getTempCodeBucketPermission } from './fc/temporary-bucket.ts';
@@ -145,8 +146,8 @@ const cloudApi: Readonly<Record<string, Registered<RpcAction>>> = {
   SwitchApi: done(deployments.switchApi),
 };
 
-const noLayers =
-  'code as a zip in the body or in the temporary bucket; no layers, no containers; networks and mounts are kept but not acted on';
+const asZip =
+  'code as a zip in the body or in the temporary bucket; no containers; networks and mounts are kept but not acted on';
 const noNetwork = 'networks, mounts and tracing are kept but not acted on';
 
 const onlyKept = 'shares by weight are acted on; routePolicy is kept but not';
@@ -154,7 +155,7 @@ const onlyKept = 'shares by weight are acted on; routePolicy is kept but not';
 /** Functions are the same in the three versions, and so are aliases, of services or of functions. */
 const functionActions: Readonly<Record<string, Registered<FcAction>>> = {
   CreateAlias: partial(aliases.createAlias, onlyKept),
-  CreateFunction: partial(functions.createFunction, noLayers),
+  CreateFunction: partial(functions.createFunction, asZip),
   DeleteAlias: done(aliases.deleteAlias),
   DeleteFunction: done(functions.deleteFunction),
   GetAlias: done(aliases.getAliasAction),
@@ -164,7 +165,16 @@ const functionActions: Readonly<Record<string, Registered<FcAction>>> = {
   ListAliases: done(aliases.listAliases),
   ListFunctions: done(functions.listFunctions),
   UpdateAlias: partial(aliases.updateAlias, onlyKept),
-  UpdateFunction: partial(functions.updateFunction, noLayers),
+  UpdateFunction: partial(functions.updateFunction, asZip),
+};
+
+/** The name of the one that makes a version differs. */
+const layerActions: Readonly<Record<string, Registered<FcAction>>> = {
+  DeleteLayerVersion: done(layers.deleteLayerVersion),
+  GetLayerVersion: done(layers.getLayerVersionAction),
+  ListLayers: done(layers.listLayers),
+  ListLayerVersions: done(layers.listLayerVersions),
+  PutLayerACL: done(layers.putLayerAcl),
 };
 
 const serviceActions: Readonly<Record<string, Registered<FcAction>>> = {
@@ -186,16 +196,21 @@ export const fcRegistry: FcRegistry = {
   '2016-08-15': {
     ...functionActions,
     ...serviceActions,
+    ...layerActions,
     DeleteVersion: done(versions.deleteVersion),
     GetAccountConfigs: done(accountInfo.getAccountConfigs),
+    GetLayerVersionByArn: done(layers.getLayerVersionByArn),
     GetTempBucketToken: done(getTempBucketToken),
     GetTempCodeBucketPermission: done(getTempCodeBucketPermission),
     ListVersions: done(versions.listVersions),
+    PublishLayerVersion: done(layers.createLayerVersion),
     PublishVersion: done(versions.publishNewVersion),
   },
   '2021-04-06': {
     ...functionActions,
     ...serviceActions,
+    ...layerActions,
+    CreateLayerVersion: done(layers.createLayerVersion),
     DeleteServiceVersion: done(versions.deleteVersion),
     DescribeRegions: done(accountInfo.describeRegions),
     ListServiceVersions: done(versions.listVersions),
@@ -204,8 +219,11 @@ export const fcRegistry: FcRegistry = {
   },
   '2023-03-30': {
     ...functionActions,
+    ...layerActions,
+    CreateLayerVersion: done(layers.createLayerVersion),
     DeleteFunctionVersion: done(versions.deleteVersion),
     DescribeRegions: done(accountInfo.describeRegions),
+    GetLayerVersionByArn: done(layers.getLayerVersionByArn),
     ListFunctionVersions: done(versions.listVersions),
     ListTagResources: done(tags.listTagResources),
     PublishFunctionVersion: done(versions.publishNewVersion),

@@ -1,4 +1,5 @@
 // What a function is, as it is published to the data process. Control makes it, functions/ runs it.
+import { createHash } from 'node:crypto';
 
 /** Temporary credentials handed to function code. `expiresAt` in epoch ms. */
 export type Credentials = {
@@ -46,6 +47,8 @@ export type FunctionConfig = {
     /** Absolute path of the unpacked package; read-only, never changes for one checksum. */
     readonly directory: string;
   };
+  /** Absolute path of its layers as one directory, later ones over earlier ones; read-only. Absent or null: it has none. */
+  readonly layersDirectory?: string | null;
 };
 
 /**
@@ -77,4 +80,14 @@ export function publishedFunctionKey(key: string, versionId: string): string {
 /** The key of a published version or alias: `<versionOwner>@<version or alias>`. */
 export function qualifiedKey(owner: string, qualifier: string): string {
   return `${owner}@${qualifier}`;
+}
+
+/**
+ * The directory, beside the packages, that shows some packages as one: the package itself when there is only one.
+ * `sha256s` in the order in which they lie upon each other.
+ */
+export function mergedName(sha256s: readonly string[]): string | null {
+  const [only, ...others] = sha256s;
+  if (only === undefined || others.length === 0) return only ?? null;
+  return `layers-${createHash('sha256').update(sha256s.join('\n')).digest('hex')}`;
 }

@@ -66,7 +66,9 @@ export type PublishedGrant = {
 };
 
 /** One version of a function. Key: publishedFunctionKey(). The code lies where the data process is told that packages lie. */
-export type PublishedFunction = Omit<FunctionConfig, 'qualifier' | 'code'> & {
+export type PublishedFunction = Omit<FunctionConfig, 'qualifier' | 'code' | 'layersDirectory'> & {
+  /** Name of the directory that holds its layers, beside the packages. Absent or null: it has none. */
+  readonly layers?: string | null;
   readonly code: {
     /** Lower-case hex of the package's bytes. */
     readonly sha256: string;

@@ -126,6 +126,11 @@ async function policies(db: Kysely<Schema>, types: ColumnTypes): Promise<void> {
   });
 }
 
+async function layers(db: Kysely<Schema>, types: ColumnTypes): Promise<void> {
+  for (const name of ['layers', 'layerVersions'])
+    await createDocumentTable(db, types, { name, columns: [], indexes: [] });
+}
+
 function migrations(types: ColumnTypes): Record<string, Migration> {
   return {
     '0001_first': { up: (db: Kysely<Schema>) => first(db, types) },
@@ -133,6 +138,7 @@ function migrations(types: ColumnTypes): Record<string, Migration> {
     '0003_versions': { up: (db: Kysely<Schema>) => versions(db, types) },
     '0004_backends': { up: (db: Kysely<Schema>) => backends(db, types) },
     '0005_policies': { up: (db: Kysely<Schema>) => policies(db, types) },
+    '0006_layers': { up: (db: Kysely<Schema>) => layers(db, types) },
   };
 }
 

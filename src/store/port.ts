@@ -84,7 +84,12 @@ export type PackageStore = {
   add(zip: Buffer): Promise<({ readonly ok: true } & CodePackage) | PackageRefusal>;
   /** The bytes as uploaded; null when unknown. */
   read(sha256: string): Promise<Buffer | null>;
-  /** Removes packages that no function row names; keeps those named in `inUse` and those added less than `graceMs` ago. */
+  /**
+   * Makes one directory of some packages, each over those before it, named by mergedName(); durable when it resolves.
+   * Made once however often it is asked for.
+   */
+  merge(sha256s: readonly string[]): Promise<{ readonly ok: true } | PackageRefusal>;
+  /** Removes packages (and directories made of several) that no row names; keeps those named in `inUse` and those added less than `graceMs` ago. */
   sweep(inUse: ReadonlySet<string>, graceMs: number): Promise<number>;
 };
 

@@ -249,6 +249,9 @@ export type ServiceRow = {
   readonly modifiedAt: number;
 };
 
+/** A version of a layer as a function uses it. */
+export type FunctionLayer = { readonly arn: string; readonly packageSha256: string; readonly sizeBytes: number };
+
 /** Key: `key`. */
 export type FunctionRow = {
   /** functionKey(). */
@@ -261,6 +264,8 @@ export type FunctionRow = {
   readonly packageSha256: string;
   readonly codeChecksum: string;
   readonly codeSizeBytes: number;
+  /** What `settings.layers` led to when they were given, in their order; a deleted layer version goes on here. */
+  readonly layers?: readonly FunctionLayer[];
   readonly tags?: readonly TagRow[];
   /** Of a function of FC 3; absent: nothing yet. */
   readonly publication?: Publication;
@@ -307,6 +312,30 @@ export type AliasRow = {
   readonly modifiedAt: number;
 };
 
+/** Key: layerName. */
+export type LayerRow = {
+  readonly layerName: string;
+  /** The number given last; none is used twice. */
+  readonly lastVersion: number;
+  readonly isPublic: boolean;
+  /** The newest version that is still there; null when all were deleted. */
+  readonly newest: LayerVersionRow | null;
+};
+
+/** Key: `layerName/version`, in the order of numbers. */
+export type LayerVersionRow = {
+  readonly layerName: string;
+  readonly version: number;
+  readonly description: string;
+  readonly license: string;
+  /** Runtime ids; empty: any. */
+  readonly compatibleRuntime: readonly string[];
+  readonly packageSha256: string;
+  readonly codeChecksum: string;
+  readonly codeSizeBytes: number;
+  readonly createdAt: number;
+};
+
 /** Key: accessKeyId. */
 export type AccessKeyRow = {
   readonly accessKeyId: string;
@@ -342,6 +371,8 @@ export type Tables = {
   versions: { row: VersionRow; index: never };
   functionVersions: { row: FunctionVersionRow; index: never };
   aliases: { row: AliasRow; index: never };
+  layers: { row: LayerRow; index: never };
+  layerVersions: { row: LayerVersionRow; index: never };
   accessKeys: { row: AccessKeyRow; index: never };
   meta: { row: MetaRow; index: never };
 };

@@ -164,6 +164,8 @@ function createCollections(access: Access, { isDuplicate }: Engine, sealer: Seal
     versions: make('versions'),
     functionVersions: make('functionVersions'),
     aliases: make('aliases'),
+    layers: make('layers'),
+    layerVersions: make('layerVersions'),
     accessKeys: make('accessKeys'),
     meta: make('meta'),
   };

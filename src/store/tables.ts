@@ -100,6 +100,13 @@ export const tableSpecs: TableSpecs = {
     isSealed: true,
   },
   aliases: { key: (row) => `${row.owner}/${row.aliasName}`, columns: {}, isSealed: false },
+  layers: { key: (row) => row.layerName, columns: {}, isSealed: false },
+  layerVersions: {
+    key: (row) => `${row.layerName}/${row.version}`,
+    keyOrder: padLastNumber,
+    columns: {},
+    isSealed: false,
+  },
   accessKeys: { key: (row) => row.accessKeyId, columns: {}, isSealed: true },
   meta: { key: (row) => row.name, columns: {}, isSealed: false },
 };

@@ -1,6 +1,7 @@
 // What an invocation promises, on a real launcher with real Pythons and Nodes, in every isolation tier that works here.
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { after, before, describe as group, test } from 'node:test';
 import { endInstances, findSandd, probeIsolation, probeSandd } from '../../src/functions/index.ts';
 import { describe, type Fixture, openFixture } from './functions-fixture.ts';
@@ -366,6 +367,38 @@ for (const tier of ['none', 'user', 'strong']) {
       await plane.fail('stubborn');
       assert.equal(marked(mark).length, 1, 'it is there while the grace lasts');
       await waitUntil(() => marked(mark).length === 0);
+    });
+
+    test('layers are seen by Python and Node where the cloud shows them, and cannot be changed', async () => {
+      const layersDirectory = mkdtempSync('/tmp/yunmen-layers-');
+      chmodSync(layersDirectory, 0o755);
+      const put = (path: string, text: string) => {
+        mkdirSync(dirname(`${layersDirectory}/${path}`), { recursive: true });
+        writeFileSync(`${layersDirectory}/${path}`, text);
+      };
+      put('python/pylayer.py', "WORD = 'from python'\n");
+      put('nodejs/node_modules/jslayer.js', "module.exports = 'from node';\n");
+      put('bin/tool', '#!/bin/sh\necho from bin\n');
+      chmodSync(`${layersDirectory}/bin/tool`, 0o755);
+      const reading = `
+    import pylayer, subprocess
+    place = os.path.dirname(os.path.dirname(pylayer.__file__))
+    try:
+        open(place + '/python/new', 'w')
+        written = 'written'
+    except OSError:
+        written = 'refused'
+    return ','.join([pylayer.WORD, subprocess.check_output(['tool']).decode().strip(), place, written])`;
+      plane.publish('python-layers', python(reading), { layersDirectory });
+      const source = { 'index.js': "exports.handler = (e, c, callback) => callback(null, require('jslayer'));\n" };
+      plane.publish('node-layers', source, { runtime: 'nodejs16', layersDirectory });
+      const isolated = 'from python,from bin,/opt,refused';
+      const seen = (await plane.succeed('python-layers')).body.toString();
+      // Without a root of its own an instance has the real path, and nothing but file modes keeps it from writing.
+      if (tier === 'none') assert.ok(seen.startsWith(`from python,from bin,${layersDirectory},`), seen);
+      else assert.equal(seen, isolated);
+      assert.equal((await plane.succeed('node-layers')).body.toString(), 'from node');
+      rmSync(layersDirectory, { recursive: true });
     });
 
     test('what a request leaves running does not outlive its instance', async () => {

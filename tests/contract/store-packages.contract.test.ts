@@ -19,12 +19,13 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
 import type { Clock } from '../../src/base/clock.ts';
+import { mergedName } from '../../src/model/function.ts';
 import type { PackageLimits } from '../../src/store/packages/limits.ts';
 import { Packages } from '../../src/store/packages/packages.ts';
 import { crc64 } from '../../src/wire/crc64.ts';
 import { buildZip, directoryMode, fileMode, linkMode, programMode, type ZipEntry } from './store-zips.ts';
 
-const limits: PackageLimits = { zipBytes: 20_000_000, unpackedBytes: 30_000_000, entries: 200 };
+const limits: PackageLimits = { zipBytes: 20_000_000, unpackedBytes: 30_000_000, entries: 200, mergedBytes: 40_000 };
 
 /** A clock that stands still, and never ends the worker by idleness. */
 function stoppedClock(): Clock & { time: number } {
@@ -235,6 +236,66 @@ test('answers any damage to a zip with a refusal or a whole package, never with 
         [],
       );
     }),
+  );
+});
+
+test('puts packages over each other once, and keeps what a row names', async (context) => {
+  const { directory, packages, clock, reopen } = await makePlace(context);
+  const low = await added(
+    packages,
+    buildZip([
+      { name: 'lib/a', content: 'low' },
+      { name: 'lib/b', content: 'kept', mode: programMode },
+      { name: 'lib/was-file', content: 'file' },
+      { name: 'lib/link', content: 'a', mode: linkMode },
+      { name: 'lib/was-directory/x', content: 'x' },
+    ]),
+  );
+  const high = await added(
+    packages,
+    buildZip([
+      { name: 'lib/a', content: 'high' },
+      { name: 'lib/was-file/x', content: 'directory' },
+      { name: 'lib/was-directory', content: 'now a file' },
+    ]),
+  );
+  const both = [low.sha256, high.sha256];
+  assert.deepEqual(await packages.merge(both), { ok: true });
+  const merged = join(directory, mergedName(both) ?? '');
+  const read = (path: string) => readFileSync(join(merged, 'lib', path), 'utf8');
+  assert.deepEqual(['a', 'b', 'was-file/x', 'was-directory', 'link'].map(read), [
+    'high',
+    'kept',
+    'directory',
+    'now a file',
+    'high',
+  ]);
+  assert.deepEqual([modeOf(join(merged, 'lib/a')), modeOf(join(merged, 'lib/b'))], ['444', '555']);
+  assert.ok(lstatSync(join(merged, 'lib/link')).isSymbolicLink());
+  const { ino } = statSync(merged);
+  await packages.merge(both);
+  assert.equal(statSync(merged).ino, ino, 'it was not made again');
+  assert.deepEqual(await packages.merge([low.sha256]), { ok: true }, 'one package is what it is');
+
+  const again = await reopen();
+  clock.time += 10_000;
+  assert.equal(await again.sweep(new Set([...both, mergedName(both) ?? '']), 0), 0);
+  assert.ok(existsSync(merged));
+  assert.equal(await again.sweep(new Set(both), 0), 1);
+  assert.ok(!existsSync(merged));
+});
+
+test('refuses packages that are too large together, and leaves nothing of the attempt', async (context) => {
+  const { directory, packages } = await makePlace(context);
+  const zips = ['a', 'b', 'c'].map((name) => buildZip([{ name, content: Buffer.alloc(15_000, name) }]));
+  const sha256s = [];
+  for (const zip of zips) sha256s.push((await added(packages, zip)).sha256);
+  const refused = await packages.merge(sha256s);
+  assert.ok(!refused.ok);
+  assert.equal(refused.reason, 'too-large');
+  assert.deepEqual(
+    readdirSync(directory).filter((name) => !/^[0-9a-f]{64}/.test(name)),
+    [],
   );
 });
 

@@ -91,7 +91,7 @@ export class FcEndpoint {
   #bodyLimit(route: FcRoute): number {
     const { settings } = this.#deps;
     if (route.name === 'InvokeFunction') return settings.eventLimitBytes;
-    if (route.name === 'CreateFunction' || route.name === 'UpdateFunction') return settings.codeBodyLimitBytes;
+    if (withCode.has(route.name)) return settings.codeBodyLimitBytes;
     return settings.bodyLimitBytes;
   }
 
@@ -109,6 +109,8 @@ export class FcEndpoint {
   }
 }
 
+/** Operations whose bodies may bring a zip. */
+const withCode = new Set(['CreateFunction', 'UpdateFunction', 'CreateLayerVersion', 'PublishLayerVersion']);
 const empty = Buffer.alloc(0);
 
 function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {

@@ -10,6 +10,7 @@ import { queryValue, type Received } from '../received.ts';
 import type { FcCall } from './call.ts';
 import { takeCode } from './code.ts';
 import { generationOf, settingsIn, withDefaults } from './function-settings.ts';
+import { mergeLayers, resolveLayers } from './layer-arns.ts';
 import { checkIfMatch, checkName, fc3Name, functionNotFound, getFunction, getService } from './names.ts';
 import { collectPage, readFcPage } from './pages.ts';
 import { publishFunction, settingsOf } from './publishing.ts';
@@ -38,10 +39,11 @@ export const createFunction: FcAction = async (call) => {
   const settings = withDefaults(call.version, settingsIn(body));
   checkSettings(settings, { generation: generationOf(call.version), runtimes: deps.runtimes });
   await refuseTaken(call, serviceName, functionName);
+  await mergeLayers(deps, settings);
   const code = await takeCode(call);
   if (code === null) throw fcError('InvalidArgument', 'Code is required: send code.zipFile');
   const now = deps.clock.now();
-  const row: FunctionRow = {
+  const made: FunctionRow = {
     key: functionKey(serviceName, functionName),
     serviceName,
     functionName,
@@ -55,12 +57,14 @@ export const createFunction: FcAction = async (call) => {
     createdAt: now,
     modifiedAt: now,
   };
-  await commit(deps, async (tx) => {
+  const row = await commit(deps, async (tx) => {
     const service = serviceName === null ? null : await getService(tx, serviceName);
-    if ((await tx.rows.functions.get(row.key)) !== null) throw alreadyExists(serviceName, functionName);
-    await tx.rows.functions.insert(row);
-    await publishFunction(tx, deps, row, service);
+    if ((await tx.rows.functions.get(made.key)) !== null) throw alreadyExists(serviceName, functionName);
+    const whole = { ...made, layers: await resolveLayers(tx, deps.account, settings) };
+    await tx.rows.functions.insert(whole);
+    await publishFunction(tx, deps, whole, service);
     if (service !== null) await markServiceChanged(tx, service);
+    return whole;
   });
   return functionAnswer(call, row);
 };
@@ -164,13 +168,17 @@ export const updateFunction: FcAction = async (call) => {
     return settings;
   };
   const name = { serviceName, functionName };
-  await deps.store.read(async (tx) => change(await getFunction(tx, name)));
+  const planned = await deps.store.read(async (tx) => change(await getFunction(tx, name)));
+  if ('layers' in body) await mergeLayers(deps, planned);
   const code = await takeCode(call);
   const row = await commit(deps, async (tx) => {
     const old = await getFunction(tx, name);
+    const settings = change(old);
     const changed: FunctionRow = {
       ...old,
-      settings: change(old),
+      settings,
+      // Those that stay may have been deleted meanwhile: the function goes on with them.
+      ...('layers' in body ? { layers: await resolveLayers(tx, deps.account, settings) } : {}),
       ...(code === null
         ? {}
         : {

@@ -7,7 +7,7 @@ import { fcError } from '../errors.ts';
 import type { Received } from '../received.ts';
 import type { FcCall } from './call.ts';
 
-const nameLengths = { ServiceName: 128, FunctionName: 64, AliasName: 128 } as const;
+const nameLengths = { ServiceName: 128, FunctionName: 64, AliasName: 128, LayerName: 128 } as const;
 
 /** Errors: InvalidArgument. Source: docs (fc-api.md 4.2). */
 export function checkName(kind: keyof typeof nameLengths, name: string): string {

@@ -1,5 +1,5 @@
 // Publishes functions and services to the data processes. Called inside the transactions of the actions.
-import { latest, publishedFunctionKey } from '../../model/function.ts';
+import { latest, mergedName, publishedFunctionKey } from '../../model/function.ts';
 import type { PublishedFunction } from '../../model/published.ts';
 import type { ReadTransaction, WriteTransaction } from '../../store/port.ts';
 import type { FunctionRow, ServiceRow } from '../../store/rows.ts';
@@ -55,6 +55,7 @@ function publishedFunction(place: Place, { row, service, versionId }: FunctionVe
     role: role === '' ? null : role,
     logProject: fcText(log, 'project'),
     logStore: fcText(log, 'logstore'),
+    layers: mergedName((row.layers ?? []).map((layer) => layer.packageSha256)),
     code: { sha256: row.packageSha256, checksum: row.codeChecksum, sizeBytes: row.codeSizeBytes },
   };
 }

@@ -57,7 +57,6 @@ describe('settings of functions', () => {
     ['fc2', { environmentVariables: { A: '云'.repeat(1366) } }, 'at most 4096 bytes'],
     ['fc2', { description: 'x'.repeat(257) }, 'Description is set'],
     ['fc2', { handler: '' }, 'Handler is required'],
-    ['fc3', { layers: ['acs:fc:l'] }, 'Layers are not supported'],
   ];
   for (const [generation, given, message] of rows) {
     const what = JSON.stringify(given).slice(0, 80);

@@ -127,9 +127,6 @@ function checkHooks(settings: FcRecord): void {
 
 /** Settings that would change how a function runs here, and that this server cannot follow. */
 function refuseUnserved(settings: FcRecord): void {
-  const layers = settings['layers'];
-  if (Array.isArray(layers) && layers.length > 0)
-    throw fcError('InvalidArgument', 'Layers are not supported by this server');
   if (fcText(settings, 'runtime') === 'custom-container') {
     throw fcError('InvalidArgument', 'Runtime custom-container is not supported by this server');
   }

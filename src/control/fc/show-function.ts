@@ -33,6 +33,7 @@ export function showFunction(call: FcCall, row: FunctionRow): Readonly<Record<st
     ...asFc3(row),
     ...common,
     functionName: name,
+    layers: (row.layers ?? []).map(({ arn, sizeBytes }) => ({ arn, size: sizeBytes })),
     tags: (row.tags ?? []).map(({ key, value }) => ({ Key: key, Value: value })),
     functionArn: `acs:fc:${regionId}:${accountId}:functions/${name}`,
     state: 'Active',

@@ -100,9 +100,9 @@ function readRecord(
   return Object.fromEntries(entries);
 }
 
-/** The catalogue spells a few members as one client does (`InstanceConcurrency`); answers never do. `Key` and `Value` of tags stay. */
+/** The catalogue spells a few members as one client does; answers never do. `Key` and `Value` of tags stay. */
 function lowerFirstKey(name: string): string {
-  return name === 'InstanceConcurrency' ? 'instanceConcurrency' : name;
+  return name === 'InstanceConcurrency' || name === 'Code' ? `${name.charAt(0).toLowerCase()}${name.slice(1)}` : name;
 }
 
 /** Reads a parsed JSON body by its schema. Errors: InvalidArgument naming the member. */

@@ -25,7 +25,8 @@ const config: FunctionConfig = {
 };
 const python = { language: 'python', version: '3.10.1', path: '/opt/py/bin/python3', prefix: '/opt/py' } as const;
 const credentials = { accessKeyId: 'id', accessKeySecret: 'secret', securityToken: 'token', expiresAt: 0 };
-const place = { instanceId: 'c-1', codePath: '/code', interpreter: python, credentials };
+const here = { codePath: '/code', layersPath: null };
+const place = { instanceId: 'c-1', place: here, interpreter: python, credentials };
 
 test('a function of a service sees its service and the legacy credentials too', () => {
   const seen = instanceEnvironment(config, place);
@@ -66,4 +67,17 @@ test('the version is told as FC_VER_ID on the older images and FC_FUNCTION_VERSI
   const seen = instanceEnvironment({ ...config, runtime: 'python3.12' }, place);
   assert.equal(seen['FC_VER_ID'], undefined);
   assert.equal(seen['FC_FUNCTION_VERSION'], '3');
+});
+
+test('layers are searched after the code: Python before its own packages, Node, programs and libraries at the end', () => {
+  const withLayers = { ...place, place: { ...here, layersPath: '/opt' } };
+  const seen = instanceEnvironment({ ...config, environment: { PYTHONPATH: '/code/vendor' } }, withLayers);
+  assert.equal(seen['PYTHONPATH'], '/code/vendor:/opt/python/lib/python3.10/site-packages:/opt/python');
+  assert.match(seen['PATH'] ?? '', /:\/opt\/bin$/);
+  assert.match(seen['LD_LIBRARY_PATH'] ?? '', /^\/code\/:.*:\/opt\/lib$/);
+  const node = { language: 'node', version: '20.1.0', path: '/usr/bin/node', prefix: '/usr' } as const;
+  const there = { ...withLayers, place: { ...here, layersPath: '/data/layers' }, interpreter: node };
+  const path = instanceEnvironment({ ...config, runtime: 'nodejs20' }, there)['NODE_PATH'];
+  assert.match(path ?? '', /:\/data\/layers\/nodejs\/node20\/node_modules:\/data\/layers\/nodejs\/node_modules$/);
+  assert.equal(instanceEnvironment(config, place)['PYTHONPATH'], undefined);
 });

@@ -1,6 +1,7 @@
 // The environment of an instance, built from nothing. Called by start-plan.ts.
 import type { Credentials, FunctionConfig } from '../../model/function.ts';
 import type { Interpreter } from '../choose-interpreter.ts';
+import { type Place, sandboxLayersPath } from '../launcher/placement.ts';
 
 /** User keys that are ours or the cloud's. Source: docs (function-runtime.md 2). */
 const reserved = new Set(['accessKeyID', 'accessKeySecret', 'securityToken', 'topic']);
@@ -14,15 +15,16 @@ const nameForm = /^[A-Za-z][A-Za-z0-9_]*$/;
  */
 export function instanceEnvironment(
   config: FunctionConfig,
-  place: {
+  instance: {
     readonly instanceId: string;
-    readonly codePath: string;
+    readonly place: Pick<Place, 'codePath' | 'layersPath'>;
     readonly interpreter: Interpreter;
     /** Those of the instance's start; the environment keeps them. */
     readonly credentials: Credentials | null;
   },
 ): Record<string, string> {
-  const { codePath, interpreter } = place;
+  const { interpreter, place } = instance;
+  const { codePath, layersPath } = place;
   const user: Record<string, string> = {};
   for (const [name, value] of Object.entries(config.environment)) {
     if (name.startsWith(prefixReserved) || reserved.has(name) || !nameForm.test(name) || value.includes('\0')) continue;
@@ -30,13 +32,14 @@ export function instanceEnvironment(
   }
   const isNewImage = config.runtime === 'python3.12' || config.runtime === 'nodejs20';
   return {
-    PATH: `${directoryOf(interpreter.path)}:/usr/local/bin:/usr/bin:/bin`,
+    PATH: `${directoryOf(interpreter.path)}:/usr/local/bin:/usr/bin:/bin${layersPath === null ? '' : `:${layersPath}/bin`}`,
     LANG: 'C.UTF-8',
     HOME: '/tmp',
     TZ: 'UTC',
-    ...languageVariables(config, codePath, interpreter),
+    ...languageVariables(config, place, interpreter),
     ...user,
-    ...credentialVariables(config, place.credentials),
+    ...(layersPath === null ? {} : searchedLayers(layersPath, interpreter, user)),
+    ...credentialVariables(config, instance.credentials),
     FC_FUNC_CODE_PATH: `${codePath}/`,
     FC_RUNTIME_VERSION: interpreter.version,
     FC_FUNCTION_NAME: config.functionName,
@@ -44,25 +47,46 @@ export function instanceEnvironment(
     FC_FUNCTION_MEMORY_SIZE: String(config.memoryMb),
     FC_ACCOUNT_ID: config.accountId,
     FC_REGION: config.regionId,
-    FC_INSTANCE_ID: place.instanceId,
+    FC_INSTANCE_ID: instance.instanceId,
     ...(config.serviceName === null ? {} : { FC_SERVICE_NAME: config.serviceName, FC_QUALIFIER: config.qualifier }),
     [isNewImage ? 'FC_FUNCTION_VERSION' : 'FC_VER_ID']: config.versionId,
   };
 }
 
-function languageVariables(config: FunctionConfig, codePath: string, interpreter: Interpreter): Record<string, string> {
+function languageVariables(
+  config: FunctionConfig,
+  { codePath, layersPath }: Pick<Place, 'codePath' | 'layersPath'>,
+  interpreter: Interpreter,
+): Record<string, string> {
+  const libraries = layersPath === null ? '' : `:${layersPath}/lib`;
   switch (interpreter.language) {
     case 'python':
-      return { LD_LIBRARY_PATH: `${codePath}/:${codePath}/lib:/usr/local/lib`, PYTHONUNBUFFERED: '1' };
+      return { LD_LIBRARY_PATH: `${codePath}/:${codePath}/lib:/usr/local/lib${libraries}`, PYTHONUNBUFFERED: '1' };
     case 'node': {
       const major = /^nodejs(\d+)/.exec(config.runtime)?.[1] ?? '';
-      const layers = `/opt/nodejs/node${major}/node_modules:/opt/nodejs/node_modules`;
+      const modules = `${layersPath ?? sandboxLayersPath}/nodejs`;
       return {
-        LD_LIBRARY_PATH: `${codePath}/:${codePath}/lib`,
-        NODE_PATH: `/usr/local/lib/node_modules:${layers}`,
+        LD_LIBRARY_PATH: `${codePath}/:${codePath}/lib${libraries}`,
+        NODE_PATH: `/usr/local/lib/node_modules:${modules}/node${major}/node_modules:${modules}/node_modules`,
       };
     }
   }
+}
+
+/**
+ * Python looks into layers after the code and before its own packages, whatever PYTHONPATH the user has set.
+ * Source: docs (function-runtime.md 2).
+ */
+function searchedLayers(
+  layersPath: string,
+  { language, version }: Interpreter,
+  user: Readonly<Record<string, string>>,
+): Record<string, string> {
+  if (language !== 'python') return {};
+  const [major, minor] = version.split('.');
+  const own = user['PYTHONPATH'];
+  const layers = [`${layersPath}/python/lib/python${major}.${minor}/site-packages`, `${layersPath}/python`];
+  return { PYTHONPATH: [...(own === undefined ? [] : [own]), ...layers].join(':') };
 }
 
 /** Only a function with a role finds them here; the context object has them always. Source: docs (function-runtime.md 2). */

@@ -42,8 +42,10 @@ export function planStart(input: PlanInput): StartPlan {
   const bootstrap = bootstraps[interpreter.language];
   const runtimeDirectory = `${input.runtimesDirectory}/${interpreter.language}`;
   const codeDirectory = config.code.directory;
+  const layersDirectory = config.layersDirectory ?? null;
   const place = placeInstance(tier, {
     codeDirectory,
+    layersDirectory,
     socketDirectory,
     runtimeDirectory,
     language: interpreter.language,
@@ -52,11 +54,15 @@ export function planStart(input: PlanInput): StartPlan {
     launch: {
       instanceId,
       argv: [interpreter.path, ...bootstrap.options, `${place.runtimePath}/${bootstrap.file}`],
-      environment: instanceEnvironment(config, { instanceId, codePath: place.codePath, interpreter, credentials }),
+      environment: instanceEnvironment(config, { instanceId, place, interpreter, credentials }),
       codeDirectory,
       socketDirectory,
       socketPath: place.socketPath,
       readOnly: [
+        // First: an interpreter may lie below the place of the layers.
+        ...(layersDirectory === null || place.layersPath === null
+          ? []
+          : [{ from: layersDirectory, to: place.layersPath }]),
         { from: interpreter.prefix, to: interpreter.prefix },
         { from: runtimeDirectory, to: place.runtimePath },
       ],

@@ -8,18 +8,28 @@ export type Place = {
   readonly socketPath: string;
   /** Holds the language's bootstrap. */
   readonly runtimePath: string;
+  /** Without a trailing slash; null: the function has no layers. */
+  readonly layersPath: string | null;
 };
 
 export const sandboxCodePath = '/code';
+export const sandboxLayersPath = '/opt';
 export const sandboxSocketDirectory = '/run/yunmen';
 
 /**
  * Tiers with a private root show the cloud's own paths; without one the real paths show.
- * Source: docs (function-runtime.md 2) for /code and /var/fc/runtime.
+ * Source: docs (function-runtime.md 2) for /code, /opt and /var/fc/runtime.
  */
 export function placeInstance(
   tier: IsolationTier,
-  host: { codeDirectory: string; socketDirectory: string; runtimeDirectory: string; language: string },
+  host: {
+    readonly codeDirectory: string;
+    /** Absent: the function has no layers. */
+    readonly layersDirectory?: string | null;
+    readonly socketDirectory: string;
+    readonly runtimeDirectory: string;
+    readonly language: string;
+  },
 ): Place {
   switch (tier) {
     case 'none':
@@ -27,6 +37,7 @@ export function placeInstance(
         codePath: host.codeDirectory,
         socketPath: `${host.socketDirectory}/${frameSocketName}`,
         runtimePath: host.runtimeDirectory,
+        layersPath: host.layersDirectory ?? null,
       };
     case 'user':
     case 'strong':
@@ -34,6 +45,7 @@ export function placeInstance(
         codePath: sandboxCodePath,
         socketPath: `${sandboxSocketDirectory}/${frameSocketName}`,
         runtimePath: `/var/fc/runtime/${host.language}`,
+        layersPath: host.layersDirectory ? sandboxLayersPath : null,
       };
   }
 }

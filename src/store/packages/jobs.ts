@@ -12,6 +12,14 @@ export type PackageJob =
       readonly addedAt: number;
       readonly limits: PackageLimits;
     }
+  | {
+      readonly kind: 'merge';
+      readonly name: string;
+      readonly sha256s: readonly string[];
+      readonly code: string;
+      readonly addedAt: number;
+      readonly limits: PackageLimits;
+    }
   | { readonly kind: 'repair'; readonly sha256: string; readonly code: string; readonly limits: PackageLimits }
   | {
       readonly kind: 'sweep';
@@ -22,6 +30,7 @@ export type PackageJob =
 
 export type PackageAnswers = {
   readonly add: ({ readonly ok: true } & CodePackage) | PackageRefusal;
+  readonly merge: { readonly ok: true } | PackageRefusal;
   readonly repair: null;
   /** How many packages were removed. */
   readonly sweep: number;
@@ -43,4 +52,9 @@ export function unpackedPath(code: string, sha256: string): string {
 /** The name of a stored zip without `.zip`; null for anything else. */
 export function sha256OfZip(name: string): string | null {
   return /^([0-9a-f]{64})\.zip$/.exec(name)?.[1] ?? null;
+}
+
+/** A directory made of several packages: mergedName(). It exists only whole. */
+export function isMergedName(name: string): boolean {
+  return /^layers-[0-9a-f]{64}$/.test(name);
 }

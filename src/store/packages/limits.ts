@@ -6,13 +6,16 @@ export type PackageLimits = {
   readonly zipBytes: number;
   readonly unpackedBytes: number;
   readonly entries: number;
+  /** Of several packages put over each other. */
+  readonly mergedBytes: number;
 };
 
-/** Source: docs (100 MB zip and 500 MB unpacked by the API; function-invocation.md §7); entries: ours. */
+/** Source: docs (100 MB zip and 500 MB unpacked by the API; function-invocation.md §7, 2 GB for layers together); entries: ours. */
 export const defaultPackageLimits: PackageLimits = {
   zipBytes: 100 * 1024 * 1024,
   unpackedBytes: 500 * 1024 * 1024,
   entries: 100_000,
+  mergedBytes: 2 * 1024 * 1024 * 1024,
 };
 
 /** Stops the unpacking; becomes a PackageRefusal in the worker's answer. */

@@ -16,7 +16,15 @@ import { join } from 'node:path';
 import { randomHex } from '../../base/ids.ts';
 import { crc64 } from '../../wire/crc64.ts';
 import { syncPath } from '../sync-files.ts';
-import { type PackageAnswers, type PackageJob, sha256OfZip, temporaryPrefix, unpackedPath, zipPath } from './jobs.ts';
+import {
+  isMergedName,
+  type PackageAnswers,
+  type PackageJob,
+  sha256OfZip,
+  temporaryPrefix,
+  unpackedPath,
+  zipPath,
+} from './jobs.ts';
 import { type PackageLimits, Refused } from './limits.ts';
 import { unpackZip } from './unpack.ts';
 
@@ -75,6 +83,7 @@ export function sweepPackages({ code, inUse, addedBefore }: Job<'sweep'>): Packa
     removeTree(doomed);
     removed += 1;
   }
+  removed += sweepMerged({ code, inUse, addedBefore });
   if (removed > 0) syncPath(code);
   return removed;
 }
@@ -89,6 +98,7 @@ export function tidy(code: string): string[] {
   const broken = new Set(zips);
   for (const name of readdirSync(code)) {
     if (name.startsWith(temporaryPrefix)) removeTree(join(code, name));
+    else if (isMergedName(name)) continue;
     else if (zips.has(name)) broken.delete(name);
     else if (/^[0-9a-f]{64}$/.test(name)) removeTree(join(code, name));
   }
@@ -114,8 +124,20 @@ async function unpackWhole(zip: Buffer, code: string, sha256: string, limits: Pa
   }
 }
 
+/** Removes the directories made of several packages that are neither in use nor fresh. */
+function sweepMerged({ code, inUse, addedBefore }: Omit<Job<'sweep'>, 'kind'>): number {
+  const names = readdirSync(code).filter((name) => isMergedName(name) && !inUse.has(name));
+  const old = names.filter((name) => Math.round(statSync(join(code, name)).mtimeMs) <= addedBefore);
+  for (const name of old) {
+    const doomed = temporaryPath(code);
+    renameSync(join(code, name), doomed);
+    removeTree(doomed);
+  }
+  return old.length;
+}
+
 /** Removes a file or a tree, also one whose directories were made read-only meanwhile; nothing there is fine. Links are removed, never followed. */
-function removeTree(path: string): void {
+export function removeTree(path: string): void {
   const stats = lstatSync(path, { throwIfNoEntry: false });
   if (stats?.isDirectory()) {
     chmodSync(path, 0o700);

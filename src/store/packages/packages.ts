@@ -1,6 +1,7 @@
 // Code packages as files: `<code>/<sha256>.zip` as uploaded, `<code>/<sha256>/` unpacked. The part of port.ts that store.ts hands on.
 import { open, readFile, rm } from 'node:fs/promises';
 import type { Clock } from '../../base/clock.ts';
+import { mergedName } from '../../model/function.ts';
 import type { PackageStore } from '../port.ts';
 import { makePrivateDirectory } from '../sync-files.ts';
 import type { PackageAnswers } from './jobs.ts';
@@ -68,6 +69,20 @@ export class Packages implements PackageStore {
     } finally {
       await rm(spool, { force: true });
     }
+  }
+
+  async merge(sha256s: readonly string[]): Promise<PackageAnswers['merge']> {
+    const name = mergedName(sha256s);
+    if (name === null || sha256s.length === 1) return { ok: true };
+    const limits = this.#limits;
+    return await this.#worker.run({
+      kind: 'merge',
+      name,
+      sha256s,
+      code: this.directory,
+      addedAt: this.#clock.now(),
+      limits,
+    });
   }
 
   async read(sha256: string): Promise<Buffer | null> {
