@@ -124,7 +124,7 @@ async function deliver(
   signal: AbortSignal,
 ): Promise<Delivered> {
   const began = plane.clock.monotonic();
-  const leave = () => instance.abandon();
+  const leave = () => instance.abandon(request.requestId);
   const ending = instance.invoke({
     requestId: request.requestId,
     event: request.event,

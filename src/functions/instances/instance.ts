@@ -4,19 +4,21 @@ import type { Clock } from '../../base/clock.ts';
 import { newRequestId } from '../../base/ids.ts';
 import type { Credentials, Hook } from '../../model/function.ts';
 import type { FunctionErrorType } from '../../model/invocation.ts';
-import type { FrameHeads, InstanceFrame } from '../../wire/frames.ts';
+import type { FrameHeads } from '../../wire/frames.ts';
 import { writeHttpParams } from '../../wire/http-params.ts';
 import type { PlatformEnd } from '../documents.ts';
 import type { Exit, Launcher } from '../launcher/port.ts';
 import type { Limits } from '../limits.ts';
 import type { Deadline, Deadlines } from './deadlines.ts';
-import { Endpoint } from './endpoint.ts';
-import { type Answer, Exchange, type Question } from './exchange.ts';
+import type { Answer, Question } from './exchange.ts';
 import type { Call, Ended, InstanceEvents, StartFailure, StartTimes } from './instance-port.ts';
 import { readPeakMemoryKb } from './memory.ts';
+import { openRoad } from './open-road.ts';
 import { RequestLog } from './request-log.ts';
+import type { Road } from './road.ts';
 import { frameCredentials, type StartPlan } from './start-plan.ts';
 import { type EndReason, type InstanceState, isAlive, isReady, move } from './state.ts';
+import { type Wait, Waits } from './waits.ts';
 
 export type InstanceDeps = {
   readonly clock: Clock;
@@ -46,16 +48,19 @@ export class Instance {
   readonly log: RequestLog;
   readonly #deps: InstanceDeps;
   readonly #events: InstanceEvents<Instance>;
-  readonly #deadline: Deadline = { at: 0, expire: () => this.#settle({ kind: 'expired' }) };
-  readonly #drain: Deadline = { at: 0, expire: () => this.#settle({ kind: 'disconnected' }) };
+  readonly #waits: Waits<Outcome>;
+  /** Ends the wait for its hello. */
+  #helloCame = () => {};
+  /** How to end the waits of requests whose callers have gone, by request id. */
+  readonly #callers = new Map<string, () => void>();
+  readonly #drain: Deadline = { at: 0, expire: () => this.#waits.settleAll({ kind: 'disconnected' }) };
   #state: InstanceState;
-  #endpoint: Endpoint | null = null;
-  #exchange: Exchange | null = null;
-  #waiting: ((outcome: Outcome) => void) | null = null;
+  #road: Road | null = null;
+  /** Requests that have not been released. */
+  #running = 0;
   #ending: Promise<void> | null = null;
   #isConnected = false;
   #isFreezeReported = false;
-  #nextStream = 1;
   /** The credentials that the function has been told. */
   #told: Credentials | null;
   /** Resolves when the launcher has told of the exit. */
@@ -71,6 +76,7 @@ export class Instance {
     this.#deps = deps;
     this.#events = events;
     this.#state = { kind: 'starting', since: deps.clock.monotonic() };
+    this.#waits = new Waits(deps.clock, deps.deadlines);
     this.log = new RequestLog((requestId, text) => deps.forwardLine(requestId, text));
   }
 
@@ -108,17 +114,26 @@ export class Instance {
     await this.stop(failure.kind === 'platform' ? 'start-failed' : 'load-failed');
   }
 
-  /** Runs one request; the instance must be idle, and stays busy until release() or stop(). */
+  /**
+   * Runs one request; the instance must be ready, or busy with fewer requests than it takes at once, and stays busy
+   * until each is released, or until stop().
+   */
   async invoke(call: Call): Promise<Ended> {
     const { requestId, timeoutMs } = call;
     // The request goes out meanwhile: it is read as soon as the process goes on.
     if (this.#state.kind === 'frozen') void this.#setFrozen(false);
-    this.#state = move(this.#state, { kind: 'busy', since: this.#deps.clock.monotonic() });
+    if (this.#state.kind !== 'busy') {
+      this.#state = move(this.#state, { kind: 'busy', since: this.#deps.clock.monotonic() });
+    }
+    this.#running += 1;
     this.log.begin(requestId);
     const facts = { requestId, tail: call.wantsLogTail, deadline: this.#deps.clock.now() + timeoutMs };
     const http = call.http === null ? nothing : { http: writeHttpParams(call.http) };
     const head = { ...facts, ...this.#freshCredentials(call.credentials), ...http };
-    const outcome = await this.#ask({ type: 'invoke', head, event: call.event }, timeoutMs);
+    const { outcome: answer, settle } = this.#ask({ type: 'invoke', head, event: call.event }, timeoutMs);
+    this.#callers.set(requestId, () => settle({ kind: 'caller-gone' }));
+    const outcome = await answer;
+    this.#callers.delete(requestId);
     switch (outcome.kind) {
       case 'answer':
         return this.#judge(outcome.answer);
@@ -133,12 +148,14 @@ export class Instance {
   }
 
   /** The caller has gone: the request ends as 'caller-gone'. The owner then stops the instance. */
-  abandon(): void {
-    this.#settle({ kind: 'caller-gone' });
+  abandon(requestId: string): void {
+    this.#callers.get(requestId)?.();
   }
 
-  /** After a request that ended well: idle again. */
+  /** After a request that ended well: idle again, when no other runs. */
   release(): void {
+    this.#running -= 1;
+    if (this.#running > 0) return;
     this.#state = move(this.#state, { kind: 'idle', since: this.#deps.clock.monotonic() });
   }
 
@@ -162,6 +179,7 @@ export class Instance {
   /** Nothing of an idle instance runs any more until its next request. */
   freeze(): void {
     this.#state = move(this.#state, { kind: 'frozen', since: this.#state.since });
+    this.#road?.rest();
     void this.#setFrozen(true);
   }
 
@@ -182,7 +200,7 @@ export class Instance {
     if (!isAlive(this.#state)) return;
     if (!this.#isConnected) this.#report(`ended (${exit.signal ?? `code ${exit.code}`}) before it said hello`);
     // What it has sent may not be read yet: the end of its connection (or of its output) is the end of the request.
-    if (!this.#isConnected) this.log.whenComplete(() => this.#settle({ kind: 'disconnected' }));
+    if (!this.#isConnected) this.log.whenComplete(() => this.#waits.settleAll({ kind: 'disconnected' }));
     this.#drain.at = this.#deps.clock.monotonic() + drainMs;
     this.#deps.deadlines.add(this.#drain);
     if (isReady(this.#state)) void this.stop('exited');
@@ -205,7 +223,7 @@ export class Instance {
   async #end(reason: EndReason, graceMs: number): Promise<void> {
     const former = this.#state;
     this.#state = move(former, { kind: 'stopping', since: this.#deps.clock.monotonic(), reason });
-    this.#settle({ kind: 'disconnected' });
+    this.#waits.settleAll({ kind: 'disconnected' });
     this.#events.onStopping(this);
     const { preStop } = this.plan;
     if (preStop !== null && isReady(former) && this.#isConnected) {
@@ -221,7 +239,7 @@ export class Instance {
       this.#report(`could not be stopped: ${error instanceof Error ? error.message : String(error)}`);
     }
     this.#deps.deadlines.remove(this.#drain);
-    this.#endpoint?.close();
+    this.#road?.close();
     this.log.close();
     this.#state = move(this.#state, { kind: 'gone', since: this.#deps.clock.monotonic(), reason });
     this.#events.onGone(this);
@@ -229,18 +247,13 @@ export class Instance {
 
   /** The server is being closed: a hook that runs before the end has little time left. */
   #hurry(): void {
-    if (this.#state.kind !== 'stopping' || this.#waiting === null) return;
-    const at = this.#deps.clock.monotonic() + this.#deps.limits.closingHookMs;
-    if (at >= this.#deadline.at) return;
-    this.#deps.deadlines.remove(this.#deadline);
-    this.#deadline.at = at;
-    this.#deps.deadlines.add(this.#deadline);
+    if (this.#state.kind === 'stopping') this.#waits.hurry(this.#deps.limits.closingHookMs);
   }
 
   async #runHook(hook: 'preFreeze' | 'preStop', { handler, timeoutMs }: Hook): Promise<Outcome> {
     const requestId = newRequestId();
     this.log.begin(requestId);
-    const outcome = await this.#ask({ type: 'hook', head: { hook, handler, requestId } }, timeoutMs);
+    const outcome = await this.#ask({ type: 'hook', head: { hook, handler, requestId } }, timeoutMs).outcome;
     if (outcome.kind !== 'answer') this.#report(`its ${hook} hook did not end within ${timeoutMs} ms`);
     return outcome;
   }
@@ -261,28 +274,29 @@ export class Instance {
     const { launch } = this.plan;
     const { launcher, limits } = this.#deps;
     try {
-      this.#endpoint = await Endpoint.open(launch.socketDirectory, launch.token, {
-        onHello: () => this.#hello(),
-        onFrame: (frame) => this.#receive(frame),
-        onDisconnect: (violation) => this.#disconnected(violation),
+      this.#road = await openRoad(this.plan, limits, {
+        onReady: () => this.#hello(),
+        onLost: (violation) => this.#lost(violation),
         onOutput: (chunk) => this.log.receive(chunk),
         onOutputEnd: () => this.log.close(),
         onSuspicion: (text) => this.#report(text),
       });
       if (!isAlive(this.#state)) {
-        this.#endpoint.close();
+        this.#road.close();
         return { kind: 'platform', message: 'the instance was stopped' };
       }
-      const hello = this.#wait(limits.startMs);
+      const hello = this.#waits.begin(limits.startMs, { kind: 'expired' });
+      this.#helloCame = () => hello.settle({ kind: 'hello' });
       const { pid } = await launcher.start(launch);
       this.#pid = pid;
-      const outcome = await hello;
+      this.#road.started();
+      const outcome = await hello.outcome;
       this.#times = { ...this.#times, startMs: this.#since(this.#state.since) };
       if (outcome.kind === 'hello') return null;
       if (outcome.kind === 'disconnected') return { kind: 'ended', end: { kind: 'exited' } };
       return { kind: 'platform', message: `the instance did not start within ${limits.startMs} ms` };
     } catch (error) {
-      this.#settle({ kind: 'disconnected' });
+      this.#waits.settleAll({ kind: 'disconnected' });
       return { kind: 'platform', message: error instanceof Error ? error.message : String(error) };
     }
   }
@@ -292,7 +306,7 @@ export class Instance {
     const began = this.#deps.clock.monotonic();
     const limitMs = this.#deps.limits.loadMs;
     this.#state = move(this.#state, { kind: 'loading', since: began });
-    const outcome = await this.#ask({ type: 'load', head: this.plan.load }, limitMs);
+    const outcome = await this.#ask({ type: 'load', head: this.plan.load }, limitMs).outcome;
     this.#times = { ...this.#times, loadMs: this.#since(began) };
     return this.#judgeStart(outcome, 'UnhandledInvocationError', { kind: 'timed-out', limitMs }, { kind: 'exited' });
   }
@@ -303,7 +317,7 @@ export class Instance {
     const limitMs = hook.timeoutMs;
     this.#state = move(this.#state, { kind: 'initializing', since: began });
     const head = { hook: 'initialize', handler: hook.handler, requestId } as const;
-    const outcome = await this.#ask({ type: 'hook', head }, limitMs);
+    const outcome = await this.#ask({ type: 'hook', head }, limitMs).outcome;
     this.#times = { ...this.#times, initializerMs: this.#since(began) };
     const late = { kind: 'initializer-timed-out', limitMs } as const;
     return this.#judgeStart(outcome, 'InitializationError', late, { kind: 'initializer-exited' });
@@ -343,57 +357,26 @@ export class Instance {
     }
   }
 
-  /** Asks on a new stream; one at a time. */
-  #ask(question: Question, limitMs: number): Promise<Outcome> {
-    const exchange = new Exchange(this.#nextStream, question, this.#deps.limits.invocationBytes);
-    this.#nextStream += 1;
-    this.#exchange = exchange;
-    const outcome = this.#wait(limitMs);
-    if (this.#isConnected) this.#endpoint?.writeAll(exchange.open());
-    else this.#settle({ kind: 'disconnected' });
-    return outcome;
-  }
-
-  #wait(limitMs: number): Promise<Outcome> {
-    this.#deadline.at = this.#deps.clock.monotonic() + limitMs;
-    this.#deps.deadlines.add(this.#deadline);
-    return new Promise((resolve) => {
-      this.#waiting = resolve;
-    });
-  }
-
-  #settle(outcome: Outcome): void {
-    const waiting = this.#waiting;
-    if (waiting === null) return;
-    this.#waiting = null;
-    this.#exchange = null;
-    this.#deps.deadlines.remove(this.#deadline);
-    waiting(outcome);
+  #ask(question: Question, limitMs: number): Wait<Outcome> {
+    let cancel = () => {};
+    const wait = this.#waits.begin(limitMs, { kind: 'expired' }, () => cancel());
+    const road = this.#isConnected ? this.#road : null;
+    if (road === null) wait.settle({ kind: 'disconnected' });
+    else ({ cancel } = road.ask(question, (answer) => wait.settle({ kind: 'answer', answer })));
+    return wait;
   }
 
   #hello(): void {
     this.#isConnected = true;
-    this.#settle({ kind: 'hello' });
+    this.#helloCame();
   }
 
-  #receive(frame: InstanceFrame): void {
-    const exchange = this.#exchange;
-    // Credits of a stream that has ended may still come; everything else off the current stream is a violation.
-    if (exchange === null || frame.stream !== exchange.stream) {
-      if (frame.type !== 'credit' && frame.type !== 'ping' && isAlive(this.#state)) {
-        this.#disconnected(`a ${frame.type} frame on stream ${frame.stream} that is not open`);
-      }
-      return;
-    }
-    const { write, answer } = exchange.receive(frame);
-    if (write.length > 0) this.#endpoint?.writeAll(write);
-    if (answer !== null) this.#settle({ kind: 'answer', answer });
-  }
-
-  #disconnected(violation: string | null): void {
+  #lost(violation: string | null): void {
+    // What comes of an instance that is told to end changes nothing.
+    if (violation !== null && !isAlive(this.#state)) return;
     this.#isConnected = false;
     if (violation !== null) this.#report(`broke the protocol: ${violation}`);
-    this.#settle({ kind: 'disconnected' });
+    this.#waits.settleAll({ kind: 'disconnected' });
     if (isReady(this.#state)) void this.stop(violation === null ? 'exited' : 'protocol');
   }
 

@@ -8,7 +8,11 @@ import type { IsolationTier, LaunchSpec } from '../launcher/port.ts';
 import type { StartableLanguage } from '../runtimes.ts';
 import { instanceEnvironment } from './environment.ts';
 
+/** How the instance is spoken to. */
+export type RoadPlan = { readonly kind: 'frames' };
+
 export type StartPlan = {
+  readonly road: RoadPlan;
   readonly launch: LaunchSpec;
   readonly load: FrameHeads['load'];
   readonly runtimeNote: string | null;
@@ -51,6 +55,7 @@ export function planStart(input: PlanInput): StartPlan {
     language: interpreter.language,
   });
   return {
+    road: { kind: 'frames' },
     launch: {
       instanceId,
       argv: [interpreter.path, ...bootstrap.options, `${place.runtimePath}/${bootstrap.file}`],

@@ -1,0 +1,73 @@
+// The road to an instance with one of our bootstraps: frames over its own unix socket. Opened by open-road.ts.
+import type { InstanceFrame } from '../../wire/frames.ts';
+import { Endpoint } from './endpoint.ts';
+import { type Answer, Exchange, type Question } from './exchange.ts';
+import type { Asking, Road, RoadEvents } from './road.ts';
+
+type Open = { readonly exchange: Exchange; readonly onAnswer: (answer: Answer) => void };
+
+export class FrameRoad implements Road {
+  readonly #events: RoadEvents;
+  readonly #resultLimitBytes: number;
+  /** By stream. Bounded by the requests that an instance takes at once. */
+  readonly #open = new Map<number, Open>();
+  #endpoint: Endpoint | null = null;
+  #nextStream = 1;
+
+  private constructor(events: RoadEvents, resultLimitBytes: number) {
+    this.#events = events;
+    this.#resultLimitBytes = resultLimitBytes;
+  }
+
+  /** Errors: as Endpoint.open(). */
+  static async open(
+    { socketDirectory, token }: { readonly socketDirectory: string; readonly token: string },
+    resultLimitBytes: number,
+    events: RoadEvents,
+  ): Promise<FrameRoad> {
+    const road = new FrameRoad(events, resultLimitBytes);
+    road.#endpoint = await Endpoint.open(socketDirectory, token, {
+      onHello: () => events.onReady(),
+      onFrame: (frame) => road.#receive(frame),
+      onDisconnect: (violation) => events.onLost(violation),
+      onOutput: (chunk) => events.onOutput(chunk),
+      onOutputEnd: () => events.onOutputEnd(),
+      onSuspicion: (text) => events.onSuspicion(text),
+    });
+    return road;
+  }
+
+  started(): void {} // its hello tells that it is there
+
+  ask(question: Question, onAnswer: (answer: Answer) => void): Asking {
+    const stream = this.#nextStream;
+    this.#nextStream += 1;
+    const exchange = new Exchange(stream, question, this.#resultLimitBytes);
+    this.#open.set(stream, { exchange, onAnswer });
+    this.#endpoint?.writeAll(exchange.open());
+    return { cancel: () => this.#open.delete(stream) };
+  }
+
+  rest(): void {}
+
+  close(): void {
+    this.#open.clear();
+    this.#endpoint?.close();
+  }
+
+  #receive(frame: InstanceFrame): void {
+    const open = this.#open.get(frame.stream);
+    if (open === undefined) {
+      // Credits of a stream that has ended may still come; everything else off an open stream is a violation.
+      if (frame.type !== 'credit' && frame.type !== 'ping') {
+        this.#events.onLost(`a ${frame.type} frame on stream ${frame.stream} that is not open`);
+      }
+      return;
+    }
+    const { write, answer } = open.exchange.receive(frame);
+    if (write.length > 0) this.#endpoint?.writeAll(write);
+    if (answer === null) return;
+    this.#open.delete(frame.stream);
+    open.onAnswer(answer);
+  }
+}

@@ -1,0 +1,32 @@
+// How an instance is spoken to, whatever it is: frames with a bootstrap, HTTP with a custom runtime's server, the runtime
+// API that a Go program polls. Kept by instance.ts; a road is a file: frame-road.ts, http-road.ts, runtime-api-road.ts.
+import type { Answer, Question } from './exchange.ts';
+
+export type RoadEvents = {
+  /** It can be asked now. Called once, before any answer. */
+  onReady(): void;
+  /** It cannot be asked any more (`violation` says what it did against the rules). A second call changes nothing. */
+  onLost(violation: string | null): void;
+  onOutput(chunk: Buffer): void;
+  onOutputEnd(): void;
+  /** Something that an operator should see: a second connection, a wrong token. */
+  onSuspicion(text: string): void;
+};
+
+/** Something that was asked; several may be on their way. */
+export type Asking = {
+  /** Nobody waits for the answer any more; none comes. */
+  cancel(): void;
+};
+
+/** Opened before the process is started: what it will need to connect is there then. */
+export type Road = {
+  /** The launcher has started the process. */
+  started(): void;
+  /** The answer comes once, never before ask() has returned. */
+  ask(question: Question, onAnswer: (answer: Answer) => void): Asking;
+  /** Nothing will be asked for some time; the process may stand still meanwhile. */
+  rest(): void;
+  /** Closes all sockets and removes the socket directory. No event and no answer comes any more. */
+  close(): void;
+};
