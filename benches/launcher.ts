@@ -46,7 +46,9 @@ async function openNode(tier: IsolationTier): Promise<Contender> {
 
 async function openNative(path: string, tier: IsolationTier): Promise<Contender> {
   const runDir = mkdtempSync('/tmp/yunmen-');
-  const sandd = await startSandd({ path, runDir, token, tier, report: console.error });
+  const sandd = await startSandd({ path, runDir, token, tier, owner: null, report: console.error });
+  for (const directory of [codeDirectory, defaultRuntimesDirectory()]) await sandd.allow(directory);
+  for (const { prefix } of await findInterpreters()) await sandd.allow(prefix);
   const launcher = await connectSandd({ runDir, token, interpreters: findInterpreters, onGone() {} });
   const close = async () => {
     launcher.close();

@@ -7,6 +7,7 @@ import {
   connectLauncher,
   connectSandd,
   createFunctions,
+  defaultRuntimesDirectory,
   type Functions,
   findInterpreters,
   findSandd,
@@ -33,7 +34,7 @@ export type BenchPlane = {
 
 const token = randomHex(32);
 
-async function open(kind: LauncherKind, tier: IsolationTier, runDir: string) {
+async function open(kind: LauncherKind, tier: IsolationTier, { runDir, code }: { runDir: string; code: string }) {
   const interpreters = findInterpreters();
   if (kind === 'node') {
     const child = await startOwnProcess('launcher', { onCall: () => Promise.reject(), onNote() {}, onClose() {} });
@@ -43,7 +44,9 @@ async function open(kind: LauncherKind, tier: IsolationTier, runDir: string) {
   }
   const found = await findSandd();
   if (!found.ok) throw new Error(found.why);
-  const sandd = await startSandd({ path: found.path, runDir, token, tier, report: console.error });
+  const sandd = await startSandd({ path: found.path, runDir, token, tier, owner: null, report: console.error });
+  for (const directory of [code, defaultRuntimesDirectory()]) await sandd.allow(directory);
+  for (const { prefix } of await interpreters) await sandd.allow(prefix);
   const launcher = await connectSandd({ runDir, token, interpreters: () => interpreters, onGone() {} });
   const close = async () => {
     launcher.close();
@@ -62,7 +65,7 @@ export async function openPlane(
   const code = mkdtempSync('/tmp/yunmen-code-');
   chmodSync(code, 0o755);
   await precompilePython(await findInterpreters());
-  const { launcher, close } = await open(kind, tier, runDir);
+  const { launcher, close } = await open(kind, tier, { runDir, code });
   const published = new Map<string, FunctionConfig>();
   const note = () => {};
   const functions = createFunctions({

@@ -11,16 +11,59 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+// The data process made these, in a directory of its own: what they are is looked at, not believed, and nobody else's
+// socket is connected to with our rights.
+static int open_socket(int directory, const char *name) {
+  struct stat seen;
+  int found = open_beneath(directory, name, O_PATH | O_NOFOLLOW);
+  if (found < 0) return -1;
+  if (fstat(found, &seen) == 0 && S_ISSOCK(seen.st_mode) && seen.st_uid == place.owner) return found;
+  close(found);
+  errno = EPERM;
+  return -1;
+}
+
+static int connect_output(int directory) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  int found = open_socket(directory, "l.sock"), output = -1;
+  if (found < 0) return -1;
+  snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d", found);
+  output = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (output >= 0 && connect(output, (struct sockaddr *)&address, sizeof address) != 0) {
+    close(output);
+    output = -1;
+  }
+  close(found);
+  if (output >= 0) fcntl(output, F_SETFL, 0);
+  return output;
+}
+
+// Its own user must reach the directory and the frame socket, and nobody else.
+static const char *give_sockets(int directory, uid_t uid) {
+  int frames = open_socket(directory, "f.sock");
+  bool is_given = frames >= 0 && fchownat(frames, "", (uid_t)-1, uid, AT_EMPTY_PATH) == 0;
+  char path[32];
+  snprintf(path, sizeof path, "/proc/self/fd/%d", frames);
+  is_given = is_given && chmod(path, 0660) == 0;
+  if (frames >= 0) close(frames);
+  if (!is_given) return "cannot give it its frame socket";
+  snprintf(path, sizeof path, "/proc/self/fd/%d", directory);
+  return chown(path, (uid_t)-1, uid) == 0 && chmod(path, 0710) == 0 ? NULL : "cannot open its directory to it";
+}
+
 // The function's output is connected and its start line written before there is a process of it.
 const char *open_handles(const struct start *start, struct handles *child, int *own, uid_t uid) {
-  struct sockaddr_un address = {.sun_family = AF_UNIX};
-  char path[PATH_LIMIT];
   int line[2] = {-1, -1}, pair[2] = {-1, -1};
   *child = (struct handles){-1, -1, -1};
-  snprintf(address.sun_path, sizeof address.sun_path, "%s/i/%s/l.sock", place.run_dir, start->id);
-  child->output = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (child->output < 0 || connect(child->output, (struct sockaddr *)&address, sizeof address) != 0) return "cannot connect its log socket";
-  fcntl(child->output, F_SETFL, 0);
+  int directory = open_instance_directory(&place, start->id);
+  if (directory < 0) return "cannot open its socket directory";
+  child->output = connect_output(directory);
+  const char *wrong = child->output < 0 ? "cannot connect its log socket" : NULL;
+  if (wrong == NULL && place.tier != TIER_NONE && place.is_root) wrong = give_sockets(directory, uid);
+  int why = errno;
+  close(directory);
+  errno = why;
+  if (wrong != NULL) return wrong;
   if (pipe2(line, O_CLOEXEC) != 0) return "cannot make its start pipe";
   child->input = line[0];
   ssize_t written = write(line[1], start->start_line, strlen(start->start_line));
@@ -29,19 +72,7 @@ const char *open_handles(const struct start *start, struct handles *child, int *
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) return "cannot make its control socket";
   child->control = pair[0];
   *own = pair[1];
-  if (place.tier == TIER_NONE || !place.is_root) return NULL;
-  // Its own user must reach the directory and the frame socket; what they are is looked at, not believed.
-  struct stat seen;
-  snprintf(path, sizeof path, "%s/i/%s/f.sock", place.run_dir, start->id);
-  int frames = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-  bool is_given = frames >= 0 && fstat(frames, &seen) == 0 && S_ISSOCK(seen.st_mode) && fchownat(frames, "", uid, uid, AT_EMPTY_PATH) == 0;
-  if (frames >= 0) close(frames);
-  if (!is_given) return "cannot give it its frame socket";
-  *strrchr(path, '/') = 0;
-  int directory = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  is_given = directory >= 0 && fchmod(directory, 0711) == 0;
-  if (directory >= 0) close(directory);
-  return is_given ? NULL : "cannot open its directory to it";
+  return NULL;
 }
 
 void close_handles(struct handles handles) {

@@ -122,10 +122,16 @@ const char *parse_message(uint8_t *bytes, size_t length, struct message *message
       uint32_t tier = take_number(&reader, 1);
       if (tier >= TIERS) return "the tier is unknown";
       message->tier = (enum tier)tier;
+      message->owner = take_number(&reader, 4);
+      message->group = take_number(&reader, 4);
       if (!reader.is_short && (!is_path(message->run_dir) || strlen(message->run_dir) > 60)) return "the run directory is no short absolute path";
       if (strlen(message->token) > TOKEN_MAX || (!reader.is_short && strlen(message->token) < 32)) return "the token has the wrong length";
       break;
     }
+    case ALLOW:
+      message->directory = take_text(&reader);
+      if (!reader.is_short && !is_path(message->directory)) return "the directory is no absolute path";
+      break;
     default:
       return "the word is unknown";
   }

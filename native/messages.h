@@ -13,8 +13,9 @@ enum {
   PATH_LIMIT = 1024,
   TOKEN_MAX = 128,
 };
+#define NOBODY_ELSE UINT32_MAX
 
-enum word { AUTHENTICATE = 1, START, STOP, FREEZE, THAW, CONFIGURE = 16, DONE = 64, FAILED, EXITED };
+enum word { AUTHENTICATE = 1, START, STOP, FREEZE, THAW, CONFIGURE = 16, ALLOW, DONE = 64, FAILED, EXITED };
 enum tier { TIER_NONE, TIER_USER, TIER_STRONG, TIERS };
 enum network { NETWORK_HOST, NETWORK_NONE, NETWORK_OPEN, NETWORKS };
 
@@ -35,6 +36,8 @@ struct message {
   uint32_t grace_ms;       // STOP
   const char *token;       // AUTHENTICATE, CONFIGURE
   const char *run_dir;     // CONFIGURE
+  const char *directory;   // ALLOW
+  uint32_t owner, group;   // CONFIGURE: uid and gid of the data process; NOBODY_ELSE: ours
   enum tier tier;          // CONFIGURE
   struct start start;      // START
 };

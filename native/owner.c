@@ -30,6 +30,8 @@ const char *owner_listen(const char *given) {
   snprintf(address.sun_path, sizeof address.sun_path, "%s/launcher.sock", place.run_dir);
   listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (listener < 0 || bind(listener, (struct sockaddr *)&address, sizeof address) != 0 || listen(listener, 8) != 0) return strerror(errno);
+  // In the run directory, which is ours alone; who connects is looked at again by greet().
+  if (lchown(address.sun_path, place.owner, (gid_t)-1) != 0) return strerror(errno);
   watch(listener, FROM_LISTENER, 0, EPOLLIN);
   return NULL;
 }
@@ -84,7 +86,13 @@ static void close_stranger(int index) {
 
 void greet(void) {
   int socket = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK), index = 0;
+  struct ucred peer;
+  socklen_t length = sizeof peer;
   if (socket < 0) return;
+  if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0 || (peer.uid != place.owner && peer.uid != geteuid())) {
+    close(socket);
+    return;
+  }
   while (index < STRANGERS && strangers[index].socket >= 0) index++;
   if (index == STRANGERS) {
     close(socket);

@@ -180,7 +180,7 @@ static void try_limits(struct place *place, char *why, size_t size) {
 }
 
 static void try_tier(enum tier tier, const char *name) {
-  struct place place = {.tier = tier, .inside = look_around, .pids = PROCESSES_MAX, .is_root = geteuid() == 0};
+  struct place place = {.tier = tier, .inside = look_around, .pids = PROCESSES_MAX, .is_root = geteuid() == 0, .owner = geteuid()};
   struct trial trial = {.control = -1};
   char why[256] = "";
   place.groups.lock = -1;
@@ -211,6 +211,7 @@ int probe(void) {
     snprintf(path, sizeof path, "%s/%s", directory, (const char *[]){"i", "root", "code"}[at]);
     mkdir(path, 0755);
   }
+  if (allow_directory(path, geteuid(), getegid()) != NULL) return 1;
   outside.sun_family = AF_UNIX;
   outside_length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)snprintf(outside.sun_path + 1, 64, "yunmen-probe-%d", getpid()));
   int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);

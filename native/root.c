@@ -30,14 +30,6 @@ static void make_directory(const char *path) {
   if (mkdir(path, 0755) != 0 && errno != EEXIST) give_up("cannot make", path);
 }
 
-static void make_parents(const char *path) {
-  char part[PATH_LIMIT];
-  for (const char *slash = strchr(path, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
-    snprintf(part, sizeof part, "%.*s", (int)(slash - path), path);
-    make_directory(part);
-  }
-}
-
 static void make_file(const char *path, const char *text) {
   int file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
   if (file < 0 || write(file, text, strlen(text)) != (ssize_t)strlen(text)) give_up("cannot write", path);
@@ -49,22 +41,57 @@ static void make_link(const char *target, const char *path) {
 }
 
 // The mount has its attributes before anybody can see it; what is mounted below `from` gets them, too.
-static void bind_at(const char *from, const char *to, uint64_t attributes) {
+static void attach(int from, int to, uint64_t attributes, const char *which) {
   struct mount_attr wanted = {.attr_set = attributes};
-  int tree = (int)syscall(SYS_open_tree, AT_FDCWD, from, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
-  if (tree < 0) give_up("cannot open", from);
-  if (syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &wanted, sizeof wanted) != 0) give_up("cannot make read-only", from);
-  if (syscall(SYS_move_mount, tree, "", AT_FDCWD, to, MOVE_MOUNT_F_EMPTY_PATH) != 0) give_up("cannot mount", to);
+  int tree = (int)syscall(SYS_open_tree, from, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE | AT_EMPTY_PATH);
+  if (tree < 0) give_up("cannot open", which);
+  if (syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &wanted, sizeof wanted) != 0) give_up("cannot make read-only", which);
+  if (syscall(SYS_move_mount, tree, "", to, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) != 0) give_up("cannot mount", which);
   close(tree);
 }
 
-static void show(const char *from, const char *to, uint64_t attributes) {
+// Makes what is to be mounted upon, and what it lies in, one name at a time and through no link: links that are there
+// already would lead to the host's files.
+static int make_place(const char *to, bool is_directory) {
+  char name[PATH_LIMIT];
+  int at = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  for (const char *part = to; at >= 0 && part != NULL;) {
+    const char *slash = strchr(part, '/');
+    bool is_last_file = slash == NULL && !is_directory;
+    snprintf(name, sizeof name, "%.*s", (int)(slash == NULL ? strlen(part) : (size_t)(slash - part)), part);
+    int made = is_last_file ? openat(at, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644) : mkdirat(at, name, 0755);
+    if (made < 0 && errno != EEXIST) give_up("cannot make", to);
+    if (is_last_file && made >= 0) close(made);
+    int next = openat(at, name, O_PATH | O_NOFOLLOW | O_CLOEXEC | (is_last_file ? 0 : O_DIRECTORY));
+    close(at);
+    at = next;
+    part = slash == NULL ? NULL : slash + 1;
+  }
+  if (at < 0) give_up("cannot make", to);
+  return at;
+}
+
+static void show_open(int from, const char *to, uint64_t attributes) {
   struct stat seen;
-  if (stat(from, &seen) != 0) give_up("cannot find", from);
-  make_parents(to);
-  if (S_ISDIR(seen.st_mode)) make_directory(to);
-  else make_file(to, "");
-  bind_at(from, to, attributes);
+  if (from < 0 || fstat(from, &seen) != 0) give_up("cannot find what is to be", to);
+  int place = make_place(to, S_ISDIR(seen.st_mode));
+  attach(from, place, attributes, to);
+  close(place);
+  close(from);
+}
+
+// The system's own: links on the way are its own, too.
+static void show(const char *from, const char *to, uint64_t attributes) {
+  int tree = open(from, O_PATH | O_CLOEXEC);
+  if (tree < 0) give_up("cannot find", from);
+  show_open(tree, to, attributes);
+}
+
+// What the data process named: only what it may.
+static void show_named(const char *from, const char *to, uint64_t attributes) {
+  int tree = open_allowed(from);
+  if (tree < 0) give_up("it is not allowed to show", from);
+  show_open(tree, to, attributes);
 }
 
 static void show_if_there(const char *from, const char *to, uint64_t attributes) {
@@ -107,6 +134,15 @@ static void show_system(void) {
   mount_memory("dev/shm", "size=64m,nr_inodes=16k,mode=1777", MS_NOEXEC);
 }
 
+// Both are there already, in the root that is being built.
+static void cover(const char *from, const char *to, uint64_t attributes) {
+  int tree = open(from, O_PATH | O_NOFOLLOW | O_CLOEXEC), place = open(to, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  if (tree < 0 || place < 0) give_up("cannot cover", to);
+  attach(tree, place, attributes, to);
+  close(tree);
+  close(place);
+}
+
 // In tier user the first process must be able to measure everything, so nothing is hidden from the same user there.
 static void show_processes(enum tier tier) {
   char path[64];
@@ -114,15 +150,15 @@ static void show_processes(enum tier tier) {
   if (mount("proc", "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, tier == TIER_STRONG ? "hidepid=2" : NULL) != 0) give_up("cannot mount", "proc");
   for (size_t at = 0; at < sizeof hidden_files / sizeof *hidden_files; at++) {
     snprintf(path, sizeof path, "proc/%s", hidden_files[at]);
-    if (access(path, F_OK) == 0) bind_at("dev/null", path, device);
+    if (access(path, F_OK) == 0) cover("dev/null", path, device);
   }
   for (size_t at = 0; at < sizeof hidden_directories / sizeof *hidden_directories; at++) {
     snprintf(path, sizeof path, "proc/%s", hidden_directories[at]);
-    if (access(path, F_OK) == 0) bind_at("opt", path, plain);
+    if (access(path, F_OK) == 0) cover("opt", path, plain);
   }
   for (size_t at = 0; at < sizeof kept_directories / sizeof *kept_directories; at++) {
     snprintf(path, sizeof path, "proc/%s", kept_directories[at]);
-    if (access(path, F_OK) == 0) bind_at(path, path, plain | MOUNT_ATTR_NOEXEC);
+    if (access(path, F_OK) == 0) cover(path, path, plain | MOUNT_ATTR_NOEXEC);
   }
 }
 
@@ -144,10 +180,9 @@ void build_root(const struct start *start, const struct place *place) {
   make_directory("var");
   make_link("../tmp", "var/tmp");
   for (int at = 0; at < start->bindc; at++)
-    if (!is_under_usr(start->binds[at].from)) show(start->binds[at].from, start->binds[at].to + 1, plain);
-  show(start->code, "code", plain);
-  snprintf(path, sizeof path, "%s/i/%s", place->run_dir, start->id);
-  show(path, "run/yunmen", plain | MOUNT_ATTR_NOEXEC);
+    if (!is_under_usr(start->binds[at].from)) show_named(start->binds[at].from, start->binds[at].to + 1, plain);
+  show_named(start->code, "code", plain);
+  show_open(open_instance_directory(place, start->id), "run/yunmen", plain | MOUNT_ATTR_NOEXEC);
   if (syscall(SYS_mount_setattr, AT_FDCWD, ".", 0, &read_only, sizeof read_only) != 0) give_up("cannot make read-only", "/");
   // The new root is put over the old one, and the old one taken away from under it.
   if (syscall(SYS_pivot_root, ".", ".") != 0) give_up("cannot change to", "the new root");

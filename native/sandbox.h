@@ -1,6 +1,7 @@
 // What an instance is made of: instance.c, root.c, rights.c, cgroups.c. Used by sandd's loop (server.h) and by probe.c.
 #pragma once
 #include "messages.h"
+#include <sys/stat.h>
 #include <sys/types.h>
 
 enum {
@@ -35,6 +36,7 @@ struct place {
   void (*inside)(void); // NULL, or what runs instead of a program (the probe)
   uint32_t pids;
   bool is_root; // sandd itself is
+  uid_t owner;  // the data process's user; ours unless it was told otherwise
 };
 // What the first process says to sandd, one message each: MAP_ME, RUNNING, BROKEN + text, ENDED + struct ending.
 // And sandd to it: GO after MAP_ME, then what is wanted of it.
@@ -56,6 +58,13 @@ int landlock_version(void);
 // -- probe.c
 int probe(void);
 
+// -- allowed.c: which directories of the host may be shown.
+const char *allow_directory(const char *path, uid_t user, gid_t group); // what is wrong, NULL when it is allowed from now on
+int open_allowed(const char *path); // a descriptor (O_PATH) of what is allowed and reached through no link, else -1
+
 // -- files.c
 bool write_file(const char *path, const char *text);
+int open_instance_directory(const struct place *place, const char *id); // of its sockets (O_PATH); made by the data process
+int open_beneath(int directory, const char *path, int flags); // through no link
+bool is_same_file(int one, const struct stat *other);
 void remove_directory(const char *path, int depth); // with at most so many levels below it

@@ -27,6 +27,7 @@ bool is_ending;
 static char token[TOKEN_MAX + 1];
 static int events, signals;
 static bool is_orphan;
+static gid_t group; // of the data process
 
 int64_t now_ms(void) {
   struct timespec now;
@@ -51,18 +52,46 @@ __attribute__((format(printf, 1, 2))) void report(const char *form, ...) {
   fputc('\n', stderr);
 }
 
-static _Noreturn __attribute__((format(printf, 1, 2))) void refuse_to_start(const char *form, ...) {
+// -- what our starter says, on descriptor 3
+
+static uint8_t in[4096];
+static size_t in_length;
+static struct message message;
+
+// What it is answered: NULL for done. False when it does not take that.
+static bool answer_parent(uint32_t call, const char *wrong) {
   uint8_t answer[9 + 2 + 512] = {0};
-  va_list values;
-  va_start(values, form);
-  int length = vsnprintf((char *)answer + 11, 512, form, values);
-  va_end(values);
-  if (length > 511) length = 511;
-  write_u32(answer, 5 + 2 + (uint32_t)length);
-  answer[4] = FAILED;
+  size_t length = wrong == NULL ? 0 : strnlen(wrong, 511), size = wrong == NULL ? 9 : 11 + length;
+  write_u32(answer, (uint32_t)size - 4);
+  answer[4] = wrong == NULL ? DONE : FAILED;
+  write_u32(answer + 5, call);
   answer[9] = (uint8_t)(length >> 8);
   answer[10] = (uint8_t)length;
-  _exit(write(PARENT, answer, 11 + (size_t)length) < 0 ? 3 : 2);
+  if (wrong != NULL) memcpy(answer + 11, wrong, length);
+  return send(PARENT, answer, size, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)size;
+}
+
+static _Noreturn __attribute__((format(printf, 1, 2))) void refuse_to_start(const char *form, ...) {
+  char why[512];
+  va_list values;
+  va_start(values, form);
+  vsnprintf(why, sizeof why, form, values);
+  va_end(values);
+  _exit(answer_parent(0, why) ? 2 : 3);
+}
+
+// Takes the next message apart if it is whole. False when there is none; `wrong` then says whether there will never be.
+static bool take_message(const char **wrong) {
+  static size_t used;
+  memmove(in, in + used, in_length - used);
+  in_length -= used;
+  used = 0;
+  size_t whole = message_length(in, in_length);
+  *wrong = whole > sizeof in ? "the message is too long" : NULL;
+  if (whole == 0 || whole > in_length) return false;
+  *wrong = parse_message(in, whole, &message);
+  used = whole;
+  return true;
 }
 
 void begin_end(void) {
@@ -73,24 +102,24 @@ void begin_end(void) {
 
 static void configure(void) {
   struct pollfd parent = {PARENT, POLLIN, 0};
-  static uint8_t in[4096];
-  static struct message message;
-  size_t length = 0, whole;
-  while ((whole = message_length(in, length)) == 0 || whole > length) {
-    if (whole > sizeof in || poll(&parent, 1, 10000) != 1) _exit(2);
-    ssize_t more = read(PARENT, in + length, sizeof in - length);
+  const char *wrong;
+  while (!take_message(&wrong)) {
+    if (wrong != NULL || poll(&parent, 1, 10000) != 1) _exit(2);
+    ssize_t more = read(PARENT, in + in_length, sizeof in - in_length);
     if (more <= 0) _exit(2);
-    length += (size_t)more;
+    in_length += (size_t)more;
   }
-  const char *wrong = parse_message(in, whole, &message);
   if (wrong == NULL && message.word != CONFIGURE) wrong = "configure comes first";
   if (wrong != NULL) refuse_to_start("%s", wrong);
   place.tier = message.tier;
   place.is_root = geteuid() == 0;
   place.pids = PROCESSES_MAX;
+  place.owner = message.owner == NOBODY_ELSE ? geteuid() : message.owner;
+  group = message.group == NOBODY_ELSE ? getegid() : message.group;
   snprintf(place.run_dir, sizeof place.run_dir, "%s", message.run_dir);
   snprintf(token, sizeof token, "%s", message.token);
   if (place.tier == TIER_STRONG && !place.is_root) refuse_to_start("the tier 'strong' needs root");
+  if (place.owner != geteuid() && !place.is_root) refuse_to_start("only root can serve another user");
 }
 
 static void make_places(void) {
@@ -99,6 +128,7 @@ static void make_places(void) {
   for (int at = 0; at < 2; at++) {
     snprintf(path, sizeof path, "%s/%s", place.run_dir, at == 0 ? "i" : "root");
     if (mkdir(path, 0700) != 0 && errno != EEXIST) refuse_to_start("cannot make %s: %s", path, strerror(errno));
+    if (at == 0 && lchown(path, place.owner, group) != 0) refuse_to_start("cannot give %s away: %s", path, strerror(errno));
   }
   if (place.tier == TIER_STRONG) {
     cgroups_clean();
@@ -128,17 +158,27 @@ static int keep_time(void) {
   return next == INT64_MAX ? -1 : next - now > 60000 ? 60000 : next < now ? 0 : (int)(next - now);
 }
 
+static void hear_parent(void) {
+  const char *wrong;
+  ssize_t length = recv(PARENT, in + in_length, sizeof in - in_length, MSG_DONTWAIT);
+  if (length < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (length > 0) in_length += (size_t)length;
+  bool is_heard = length > 0;
+  while (is_heard && take_message(&wrong)) {
+    if (wrong == NULL) wrong = message.word == ALLOW ? allow_directory(message.directory, place.owner, group) : "that is not for the starter to say";
+    is_heard = answer_parent(message.call, wrong);
+    wrong = NULL;
+  }
+  if (is_heard && wrong == NULL) return;
+  unwatch(PARENT); // it has gone, or is not what it was
+  is_orphan = true;
+  begin_end();
+}
+
 static void handle(enum source source, int index) {
   struct signalfd_siginfo told;
-  char byte;
   switch (source) {
-    case FROM_PARENT: // it says nothing more: this is its end
-      if (recv(PARENT, &byte, 1, MSG_DONTWAIT) <= 0) {
-        unwatch(PARENT);
-        is_orphan = true;
-        begin_end();
-      }
-      break;
+    case FROM_PARENT: hear_parent(); break;
     case FROM_SIGNALS:
       while (read(signals, &told, sizeof told) == sizeof told)
         if (told.ssi_signo != SIGCHLD && told.ssi_signo != SIGINT) begin_end();
@@ -162,8 +202,7 @@ static int serve(void) {
   if (place.tier == TIER_NONE) prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
   make_places();
   open_events();
-  uint8_t ready[9] = {0, 0, 0, 5, DONE, 0, 0, 0, 0};
-  if (write(PARENT, ready, sizeof ready) != sizeof ready) return 2;
+  if (!answer_parent(0, NULL)) return 2;
   int64_t give_up_at = 0;
   while (!is_ending || instances_living() > 0) {
     struct epoll_event happened[64];

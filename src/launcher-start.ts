@@ -18,6 +18,8 @@ export type StartedLauncher = {
   readonly kind: 'sandd' | 'node';
   readonly tier: string;
   readonly pid: number;
+  /** Lets it show instances what is in this directory. Null, or why it does not. The one in Node shows what it is told. */
+  allow(directory: string): Promise<string | null>;
   /** How it ended. Resolves once. */
   readonly exited: Promise<string>;
   /** It ends every instance, and then itself. */
@@ -40,7 +42,7 @@ export async function startLauncher(settings: LauncherSettings, log: Log): Promi
   const { path, tier } = native;
   const { runDir } = settings;
   const report = (text: string) => log.warn(text);
-  const sandd = await startSandd({ path, runDir, token: settings.launcherToken, tier, report });
+  const sandd = await startSandd({ path, runDir, token: settings.launcherToken, tier, owner: null, report });
   return {
     ...sandd,
     name: 'launcher',
@@ -81,7 +83,8 @@ async function startNodeLauncher(settings: LauncherSettings, log: Log): Promise<
   try {
     const { tier } = (await channel.call('configure', settings)).data as { tier: string };
     const cleanUp = async () => void (await endInstances(settings.runDir));
-    return { name: 'launcher', kind: 'node', tier, pid, exited, close, kill: child.kill, cleanUp };
+    const allow = async () => null;
+    return { name: 'launcher', kind: 'node', tier, pid, exited, allow, close, kill: child.kill, cleanUp };
   } catch (error) {
     close();
     await exited;

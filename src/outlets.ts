@@ -1,7 +1,7 @@
 // What the launcher and the data process tell control unasked: log lines and failed requests.
 import { ChannelError, type ChannelHandlers } from './base/channel.ts';
 import type { Log, LogFields, LogLevel } from './base/log.ts';
-import { findInterpreters, precompilePython } from './functions/index.ts';
+import { findInterpreters, type Interpreter, precompilePython } from './functions/index.ts';
 import type { RequestRecord } from './model/record.ts';
 import type { RequestLog } from './store/index.ts';
 import { createTimeWriter, writeLogLine } from './wire/request-log-line.ts';
@@ -18,7 +18,10 @@ export function launcherHandlers(log: Log): ChannelHandlers {
   return { ...refuseCalls, onNote: (name, { data }) => name === 'log' && writeNote(log, data as LogNote) };
 }
 
-export function dataHandlers(log: Log, requests: Promise<RequestLog>): ChannelHandlers {
+/** Whether the launcher may show instances this directory. */
+export type AllowDirectory = (directory: string) => Promise<string | null>;
+
+export function dataHandlers(log: Log, requests: Promise<RequestLog>, allow: AllowDirectory): ChannelHandlers {
   const keepFailure = failureKeeper(log, requests);
   return {
     ...refuseCalls,
@@ -29,7 +32,7 @@ export function dataHandlers(log: Log, requests: Promise<RequestLog>): ChannelHa
         return { data: null };
       }
       if (name !== 'interpreters') throw new ChannelError(`control does not answer ${name}`);
-      const found = await findInterpreters();
+      const found = await allowed(await findInterpreters(), allow, log);
       // Instances started meanwhile compile for themselves.
       void precompilePython(found);
       return { data: found };
@@ -39,6 +42,16 @@ export function dataHandlers(log: Log, requests: Promise<RequestLog>): ChannelHa
       if (name === 'failure') keepFailure(data as FailureNote);
     },
   };
+}
+
+/** Without those that instances cannot be shown: they could not run. */
+async function allowed(found: readonly Interpreter[], allow: AllowDirectory, log: Log): Promise<Interpreter[]> {
+  const answers = await Promise.all(found.map(({ prefix }) => allow(prefix)));
+  return found.filter(({ path }, index) => {
+    const refusal = answers[index] ?? null;
+    if (refusal !== null) log.warn(`the interpreter ${path} is not used: ${refusal}`);
+    return refusal === null;
+  });
 }
 
 function writeNote(log: Log, { level, message, fields }: LogNote): void {

@@ -17,7 +17,7 @@ import {
 import { openDevelopmentCa } from './development-ca.ts';
 import { Follower } from './follower.ts';
 import { decodeOutcome, encodeRequest } from './forwarded-invocation.ts';
-import { isKnownRuntime, runtimeIds } from './functions/index.ts';
+import { defaultRuntimesDirectory, isKnownRuntime, runtimeIds } from './functions/index.ts';
 import { type StartedLauncher, startLauncher } from './launcher-start.ts';
 import type { InvokeFunction } from './model/invocation.ts';
 import type { LoopDelay } from './model/loop-delay.ts';
@@ -195,15 +195,21 @@ async function startProcesses(options: ServerOptions, around: Around): Promise<P
   const { isolation, mode } = options;
   const starting = startLauncher({ runDir, launcherToken, isolation, mode }, log);
   starting.catch(() => {}); // awaited below, when the data process can be disposed of
-  const data = await startOwnProcess('data', dataHandlers(log, requests));
+  const allow = async (directory: string) => (await starting).allow(directory);
+  const data = await startOwnProcess('data', dataHandlers(log, requests, allow));
   // Disposed in reverse: the data process first (it finishes what runs), then the launcher (it ends the instances).
   stack.defer(async () => await endLauncher(await starting.catch(() => null)));
   stack.defer(() => endData(data));
   const launcher = await starting;
+  const codeDirectory = (await opening).packages.directory;
+  for (const directory of [codeDirectory, defaultRuntimesDirectory()]) {
+    const refusal = await launcher.allow(directory);
+    if (refusal !== null) throw new Error(`functions cannot be shown ${directory}: ${refusal}`);
+  }
   const dataSettings: DataSettings = {
     runDir,
     launcherToken,
-    codeDirectory: (await opening).packages.directory,
+    codeDirectory,
     host: options.host,
     gatewayPort: options.gatewayPort,
     httpPort: options.httpPort,

@@ -23,3 +23,4 @@ export { defaultLimits, type Limits } from './limits.ts';
 export { precompilePython } from './precompile.ts';
 export { type CredentialsOf, createRoleCredentials, type IssueCredentials } from './role-credentials.ts';
 export { findRuntime, isKnownRuntime, type Runtime, type RuntimeId, runtimeIds, runtimes } from './runtimes.ts';
+export { defaultRuntimesDirectory } from './runtimes-directory.ts';

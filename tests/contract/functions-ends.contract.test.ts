@@ -229,7 +229,7 @@ async function count(plane: Fixture) {
   global.gc?.();
   const pids = [process.pid, plane.launcherPid];
   return {
-    processes: childrenOf(plane.launcherPid),
+    processes: await settled(() => childrenOf(plane.launcherPid)),
     directories: readdirSync(`${plane.runDir}/i`).length,
     mounts: readFileSync('/proc/self/mountinfo', 'utf8').split('\n').length,
     descriptors: await Promise.all(pids.map((pid) => settled(() => readdirSync(`/proc/${pid}/fd`).length))),

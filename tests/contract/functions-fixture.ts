@@ -10,6 +10,7 @@ import {
   connectLauncher,
   connectSandd,
   createFunctions,
+  defaultRuntimesDirectory,
   type Functions,
   findInterpreters,
   findSandd,
@@ -60,7 +61,7 @@ export async function startLauncher(runDir: string, token: string, tier: string)
 type OpenLauncher = { readonly launcher: LauncherClient; readonly pid: number; readonly exited: Promise<unknown> };
 
 /** The launcher in Node, and for tier strong sandd. */
-async function openLauncher(runDir: string, token: string, tier: string): Promise<OpenLauncher> {
+async function openLauncher(runDir: string, token: string, tier: string, codeRoot: string): Promise<OpenLauncher> {
   if (tier !== 'strong') {
     const process = await startLauncher(runDir, token, tier);
     const launcher = await connectLauncher({ runDir, token, onGone: () => {} });
@@ -68,7 +69,16 @@ async function openLauncher(runDir: string, token: string, tier: string): Promis
   }
   const found = await findSandd();
   assert.ok(found.ok);
-  const { pid, exited } = await startSandd({ path: found.path, runDir, token, tier, report: () => {} });
+  const { pid, exited, allow } = await startSandd({
+    path: found.path,
+    runDir,
+    token,
+    tier,
+    owner: null,
+    report: () => {},
+  });
+  for (const directory of [codeRoot, defaultRuntimesDirectory()]) await allow(directory);
+  for (const { prefix } of await findInterpreters()) await allow(prefix);
   return { launcher: await connectSandd({ runDir, token, interpreters: findInterpreters, onGone() {} }), pid, exited };
 }
 
@@ -76,7 +86,7 @@ export async function openFixture(tier: string, limits: Partial<Limits> = {}): P
   const runDir = mkdtempSync('/tmp/yunmen-');
   const codeRoot = mkdtempSync('/tmp/yunmen-code-');
   const token = randomHex(32);
-  const { launcher, pid, exited } = await openLauncher(runDir, token, tier);
+  const { launcher, pid, exited } = await openLauncher(runDir, token, tier, codeRoot);
   const published = new Map<string, FunctionConfig>();
   const reports: string[] = [];
   const lines: LogLine[] = [];

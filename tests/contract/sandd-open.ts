@@ -24,7 +24,8 @@ export async function openSandd(path: string, tier: IsolationTier): Promise<Open
   const runDir = mkdtempSync('/tmp/yunmen-');
   const token = randomHex(32);
   const reports: string[] = [];
-  const sandd = await startSandd({ path, runDir, token, tier, report: (text) => reports.push(text) });
+  const sandd = await startSandd({ path, runDir, token, tier, owner: null, report: (text) => reports.push(text) });
+  for (const directory of ['/usr/share', '/tmp']) await sandd.allow(directory);
   const launcher = await connectSandd({ runDir, token, interpreters: findInterpreters, onGone: () => {} });
   return {
     launcher,

@@ -44,7 +44,10 @@ test('a start holds every field in order', () => {
 
 test('a zero byte in a text, a text too long, and too much of all are refused before they are sent', () => {
   assert.throws(() => encodeStart(1, { ...spec, argv: ['/bin/sh', 'a\0b'] }), /zero byte/);
-  assert.throws(() => encodeConfigure('/tmp/x', 'x'.repeat(70_000), 'none'), /70001 bytes/);
+  assert.throws(
+    () => encodeConfigure({ runDir: '/tmp/x', token: 'x'.repeat(70_000), tier: 'none', owner: null }),
+    /70001 bytes/,
+  );
   const environment = Object.fromEntries(Array.from({ length: 6 }, (_, index) => [`V${index}`, 'x'.repeat(60_000)]));
   assert.throws(() => encodeStart(1, { ...spec, environment }), /a message to the launcher/);
 });

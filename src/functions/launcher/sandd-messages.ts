@@ -10,6 +10,7 @@ const words = {
   freeze: 4,
   thaw: 5,
   configure: 16,
+  allow: 17,
   done: 64,
   failed: 65,
   exited: 66,
@@ -62,8 +63,31 @@ function list(values: readonly string[]): Buffer[] {
   return [number(values.length, 2), ...values.map(text)];
 }
 
-export function encodeConfigure(runDir: string, token: string, tier: IsolationTier): Buffer {
-  return encode(words.configure, 0, [text(runDir), text(token), number(tiers[tier], 1)]);
+/** Uid and gid of the data process where sandd runs as root and that one does not. */
+export type SanddOwner = { readonly uid: number; readonly gid: number };
+const sameUser: SanddOwner = { uid: 0xffff_ffff, gid: 0xffff_ffff };
+
+export type SanddConfiguration = {
+  readonly runDir: string;
+  readonly token: string;
+  readonly tier: IsolationTier;
+  /** null: the launcher's own. */
+  readonly owner: SanddOwner | null;
+};
+
+export function encodeConfigure({ runDir, token, tier, owner }: SanddConfiguration): Buffer {
+  const { uid, gid } = owner ?? sameUser;
+  return encode(words.configure, 0, [
+    text(runDir),
+    text(token),
+    number(tiers[tier], 1),
+    number(uid, 4),
+    number(gid, 4),
+  ]);
+}
+
+export function encodeAllow(call: number, directory: string): Buffer {
+  return encode(words.allow, call, [text(resolve(directory))]);
 }
 
 export function encodeAuthenticate(call: number, token: string): Buffer {

@@ -4,8 +4,13 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import type { IsolationTier } from './port.ts';
-import { encodeConfigure, SanddDecoder } from './sandd-messages.ts';
+import {
+  encodeAllow,
+  encodeConfigure,
+  type SanddAnswer,
+  type SanddConfiguration,
+  SanddDecoder,
+} from './sandd-messages.ts';
 
 const nativeDirectory = fileURLToPath(new URL('../../../native/', import.meta.url));
 const buildTimeoutMs = 60_000;
@@ -23,6 +28,12 @@ export async function findSandd(): Promise<FoundSandd> {
 
 export type RunningSandd = {
   readonly pid: number;
+  /**
+   * Lets instances be shown what is in this directory: a start can name nothing else of the host's.
+   *
+   * Null when it is allowed, else sandd's sentence, e.g. when it is not there.
+   */
+  allow(directory: string): Promise<string | null>;
   /** How it ended, e.g. `exit code 1`. */
   readonly exited: Promise<string>;
   /** It ends every instance, and then itself. */
@@ -36,13 +47,9 @@ export type RunningSandd = {
  * `report` hears what it has to say to the operator, a line at a time.
  * Errors: rejects with sandd's own sentence when the tier cannot be had; it has ended then.
  */
-export async function startSandd(options: {
-  readonly path: string;
-  readonly runDir: string;
-  readonly token: string;
-  readonly tier: IsolationTier;
-  report(text: string): void;
-}): Promise<RunningSandd> {
+export async function startSandd(
+  options: SanddConfiguration & { readonly path: string; report(text: string): void },
+): Promise<RunningSandd> {
   const stdio = ['ignore', 'ignore', 'pipe', 'pipe'] as const;
   const child = spawn(options.path, ['serve'], { stdio: [...stdio], detached: true, env: {}, cwd: '/' });
   const exited = exitOf(child);
@@ -51,31 +58,63 @@ export async function startSandd(options: {
   if (!(parent instanceof Duplex) || child.stderr === null || child.pid === undefined)
     throw new Error('cannot reach sandd');
   createInterface({ input: child.stderr }).on('line', options.report);
-  parent.on('error', () => {}); // 'close' and the exit tell
-  parent.write(encodeConfigure(options.runDir, options.token, options.tier));
-  const wrong = await firstAnswer(parent);
+  const starter = new StarterCalls(parent);
+  const wrong = await starter.call(() => encodeConfigure(options));
   if (wrong !== null) {
     parent.destroy();
     await exited;
     throw new Error(`the native launcher cannot serve tier '${options.tier}': ${wrong}`);
   }
-  return { pid: child.pid, exited, close: () => parent.destroy(), kill: (signal) => child.kill(signal) };
+  return {
+    pid: child.pid,
+    exited,
+    allow: (directory) => starter.call((call) => encodeAllow(call, directory)),
+    close: () => parent.destroy(),
+    kill: (signal) => child.kill(signal),
+  };
 }
 
-/** Null when it is ready, else why it is not. */
-function firstAnswer(parent: Duplex): Promise<string | null> {
-  const decoder = new SanddDecoder();
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => resolve('it does not answer'), startTimeoutMs);
-    const done = (answer: string | null) => {
-      clearTimeout(timer);
-      resolve(answer);
-    };
+/** What its starter says to sandd on descriptor 3, one answer each. */
+class StarterCalls {
+  readonly #parent: Duplex;
+  readonly #waiting = new Map<number, (why: string | null) => void>();
+  #next = 0;
+
+  constructor(parent: Duplex) {
+    this.#parent = parent;
+    const decoder = new SanddDecoder();
+    parent.on('error', () => {}); // 'close' and the exit tell
     parent.on('data', (chunk: Buffer) => {
-      for (const answer of decoder.push(chunk)) done(answer.kind === 'failed' ? answer.why : null);
+      for (const answer of decoder.push(chunk)) this.#take(answer);
     });
-    parent.on('close', () => done('it ended'));
-  });
+    parent.on('close', () => this.#end());
+  }
+
+  /** Null when it is done, else why not. */
+  call(encode: (call: number) => Buffer): Promise<string | null> {
+    const call = this.#next++;
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => resolve('it does not answer'), startTimeoutMs);
+      this.#waiting.set(call, (why) => {
+        clearTimeout(timer);
+        resolve(why);
+      });
+      if (this.#parent.destroyed) this.#end();
+      else this.#parent.write(encode(call));
+    });
+  }
+
+  #take(answer: SanddAnswer): void {
+    if (answer.kind === 'exited') return;
+    const settle = this.#waiting.get(answer.call);
+    this.#waiting.delete(answer.call);
+    settle?.(answer.kind === 'failed' ? answer.why : null);
+  }
+
+  #end(): void {
+    for (const settle of this.#waiting.values()) settle('it ended');
+    this.#waiting.clear();
+  }
 }
 
 /** Removes what killed servers left in control groups; for who finds that sandd was killed. */
