@@ -12,6 +12,7 @@ import { domainCases } from './cases/domains.ts';
 import { accountCases } from './cases/fc-account.ts';
 import { layerCases } from './cases/fc-layers.ts';
 import { serviceCases } from './cases/fc-services.ts';
+import { triggerCases } from './cases/fc-triggers.ts';
 import { uploadCases } from './cases/fc-uploads.ts';
 import { fc3Cases } from './cases/fc3.ts';
 import { groupCases } from './cases/groups.ts';
@@ -41,6 +42,7 @@ accountCases(world);
 uploadCases(world);
 fc3Cases(world);
 layerCases(world);
+triggerCases(world);
 
 test('every operation that is served has a case', () => {
   const served = operations.filter(({ status }) => status !== 'refused');

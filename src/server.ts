@@ -80,12 +80,14 @@ async function assemble(options: ServerOptions, log: Log, stack: AsyncDisposable
   const tokenKey = store.deriveKey(tokenKeyPurpose);
   await data.channel.call('tokenKey', null, { body: tokenKey });
 
+  let functionUrls: string | null = null;
   const control = createControl({
     store,
     account,
     clock: systemClock,
     awaitLive: (version) => follower.awaitLive(version),
     invoke: forwardTo(data.channel),
+    functionUrls: () => functionUrls,
     requests: keptRequests(await requests, data.channel),
     readMetrics: async () => ({
       data: (await data.channel.call('metrics', null)).data as DataMetrics,
@@ -98,6 +100,7 @@ async function assemble(options: ServerOptions, log: Log, stack: AsyncDisposable
   });
   const tls = await openTls(options, store, log, stack);
   const addresses = await openListeners(options, control, { data: data.channel, tls }, stack);
+  functionUrls = addresses.http;
   writeServerFile(dataDir, {
     pid: process.pid,
     ...addresses,

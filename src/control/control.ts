@@ -43,6 +43,7 @@ export function createControl(options: ControlOptions): Control {
     ...options,
     nonces: options.nonces ?? createNonces(nonceLimit, options.clock),
     tokens: createTokenSealer(options.store.deriveKey(tokenKeyPurpose)),
+    functionUrls: options.functionUrls ?? (() => null),
     noteKeyUse: (accessKeyId) => keyUse.note(accessKeyId),
     settings: { ...defaultControlSettings, ...options.settings },
   };

@@ -62,6 +62,8 @@ export type ControlDeps = {
   /** Resolves when every data process works by this published version. */
   awaitLive(version: number): Promise<void>;
   readonly invoke: InvokeFunction;
+  /** Where function URLs are served, e.g. `http://127.0.0.1:8082`; null before it is known. */
+  functionUrls(): string | null;
   readonly requests: RequestRecords;
   /** The metrics of all processes, as they are now. */
   readMetrics(): Promise<Metrics>;
@@ -73,7 +75,8 @@ export type ControlDeps = {
 export const tokenKeyPurpose = 'security tokens';
 
 /** What createControl() takes: nonces and settings have defaults, the rest it makes of the store. */
-export type ControlOptions = Omit<ControlDeps, 'nonces' | 'settings' | 'tokens' | 'noteKeyUse'> & {
+export type ControlOptions = Omit<ControlDeps, 'nonces' | 'settings' | 'tokens' | 'noteKeyUse' | 'functionUrls'> & {
+  readonly functionUrls?: ControlDeps['functionUrls'];
   readonly nonces?: Nonces;
   readonly settings?: Partial<ControlSettings>;
 };

@@ -29,6 +29,7 @@ import * as layers from './fc/layers.ts';
 import * as services from './fc/services.ts';
 import * as tags from './fc/tags.ts';
 import { getTempBucketToken, getTempCodeBucketPermission } from './fc/temporary-bucket.ts';
+import * as triggers from './fc/triggers.ts';
 import * as versions from './fc/versions.ts';
 import type { RpcRegistry } from './rpc/endpoint.ts';
 
@@ -168,6 +169,16 @@ const functionActions: Readonly<Record<string, Registered<FcAction>>> = {
   UpdateFunction: partial(functions.updateFunction, asZip),
 };
 
+const onlyHttp = 'triggers of type http with authType anonymous or function; without corsConfig';
+
+const triggerActions: Readonly<Record<string, Registered<FcAction>>> = {
+  CreateTrigger: partial(triggers.createTrigger, onlyHttp),
+  DeleteTrigger: done(triggers.deleteTrigger),
+  GetTrigger: done(triggers.getTriggerAction),
+  ListTriggers: done(triggers.listTriggers),
+  UpdateTrigger: partial(triggers.updateTrigger, onlyHttp),
+};
+
 /** The name of the one that makes a version differs. */
 const layerActions: Readonly<Record<string, Registered<FcAction>>> = {
   DeleteLayerVersion: done(layers.deleteLayerVersion),
@@ -197,6 +208,7 @@ export const fcRegistry: FcRegistry = {
     ...functionActions,
     ...serviceActions,
     ...layerActions,
+    ...triggerActions,
     DeleteVersion: done(versions.deleteVersion),
     GetAccountConfigs: done(accountInfo.getAccountConfigs),
     GetLayerVersionByArn: done(layers.getLayerVersionByArn),
@@ -210,6 +222,7 @@ export const fcRegistry: FcRegistry = {
     ...functionActions,
     ...serviceActions,
     ...layerActions,
+    ...triggerActions,
     CreateLayerVersion: done(layers.createLayerVersion),
     DeleteServiceVersion: done(versions.deleteVersion),
     DescribeRegions: done(accountInfo.describeRegions),
@@ -220,6 +233,7 @@ export const fcRegistry: FcRegistry = {
   '2023-03-30': {
     ...functionActions,
     ...layerActions,
+    ...triggerActions,
     CreateLayerVersion: done(layers.createLayerVersion),
     DeleteFunctionVersion: done(versions.deleteVersion),
     DescribeRegions: done(accountInfo.describeRegions),

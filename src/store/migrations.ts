@@ -131,6 +131,10 @@ async function layers(db: Kysely<Schema>, types: ColumnTypes): Promise<void> {
     await createDocumentTable(db, types, { name, columns: [], indexes: [] });
 }
 
+async function triggers(db: Kysely<Schema>, types: ColumnTypes): Promise<void> {
+  await createDocumentTable(db, types, { name: 'triggers', columns: [], indexes: [] });
+}
+
 function migrations(types: ColumnTypes): Record<string, Migration> {
   return {
     '0001_first': { up: (db: Kysely<Schema>) => first(db, types) },
@@ -139,6 +143,7 @@ function migrations(types: ColumnTypes): Record<string, Migration> {
     '0004_backends': { up: (db: Kysely<Schema>) => backends(db, types) },
     '0005_policies': { up: (db: Kysely<Schema>) => policies(db, types) },
     '0006_layers': { up: (db: Kysely<Schema>) => layers(db, types) },
+    '0007_triggers': { up: (db: Kysely<Schema>) => triggers(db, types) },
   };
 }
 

@@ -1,6 +1,7 @@
 // The rows that control keeps, one type a table, and the names of the columns that can be searched.
 // Adding a table: a line here, a line in tables.ts and a migration.
 import type { ApiDefinition, Backend, StageName, StageVariable } from '../model/api.ts';
+import type { HttpTrigger } from '../model/http-function.ts';
 
 /** A label that an owner put on something. */
 export type TagRow = { readonly key: string; readonly value: string };
@@ -249,6 +250,20 @@ export type ServiceRow = {
   readonly modifiedAt: number;
 };
 
+/** Key: `functionKey:triggerName`. An HTTP trigger: other kinds are refused. */
+export type TriggerRow = {
+  readonly functionKey: string;
+  readonly triggerName: string;
+  readonly description: string;
+  readonly invocationRole: string;
+  readonly createdAt: number;
+  readonly modifiedAt: number;
+  readonly etag: string;
+  /** The configuration as given, in canonical names, with its defaults. */
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly published: HttpTrigger;
+};
+
 /** A version of a layer as a function uses it. */
 export type FunctionLayer = { readonly arn: string; readonly packageSha256: string; readonly sizeBytes: number };
 
@@ -371,6 +386,7 @@ export type Tables = {
   versions: { row: VersionRow; index: never };
   functionVersions: { row: FunctionVersionRow; index: never };
   aliases: { row: AliasRow; index: never };
+  triggers: { row: TriggerRow; index: never };
   layers: { row: LayerRow; index: never };
   layerVersions: { row: LayerVersionRow; index: never };
   accessKeys: { row: AccessKeyRow; index: never };

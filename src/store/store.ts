@@ -164,6 +164,7 @@ function createCollections(access: Access, { isDuplicate }: Engine, sealer: Seal
     versions: make('versions'),
     functionVersions: make('functionVersions'),
     aliases: make('aliases'),
+    triggers: make('triggers'),
     layers: make('layers'),
     layerVersions: make('layerVersions'),
     accessKeys: make('accessKeys'),

@@ -100,6 +100,7 @@ export const tableSpecs: TableSpecs = {
     isSealed: true,
   },
   aliases: { key: (row) => `${row.owner}/${row.aliasName}`, columns: {}, isSealed: false },
+  triggers: { key: (row) => `${row.functionKey}:${row.triggerName}`, columns: {}, isSealed: false },
   layers: { key: (row) => row.layerName, columns: {}, isSealed: false },
   layerVersions: {
     key: (row) => `${row.layerName}/${row.version}`,

@@ -206,6 +206,9 @@ export const deleteFunction: FcAction = async (call) => {
   await commit(call.deps, async (tx) => {
     const row = await getFunction(tx, { serviceName, functionName });
     checkIfMatch(call.received, row.etag);
+    if ((await tx.rows.triggers.list({ prefix: `${row.key}:`, limit: 1 })).length > 0) {
+      throw fcError('FunctionNotEmpty', `function '${functionName}' has active triggers`);
+    }
     await tx.rows.functions.delete(row.key);
     await tx.publish('function', row.key, null);
     if (serviceName !== null) await markServiceChanged(tx, await getService(tx, serviceName));

@@ -7,7 +7,7 @@ import { fcError } from '../errors.ts';
 import type { Received } from '../received.ts';
 import type { FcCall } from './call.ts';
 
-const nameLengths = { ServiceName: 128, FunctionName: 64, AliasName: 128, LayerName: 128 } as const;
+const nameLengths = { ServiceName: 128, FunctionName: 64, AliasName: 128, LayerName: 128, TriggerName: 128 } as const;
 
 /** Errors: InvalidArgument. Source: docs (fc-api.md 4.2). */
 export function checkName(kind: keyof typeof nameLengths, name: string): string {
@@ -30,7 +30,7 @@ export async function getService(tx: ReadTransaction, name: string): Promise<Ser
 }
 
 /** A function of FC 2 has this name in FC 3. Source: assumed (fc-api.md 1). */
-export function fc3Name(row: FunctionRow): string {
+export function fc3Name(row: FunctionName): string {
   return row.serviceName === null ? row.functionName : `${row.serviceName}$${row.functionName}`;
 }
 

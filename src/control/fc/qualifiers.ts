@@ -26,7 +26,7 @@ export async function getOwner(tx: ReadTransaction, call: FcCall): Promise<Owner
   return ownerOf(tx, { serviceName: null, functionName });
 }
 
-async function ownerOf(tx: ReadTransaction, { serviceName, functionName }: FunctionName): Promise<Owner> {
+export async function ownerOf(tx: ReadTransaction, { serviceName, functionName }: FunctionName): Promise<Owner> {
   const key = versionOwner(serviceName, functionName);
   return serviceName === null
     ? { kind: 'function', key, row: await getFunction(tx, { serviceName, functionName }) }

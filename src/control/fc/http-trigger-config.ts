@@ -1,0 +1,90 @@
+// The configuration of an HTTP trigger: what it may be, and the words in which a wrong one is refused. Called by triggers.ts.
+import { httpTriggerAuthTypes, httpTriggerMethods } from '../../model/http-function.ts';
+import { fcError } from '../errors.ts';
+import { refuseSetting } from './setting-rules.ts';
+import { type FcRecord, type FcValue, isFcRecord } from './types.ts';
+
+/** Types that the cloud knows. Source: docs (fc-api.md 7.3). */
+const triggerTypes = ['http', 'oss', 'log', 'timer', 'tablestore', 'cdn_events', 'mns_topic', 'eventbridge'] as const;
+
+/** Errors: InvalidArgument, for a type that is none and for one that is not served here. */
+export function checkTriggerType(type: string): void {
+  if (type === 'http') return;
+  if (!triggerTypes.some((known) => known === type)) refuseSetting('TriggerType', triggerTypes.join(' | '), type);
+  throw fcError('InvalidArgument', `TriggerType ${type} is not supported by this server (supported: http)`);
+}
+
+export type HttpTriggerConfig = {
+  readonly authType: (typeof httpTriggerAuthTypes)[number];
+  readonly methods: readonly string[];
+  readonly disablesInternetUrl: boolean;
+  /** As given, in canonical names, with the defaults: what answers show. */
+  readonly shown: FcRecord;
+};
+
+/** An object, or its JSON text. */
+function asRecord(given: FcValue | undefined): FcRecord {
+  let value: unknown = given;
+  if (typeof value === 'string') {
+    try {
+      value = JSON.parse(value);
+    } catch {
+      value = null;
+    }
+  }
+  if (!isFcRecord(value)) throw fcError('InvalidArgument', 'TriggerConfig is set to an invalid value: it must be JSON');
+  return value;
+}
+
+const members = ['authType', 'methods', 'authConfig', 'disableURLInternet', 'corsConfig'] as const;
+
+/** Members in canonical spelling; unknown and empty ones are left out. */
+function canonical(record: FcRecord): FcRecord {
+  const byCase = new Map(members.map((name) => [name.toLowerCase(), name] as const));
+  const entries = Object.entries(record).flatMap(([given, value]) => {
+    const name = byCase.get(given.toLowerCase());
+    return name === undefined || value === null || value === undefined ? [] : [[name, value] as const];
+  });
+  return Object.fromEntries(entries);
+}
+
+function readMethods(value: FcValue | undefined): readonly string[] {
+  if (!Array.isArray(value) || value.length === 0) {
+    throw fcError('InvalidArgument', 'TriggerConfig.Methods is required: at least one HTTP method');
+  }
+  return value.map((method: FcValue) => {
+    const name = String(method).toUpperCase();
+    if (!httpTriggerMethods.some((known) => known === name)) {
+      refuseSetting('TriggerConfig.Methods', httpTriggerMethods.join(' | '), method);
+    }
+    return name;
+  });
+}
+
+function refuseUnserved(config: FcRecord): void {
+  if (config['authConfig'] !== undefined && config['authConfig'] !== '') {
+    throw fcError('InvalidArgument', 'TriggerConfig.AuthConfig is not supported by this server');
+  }
+  const cors = config['corsConfig'];
+  if (isFcRecord(cors) && Object.keys(cors).length > 0) {
+    throw fcError('InvalidArgument', 'TriggerConfig.CorsConfig is not supported by this server');
+  }
+}
+
+/** Errors: InvalidArgument. Source: docs (fc-api.md 7.3; authType `function` when none is given). */
+export function readHttpTriggerConfig(given: FcValue | undefined): HttpTriggerConfig {
+  const config = canonical(asRecord(given));
+  const asked = config['authType'] ?? 'function';
+  const authType = httpTriggerAuthTypes.find((known) => known === String(asked).toLowerCase());
+  if (authType === undefined) return refuseSetting('TriggerConfig.AuthType', httpTriggerAuthTypes.join(' | '), asked);
+  const methods = readMethods(config['methods']);
+  const disables = config['disableURLInternet'] ?? false;
+  if (typeof disables !== 'boolean') refuseSetting('TriggerConfig.DisableURLInternet', 'true | false', disables);
+  refuseUnserved(config);
+  return {
+    authType,
+    methods: [...new Set(methods)],
+    disablesInternetUrl: disables === true,
+    shown: { ...config, authType },
+  };
+}
