@@ -48,6 +48,12 @@ bool instance_map(enum tier tier, pid_t pid, uid_t uid); // asked for by MAP_ME
 _Noreturn void instance_run(const struct start *start, const struct place *place, struct handles handles);
 _Noreturn void give_up(const char *what, const char *which); // in an instance before its program: tells sandd why
 
+// -- tree.c: what descends from an instance's first process; called in it.
+struct tree_size { uint64_t pages; int processes; }; // pages that the processes have for themselves
+struct tree_size tree_measure(bool is_all_ours); // is_all_ours: all of /proc is
+void tree_signal(int number);
+void tree_end(pid_t program); // returns when nothing is left, or after five seconds
+
 // -- root.c: what an instance sees.
 void build_root(const struct start *start, const struct place *place);
 
