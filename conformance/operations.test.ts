@@ -11,6 +11,7 @@ import { backendCases } from './cases/backends.ts';
 import { domainCases } from './cases/domains.ts';
 import { accountCases } from './cases/fc-account.ts';
 import { layerCases } from './cases/fc-layers.ts';
+import { limitCases } from './cases/fc-limits.ts';
 import { serviceCases } from './cases/fc-services.ts';
 import { triggerCases } from './cases/fc-triggers.ts';
 import { uploadCases } from './cases/fc-uploads.ts';
@@ -42,6 +43,7 @@ accountCases(world);
 uploadCases(world);
 fc3Cases(world);
 layerCases(world);
+limitCases(world);
 triggerCases(world);
 
 test('every operation that is served has a case', () => {

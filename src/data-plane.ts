@@ -136,6 +136,9 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
       const changed = directory.apply(batch);
       await gateway.apply(batch);
       for (const { key, versionId } of changed) functions.changed(key, versionId);
+      for (const change of batch.changes) {
+        if (change.kind === 'instanceLimit') functions.limitChanged(change.key, change.value);
+      }
       return batch.version;
     },
     setDefaultGroup: (groupId) => gateway.setDefaultGroup(groupId),

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import { fails, type OperationName } from '../kit/calls.ts';
-import { model, zipped } from '../kit/clients.ts';
+import { model } from '../kit/clients.ts';
 import { at, column, textAt } from '../kit/read.ts';
 import { nodeReturning, type World } from '../kit/world.ts';
 
@@ -72,13 +72,7 @@ function third(world: World): TriggerFc {
   return {
     version: '2023-03-30',
     urls: 'httpTrigger.urlInternet',
-    newFunction: async () => {
-      const name = world.unique('triggered');
-      const code = model('3', 'InputCodeLocation', { zipFile: await zipped(echo) });
-      const settings = { functionName: name, runtime: 'nodejs20', handler: 'index.handler', timeout: 10, code };
-      await call('createFunction', input('CreateFunction', 'CreateFunctionInput', settings));
-      return name;
-    },
+    newFunction: () => world.newFunction3(echo),
     publish: (name) =>
       call(
         'publishFunctionVersion',

@@ -1,7 +1,7 @@
 // What the cases of one file share: the server, the clients, and short ways to what a case needs but does not test.
 import { type Cleanup, startServer, type TestServer, temporaryDirectory } from '../../tests/harness/server.ts';
 import { CallLog } from './calls.ts';
-import { type Ask, Clients, type Invoke, zipped } from './clients.ts';
+import { type Ask, Clients, type Invoke, model, zipped } from './clients.ts';
 import { type AppKeys, callPlain, signedCalls } from './gateway.ts';
 import { at, textAt } from './read.ts';
 import { type Seen, startUpstream, type Upstream } from './upstream.ts';
@@ -170,6 +170,23 @@ export class World {
       if (typeof at(error, 'code') !== 'number') throw error;
       return String(at(error, 'code'));
     }
+  }
+
+  /** A Node function of this code without a service; 2023-03-30. */
+  async newFunction3(files: Readonly<Record<string, string>>, more: object = {}): Promise<string> {
+    const functionName = this.unique('three');
+    const code = model('3', 'InputCodeLocation', { zipFile: await zipped(files) });
+    const settings = {
+      functionName,
+      runtime: 'nodejs20',
+      handler: 'index.handler',
+      memorySize: 128,
+      cpu: 0.1,
+      timeout: 10,
+    };
+    const body = model('3', 'CreateFunctionInput', { ...settings, code, ...more });
+    await this.fc3('createFunction', model('3', 'CreateFunctionRequest', { body }));
+    return functionName;
   }
 
   /** A service with one Node function of this code; 2016-08-15. */

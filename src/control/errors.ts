@@ -89,6 +89,7 @@ export const fcStatuses = {
   VersionNotFound: 404,
   AliasNotFound: 404,
   TriggerNotFound: 404,
+  OnDemandConfigNotFound: 404,
   LayerNotFound: 404,
   LayerVersionNotFound: 404,
   ServiceAlreadyExists: 409,

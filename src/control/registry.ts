@@ -24,6 +24,7 @@ import * as accountInfo from './fc/account-info.ts';
 import * as aliases from './fc/aliases.ts';
 import type { FcRegistry } from './fc/endpoint.ts';
 import * as functions from './fc/functions.ts';
+import * as limits from './fc/instance-limits.ts';
 import { invokeFunction } from './fc/invoke.ts';
 import * as layers from './fc/layers.ts';
 import * as services from './fc/services.ts';
@@ -209,14 +210,18 @@ export const fcRegistry: FcRegistry = {
     ...serviceActions,
     ...layerActions,
     ...triggerActions,
+    DeleteOnDemandConfig: done(limits.deleteInstanceLimit),
     DeleteVersion: done(versions.deleteVersion),
     GetAccountConfigs: done(accountInfo.getAccountConfigs),
     GetLayerVersionByArn: done(layers.getLayerVersionByArn),
+    GetOnDemandConfig: done(limits.getInstanceLimit),
     GetTempBucketToken: done(getTempBucketToken),
     GetTempCodeBucketPermission: done(getTempCodeBucketPermission),
+    ListOnDemandConfigs: done(limits.listInstanceLimits),
     ListVersions: done(versions.listVersions),
     PublishLayerVersion: done(layers.createLayerVersion),
     PublishVersion: done(versions.publishNewVersion),
+    PutOnDemandConfig: done(limits.putInstanceLimit),
   },
   '2021-04-06': {
     ...functionActions,
@@ -224,23 +229,31 @@ export const fcRegistry: FcRegistry = {
     ...layerActions,
     ...triggerActions,
     CreateLayerVersion: done(layers.createLayerVersion),
+    DeleteFunctionOnDemandConfig: done(limits.deleteInstanceLimit),
     DeleteServiceVersion: done(versions.deleteVersion),
     DescribeRegions: done(accountInfo.describeRegions),
+    GetFunctionOnDemandConfig: done(limits.getInstanceLimit),
+    ListOnDemandConfigs: done(limits.listInstanceLimits),
     ListServiceVersions: done(versions.listVersions),
     ListTaggedResources: done(tags.listTaggedResources),
     PublishServiceVersion: done(versions.publishNewVersion),
+    PutFunctionOnDemandConfig: done(limits.putInstanceLimit),
   },
   '2023-03-30': {
     ...functionActions,
     ...layerActions,
     ...triggerActions,
     CreateLayerVersion: done(layers.createLayerVersion),
+    DeleteConcurrencyConfig: done(limits.deleteInstanceLimit),
     DeleteFunctionVersion: done(versions.deleteVersion),
     DescribeRegions: done(accountInfo.describeRegions),
+    GetConcurrencyConfig: done(limits.getInstanceLimit),
     GetLayerVersionByArn: done(layers.getLayerVersionByArn),
+    ListConcurrencyConfigs: done(limits.listInstanceLimits),
     ListFunctionVersions: done(versions.listVersions),
     ListTagResources: done(tags.listTagResources),
     PublishFunctionVersion: done(versions.publishNewVersion),
+    PutConcurrencyConfig: done(limits.putInstanceLimit),
     TagResources: done(tags.tagResources),
     UntagResources: done(tags.untagResources),
   },

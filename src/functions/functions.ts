@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { FunctionConfig } from '../model/function.ts';
 import type { InvokeFunction } from '../model/invocation.ts';
+import type { InstanceLimit } from '../model/scaling.ts';
 import type { LogLine } from './instances/request-log.ts';
 import type { StateKind } from './instances/state.ts';
 import { createInvoke } from './invoke.ts';
@@ -46,6 +47,8 @@ export type Functions = {
    * Of one version of it, or of all.
    */
   changed(key: string, versionId?: string): void;
+  /** A limit of instances is published (key: scalingKey()), or withdrawn. */
+  limitChanged(key: string, limit: InstanceLimit | null): void;
   /** Ends every instance; who waits is refused. */
   close(): Promise<void>;
   stats(): FunctionsStats;
@@ -78,6 +81,7 @@ export function createFunctions(deps: FunctionsDeps): Functions {
   return {
     invoke: createInvoke(plane),
     changed: (key, versionId) => plane.retire((config) => isVersion(config, key, versionId ?? null)),
+    limitChanged: (key, limit) => plane.limitChanged(key, limit),
     async close() {
       cancelSweep();
       await plane.close();

@@ -4,11 +4,13 @@ import { randomHex } from '../base/ids.ts';
 import type { FunctionTarget } from '../model/api.ts';
 import type { Credentials, FunctionConfig } from '../model/function.ts';
 import type { InvokeRefusalCode } from '../model/invocation.ts';
+import type { InstanceLimit } from '../model/scaling.ts';
 import { chooseInterpreter, type Interpreter, type InterpreterChoice } from './choose-interpreter.ts';
 import { Deadlines } from './instances/deadlines.ts';
 import { Instance } from './instances/instance.ts';
 import type { InstanceEvents } from './instances/instance-port.ts';
 import { Pool, type PoolDeps } from './instances/pool.ts';
+import { Quotas } from './instances/quota.ts';
 import type { LogLine } from './instances/request-log.ts';
 import { StartGate } from './instances/start-gate.ts';
 import { planStart } from './instances/start-plan.ts';
@@ -52,6 +54,7 @@ export class Plane {
   readonly #deps: PlaneDeps;
   readonly #poolDeps: PoolDeps<Instance>;
   readonly #gate: StartGate;
+  readonly #quotas = new Quotas();
   /** By the published object itself: a new one is a new configuration. Bounded by instances and requests. */
   readonly #pools = new Map<FunctionConfig, Pool<Instance>>();
   /** Retired pools that still have instances or requests. */
@@ -111,11 +114,13 @@ export class Plane {
 
   enter(pool: Pool<Instance>): void {
     pool.inFlight += 1;
+    if (pool.quota !== null) pool.quota.inFlight += 1;
     this.#inFlight += 1;
   }
 
   leave(pool: Pool<Instance>): void {
     pool.inFlight -= 1;
+    if (pool.quota !== null) pool.quota.inFlight -= 1;
     this.#inFlight -= 1;
   }
 
@@ -150,9 +155,16 @@ export class Plane {
     if (!choice.ok) return { ok: false, code: 'InvalidArgument', message: choice.message };
     if (!this.#pools.has(config) && this.#deps.isPublished(config)) {
       this.retire((other) => isSameCall(other, config));
-      this.#pools.set(config, new Pool(config, choice, this.#poolDeps));
+      const pool = new Pool(config, choice, this.#poolDeps);
+      this.#quotas.attach(pool);
+      this.#pools.set(config, pool);
     }
     return { ok: true };
+  }
+
+  /** A limit of instances is published or withdrawn. */
+  limitChanged(key: string, limit: InstanceLimit | null): void {
+    this.#quotas.change(key, limit, [...this.#pools.values(), ...this.#leaving]);
   }
 
   /** Begins to look for interpreters, so that the first invocation need not wait for it. */

@@ -3,6 +3,7 @@
 import type { ApiDefinition, Backend, StageName, StageVariable } from './api.ts';
 import type { FunctionConfig } from './function.ts';
 import type { HttpTrigger } from './http-function.ts';
+import type { InstanceLimit } from './scaling.ts';
 
 /** A domain that was bound to a group. */
 export type PublishedDomain = {
@@ -170,6 +171,8 @@ export type PublishedValues = {
   readonly function: PublishedFunction;
   /** Key: httpTriggerKey(). */
   readonly httpTrigger: HttpTrigger;
+  /** Key: scalingKey(). */
+  readonly instanceLimit: InstanceLimit;
 };
 export type PublishedKind = keyof PublishedValues;
 

@@ -135,6 +135,10 @@ async function triggers(db: Kysely<Schema>, types: ColumnTypes): Promise<void> {
   await createDocumentTable(db, types, { name: 'triggers', columns: [], indexes: [] });
 }
 
+async function scaling(db: Kysely<Schema>, types: ColumnTypes): Promise<void> {
+  await createDocumentTable(db, types, { name: 'instanceLimits', columns: [], indexes: [] });
+}
+
 function migrations(types: ColumnTypes): Record<string, Migration> {
   return {
     '0001_first': { up: (db: Kysely<Schema>) => first(db, types) },
@@ -144,6 +148,7 @@ function migrations(types: ColumnTypes): Record<string, Migration> {
     '0005_policies': { up: (db: Kysely<Schema>) => policies(db, types) },
     '0006_layers': { up: (db: Kysely<Schema>) => layers(db, types) },
     '0007_triggers': { up: (db: Kysely<Schema>) => triggers(db, types) },
+    '0008_instance_limits': { up: (db: Kysely<Schema>) => scaling(db, types) },
   };
 }
 

@@ -264,6 +264,16 @@ export type TriggerRow = {
   readonly published: HttpTrigger;
 };
 
+/** Key: scalingKey(). A limit of instances of one qualifier (FC 2), or of a whole function (FC 3: `qualifier` null). */
+export type InstanceLimitRow = {
+  readonly functionKey: string;
+  readonly serviceName: string | null;
+  readonly functionName: string;
+  readonly qualifier: string | null;
+  readonly maximum: number;
+  readonly etag: string;
+};
+
 /** A version of a layer as a function uses it. */
 export type FunctionLayer = { readonly arn: string; readonly packageSha256: string; readonly sizeBytes: number };
 
@@ -387,6 +397,7 @@ export type Tables = {
   functionVersions: { row: FunctionVersionRow; index: never };
   aliases: { row: AliasRow; index: never };
   triggers: { row: TriggerRow; index: never };
+  instanceLimits: { row: InstanceLimitRow; index: never };
   layers: { row: LayerRow; index: never };
   layerVersions: { row: LayerVersionRow; index: never };
   accessKeys: { row: AccessKeyRow; index: never };

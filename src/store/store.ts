@@ -165,6 +165,7 @@ function createCollections(access: Access, { isDuplicate }: Engine, sealer: Seal
     functionVersions: make('functionVersions'),
     aliases: make('aliases'),
     triggers: make('triggers'),
+    instanceLimits: make('instanceLimits'),
     layers: make('layers'),
     layerVersions: make('layerVersions'),
     accessKeys: make('accessKeys'),

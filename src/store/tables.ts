@@ -1,5 +1,6 @@
 // How each table is kept: its key, its searchable columns, what is unique, what is sealed. Read by collection.ts and migrations.
 import type { PublishedKind } from '../model/published.ts';
+import { scalingKey } from '../model/scaling.ts';
 import type { Tables } from './rows.ts';
 
 export type ColumnValue = string | number;
@@ -101,6 +102,7 @@ export const tableSpecs: TableSpecs = {
   },
   aliases: { key: (row) => `${row.owner}/${row.aliasName}`, columns: {}, isSealed: false },
   triggers: { key: (row) => `${row.functionKey}:${row.triggerName}`, columns: {}, isSealed: false },
+  instanceLimits: { key: scalingKey, columns: {}, isSealed: false },
   layers: { key: (row) => row.layerName, columns: {}, isSealed: false },
   layerVersions: {
     key: (row) => `${row.layerName}/${row.version}`,
@@ -131,4 +133,5 @@ export const sealedKinds = {
   alias: false,
   function: true,
   httpTrigger: false,
+  instanceLimit: false,
 } as const satisfies Record<PublishedKind, boolean>;

@@ -26,7 +26,7 @@ export async function getOwner(tx: ReadTransaction, call: FcCall): Promise<Owner
   return ownerOf(tx, { serviceName: null, functionName });
 }
 
-export async function ownerOf(tx: ReadTransaction, { serviceName, functionName }: FunctionName): Promise<Owner> {
+async function ownerOf(tx: ReadTransaction, { serviceName, functionName }: FunctionName): Promise<Owner> {
   const key = versionOwner(serviceName, functionName);
   return serviceName === null
     ? { kind: 'function', key, row: await getFunction(tx, { serviceName, functionName }) }
@@ -83,4 +83,9 @@ export async function getQualifiedFunction(tx: ReadTransaction, call: FcCall): P
   const frozen = await tx.rows.functionVersions.get(`${owner.key}/${version.versionId}/${name.functionName}`);
   if (frozen === null) throw functionNotFound(name.serviceName, name.functionName);
   return frozen.function;
+}
+
+/** What is made for a qualifier of a function needs that there is one. Errors: AliasNotFound, VersionNotFound. */
+export async function checkQualifier(tx: ReadTransaction, name: FunctionName, qualifier: string): Promise<void> {
+  if (qualifier !== latest) await resolveVersion(tx, await ownerOf(tx, name), qualifier);
 }

@@ -13,7 +13,7 @@ import type { FcAnswer, FcCall } from './call.ts';
 import { checkTriggerType, readHttpTriggerConfig } from './http-trigger-config.ts';
 import { checkIfMatch, checkName, fc3Name, getFunction, namedFunction } from './names.ts';
 import { collectPage, readFcPage } from './pages.ts';
-import { ownerOf, resolveVersion } from './qualifiers.ts';
+import { checkQualifier } from './qualifiers.ts';
 import { checkDescription } from './setting-rules.ts';
 import { fcText } from './types.ts';
 
@@ -82,11 +82,6 @@ function makeUrlPrefix({ serviceName, functionName }: FunctionRow): string {
   const random = [...randomHex(randomLetters)].map((digit) => String.fromCharCode(97 + Number.parseInt(digit, 16)));
   const kept = label.slice(0, labelLimit - randomLetters - 1).replace(/-$/, '');
   return `${kept === '' ? 'f' : kept}-${random.slice(0, randomLetters).join('')}`;
-}
-
-/** The qualifier that a trigger is for must be there. Errors: AliasNotFound, VersionNotFound. */
-async function checkQualifier(tx: ReadTransaction, row: FunctionRow, qualifier: string): Promise<void> {
-  if (qualifier !== latest) await resolveVersion(tx, await ownerOf(tx, row), qualifier);
 }
 
 /** A qualifier has one HTTP trigger at most. Source: docs (function-invocation.md 2); the code assumed. */

@@ -7,6 +7,7 @@ import type { InterpreterChoice } from '../choose-interpreter.ts';
 import type { Limits } from '../limits.ts';
 import type { Deadline, Deadlines } from './deadlines.ts';
 import type { InstanceEvents, StartFailure, StartTimes } from './instance-port.ts';
+import { allowedInstances, type Quota } from './quota.ts';
 import type { Starter, StartGate } from './start-gate.ts';
 import { StartPace } from './start-pace.ts';
 import type { EndReason, InstanceState } from './state.ts';
@@ -96,6 +97,10 @@ export class Pool<I extends PooledInstance> implements Starter {
   #lastFailure: { readonly instance: I; readonly failure: StartFailure } | null = null;
   /** Requests admitted and not yet answered; kept by invoke.ts. */
   inFlight = 0;
+  /** The limit that its function's owner has set; kept by quota.ts. */
+  quota: Quota | null = null;
+  /** Provisioned instances that it keeps. */
+  readonly minimum = 0;
   #typicalMs: number | null = null;
   #startCostMs = assumedStartMs;
 
@@ -334,7 +339,7 @@ export class Pool<I extends PooledInstance> implements Starter {
   #wantsStart(): boolean {
     const [first] = this.#waiting;
     if (first === undefined || this.#waiting.size <= this.#starting) return false;
-    if (this.#alive >= this.#deps.limits.instancesPerFunction) return false;
+    if (this.#alive >= this.#deps.limits.instancesPerFunction || this.#alive >= allowedInstances(this)) return false;
     if (this.#pace.isLooping && this.#starting > 0) return false;
     if (this.#deps.clock.monotonic() < this.#pace.pausedUntil) return false;
     const serving = this.#alive - this.#starting;
