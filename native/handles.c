@@ -38,13 +38,14 @@ static int connect_output(int directory) {
   return output;
 }
 
-// Its own user must reach the directory and the frame socket, and nobody else.
-static const char *give_sockets(int directory, uid_t uid) {
-  int frames = open_socket(directory, "f.sock");
-  bool is_given = frames >= 0 && fchownat(frames, "", (uid_t)-1, uid, AT_EMPTY_PATH) == 0;
+// Its own user must reach the directory and the frame socket, and nobody else. Without a start line no bootstrap of ours
+// runs, and there is no frame socket.
+static const char *give_sockets(int directory, bool has_frames, uid_t uid) {
+  int frames = has_frames ? open_socket(directory, "f.sock") : -1;
+  bool is_given = !has_frames || (frames >= 0 && fchownat(frames, "", (uid_t)-1, uid, AT_EMPTY_PATH) == 0);
   char path[32];
   snprintf(path, sizeof path, "/proc/self/fd/%d", frames);
-  is_given = is_given && chmod(path, 0660) == 0;
+  is_given = is_given && (!has_frames || chmod(path, 0660) == 0);
   if (frames >= 0) close(frames);
   if (!is_given) return "cannot give it its frame socket";
   snprintf(path, sizeof path, "/proc/self/fd/%d", directory);
@@ -59,7 +60,7 @@ const char *open_handles(const struct start *start, struct handles *child, int *
   if (directory < 0) return "cannot open its socket directory";
   child->output = connect_output(directory);
   const char *wrong = child->output < 0 ? "cannot connect its log socket" : NULL;
-  if (wrong == NULL && place.tier != TIER_NONE && place.is_root) wrong = give_sockets(directory, uid);
+  if (wrong == NULL && place.tier != TIER_NONE && place.is_root) wrong = give_sockets(directory, start->start_line[0] != 0, uid);
   int why = errno;
   close(directory);
   errno = why;

@@ -43,7 +43,7 @@ const rows: readonly [string, string, readonly Interpreter[], boolean, string | 
 for (const [what, runtimeId, found, fallback, version, note] of rows) {
   test(`chooses ${what}`, () => {
     const choice = chooseInterpreter(runtimeId, found, fallback);
-    assert.equal(choice.ok ? choice.interpreter.version : null, version);
+    assert.equal(choice.ok && choice.interpreter !== null ? choice.interpreter.version : null, version);
     if (choice.ok) assert.equal(choice.note, note);
   });
 }
@@ -69,4 +69,13 @@ test('every id that was ever valid is known', () => {
   assert.ok(runtimeIds.every(isKnownRuntime));
   assert.equal(isKnownRuntime('toString'), false);
   assert.deepEqual(findRuntime('python3'), { kind: 'startable', language: 'python', version: { major: 3, minor: 6 } });
+});
+
+test('a program of the user needs nothing of this machine', () => {
+  assert.deepEqual(chooseInterpreter('custom.debian10', [], false), {
+    ok: true,
+    interpreter: null,
+    program: 'server',
+    note: null,
+  });
 });

@@ -1,5 +1,5 @@
 // Which of the interpreters found on this machine may run a runtime id. Pure; called once per started function.
-import { findRuntime, type StartableLanguage } from './runtimes.ts';
+import { findRuntime, type ProgramForm, type StartableLanguage } from './runtimes.ts';
 
 /** An interpreter that was run and told its version. */
 export type Interpreter = {
@@ -13,6 +13,8 @@ export type Interpreter = {
 };
 
 export type InterpreterChoice =
+  /** The user's own program: nothing of this machine's is needed to run it. */
+  | { readonly ok: true; readonly interpreter: null; readonly program: ProgramForm; readonly note: null }
   | { readonly ok: true; readonly interpreter: Interpreter; readonly note: string | null }
   /** `message` names the runtime, what was found and what would help. */
   | { readonly ok: false; readonly message: string };
@@ -30,6 +32,7 @@ export function chooseInterpreter(
 ): InterpreterChoice {
   const runtime = findRuntime(runtimeId);
   if (runtime === null) return { ok: false, message: `runtime '${runtimeId}' is not known` };
+  if (runtime.kind === 'program') return { ok: true, interpreter: null, program: runtime.form, note: null };
   if (runtime.kind === 'not-startable') {
     return { ok: false, message: `runtime '${runtimeId}' (${runtime.language}) cannot be run by this server` };
   }

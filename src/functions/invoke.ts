@@ -9,7 +9,6 @@ import type {
   InvokeRefusalCode,
   InvokeRequest,
 } from '../model/invocation.ts';
-import { readHttpHead } from '../wire/http-params.ts';
 import { describeEnd, describeUsage, endDocument, errorTypeOf, type PlatformEnd } from './documents.ts';
 import type { Instance } from './instances/instance.ts';
 import type { Ended } from './instances/instance-port.ts';
@@ -136,6 +135,7 @@ async function deliver(
     requestId: request.requestId,
     event: request.event,
     http: request.http ?? null,
+    sink: request.sink ?? null,
     wantsLogTail: request.wantsLogTail,
     timeoutMs: config.timeoutMs,
     credentials: plane.credentialsOf(config),
@@ -170,11 +170,12 @@ async function settle(
       if (isError && answer.willExit) end(plane, instance, 'exited');
       else pool.putBack(instance, durationMs);
       if (isError) return { kind: 'function-error', errorType: answer.type, body: answer.body, ...facts };
-      if (answer.http === null) return { kind: 'success', body: answer.body, ...facts };
-      const http = readHttpHead(answer.http);
-      if (!http.ok) return refuse('BadResponse', http.reason);
-      return { kind: 'success', body: answer.body, http: http.head, ...facts };
+      const { body, http } = answer;
+      return http === null ? { kind: 'success', body, ...facts } : { kind: 'success', body, http, ...facts };
     }
+    case 'bad-response':
+      pool.putBack(instance, durationMs);
+      return refuse('BadResponse', ended.reason);
     case 'ended': {
       if (ended.end.kind === 'exited') {
         await Promise.all([instance.outputCompleted(plane.limits.logWaitMs), instance.exitTold()]);
@@ -197,6 +198,8 @@ function settleFailedStart(
       return refuse('InternalServerError', 'the instance could not be started');
     case 'ended':
       return failByPlatform(admitted, instance, failure.end, { durationMs, coldStart });
+    case 'refused':
+      return refuse(failure.code, failure.message);
     case 'error': {
       const log = instance.log.tail(admitted.request.requestId, errorSuffix('UnhandledInvocationError'));
       const facts = factsOf(admitted, instance, { durationMs, coldStart, log });

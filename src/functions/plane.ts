@@ -10,6 +10,7 @@ import { Deadlines } from './instances/deadlines.ts';
 import { Instance } from './instances/instance.ts';
 import type { InstanceEvents } from './instances/instance-port.ts';
 import { Pool, type PoolDeps } from './instances/pool.ts';
+import { PortClaims } from './instances/port-claims.ts';
 import { Quotas } from './instances/quota.ts';
 import type { LogLine } from './instances/request-log.ts';
 import { StartGate } from './instances/start-gate.ts';
@@ -62,6 +63,7 @@ export class Plane {
   readonly #instances = new Map<string, Instance>();
   /** Pools that wait for a place. */
   readonly #starved = new Set<Pool<Instance>>();
+  readonly #ports = new PortClaims();
   #places: number;
   #inFlight = 0;
   #waiting = 0;
@@ -259,7 +261,7 @@ export class Plane {
     const { clock, launcher, limits, report, onOutput } = this.#deps;
     const forwardLine = (requestId: string | null, text: string) =>
       onOutput({ functionKey: config.key, instanceId, requestId, text });
-    const deps = { clock, deadlines: this.deadlines, launcher, limits, forwardLine, report };
+    const deps = { clock, deadlines: this.deadlines, launcher, limits, ports: this.#ports, forwardLine, report };
     const instance = new Instance(plan, deps, events);
     this.#instances.set(instanceId, instance);
     return instance;

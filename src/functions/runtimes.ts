@@ -4,6 +4,8 @@
 /** Languages that have a bootstrap in runtimes/<language>/. */
 export type StartableLanguage = 'python' | 'node';
 
+export type ProgramForm = 'server' | 'polling';
+
 export type Runtime =
   | {
       readonly kind: 'startable';
@@ -11,6 +13,8 @@ export type Runtime =
       /** Python: major and minor; Node: major alone (minor 0). */
       readonly version: { readonly major: number; readonly minor: number };
     }
+  /** The user's own program. server: it listens for HTTP. polling: it polls the runtime API. */
+  | { readonly kind: 'program'; readonly form: ProgramForm }
   /** Accepted at create; an invocation is refused by name. */
   | { readonly kind: 'not-startable'; readonly language: string };
 
@@ -20,6 +24,7 @@ const python = (major: number, minor: number): Runtime => ({
   version: { major, minor },
 });
 const node = (major: number): Runtime => ({ kind: 'startable', language: 'node', version: { major, minor: 0 } });
+const program = (form: ProgramForm): Runtime => ({ kind: 'program', form });
 const notYet = (language: string): Runtime => ({ kind: 'not-startable', language });
 
 /** Source: docs (function-runtime.md 1). `python3` is 3.6. */
@@ -44,10 +49,10 @@ export const runtimes = {
   go1: notYet('Go'),
   'dotnetcore2.1': notYet('.NET Core 2.1'),
   'dotnetcore3.1': notYet('.NET Core 3.1'),
-  custom: notYet('a custom runtime'),
-  'custom.debian10': notYet('a custom runtime'),
-  'custom.debian11': notYet('a custom runtime'),
-  'custom.debian12': notYet('a custom runtime'),
+  custom: program('server'),
+  'custom.debian10': program('server'),
+  'custom.debian11': program('server'),
+  'custom.debian12': program('server'),
   'custom-container': notYet('a container image'),
 } as const satisfies Readonly<Record<string, Runtime>>;
 

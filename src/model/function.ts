@@ -11,6 +11,28 @@ export type Credentials = {
 
 export type Hook = { readonly handler: string; readonly timeoutMs: number };
 
+/** How the health of a custom runtime's server is asked for; times in ms. */
+export type HealthCheck = {
+  /** Path with query, begins with `/`. */
+  readonly httpGetUrl: string;
+  readonly initialDelayMs: number;
+  readonly periodMs: number;
+  readonly timeoutMs: number;
+  readonly failureThreshold: number;
+  readonly successThreshold: number;
+};
+
+/** The program of a custom runtime or container: what starts it and where it listens. */
+export type ServerProgram = {
+  /** Empty: the file `bootstrap` of the code; of a container what the image says. */
+  readonly command: readonly string[];
+  readonly args: readonly string[];
+  readonly port: number;
+  readonly healthCheck: HealthCheck | null;
+  /** Of a container: the image's reference, and whether it is a server at all (else it runs once and exits). */
+  readonly image: { readonly reference: string; readonly isServer: boolean } | null;
+};
+
 /** One runnable function: configuration and code of one version, as it is called by one qualifier. */
 export type FunctionConfig = {
   /** `service/function` (FC 2) or `function` (FC 3), see functionKey(). */
@@ -35,6 +57,8 @@ export type FunctionConfig = {
   readonly preStop?: Hook | null;
   readonly environment: Readonly<Record<string, string>>;
   readonly instanceConcurrency: number;
+  /** Custom runtimes and containers only. */
+  readonly server?: ServerProgram;
   /** The ARN that it acts as; null when it has none. */
   readonly role: string | null;
   readonly logProject: string;

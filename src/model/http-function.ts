@@ -15,6 +15,8 @@ export type HttpHandlerCall = {
   readonly headers: readonly string[];
   /** Names and values in turn, decoded. */
   readonly query: readonly string[];
+  /** What of `requestUri` is the trigger's address: `/2016-08-15/proxy/<service>/<function>/`; null on other hosts. */
+  readonly basePath: string | null;
 };
 
 /** What a function answered an HTTP call with; the body goes beside it. `headers` as in HttpHandlerCall. */

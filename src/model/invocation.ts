@@ -2,6 +2,16 @@
 import type { FunctionTarget } from './api.ts';
 import type { HttpHandlerCall, HttpHandlerHead } from './http-function.ts';
 
+/** Takes an answer to an HTTP call while it comes. Only for callers in the same process. */
+export type ResponseSink = {
+  /** Status and headers; the body follows. Once, and only for an answer that the function sends in chunks. */
+  head(head: HttpHandlerHead): void;
+  /** False: no more before drained(). */
+  write(chunk: Buffer): boolean;
+  /** Resolves when more can be taken, also when the caller has gone. */
+  drained(): Promise<void>;
+};
+
 export type InvokeRequest = {
   readonly target: FunctionTarget;
   /** Shown to the function and in every log line. */
@@ -11,6 +21,8 @@ export type InvokeRequest = {
   readonly wantsLogTail: boolean;
   /** A call of the function's HTTP handler; `event` is its body. */
   readonly http?: HttpHandlerCall;
+  /** With `http`: an answer in chunks goes here, and the outcome's body is empty. */
+  readonly sink?: ResponseSink;
   /**
    * Looks at a successful result; true asks for the log tail after all, because the caller cannot use the result and
    * has to say why. Only for callers in the same process.
@@ -34,6 +46,11 @@ export type InvokeRefusalCode =
   | 'ClientClosedRequest'
   /** The head that an HTTP handler answered with cannot be sent. */
   | 'BadResponse'
+  /** The program of a custom runtime is not there, may not be run, has exited, or does not listen. */
+  | 'CAFileNotFound'
+  | 'CAFilePermission'
+  | 'CAExited'
+  | 'FunctionNotStarted'
   | 'InternalServerError';
 
 /** What both a success and a function's failure know. Durations in ms, memory in MB. */

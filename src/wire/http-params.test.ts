@@ -11,6 +11,7 @@ const call = {
   host: 'example.test',
   headers: [] as string[],
   query: [] as string[],
+  basePath: null,
 };
 
 test('repeated headers become one list under their first spelling, whatever their letters', () => {

@@ -20,7 +20,8 @@ import {
   startSandd,
 } from '../../src/functions/index.ts';
 import type { Credentials, FunctionConfig } from '../../src/model/function.ts';
-import type { InvocationOutcome } from '../../src/model/invocation.ts';
+import type { HttpHandlerCall } from '../../src/model/http-function.ts';
+import type { InvocationOutcome, ResponseSink } from '../../src/model/invocation.ts';
 
 export type Code = Readonly<Record<string, string>>;
 export type Outcome<K extends InvocationOutcome['kind']> = Extract<InvocationOutcome, { kind: K }>;
@@ -45,7 +46,13 @@ export type Fixture = {
   close(): Promise<void>;
 };
 
-type InvokeOptions = { readonly tail?: boolean; readonly signal?: AbortSignal; readonly requestId?: string };
+type InvokeOptions = {
+  readonly tail?: boolean;
+  readonly signal?: AbortSignal;
+  readonly requestId?: string;
+  readonly http?: HttpHandlerCall;
+  readonly sink?: ResponseSink;
+};
 
 /** A launcher process that is ready. */
 export async function startLauncher(runDir: string, token: string, tier: string): Promise<ChildProcess> {
@@ -109,13 +116,15 @@ export async function openFixture(tier: string, limits: Partial<Limits> = {}): P
         : { ok: true, config };
     },
   });
-  const invoke: Fixture['invoke'] = (name, event = '', { tail = false, signal, requestId } = {}) =>
+  const invoke: Fixture['invoke'] = (name, event = '', { tail = false, signal, requestId, http, sink } = {}) =>
     functions.invoke(
       {
         target: { serviceName: null, functionName: name, qualifier: null },
         requestId: requestId ?? `request-${randomHex(8)}`,
         event: Buffer.from(event),
         wantsLogTail: tail,
+        ...(http === undefined ? {} : { http }),
+        ...(sink === undefined ? {} : { sink }),
       },
       signal ?? new AbortController().signal,
     );
@@ -129,7 +138,9 @@ export async function openFixture(tier: string, limits: Partial<Limits> = {}): P
     publish(name, files, changes = {}) {
       const directory = `${codeRoot}/${name}-${randomHex(4)}`;
       mkdirSync(directory);
-      for (const [path, text] of Object.entries(files)) writeFileSync(`${directory}/${path}`, text);
+      for (const [path, text] of Object.entries(files)) {
+        writeFileSync(`${directory}/${path}`, text, { mode: text.startsWith('#!') ? 0o755 : 0o644 });
+      }
       const config = configOf(name, directory, changes);
       published.set(name, config);
       functions.changed(config.key);

@@ -5,6 +5,7 @@ import type { ReadTransaction, WriteTransaction } from '../../store/port.ts';
 import type { FunctionRow, ServiceRow } from '../../store/rows.ts';
 import type { ControlDeps } from '../ports.ts';
 import { initializerOf, lifecycleHookOf } from './function-settings.ts';
+import { serverProgramOf } from './server-program.ts';
 import { type FcRecord, fcNumber, fcRecord, fcText, isFcRecord } from './types.ts';
 
 /** Rows read at once while a service's functions are walked. */
@@ -36,6 +37,7 @@ function publishedFunction(place: Place, { row, service, versionId }: FunctionVe
   const owner = service === null ? settings : settingsOf(service);
   const log = fcRecord(owner, 'logConfig') ?? {};
   const role = fcText(owner, 'role');
+  const server = serverProgramOf(settings);
   return {
     key: row.key,
     accountId: place.account.accountId,
@@ -52,6 +54,7 @@ function publishedFunction(place: Place, { row, service, versionId }: FunctionVe
     preStop: lifecycleHookOf(settings, 'preStop'),
     environment: environmentOf(settings),
     instanceConcurrency: fcNumber(settings, 'instanceConcurrency') ?? 1,
+    ...(server === undefined ? {} : { server }),
     role: role === '' ? null : role,
     logProject: fcText(log, 'project'),
     logStore: fcText(log, 'logstore'),

@@ -68,6 +68,29 @@ export class Endpoint {
     return endpoint;
   }
 
+  /** The same for an instance that is spoken to in another way: only its output comes here. */
+  static async openOutput(
+    directory: string,
+    events: Pick<EndpointEvents, 'onOutput' | 'onOutputEnd' | 'onSuspicion'>,
+  ): Promise<Endpoint> {
+    mkdirSync(directory, { mode: 0o700 });
+    const endpoint = new Endpoint(directory, '', {
+      onHello: () => {},
+      onFrame: () => {},
+      onDisconnect: () => {},
+      onOutput: (chunk) => events.onOutput(chunk),
+      onOutputEnd: () => events.onOutputEnd(),
+      onSuspicion: (text) => events.onSuspicion(text),
+    });
+    try {
+      await listen(endpoint.#log, `${directory}/${logSocketName}`);
+    } catch (error) {
+      endpoint.close();
+      throw error;
+    }
+    return endpoint;
+  }
+
   /** Sends bytes of whole frames to the proven instance. */
   write(bytes: Buffer): void {
     this.#connection?.write(bytes);

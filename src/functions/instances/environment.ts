@@ -18,7 +18,8 @@ export function instanceEnvironment(
   instance: {
     readonly instanceId: string;
     readonly place: Pick<Place, 'codePath' | 'layersPath'>;
-    readonly interpreter: Interpreter;
+    /** Null: the user's own program. */
+    readonly interpreter: Interpreter | null;
     /** Those of the instance's start; the environment keeps them. */
     readonly credentials: Credentials | null;
   },
@@ -32,16 +33,16 @@ export function instanceEnvironment(
   }
   const isNewImage = config.runtime === 'python3.12' || config.runtime === 'nodejs20';
   return {
-    PATH: `${directoryOf(interpreter.path)}:/usr/local/bin:/usr/bin:/bin${layersPath === null ? '' : `:${layersPath}/bin`}`,
+    PATH: `${interpreter === null ? '' : `${directoryOf(interpreter.path)}:`}/usr/local/bin:/usr/bin:/bin${layersPath === null ? '' : `:${layersPath}/bin`}`,
     LANG: 'C.UTF-8',
     HOME: '/tmp',
     TZ: 'UTC',
-    ...languageVariables(config, place, interpreter),
+    ...(interpreter === null ? programVariables(place) : languageVariables(config, place, interpreter)),
     ...user,
-    ...(layersPath === null ? {} : searchedLayers(layersPath, interpreter, user)),
+    ...(layersPath === null || interpreter === null ? {} : searchedLayers(layersPath, interpreter, user)),
     ...credentialVariables(config, instance.credentials),
-    FC_FUNC_CODE_PATH: `${codePath}/`,
-    FC_RUNTIME_VERSION: interpreter.version,
+    FC_FUNC_CODE_PATH: interpreter === null ? codePath : `${codePath}/`,
+    ...(interpreter === null ? {} : { FC_RUNTIME_VERSION: interpreter.version }),
     FC_FUNCTION_NAME: config.functionName,
     FC_FUNCTION_HANDLER: config.handler,
     FC_FUNCTION_MEMORY_SIZE: String(config.memoryMb),
@@ -50,6 +51,16 @@ export function instanceEnvironment(
     FC_INSTANCE_ID: instance.instanceId,
     ...(config.serviceName === null ? {} : { FC_SERVICE_NAME: config.serviceName, FC_QUALIFIER: config.qualifier }),
     [isNewImage ? 'FC_FUNCTION_VERSION' : 'FC_VER_ID']: config.versionId,
+  };
+}
+
+/** As the image of custom runtimes sets them. Source: docs (function-runtime.md 2). */
+function programVariables({ codePath, layersPath }: Pick<Place, 'codePath' | 'layersPath'>): Record<string, string> {
+  const libraries = layersPath === null ? '' : `:${layersPath}/lib`;
+  return {
+    LD_LIBRARY_PATH: `${codePath}/:${codePath}/lib:/usr/local/lib${libraries}`,
+    PYTHONPATH: codePath,
+    BOOTSTRAP_FILE: 'bootstrap',
   };
 }
 

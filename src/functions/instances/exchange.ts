@@ -1,5 +1,7 @@
 // One stream of frames with an instance: what is asked (load, hook or invoke) and the body that comes back.
 // Made by instance.ts for each of them; knows nothing of sockets.
+import type { HttpHandlerCall, HttpHandlerHead } from '../../model/http-function.ts';
+import type { ResponseSink } from '../../model/invocation.ts';
 import {
   BodyFrames,
   creditBytes,
@@ -9,7 +11,7 @@ import {
   type InstanceFrame,
   ReceiveWindow,
 } from '../../wire/frames.ts';
-import type { HttpAnswerParams } from '../../wire/http-params.ts';
+import { type HttpAnswerParams, readHttpHead, writeHttpParams } from '../../wire/http-params.ts';
 
 /** How a stream ended. `rssKb` is the peak memory of the process. */
 export type Answer =
@@ -18,7 +20,7 @@ export type Answer =
       readonly rssKb: number;
       readonly body: Buffer;
       /** Of an HTTP call. */
-      readonly http: HttpAnswerParams | null;
+      readonly http: HttpHandlerHead | null;
     }
   | {
       readonly kind: 'error';
@@ -28,12 +30,22 @@ export type Answer =
       readonly body: Buffer;
     }
   | { readonly kind: 'too-large' }
+  /** The head of the answer to an HTTP call cannot be sent. */
+  | { readonly kind: 'bad-response'; readonly reason: string }
+  /** The connection broke. */
+  | { readonly kind: 'lost' }
   | { readonly kind: 'violation'; readonly reason: string };
 
 export type Question =
   | { readonly type: 'load'; readonly head: FrameHeads['load'] }
   | { readonly type: 'hook'; readonly head: FrameHeads['hook'] }
-  | { readonly type: 'invoke'; readonly head: FrameHeads['invoke']; readonly event: Buffer };
+  | {
+      readonly type: 'invoke';
+      readonly head: Omit<FrameHeads['invoke'], 'http'>;
+      readonly event: Buffer;
+      readonly http: HttpHandlerCall | null;
+      readonly sink: ResponseSink | null;
+    };
 
 /**
  * The two directions of one stream, each with its window.
@@ -53,10 +65,7 @@ export class Exchange {
     this.stream = stream;
     this.#question = question;
     this.#resultLimitBytes = resultLimitBytes;
-    this.#sending =
-      question.type === 'invoke'
-        ? new BodyFrames({ type: 'invoke', stream, head: question.head }, question.event)
-        : null;
+    this.#sending = question.type === 'invoke' ? bodyOf(stream, question) : null;
   }
 
   /** Frames to write first. */
@@ -86,7 +95,10 @@ export class Exchange {
         if ((http !== null) !== this.#isHttp) return violation(`an answer ${http ? 'with' : 'without'} an HTTP head`);
         const body = this.#finish(frame.payload);
         if (body === null) return { write: [], answer: { kind: 'too-large' } };
-        return { write: [], answer: { kind: 'end', rssKb: frame.head.rss, body, http } };
+        if (http === null) return { write: [], answer: { kind: 'end', rssKb: frame.head.rss, body, http } };
+        const read = readHttpHead(http);
+        if (!read.ok) return { write: [], answer: { kind: 'bad-response', reason: read.reason } };
+        return { write: [], answer: { kind: 'end', rssKb: frame.head.rss, body, http: read.head } };
       }
       case 'error': {
         const body = this.#finish(frame.payload);
@@ -101,7 +113,7 @@ export class Exchange {
   }
 
   get #isHttp(): boolean {
-    return this.#question.type === 'invoke' && this.#question.head.http !== undefined;
+    return this.#question.type === 'invoke' && this.#question.http !== null;
   }
 
   #pump(sending: BodyFrames): Buffer[] {
@@ -127,6 +139,11 @@ export class Exchange {
     this.#parts = [];
     return body;
   }
+}
+
+function bodyOf(stream: number, { head, event, http }: Extract<Question, { type: 'invoke' }>): BodyFrames {
+  const whole = http === null ? head : { ...head, http: writeHttpParams(http) };
+  return new BodyFrames({ type: 'invoke', stream, head: whole }, event);
 }
 
 function violation(reason: string): { readonly write: readonly Buffer[]; readonly answer: Answer } {

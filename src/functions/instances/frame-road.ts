@@ -7,6 +7,7 @@ import type { Asking, Road, RoadEvents } from './road.ts';
 type Open = { readonly exchange: Exchange; readonly onAnswer: (answer: Answer) => void };
 
 export class FrameRoad implements Road {
+  readonly environment = {};
   readonly #events: RoadEvents;
   readonly #resultLimitBytes: number;
   /** By stream. Bounded by the requests that an instance takes at once. */

@@ -1,7 +1,7 @@
 // What an instance is asked and what it tells its owner. Types only: kept by instance.ts, spoken by pool.ts and invoke.ts.
 import type { Credentials } from '../../model/function.ts';
 import type { HttpHandlerCall } from '../../model/http-function.ts';
-import type { FunctionErrorType } from '../../model/invocation.ts';
+import type { FunctionErrorType, InvokeRefusalCode, ResponseSink } from '../../model/invocation.ts';
 import type { PlatformEnd } from '../documents.ts';
 import type { Answer } from './exchange.ts';
 
@@ -11,6 +11,7 @@ export type Call = {
   readonly event: Buffer;
   /** A call of the HTTP handler; `event` is its body. */
   readonly http: HttpHandlerCall | null;
+  readonly sink: ResponseSink | null;
   readonly wantsLogTail: boolean;
   readonly timeoutMs: number;
   /** The function's, as they are now. */
@@ -21,6 +22,8 @@ export type Call = {
 export type Ended =
   | { readonly kind: 'answered'; readonly answer: Extract<Answer, { kind: 'end' | 'error' }> }
   | { readonly kind: 'ended'; readonly end: PlatformEnd }
+  /** The head of the answer to an HTTP call cannot be sent; the instance serves on. */
+  | { readonly kind: 'bad-response'; readonly reason: string }
   | { readonly kind: 'caller-gone' };
 
 /** Why an instance never became ready. */
@@ -28,6 +31,8 @@ export type StartFailure =
   /** Not the function's fault. */
   | { readonly kind: 'platform'; readonly message: string }
   | { readonly kind: 'ended'; readonly end: PlatformEnd }
+  /** The program of a custom runtime could not be started. */
+  | { readonly kind: 'refused'; readonly code: InvokeRefusalCode; readonly message: string }
   /** The function's module or initializer failed; `body` is its error document. */
   | { readonly kind: 'error'; readonly errorType: FunctionErrorType; readonly body: Buffer };
 

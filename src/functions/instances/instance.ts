@@ -5,7 +5,6 @@ import { newRequestId } from '../../base/ids.ts';
 import type { Credentials, Hook } from '../../model/function.ts';
 import type { FunctionErrorType } from '../../model/invocation.ts';
 import type { FrameHeads } from '../../wire/frames.ts';
-import { writeHttpParams } from '../../wire/http-params.ts';
 import type { PlatformEnd } from '../documents.ts';
 import type { Exit, Launcher } from '../launcher/port.ts';
 import type { Limits } from '../limits.ts';
@@ -14,6 +13,8 @@ import type { Answer, Question } from './exchange.ts';
 import type { Call, Ended, InstanceEvents, StartFailure, StartTimes } from './instance-port.ts';
 import { readPeakMemoryKb } from './memory.ts';
 import { openRoad } from './open-road.ts';
+import type { PortClaims } from './port-claims.ts';
+import { checkProgram, describeProgramFailure, type ProgramPlan } from './program.ts';
 import { RequestLog } from './request-log.ts';
 import type { Road } from './road.ts';
 import { frameCredentials, type StartPlan } from './start-plan.ts';
@@ -25,6 +26,7 @@ export type InstanceDeps = {
   readonly deadlines: Deadlines;
   readonly launcher: Launcher;
   readonly limits: Limits;
+  readonly ports: PortClaims;
   forwardLine(requestId: string | null, text: string): void;
   /** For the operator, not for the function's log. */
   report(text: string): void;
@@ -65,6 +67,7 @@ export class Instance {
   #told: Credentials | null;
   /** Resolves when the launcher has told of the exit. */
   readonly #exit = Promise.withResolvers<void>();
+  #howExited: Exit | null = null;
   #pid = 0;
   #peakKb = 0;
   #times: StartTimes = { startMs: 0, loadMs: 0, initializerMs: 0 };
@@ -128,9 +131,9 @@ export class Instance {
     this.#running += 1;
     this.log.begin(requestId);
     const facts = { requestId, tail: call.wantsLogTail, deadline: this.#deps.clock.now() + timeoutMs };
-    const http = call.http === null ? nothing : { http: writeHttpParams(call.http) };
-    const head = { ...facts, ...this.#freshCredentials(call.credentials), ...http };
-    const { outcome: answer, settle } = this.#ask({ type: 'invoke', head, event: call.event }, timeoutMs);
+    const head = { ...facts, ...this.#freshCredentials(call.credentials) };
+    const { event, http, sink } = call;
+    const { outcome: answer, settle } = this.#ask({ type: 'invoke', head, event, http, sink }, timeoutMs);
     this.#callers.set(requestId, () => settle({ kind: 'caller-gone' }));
     const outcome = await answer;
     this.#callers.delete(requestId);
@@ -196,6 +199,7 @@ export class Instance {
   /** The launcher says that the process has ended and nothing of it is left. */
   exited(exit: Exit): void {
     this.#peakKb = Math.max(this.#peakKb, exit.peakMemoryKb);
+    this.#howExited = exit;
     this.#exit.resolve();
     if (!isAlive(this.#state)) return;
     if (!this.#isConnected) this.#report(`ended (${exit.signal ?? `code ${exit.code}`}) before it said hello`);
@@ -274,7 +278,9 @@ export class Instance {
     const { launch } = this.plan;
     const { launcher, limits } = this.#deps;
     try {
-      this.#road = await openRoad(this.plan, limits, {
+      const wrong = this.plan.program === null ? null : await checkProgram(this.plan.program);
+      if (wrong !== null) return wrong;
+      this.#road = await openRoad(this.plan, this.#deps, {
         onReady: () => this.#hello(),
         onLost: (violation) => this.#lost(violation),
         onOutput: (chunk) => this.log.receive(chunk),
@@ -287,7 +293,8 @@ export class Instance {
       }
       const hello = this.#waits.begin(limits.startMs, { kind: 'expired' });
       this.#helloCame = () => hello.settle({ kind: 'hello' });
-      const { pid } = await launcher.start(launch);
+      const environment = { ...launch.environment, ...this.#road.environment };
+      const { pid } = await launcher.start({ ...launch, environment });
       this.#pid = pid;
       this.#road.started();
       const outcome = await hello.outcome;
@@ -304,11 +311,21 @@ export class Instance {
   async #load(): Promise<StartFailure | null> {
     if (this.#state.kind !== 'starting') return null;
     const began = this.#deps.clock.monotonic();
-    const limitMs = this.#deps.limits.loadMs;
+    const limitMs = this.plan.loadMs ?? this.#deps.limits.loadMs;
     this.#state = move(this.#state, { kind: 'loading', since: began });
     const outcome = await this.#ask({ type: 'load', head: this.plan.load }, limitMs).outcome;
     this.#times = { ...this.#times, loadMs: this.#since(began) };
+    const { program } = this.plan;
+    if (program !== null && outcome.kind !== 'answer') return await this.#programFailed(program, outcome, limitMs);
     return this.#judgeStart(outcome, 'UnhandledInvocationError', { kind: 'timed-out', limitMs }, { kind: 'exited' });
+  }
+
+  /** Nobody of the platform is in there to tell what went wrong: what it wrote does. */
+  async #programFailed(program: ProgramPlan, outcome: Outcome, limitMs: number): Promise<StartFailure> {
+    const hasExited = outcome.kind !== 'expired';
+    if (hasExited) await Promise.all([this.outputCompleted(drainMs / 2), this.exitTold()]);
+    const exit = hasExited ? this.#howExited : null;
+    return describeProgramFailure(program, { exit, limitMs, output: this.log.unmarkedTail() });
   }
 
   async #initialize(hook: Hook, requestId: string): Promise<StartFailure | null> {
@@ -347,8 +364,13 @@ export class Instance {
     switch (answer.kind) {
       case 'end':
       case 'error':
-        this.#peakKb = Math.max(this.#peakKb, answer.rssKb);
+        if (answer.rssKb === 0) this.measurePeakKb();
+        else this.#peakKb = Math.max(this.#peakKb, answer.rssKb);
         return { kind: 'answered', answer };
+      case 'bad-response':
+        return answer;
+      case 'lost':
+        return { kind: 'ended', end: { kind: 'exited' } };
       case 'too-large':
         return { kind: 'ended', end: { kind: 'result-too-large', limitBytes: this.#deps.limits.invocationBytes } };
       case 'violation':

@@ -1,16 +1,20 @@
 // Which road leads to an instance. A new one is a kind in start-plan.ts and a line here. Called by instance.ts.
+
 import { assertNever } from '../../base/assert-never.ts';
-import type { Limits } from '../limits.ts';
 import { FrameRoad } from './frame-road.ts';
-import type { Road, RoadEvents } from './road.ts';
+import { HttpRoad } from './http-road.ts';
+import type { Road, RoadDeps, RoadEvents } from './road.ts';
 import type { StartPlan } from './start-plan.ts';
 
 /** Errors: rejects when its sockets cannot be bound; nothing is left behind then. */
-export function openRoad({ launch, road }: StartPlan, limits: Limits, events: RoadEvents): Promise<Road> {
+export function openRoad(plan: StartPlan, deps: RoadDeps, events: RoadEvents): Promise<Road> {
+  const { road, launch } = plan;
   switch (road.kind) {
     case 'frames':
-      return FrameRoad.open(launch, limits.invocationBytes, events);
+      return FrameRoad.open(launch, deps.limits.invocationBytes, events);
+    case 'http':
+      return HttpRoad.open(plan, road, deps, events);
     default:
-      return assertNever(road.kind);
+      return assertNever(road);
   }
 }

@@ -108,6 +108,11 @@ export class RequestLog {
     return all.length > tailLimitBytes ? all.subarray(all.length - tailLimitBytes) : all;
   }
 
+  /** The end of what was written outside of requests, as it is. */
+  unmarkedTail(): string {
+    return this.#tail.toString('utf8');
+  }
+
   #findMarkers(): void {
     if (!this.#hasStart) {
       const start = this.#tail.indexOf(this.#startMarker);

@@ -1,6 +1,18 @@
 // How an instance is spoken to, whatever it is: frames with a bootstrap, HTTP with a custom runtime's server, the runtime
 // API that a Go program polls. Kept by instance.ts; a road is a file: frame-road.ts, http-road.ts, runtime-api-road.ts.
+import type { Clock } from '../../base/clock.ts';
+import type { HealthCheck } from '../../model/function.ts';
+import type { Limits } from '../limits.ts';
 import type { Answer, Question } from './exchange.ts';
+import type { PortClaims } from './port-claims.ts';
+
+/** How the instance is spoken to. */
+export type RoadPlan =
+  | { readonly kind: 'frames' }
+  /** A server of the user's. `port`: where it would listen in a network of its own. */
+  | { readonly kind: 'http'; readonly port: number; readonly healthCheck: HealthCheck | null };
+
+export type RoadDeps = { readonly clock: Clock; readonly limits: Limits; readonly ports: PortClaims };
 
 export type RoadEvents = {
   /** It can be asked now. Called once, before any answer. */
@@ -21,6 +33,8 @@ export type Asking = {
 
 /** Opened before the process is started: what it will need to connect is there then. */
 export type Road = {
+  /** What the process must be told of it. */
+  readonly environment: Readonly<Record<string, string>>;
   /** The launcher has started the process. */
   started(): void;
   /** The answer comes once, never before ask() has returned. */

@@ -5,11 +5,10 @@ import type { FrameContext, FrameCredentials, FrameHeads } from '../../wire/fram
 import type { InterpreterChoice } from '../choose-interpreter.ts';
 import { placeInstance } from '../launcher/placement.ts';
 import type { IsolationTier, LaunchSpec } from '../launcher/port.ts';
-import type { StartableLanguage } from '../runtimes.ts';
+import type { ProgramForm, StartableLanguage } from '../runtimes.ts';
 import { instanceEnvironment } from './environment.ts';
-
-/** How the instance is spoken to. */
-export type RoadPlan = { readonly kind: 'frames' };
+import { type ProgramPlan, planProgram, programStartMs } from './program.ts';
+import type { RoadPlan } from './road.ts';
 
 export type StartPlan = {
   readonly road: RoadPlan;
@@ -19,6 +18,11 @@ export type StartPlan = {
   /** What the load frame and the environment tell. */
   readonly credentials: Credentials | null;
   readonly preStop: Hook | null;
+  readonly preFreeze: Hook | null;
+  /** The user's own program; null: a bootstrap of ours. */
+  readonly program: ProgramPlan | null;
+  /** How long it may take until the first request can be served, ms; missing: as for a bootstrap. */
+  readonly loadMs?: number;
 };
 
 /** Program arguments of each language's bootstrap. Python: no byte code beside the code, no user site. */
@@ -43,6 +47,7 @@ export type PlanInput = {
 export function planStart(input: PlanInput): StartPlan {
   const { config, choice, tier, instanceId, socketDirectory, token, credentials } = input;
   const { interpreter, note } = choice;
+  if (interpreter === null) return startProgram(input, choice.program);
   const bootstrap = bootstraps[interpreter.language];
   const runtimeDirectory = `${input.runtimesDirectory}/${interpreter.language}`;
   const codeDirectory = config.code.directory;
@@ -83,6 +88,50 @@ export function planStart(input: PlanInput): StartPlan {
     runtimeNote: note,
     credentials,
     preStop: config.preStop ?? null,
+    preFreeze: config.preFreeze ?? null,
+    program: null,
+  };
+}
+
+/** The user's own program: no interpreter of ours, no bootstrap, and no start line on its input. */
+function startProgram(input: PlanInput, form: ProgramForm): StartPlan {
+  const { config, tier, instanceId, socketDirectory, credentials } = input;
+  const codeDirectory = config.code.directory;
+  const layersDirectory = config.layersDirectory ?? null;
+  const place = placeInstance(tier, {
+    codeDirectory,
+    layersDirectory,
+    socketDirectory,
+    runtimeDirectory: '/nonexistent',
+    language: config.runtime,
+  });
+  const { program, road } = planProgram(config, form, place.codePath);
+  return {
+    road,
+    launch: {
+      instanceId,
+      argv: program.argv,
+      environment: instanceEnvironment(config, { instanceId, place, interpreter: null, credentials }),
+      codeDirectory,
+      socketDirectory,
+      socketPath: place.socketPath,
+      readOnly:
+        layersDirectory === null || place.layersPath === null ? [] : [{ from: layersDirectory, to: place.layersPath }],
+      token: '',
+      memoryMb: config.memoryMb,
+    },
+    load: {
+      handler: config.handler,
+      codePath: place.codePath,
+      dialect: config.runtime,
+      context: contextOf(config, credentials),
+    },
+    runtimeNote: null,
+    credentials,
+    preStop: config.preStop ?? null,
+    preFreeze: config.preFreeze ?? null,
+    program,
+    loadMs: programStartMs,
   };
 }
 

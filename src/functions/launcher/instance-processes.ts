@@ -8,7 +8,7 @@ import type { Clock } from '../../base/clock.ts';
 import { frameSocketName, logSocketName } from '../instances/endpoint.ts';
 import { type BubblewrapSetup, sandboxCommand } from './bubblewrap.ts';
 import { MemoryWatch } from './memory-watch.ts';
-import type { Exit, LaunchSpec } from './port.ts';
+import { type Exit, type LaunchSpec, startLine } from './port.ts';
 import { findMembers, markName, readProcessTable } from './process-table.ts';
 import { signalProcess, TreeEnder } from './tree-ender.ts';
 import { TreeFreezer } from './tree-freezer.ts';
@@ -123,7 +123,7 @@ export class InstanceProcesses {
       const [input, hidden] = [child.stdin, child.stdio[3]];
       for (const stream of [input, hidden]) stream?.on('error', () => {}); // it ended before it read: 'exit' tells
       if (command.hidden !== null && hidden && 'end' in hidden) hidden.end(command.hidden);
-      input?.end(`${JSON.stringify({ socket: spec.socketPath, token: spec.token, log: null })}\n`);
+      input?.end(startLine(spec));
       await once(child, 'spawn');
       return child;
     } finally {
@@ -143,7 +143,7 @@ export class InstanceProcesses {
         if (setup.user.kind === 'dropped') {
           // Its own uid has to reach the sockets; the directory above lets nobody else in.
           chmodSync(spec.socketDirectory, 0o755);
-          chmodSync(`${spec.socketDirectory}/${frameSocketName}`, 0o666);
+          if (spec.token !== '') chmodSync(`${spec.socketDirectory}/${frameSocketName}`, 0o666);
         }
         // bubblewrap too carries the mark: killed before its sandbox stands, it leaves a child that no parent leads to.
         return { ...sandboxCommand(setup, spec), environment: { [markName]: spec.instanceId } };

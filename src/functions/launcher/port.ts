@@ -31,10 +31,15 @@ export type LaunchSpec = {
   readonly socketPath: string;
   /** What else the instance must be able to read: the interpreter's libraries, the bootstrap. */
   readonly readOnly: readonly { readonly from: string; readonly to: string }[];
-  /** The instance's secret, given to it through its start pipe. */
+  /** The instance's secret, given to it through its start pipe. Empty: no bootstrap of ours, nothing is on its input. */
   readonly token: string;
   readonly memoryMb: number;
 };
+
+/** What is written to the instance's input. */
+export function startLine({ socketPath, token }: Pick<LaunchSpec, 'socketPath' | 'token'>): string {
+  return token === '' ? '' : `${JSON.stringify({ socket: socketPath, token, log: null })}\n`;
+}
 
 /** An instance ended by itself or by stop(); nothing of it is left. */
 export type Exit = {

@@ -1,7 +1,7 @@
 // The words that sandd is spoken to in, as bytes (native/README.md, "Words"). Used by sandd-client.ts and sandd-process.ts.
 import { constants } from 'node:os';
 import { resolve } from 'node:path';
-import type { Exit, IsolationTier, LaunchSpec } from './port.ts';
+import { type Exit, type IsolationTier, type LaunchSpec, startLine } from './port.ts';
 
 const words = {
   authenticate: 1,
@@ -101,7 +101,7 @@ export function encodeStart(call: number, spec: LaunchSpec): Buffer {
     number(spec.memoryMb, 4),
     number(hostNetwork, 1),
     text(resolve(spec.codeDirectory)),
-    text(`${JSON.stringify({ socket: spec.socketPath, token: spec.token, log: null })}\n`),
+    text(startLine(spec)),
     ...list(spec.argv),
     ...list(Object.entries(environment).map(([name, value]) => `${name}=${value}`)),
     number(readOnly.length, 2),

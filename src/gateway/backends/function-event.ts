@@ -193,6 +193,10 @@ const refusalSides: Readonly<Record<InvokeRefusalCode, FaultSide>> = {
   ResourceThrottled: 'platform',
   ClientClosedRequest: 'client',
   BadResponse: 'function',
+  CAFileNotFound: 'function',
+  CAFilePermission: 'function',
+  CAExited: 'function',
+  FunctionNotStarted: 'function',
   InternalServerError: 'platform',
 };
 

@@ -1,0 +1,223 @@
+// The road to a custom runtime's server: HTTP as the cloud defines it. Opened by open-road.ts.
+import { Agent } from 'node:http';
+import type { Clock } from '../../base/clock.ts';
+import { type CommonFacts, instanceHeaders, requestHeaders } from '../../wire/common-headers.ts';
+import type { FrameCredentials, HookName } from '../../wire/frames.ts';
+import { Endpoint } from './endpoint.ts';
+import type { Answer, Question } from './exchange.ts';
+import type { Asking, Road, RoadDeps, RoadEvents, RoadPlan } from './road.ts';
+import { connectServer, type ServerAddress, whenListening } from './server-address.ts';
+import { callServer, type ServerAnswer, type ServerRequest } from './server-call.ts';
+import { whenHealthy } from './server-health.ts';
+import type { StartPlan } from './start-plan.ts';
+
+type HttpPlan = Extract<RoadPlan, { kind: 'http' }>;
+
+/** Source: docs (function-runtime.md 8). */
+const hookRequests = {
+  initialize: { method: 'POST', target: '/initialize' },
+  preFreeze: { method: 'GET', target: '/pre-freeze' },
+  preStop: { method: 'GET', target: '/pre-stop' },
+} as const satisfies Record<HookName, { method: string; target: string }>;
+
+const noBytes = Buffer.alloc(0);
+/** What of a caller's request is of one connection only, or the platform's own. */
+const notForwarded =
+  /^(connection|keep-alive|proxy-connection|transfer-encoding|content-length|upgrade|expect|te|trailer|x-fc-.*)$/i;
+const idleConnections = 256;
+
+export class HttpRoad implements Road {
+  readonly environment: Readonly<Record<string, string>>;
+  readonly #address: ServerAddress;
+  readonly #plan: HttpPlan;
+  readonly #endpoint: Endpoint;
+  readonly #events: RoadEvents;
+  readonly #clock: Clock;
+  readonly #resultLimitBytes: number;
+  readonly #facts: CommonFacts;
+  readonly #headers: readonly string[];
+  readonly #release: () => void;
+  #credentials: FrameCredentials | null;
+  #agent: Agent;
+
+  private constructor(
+    plan: StartPlan,
+    how: {
+      readonly http: HttpPlan;
+      readonly deps: RoadDeps;
+      readonly events: RoadEvents;
+      readonly endpoint: Endpoint;
+      readonly port: number;
+    },
+  ) {
+    const { http, deps, events, endpoint, port } = how;
+    this.environment = { FC_SERVER_PORT: String(port), FC_CUSTOM_LISTEN_PORT: String(port) };
+    this.#address = { kind: 'loopback', port };
+    this.#plan = http;
+    this.#endpoint = endpoint;
+    this.#events = events;
+    this.#clock = deps.clock;
+    this.#resultLimitBytes = deps.limits.invocationBytes;
+    const { context } = plan.load;
+    this.#facts = {
+      context,
+      instanceId: plan.launch.instanceId,
+      preStop: plan.preStop?.handler ?? '',
+      preFreeze: plan.preFreeze?.handler ?? '',
+    };
+    this.#headers = instanceHeaders(this.#facts);
+    this.#credentials = context.credentials;
+    this.#release = () => deps.ports.release(port);
+    this.#agent = this.#connections();
+  }
+
+  /** Errors: rejects when no port is free, or as Endpoint.open(). */
+  static async open(plan: StartPlan, http: HttpPlan, deps: RoadDeps, events: RoadEvents): Promise<HttpRoad> {
+    const port = await deps.ports.claim(http.port);
+    try {
+      const endpoint = await Endpoint.openOutput(plan.launch.socketDirectory, events);
+      return new HttpRoad(plan, { http, deps, events, endpoint, port });
+    } catch (error) {
+      deps.ports.release(port);
+      throw error;
+    }
+  }
+
+  started(): void {
+    this.#events.onReady();
+  }
+
+  ask(question: Question, onAnswer: (answer: Answer) => void): Asking {
+    switch (question.type) {
+      case 'load': {
+        const loaded = () => onAnswer({ kind: 'end', rssKb: 0, body: noBytes, http: null });
+        return { cancel: this.#whenServing(loaded) };
+      }
+      case 'hook': {
+        const { hook, requestId } = question.head;
+        const { method, target } = hookRequests[hook];
+        const request = this.#own(method, target, { requestId, deadline: 0 }, noBytes);
+        return this.#call(request, null, (answer) => onAnswer(judgeHook(answer)));
+      }
+      case 'invoke': {
+        const { head, event, http, sink } = question;
+        this.#credentials = head.credentials ?? this.#credentials;
+        if (http === null) {
+          const request = this.#own('POST', '/invoke', head, event);
+          return this.#call(request, null, (answer) => onAnswer(judgeEvent(answer)));
+        }
+        const headers = [...forwarded(http.headers, http.host), ...this.#common('/http-invoke', head)];
+        if (http.basePath !== null) headers.push('x-fc-base-path', http.basePath);
+        const request = { method: http.method, target: http.requestUri, headers, body: event };
+        return this.#call(request, sink, (answer) => onAnswer(judgeHttp(answer)));
+      }
+    }
+  }
+
+  /** The server may close idle connections while nothing here looks: after a rest there are new ones. */
+  rest(): void {
+    this.#agent.destroy();
+    this.#agent = this.#connections();
+  }
+
+  close(): void {
+    this.#agent.destroy();
+    this.#endpoint.close();
+    this.#release();
+  }
+
+  #whenServing(onServing: () => void): () => void {
+    let cancel = whenListening(this.#address, this.#clock, () => {
+      const { healthCheck } = this.#plan;
+      if (healthCheck === null) onServing();
+      else cancel = whenHealthy(healthCheck, { agent: this.#agent, clock: this.#clock }, onServing);
+    });
+    return () => cancel();
+  }
+
+  #call(
+    request: ServerRequest,
+    sink: Extract<Question, { type: 'invoke' }>['sink'],
+    onAnswer: (answer: ServerAnswer) => void,
+  ): Asking {
+    return callServer(request, { agent: this.#agent, bodyLimitBytes: this.#resultLimitBytes, sink }, onAnswer);
+  }
+
+  /** A request of the platform's own. */
+  #own(
+    method: string,
+    target: string,
+    about: { readonly requestId: string; readonly deadline: number; readonly retryCount?: number },
+    body: Buffer,
+  ): ServerRequest {
+    const headers = ['Host', 'localhost', 'Content-Type', 'application/octet-stream', ...this.#common(target, about)];
+    return { method, target, headers, body };
+  }
+
+  #common(
+    controlPath: string,
+    about: { readonly requestId: string; readonly deadline: number; readonly retryCount?: number },
+  ): readonly string[] {
+    const { requestId, deadline, retryCount = 0 } = about;
+    const request = requestHeaders({ requestId, deadline, retryCount, credentials: this.#credentials });
+    return [...this.#headers, ...request, 'x-fc-control-path', controlPath];
+  }
+
+  #connections(): Agent {
+    const agent = new Agent({ keepAlive: true, maxFreeSockets: idleConnections });
+    agent.createConnection = () => connectServer(this.#address);
+    return agent;
+  }
+}
+
+/** As the caller sent them, `Host` once. */
+function forwarded(headers: readonly string[], host: string): string[] {
+  const kept = ['Host', host];
+  for (let at = 0; at + 1 < headers.length; at += 2) {
+    const [name = '', value = ''] = [headers[at], headers[at + 1]];
+    if (!notForwarded.test(name) && name.toLowerCase() !== 'host') kept.push(name, value);
+  }
+  return kept;
+}
+
+type Failed = Exclude<ServerAnswer, { kind: 'answer' }>;
+
+function failed(answer: Failed): Answer {
+  return answer.kind === 'broken' ? { kind: 'lost' } : answer;
+}
+
+/** `x-fc-status`, when the server says one. */
+function statedStatus(headers: readonly string[]): number | null {
+  for (let at = 0; at + 1 < headers.length; at += 2) {
+    if (headers[at]?.toLowerCase() === 'x-fc-status') return Number(headers[at + 1]);
+  }
+  return null;
+}
+
+function functionError(body: Buffer): Answer {
+  return { kind: 'error', type: 'UnhandledInvocationError', rssKb: 0, willExit: false, body };
+}
+
+/** Status and headers mean nothing, unless `x-fc-status` says 404. Source: docs (function-runtime.md 8). */
+function judgeEvent(answer: ServerAnswer): Answer {
+  if (answer.kind !== 'answer') return failed(answer);
+  if (statedStatus(answer.headers) === 404) return functionError(answer.body);
+  return { kind: 'end', rssKb: 0, body: answer.body, http: null };
+}
+
+/** Source: docs (function-runtime.md 8): 2xx is success, 404 in either place failure. */
+function judgeHook(answer: ServerAnswer): Answer {
+  if (answer.kind !== 'answer') return failed(answer);
+  const { status, body } = answer;
+  const isGood = status < 300 && statedStatus(answer.headers) !== 404;
+  if (isGood) return { kind: 'end', rssKb: 0, body, http: null };
+  const text = `the server answered the hook with status ${status}`;
+  return functionError(body.length > 0 ? body : Buffer.from(JSON.stringify({ errorMessage: text })));
+}
+
+/** Whatever the server answers is the answer. */
+function judgeHttp(answer: ServerAnswer): Answer {
+  if (answer.kind !== 'answer') return failed(answer);
+  const { status, headers, body } = answer;
+  return { kind: 'end', rssKb: 0, body, http: { status, headers } };
+}

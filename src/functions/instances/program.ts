@@ -1,0 +1,109 @@
+// The user's own program as an instance: what is run, whether it can be, and what is said when it does not serve.
+// Called by start-plan.ts and instance.ts.
+import { constants } from 'node:fs';
+import { access, stat } from 'node:fs/promises';
+import type { FunctionConfig } from '../../model/function.ts';
+import type { Exit } from '../launcher/port.ts';
+import type { ProgramForm } from '../runtimes.ts';
+import type { StartFailure } from './instance-port.ts';
+import type { RoadPlan } from './road.ts';
+
+/** What is run. */
+export type ProgramPlan = {
+  /** As the instance sees it; begins with an absolute path. */
+  readonly argv: readonly string[];
+  /** On the host, when it is a file of the code: it must be there and executable. */
+  readonly file: string | null;
+  /** Where it has to listen; null when it listens nowhere. */
+  readonly port: number | null;
+};
+
+/** From the start of the process until it accepts connections, ms. Source: docs (function-runtime.md 8), unconfirmed. */
+export const programStartMs = 120_000;
+/** How much of what the program wrote is told when it does not serve. */
+const outputLimit = 1_000;
+/** What finds a command by its name; every system has it there. */
+const finder = '/usr/bin/env';
+
+/** Source: docs (function-runtime.md 8 and 3): `bootstrap` in the code; of go1 the file that the handler names. */
+export function planProgram(
+  config: FunctionConfig,
+  form: ProgramForm,
+  codePath: string,
+): { readonly program: ProgramPlan; readonly road: RoadPlan } {
+  const { server } = config;
+  const port = server?.port ?? 9000;
+  const healthCheck = server?.healthCheck ?? null;
+  const command = form === 'server' ? [...(server?.command ?? []), ...(server?.args ?? [])] : [];
+  const own = form === 'server' ? 'bootstrap' : config.handler;
+  const [first = ''] = command;
+  const named = server?.command.length ? inCode(first) : own;
+  const rest = server?.command.length ? command.slice(1) : command;
+  return {
+    program: {
+      argv: named === null ? startByName(command) : [`${codePath}/${named}`, ...rest],
+      file: named === null ? null : `${config.code.directory}/${named}`,
+      port,
+    },
+    road: { kind: 'http', port, healthCheck },
+  };
+}
+
+/** The path within the code when a command names a file there: `./run`, `bin/run`, `/code/run`. */
+function inCode(command: string): string | null {
+  if (command.startsWith('/code/')) return command.slice('/code/'.length);
+  if (command.startsWith('/')) return null;
+  return command.includes('/') ? command.replace(/^(\.\/)+/, '') : null;
+}
+
+function startByName(command: readonly string[]): readonly string[] {
+  const [first = '', ...rest] = command;
+  return first.startsWith('/') ? [first, ...rest] : [finder, '--', first, ...rest];
+}
+
+/** Null when the program can be run, as far as its file tells. */
+export async function checkProgram({ file, argv }: ProgramPlan): Promise<StartFailure | null> {
+  if (file === null) return null;
+  const info = await stat(file).catch(() => null);
+  if (info === null || !info.isFile()) {
+    const message = `the start command '${argv.join(' ')}' names a file that is not in the code package`;
+    return { kind: 'refused', code: 'CAFileNotFound', message };
+  }
+  const isExecutable = await access(file, constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+  if (isExecutable && (info.mode & 0o111) !== 0) return null;
+  return {
+    kind: 'refused',
+    code: 'CAFilePermission',
+    message: `the start command '${argv.join(' ')}' names a file without the permission to be executed (chmod 755 it before packing)`,
+  };
+}
+
+/** Source: assumed, after what the cloud's users report (`CAExited`, `FunctionNotStarted`). */
+export function describeProgramFailure(
+  { argv, port }: ProgramPlan,
+  how: { readonly exit: Exit | null; readonly limitMs: number; readonly output: string },
+): StartFailure {
+  const { exit, limitMs, output } = how;
+  const logs = output === '' ? 'it wrote nothing' : `Logs: ${output.slice(-outputLimit).trim()}`;
+  const command = `with start command '${argv.join(' ')}'`;
+  if (exit !== null) {
+    const how = exit.isOutOfMemory ? 'out of memory' : (exit.signal ?? `code ${exit.code}`);
+    return {
+      kind: 'refused',
+      code: 'CAExited',
+      message: `Function instance exited unexpectedly (${how}) ${command}. ${logs}`,
+    };
+  }
+  const where =
+    port === null
+      ? 'asked for no request'
+      : `did not listen on the port that FC_SERVER_PORT says (here in place of ${port})`;
+  return {
+    kind: 'refused',
+    code: 'FunctionNotStarted',
+    message: `Function instance ${command} ${where} within ${limitMs / 1000} seconds. ${logs}`,
+  };
+}
