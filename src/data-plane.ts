@@ -3,10 +3,11 @@ import type { RequestListener, Server } from 'node:http';
 import { inspect } from 'node:util';
 import { AddressGuard } from './base/address-guard.ts';
 import { systemClock } from './base/clock.ts';
+import { type CounterAnswers, type CounterBatch, createSharedCounters } from './base/counter-leases.ts';
 import { systemRandom } from './base/ids.ts';
 import type { Log } from './base/log.ts';
-import { createNonceStore } from './base/nonce-store.ts';
-import { createWindowCounters } from './base/window-counters.ts';
+import { type ClaimNonce, createNonceStore } from './base/nonce-store.ts';
+import { type CountCall, createWindowCounters } from './base/window-counters.ts';
 import { createFailureReporter } from './failure-reporter.ts';
 import { FunctionDirectory } from './function-directory.ts';
 import {
@@ -15,17 +16,25 @@ import {
   createFunctions,
   createRoleCredentials,
   type Interpreter,
+  shareOfLimits,
 } from './functions/index.ts';
-import { createGateway, defaultGatewaySettings, listenerOptions, RequestMetrics } from './gateway/index.ts';
+import {
+  type BreakerEvent,
+  createGateway,
+  defaultGatewaySettings,
+  listenerOptions,
+  RequestMetrics,
+} from './gateway/index.ts';
 import { serveUnknownDomain } from './http-listener.ts';
-import { type Listener, listen, listenTls } from './listener.ts';
+import { type Listener, listen, listenTls, refuseTakenPort } from './listener.ts';
 import type { InvokeFunction } from './model/invocation.ts';
 import type { DataMetrics } from './model/metrics.ts';
 import type { ChangeBatch } from './model/published.ts';
 import type { RequestRecord } from './model/record.ts';
 import { watchProcess } from './process-metrics.ts';
 import { createRequestLogSender, type RequestLogSender } from './request-log-sender.ts';
-import { type DataSettings, type ListeningAddresses, limits, type TlsListening } from './settings.ts';
+import { ServingLease } from './serving-lease.ts';
+import { type DataSettings, type ListeningAddresses, type ListenOrder, limits, type TlsListening } from './settings.ts';
 import { createTokenSealer, type TokenSealer } from './wire/security-token.ts';
 
 export type DataPlaneOutlets = {
@@ -38,6 +47,12 @@ export type DataPlaneOutlets = {
   readonly onLauncherGone: () => void;
   /** Looks for the interpreters of this machine: this process starts nothing. */
   readonly findInterpreters: () => Promise<readonly Interpreter[]>;
+  /** Asks the authority that several data processes share. */
+  readonly askCounters: (batch: CounterBatch) => Promise<CounterAnswers>;
+  /** Asks for leave to serve, see ServingLease. */
+  readonly askLease: () => Promise<number>;
+  /** Tells the other data processes of a backend's time-outs. */
+  readonly shareBreakerEvent: (event: BreakerEvent) => void;
 };
 
 export type DataPlane = {
@@ -47,11 +62,12 @@ export type DataPlane = {
   setDefaultGroup(groupId: string | null): void;
   /** The key that functions' security tokens are made with, 32 bytes; comes before the first request. */
   setTokenKey(key: Buffer): void;
-  /** `apiPort`: where the APIs answer, which backends must not be. */
   metrics(): DataMetrics;
   /** Resolves when control has the records of all requests that were answered. */
   flushRequests(): Promise<void>;
-  listen(how: { apiPort: number; tls: TlsListening | null }): Promise<ListeningAddresses>;
+  listen(order: ListenOrder): Promise<ListeningAddresses>;
+  /** What another data process saw of a backend. */
+  breakerEvent(event: BreakerEvent): void;
   close(graceMs: number): Promise<void>;
 };
 
@@ -75,7 +91,7 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
     credentialsOf,
     runtimeFallback: settings.runtimeFallback,
     tier: settings.tier,
-    limits: settings.strict ? { freezeMs: 0 } : {},
+    limits: { ...shareOfLimits(settings.dataProcesses), ...(settings.strict ? { freezeMs: 0 } : {}) },
     log: outlets.log,
   });
   const gatewaySettings = {
@@ -89,22 +105,22 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
     instanceLimitPerSecond: settings.instanceLimit,
     ...(settings.intranet === null ? {} : { intranet: settings.intranet }),
   };
-  // This process is the only one, so it is its own authority; several share control's by base/counter-leases.ts.
-  const nonces = createNonceStore({ clock: systemClock, limit: limits.nonces });
-  const counters = createWindowCounters(limits.countersPerWindow);
+  const { count, claimNonce } = sharedOrOwnCounters(settings, outlets);
+  const lease = settings.dataProcesses === 1 ? null : new ServingLease(systemClock, outlets.askLease);
   const guard = new AddressGuard({
     allowsLoopback: settings.allowsLoopbackBackends,
     allowed: settings.allowedBackends,
   });
   const reportFailure = createFailureReporter(systemClock, limits.failuresPerSecond, outlets.report);
-  const requests = startRequestLog(outlets);
+  const requests = startRequestLog(outlets, settings);
   const metrics = new RequestMetrics();
   const readProcess = watchProcess();
   const gateway = createGateway({
     clock: systemClock,
     invoke: functions.invoke,
-    claimNonce: nonces.claim,
-    count: counters.count,
+    claimNonce,
+    count,
+    ...(lease === null ? {} : { enter: () => lease.enter() }),
     report(record) {
       metrics.add(record);
       if (record.failure === null) requests.add(record);
@@ -112,23 +128,28 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
     },
     reportBug: (error, requestId) => outlets.log.error('a bug in the gateway', { requestId, error: inspect(error) }),
     settings: gatewaySettings,
-    outbound: { guard, vpcTargets: new Map(Object.entries(settings.vpcTargets)) },
+    outbound: {
+      guard,
+      vpcTargets: new Map(Object.entries(settings.vpcTargets)),
+      tellBreakers: outlets.shareBreakerEvent,
+    },
   });
   const listeners: Listener[] = [];
-  const open = async (port: number, onRequest: RequestListener, prepare: (server: Server) => void) => {
-    const server = listenerOptions(gatewaySettings);
-    const listener = await listen({ host: settings.host, port, server, prepare }, onRequest);
+  const { host } = settings;
+  const opened = (listener: Listener) => {
     listeners.push(listener);
     guard.addOwnPort(portOf(listener.url));
     return listener.url;
   };
-  const openTls = async ({ port, authority }: TlsListening) => {
+  const open = async (place: Place, onRequest: RequestListener, prepare: (server: Server) => void) => {
+    const server = listenerOptions(gatewaySettings);
+    return opened(await listen({ host, ...place, server, prepare }, onRequest));
+  };
+  const openTls = async (place: Place, { authority }: TlsListening) => {
     const server = gateway.tlsOptions(authority);
-    const listener = await listenTls({ host: settings.host, port, server, prepare: gateway.attachTls });
-    listeners.push(listener);
-    guard.addOwnPort(portOf(listener.url));
-    gateway.setTlsPort(portOf(listener.url));
-    return listener.url;
+    const url = opened(await listenTls({ host, ...place, server, prepare: gateway.attachTls }));
+    gateway.setTlsPort(portOf(url));
+    return url;
   };
   return {
     invoke: functions.invoke,
@@ -145,14 +166,21 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
     setTokenKey: (key) => {
       tokens = createTokenSealer(key);
     },
-    async listen({ apiPort, tls }) {
+    async listen({ apiPort, tls, isShared, ports }) {
       guard.addOwnPort(apiPort);
+      const own = { gateway: settings.gatewayPort, gatewayTls: tls?.port ?? null, http: settings.httpPort };
+      const wanted = ports ?? own;
+      const place = async (port: number): Promise<Place> => {
+        if (isShared && ports === null) await refuseTakenPort({ host, port });
+        return { port, isShared };
+      };
       return {
-        gateway: await open(settings.gatewayPort, gateway.handle, gateway.attach),
-        gatewayTls: tls === null ? null : await openTls(tls),
-        http: await open(settings.httpPort, serveUnknownDomain, () => {}),
+        gateway: await open(await place(wanted.gateway), gateway.handle, gateway.attach),
+        gatewayTls: tls === null ? null : await openTls(await place(wanted.gatewayTls ?? tls.port), tls),
+        http: await open(await place(wanted.http), serveUnknownDomain, () => {}),
       };
     },
+    breakerEvent: (event) => gateway.breakerEvent(event),
     metrics: () => ({
       requests: metrics.read(),
       process: readProcess(),
@@ -170,15 +198,28 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
   };
 }
 
+type Place = { readonly port: number; readonly isShared: boolean };
+
+/** One process is its own authority; several share control's, so that each limit and each nonce counts once. */
+function sharedOrOwnCounters(
+  { dataProcesses }: DataSettings,
+  { askCounters }: DataPlaneOutlets,
+): { readonly count: CountCall; readonly claimNonce: ClaimNonce } {
+  if (dataProcesses > 1) return createSharedCounters(askCounters);
+  const nonces = createNonceStore({ clock: systemClock, limit: limits.nonces });
+  return { count: createWindowCounters(limits.countersPerWindow).count, claimNonce: nonces.claim };
+}
+
 function portOf(url: string): number {
   const { port, protocol } = new URL(url);
   return Number(port || (protocol === 'https:' ? 443 : 80));
 }
 
-function startRequestLog({ sendRequests, log }: DataPlaneOutlets): RequestLogSender {
+/** The rate of records that are kept is the server's, whatever number of processes share it. */
+function startRequestLog({ sendRequests, log }: DataPlaneOutlets, { dataProcesses }: DataSettings): RequestLogSender {
   return createRequestLogSender({
     clock: systemClock,
-    fullRate: limits.loggedPerSecond,
+    fullRate: Math.ceil(limits.loggedPerSecond / dataProcesses),
     batchMs: limits.logBatchMs,
     waitingBytes: limits.logWaitingBytes,
     send: sendRequests,

@@ -1,24 +1,32 @@
 // The data process: gateway and functions on the snapshot that control sends. Never opens the database, never spawns.
 // Started by server.ts; talks to it over fd 3 and to the launcher over a socket in the run directory.
 import { ChannelError, type Message } from './base/channel.ts';
+import type { CounterAnswers } from './base/counter-leases.ts';
 import { parentChannel } from './child-process.ts';
 import { type DataPlane, startDataPlane } from './data-plane.ts';
 import { decodeRequest, encodeOutcome } from './forwarded-invocation.ts';
 import { parseInterpreters } from './functions/index.ts';
+import type { BreakerEvent } from './gateway/index.ts';
 import { LoopDelayMeter } from './loop-delay.ts';
 import type { LoopDelay } from './model/loop-delay.ts';
 import type { ChangeBatch } from './model/published.ts';
 import { logByNotes } from './outlets.ts';
-import type { DataSettings, TlsListening } from './settings.ts';
+import type { DataSettings, ListenOrder } from './settings.ts';
 
 /** Answers control's calls; `configure` comes first. */
 class DataProcess {
   readonly #loopDelay = new LoopDelayMeter();
   #plane: DataPlane | null = null;
+  #isOneOfSeveral = false;
+
+  hear(name: string, message: Message): void {
+    if (name === 'breaker') this.#plane?.breakerEvent(message.data as BreakerEvent);
+  }
 
   async answer(name: string, message: Message, signal: AbortSignal): Promise<Message> {
     switch (name) {
       case 'configure':
+        this.#isOneOfSeveral = (message.data as DataSettings).dataProcesses > 1;
         this.#plane = await startDataPlane(message.data as DataSettings, {
           sendRequests: async (lines) => {
             await control.call('requests', null, { body: lines });
@@ -26,13 +34,18 @@ class DataProcess {
           report: (record, dropped) => control.note('failure', { record, dropped }),
           log: logByNotes((note, data) => control.note(note, data)),
           onLauncherGone: () => process.exit(1),
+          askCounters: async (batch) => (await control.call('count', batch)).data as CounterAnswers,
+          askLease: async () => (await control.call('lease', null)).data as number,
+          shareBreakerEvent: (event) => {
+            if (this.#isOneOfSeveral) control.note('breaker', event);
+          },
           findInterpreters: async () => parseInterpreters((await control.call('interpreters', null)).data),
         });
         return { data: null };
       case 'changes':
         return { data: await this.#running().apply(message.data as ChangeBatch) };
       case 'listen':
-        return { data: await this.#running().listen(message.data as { apiPort: number; tls: TlsListening | null }) };
+        return { data: await this.#running().listen(message.data as ListenOrder) };
       case 'defaultGroup':
         this.#running().setDefaultGroup(message.data as string | null);
         return { data: null };
@@ -72,7 +85,7 @@ class DataProcess {
 const data = new DataProcess();
 const control = parentChannel({
   onCall: (name, message, signal) => data.answer(name, message, signal),
-  onNote: () => {},
+  onNote: (name, message) => data.hear(name, message),
   // Without control nothing may be served: it is the one who knows what is granted.
   onClose: () => process.exit(0),
 });

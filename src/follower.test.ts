@@ -39,11 +39,15 @@ function fakeChannel() {
   return { channel, calls };
 }
 
-function fakeClock(): Clock & { fire(): void } {
+function fakeClock(): Clock & { fire(): void; advance(ms: number): void } {
   let timers: (() => void)[] = [];
+  let now = 0;
   return {
-    now: () => 0,
-    monotonic: () => 0,
+    now: () => now,
+    monotonic: () => now,
+    advance(ms) {
+      now += ms;
+    },
     after(_delay, run) {
       timers.push(run);
       return () => {
@@ -58,7 +62,7 @@ function fakeClock(): Clock & { fire(): void } {
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-function setUp() {
+function setUp(leaseMs: number | null = null) {
   const feed = fakeFeed();
   const { channel, calls } = fakeChannel();
   const clock = fakeClock();
@@ -66,6 +70,7 @@ function setUp() {
   const follower = new Follower(feed, channel, {
     clock,
     limitMs: 10,
+    leaseMs,
     onLaggard: (error) => laggards.push(error.message),
   });
   return { feed, calls, clock, laggards, follower };
@@ -110,4 +115,60 @@ test('a process that does not follow is reported once and nothing is acknowledge
   await assert.rejects(live, /did not follow to version 1/);
   await assert.rejects(follower.awaitLive(1), /did not follow/);
   assert.equal(laggards.length, 1);
+});
+
+/** Whether a promise has resolved by now. */
+async function isSettled(promise: Promise<unknown>): Promise<boolean> {
+  let settled = false;
+  void promise.then(() => {
+    settled = true;
+  });
+  await turn();
+  return settled;
+}
+
+test('a process that is behind gets no leave to serve before it has followed', async () => {
+  const { feed, calls, follower } = setUp(50);
+  assert.equal(await follower.lease(), 50);
+  feed.publish(1);
+  await turn();
+  const lease = follower.lease();
+  assert.equal(await isSettled(lease), false);
+  calls[0]?.answer();
+  assert.equal(await lease, 50);
+});
+
+test('a write waits for a process that lags until its leave to serve has ended, and no longer', async () => {
+  const { feed, clock, follower } = setUp(50);
+  await follower.lease();
+  clock.advance(20);
+  feed.publish(1);
+  const live = follower.awaitLive(1);
+  assert.equal(await isSettled(live), false);
+  clock.advance(31);
+  clock.fire();
+  await live;
+});
+
+test('a write waits no moment for a process that had no leave to serve', async () => {
+  const { feed, clock, follower } = setUp(50);
+  clock.advance(100);
+  feed.publish(1);
+  const live = follower.awaitLive(1);
+  clock.fire();
+  await live;
+});
+
+test('a process that has failed holds up no write when it has no leave, and gets none', async () => {
+  const { feed, clock, laggards, follower } = setUp(50);
+  feed.publish(1);
+  await turn();
+  clock.fire();
+  await turn();
+  assert.equal(laggards.length, 1);
+  await assert.rejects(follower.lease(), /did not follow/);
+  const live = follower.awaitLive(1);
+  await turn();
+  clock.fire();
+  await live;
 });

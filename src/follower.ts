@@ -1,4 +1,5 @@
-// Keeps a data process on the published state: sends each version in order and knows which one it serves.
+// Keeps a data process on the published state: sends each version in order and knows which one it serves. With several data
+// processes it also gives leave to serve for a moment (serving-lease.ts), and none while the process is behind.
 import type { Channel } from './base/channel.ts';
 import type { Clock } from './base/clock.ts';
 import type { ChangeBatch } from './model/published.ts';
@@ -31,6 +32,11 @@ export class Follower {
   /** What the process has been sent, and what it shows: the pages of one state show with the last. */
   #sent = 0;
   #live = 0;
+  /** The newest version that is known to be published. */
+  #newest = 0;
+  /** Until when the process may serve without asking again, by the clock. */
+  #leaseUntil = Number.NEGATIVE_INFINITY;
+  readonly #leaseMs: number | null;
   #isPumping = false;
   #isBehind = false;
   #failure: Error | null = null;
@@ -38,14 +44,18 @@ export class Follower {
   constructor(
     feed: Feed,
     channel: Channel,
-    options: { clock: Clock; limitMs: number; onLaggard: (error: Error) => void },
+    options: { clock: Clock; limitMs: number; leaseMs?: number | null; onLaggard: (error: Error) => void },
   ) {
     this.#feed = feed;
     this.#channel = channel;
     this.#clock = options.clock;
     this.#limitMs = options.limitMs;
     this.#onLaggard = options.onLaggard;
-    this.#unsubscribe = feed.onPublished(() => this.#wake());
+    this.#leaseMs = options.leaseMs ?? null;
+    this.#unsubscribe = feed.onPublished(({ version }) => {
+      this.#newest = Math.max(this.#newest, version);
+      this.#wake();
+    });
   }
 
   /** Brings the process to the state as it is now. */
@@ -54,8 +64,33 @@ export class Follower {
     if (this.#failure !== null) throw this.#failure;
   }
 
-  /** Resolves when the process serves `version` or a later one. */
+  /** Whether the process has all that is known to be published. */
+  get isLive(): boolean {
+    return this.#failure === null && this.#newest <= this.#live;
+  }
+
+  /** Resolves when the process serves `version` or a later one; with leases also when it may serve nothing before it does. */
   awaitLive(version: number): Promise<void> {
+    if (version <= this.#live && this.#failure === null) return Promise.resolve();
+    this.#newest = Math.max(this.#newest, version);
+    const reached = this.#reach(version);
+    if (this.#leaseMs === null) return reached;
+    const { promise: fenced, resolve } = Promise.withResolvers<void>();
+    // A millisecond more than the lease: two processes read the clock here.
+    const cancel = this.#clock.after(Math.max(0, this.#leaseUntil - this.#clock.monotonic() + 1), resolve);
+    // One that has failed gets no other lease: the end of its last one is all that there is to wait for.
+    return Promise.race([reached.then(cancel).catch(() => fenced), fenced]);
+  }
+
+  /** How long the process may serve from now on, ms; resolves when it is behind no more. */
+  async lease(): Promise<number> {
+    while (!this.isLive) await this.#reach(this.#newest);
+    const leaseMs = this.#leaseMs ?? 0;
+    this.#leaseUntil = this.#clock.monotonic() + leaseMs;
+    return leaseMs;
+  }
+
+  #reach(version: number): Promise<void> {
     if (this.#failure !== null) return Promise.reject(this.#failure);
     if (version <= this.#live) return Promise.resolve();
     this.#wake();

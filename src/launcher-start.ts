@@ -29,20 +29,30 @@ export type StartedLauncher = {
   cleanUp(): Promise<void>;
 };
 
-/** Errors: rejects with sentences for the operator when the tier cannot be had; nothing runs then. */
-export async function startLauncher(settings: LauncherSettings, log: Log): Promise<StartedLauncher> {
+/** Starts one launcher, for one data process. Errors: rejects with a sentence for the operator; nothing runs then. */
+export type BeginLauncher = (place: Pick<LauncherSettings, 'runDir' | 'launcherToken'>) => Promise<StartedLauncher>;
+
+/** Looks once for what all launchers of a server will be. Errors: rejects with sentences for the operator when the tier cannot be had. */
+export async function chooseLauncher(
+  settings: Pick<LauncherSettings, 'isolation' | 'mode'>,
+  log: Log,
+): Promise<BeginLauncher> {
   const native = await chooseNative(settings.isolation);
-  if (!native.ok) {
-    if (settings.isolation === 'strong') {
-      throw new Error(`the isolation tier 'strong' cannot be had here: ${native.why}`);
-    }
-    log.warn(`functions are started by the slower launcher: ${native.why}`);
-    return await startNodeLauncher(settings, log);
+  if (native.ok) return (place) => startNativeLauncher(native, place, log);
+  if (settings.isolation === 'strong') {
+    throw new Error(`the isolation tier 'strong' cannot be had here: ${native.why}`);
   }
-  const { path, tier } = native;
-  const { runDir } = settings;
+  log.warn(`functions are started by the slower launcher: ${native.why}`);
+  return (place) => startNodeLauncher({ ...settings, ...place }, log);
+}
+
+async function startNativeLauncher(
+  { path, tier }: Extract<NativeChoice, { ok: true }>,
+  { runDir, launcherToken }: Pick<LauncherSettings, 'runDir' | 'launcherToken'>,
+  log: Log,
+): Promise<StartedLauncher> {
   const report = (text: string) => log.warn(text);
-  const sandd = await startSandd({ path, runDir, token: settings.launcherToken, tier, owner: null, report });
+  const sandd = await startSandd({ path, runDir, token: launcherToken, tier, owner: null, report });
   return {
     ...sandd,
     name: 'launcher',

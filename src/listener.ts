@@ -1,7 +1,7 @@
 // An HTTP listener of the data process: opened on one address, closed in order within a bound.
 import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http';
 import { createSecureServer, type Http2SecureServer, type SecureServerOptions } from 'node:http2';
-import type { AddressInfo, Socket } from 'node:net';
+import { type AddressInfo, createServer as createNetServer, type Server as NetServer, type Socket } from 'node:net';
 
 export type Listener = {
   /** `http://host:port`, with the port really bound. */
@@ -14,6 +14,8 @@ export type ListenOptions = {
   readonly host: string;
   /** 0 = any free port. */
   readonly port: number;
+  /** Other processes listen on the same port; connections are shared out. */
+  readonly isShared: boolean;
   readonly server: ServerOptions;
   /** Called with the server before it listens. */
   readonly prepare?: (server: Server) => void;
@@ -72,14 +74,27 @@ function urlOf(
   return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
-function bind(server: Server | Http2SecureServer, { host, port }: Pick<ListenOptions, 'host' | 'port'>): Promise<void> {
+type Place = Pick<ListenOptions, 'host' | 'port' | 'isShared'>;
+
+function bind(server: NetServer, { host, port, isShared }: Place): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       const why = error.code === 'EADDRINUSE' ? 'the port is taken' : error.message;
       reject(new Error(`cannot listen on ${host}:${port}: ${why}`, { cause: error }));
     });
-    server.listen({ host, port, backlog: 4096 }, resolve);
+    server.listen({ host, port, backlog: 4096, reusePort: isShared }, resolve);
   });
+}
+
+/**
+ * For the first of several that will share a port: two servers of one user could share it too, and each would get half of the
+ * other's requests. Errors: as listen().
+ */
+export async function refuseTakenPort(place: Pick<ListenOptions, 'host' | 'port'>): Promise<void> {
+  if (place.port === 0) return;
+  const trial = createNetServer();
+  await bind(trial, { ...place, isShared: false });
+  await new Promise((resolve) => trial.close(resolve));
 }
 
 function closeServer(server: Server, graceMs: number): Promise<void> {

@@ -1,5 +1,6 @@
 // What the launcher and the data process tell control unasked: log lines and failed requests.
 import { ChannelError, type ChannelHandlers } from './base/channel.ts';
+import type { CounterAnswers, CounterBatch } from './base/counter-leases.ts';
 import type { Log, LogFields, LogLevel } from './base/log.ts';
 import { findInterpreters, type Interpreter, precompilePython } from './functions/index.ts';
 import type { RequestRecord } from './model/record.ts';
@@ -18,21 +19,30 @@ export function launcherHandlers(log: Log): ChannelHandlers {
   return { ...refuseCalls, onNote: (name, { data }) => name === 'log' && writeNote(log, data as LogNote) };
 }
 
-/** Whether the launcher may show instances this directory. */
-export type AllowDirectory = (directory: string) => Promise<string | null>;
+/** What control does for one data process. The first is for every one; the others are asked only by one of several. */
+export type ForDataProcess = {
+  /** Whether the launcher may show instances this directory; why not. */
+  allow(directory: string): Promise<string | null>;
+  count(batch: CounterBatch): Promise<CounterAnswers>;
+  /** How long the asking process may serve, ms. */
+  lease(): Promise<number>;
+  tellOthers(name: 'breaker', data: unknown): void;
+};
 
-export function dataHandlers(log: Log, requests: Promise<RequestLog>, allow: AllowDirectory): ChannelHandlers {
+export function dataHandlers(log: Log, requests: Promise<RequestLog>, own: ForDataProcess): ChannelHandlers {
   const keepFailure = failureKeeper(log, requests);
   return {
     ...refuseCalls,
-    async onCall(name, { body }) {
+    async onCall(name, { data, body }) {
+      if (name === 'count') return { data: await own.count(data as CounterBatch) };
+      if (name === 'lease') return { data: await own.lease() };
       if (name === 'requests') {
         const isTaken = (await requests).append(body ?? Buffer.alloc(0));
         if (!isTaken) log.warn('requests were not logged, the disk is too slow');
         return { data: null };
       }
       if (name !== 'interpreters') throw new ChannelError(`control does not answer ${name}`);
-      const found = await allowed(await findInterpreters(), allow, log);
+      const found = await allowed(await findInterpreters(), own, log);
       // Instances started meanwhile compile for themselves.
       void precompilePython(found);
       return { data: found };
@@ -40,13 +50,14 @@ export function dataHandlers(log: Log, requests: Promise<RequestLog>, allow: All
     onNote(name, { data }) {
       if (name === 'log') writeNote(log, data as LogNote);
       if (name === 'failure') keepFailure(data as FailureNote);
+      if (name === 'breaker') own.tellOthers(name, data);
     },
   };
 }
 
 /** Without those that instances cannot be shown: they could not run. */
-async function allowed(found: readonly Interpreter[], allow: AllowDirectory, log: Log): Promise<Interpreter[]> {
-  const answers = await Promise.all(found.map(({ prefix }) => allow(prefix)));
+async function allowed(found: readonly Interpreter[], own: ForDataProcess, log: Log): Promise<Interpreter[]> {
+  const answers = await Promise.all(found.map(({ prefix }) => own.allow(prefix)));
   return found.filter(({ path }, index) => {
     const refusal = answers[index] ?? null;
     if (refusal !== null) log.warn(`the interpreter ${path} is not used: ${refusal}`);

@@ -9,6 +9,8 @@ export type ServerFacts = ServerFile & {
   readonly pids: { readonly control: number; readonly data: number; readonly launcher: number };
   /** Where the running server's sockets are. */
   readonly runDir: string;
+  /** Each data process with its own launcher; the first is in `pids` and `runDir` too. */
+  readonly dataProcesses: readonly { readonly data: number; readonly launcher: number; readonly runDir: string }[];
 };
 
 export function credentialsPath(dataDir: string): string {

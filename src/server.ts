@@ -1,10 +1,10 @@
 // A whole server: store, APIs, and the launcher and data processes around them. Runs in the control process.
 import { join } from 'node:path';
-import type { Channel } from './base/channel.ts';
 import { systemClock } from './base/clock.ts';
-import { randomHex } from './base/ids.ts';
+import { answerCounterBatch } from './base/counter-leases.ts';
 import type { Log } from './base/log.ts';
-import { type OwnProcess, startOwnProcess } from './child-process.ts';
+import { createNonceStore } from './base/nonce-store.ts';
+import { createWindowCounters } from './base/window-counters.ts';
 import type { RunningServer, ServerCredentials, ServerOptions } from './cli/index.ts';
 import {
   type Control,
@@ -14,18 +14,21 @@ import {
   republishFunctions,
   tokenKeyPurpose,
 } from './control/index.ts';
+import { DataProcesses } from './data-processes.ts';
 import { openDevelopmentCa } from './development-ca.ts';
-import { Follower } from './follower.ts';
-import { decodeOutcome, encodeRequest } from './forwarded-invocation.ts';
 import { defaultRuntimesDirectory, isKnownRuntime, runtimeIds } from './functions/index.ts';
-import { type StartedLauncher, startLauncher } from './launcher-start.ts';
-import type { InvokeFunction } from './model/invocation.ts';
+import { joinMetrics } from './join-metrics.ts';
+import { chooseLauncher, type StartedLauncher } from './launcher-start.ts';
 import type { LoopDelay } from './model/loop-delay.ts';
-import type { DataMetrics } from './model/metrics.ts';
 import { dataHandlers } from './outlets.ts';
 import { watchProcess } from './process-metrics.ts';
-import { makeRunDirectory, removeRunDirectory } from './run-directory.ts';
-import { credentialsPath, removeServerFile, writeCredentials, writeServerFile } from './server-files.ts';
+import {
+  credentialsPath,
+  removeServerFile,
+  type ServerFacts,
+  writeCredentials,
+  writeServerFile,
+} from './server-files.ts';
 import { type DataSettings, type ListeningAddresses, limits, type TlsListening } from './settings.ts';
 import { acquireDataDir, openStore, RequestLog, type Store } from './store/index.ts';
 import { Sweeps } from './sweeps.ts';
@@ -50,18 +53,19 @@ async function assemble(options: ServerOptions, log: Log, stack: AsyncDisposable
   const { dataDir } = options;
   const lock = acquireDataDir(dataDir);
   stack.defer(() => lock.release());
-  const runDir = makeRunDirectory();
-  stack.defer(() => removeRunDirectory(runDir));
   const ended = Promise.withResolvers<{ reason: string }>();
   const readProcess = watchProcess();
   const requests = openRequestLog(dataDir, log, stack);
 
   const opening = openKeptStore(dataDir, stack);
-  const [processes, store] = await Promise.all([
-    startProcesses(options, { runDir, log, requests, stack, opening }),
+  const starting = startDataProcesses(options, {
+    log,
+    requests,
     opening,
-  ]);
-  const { launcher, data } = processes;
+    onEnd: (reason) => ended.resolve({ reason }),
+  });
+  const [data, store] = await Promise.all([starting, opening]);
+  stack.defer(() => data.close());
   const credentials = await ensureAccount(store, options);
   writeCredentials(dataDir, credentials);
 
@@ -69,51 +73,33 @@ async function assemble(options: ServerOptions, log: Log, stack: AsyncDisposable
   await republishFunctions(store, account);
   const sweeps = new Sweeps({ store, clock: systemClock, log });
   stack.defer(() => sweeps.close());
-
-  const follower = new Follower(store, data.channel, {
-    clock: systemClock,
-    limitMs: limits.followMs,
-    onLaggard: (error) => ended.resolve({ reason: error.message }),
-  });
-  stack.defer(() => follower.close());
-  await follower.catchUp();
-  const tokenKey = store.deriveKey(tokenKeyPurpose);
-  await data.channel.call('tokenKey', null, { body: tokenKey });
+  await data.follow();
+  await data.tell('tokenKey', null, store.deriveKey(tokenKeyPurpose));
 
   let functionUrls: string | null = null;
   const control = createControl({
     store,
     account,
     clock: systemClock,
-    awaitLive: (version) => follower.awaitLive(version),
-    invoke: forwardTo(data.channel),
+    awaitLive: (version) => data.awaitLive(version),
+    invoke: data.invoke,
     functionUrls: () => functionUrls,
-    requests: keptRequests(await requests, data.channel),
-    readMetrics: async () => ({
-      data: (await data.channel.call('metrics', null)).data as DataMetrics,
-      control: readProcess(),
-    }),
-    loopDelay: async (what) => (await data.channel.call('loopDelay', what)).data as LoopDelay | null,
+    requests: keptRequests(await requests, data),
+    readMetrics: async () => joinMetrics(await data.metrics(), readProcess()),
+    loopDelay: async (what) => ((await data.ask('loopDelay', what))[0]?.answer.data ?? null) as LoopDelay | null,
     runtimes: { isKnown: isKnownRuntime, all: runtimeIds },
     settings: { showColdStart: options.mode === 'dev' },
     log,
   });
   const tls = await openTls(options, store, log, stack);
-  const addresses = await openListeners(options, control, { data: data.channel, tls }, stack);
+  const addresses = await openListeners(options, control, { data, tls }, stack);
   functionUrls = addresses.http;
-  writeServerFile(dataDir, {
-    pid: process.pid,
-    ...addresses,
-    region: options.region,
-    pids: { control: process.pid, data: data.pid, launcher: launcher.pid },
-    runDir,
-  });
+  const writeFacts = () => writeServerFile(dataDir, { ...addresses, region: options.region, ...factsOf(data) });
+  data.onReplaced = writeFacts;
+  writeFacts();
   stack.defer(() => removeServerFile(dataDir));
 
   const close = closeOnce(stack, ended.resolve);
-  for (const child of [launcher, data]) {
-    void child.exited.then((how) => close(`the ${child.name} process ended (${how})`));
-  }
   void ended.promise.then(({ reason }) => close(reason));
   return {
     ready: {
@@ -123,13 +109,13 @@ async function assemble(options: ServerOptions, log: Log, stack: AsyncDisposable
       region: options.region,
       accessKeyId: credentials.accessKeyId,
       credentialsFile: credentialsPath(dataDir),
-      isolation: launcher.tier,
-      launcher: launcher.kind,
+      isolation: data.first.launcher.tier,
+      launcher: data.first.launcher.kind,
     },
     credentials: credentials satisfies ServerCredentials,
     onExit: ended.promise,
     async setDefaultGroup(groupId) {
-      await data.channel.call('defaultGroup', groupId);
+      await data.tell('defaultGroup', groupId);
     },
     close: () => close('stopped'),
   };
@@ -167,51 +153,65 @@ function openRequestLog(dataDir: string, log: Log, stack: AsyncDisposableStack):
 }
 
 /** What is on the way from the data process counts as kept. */
-function keptRequests(requests: RequestLog, data: Channel): ControlOptions['requests'] {
-  const arrived = () => data.call('flushRequests', null);
+function keptRequests(requests: RequestLog, data: DataProcesses): ControlOptions['requests'] {
+  const arrived = () => data.ask('flushRequests');
   return {
     find: (requestId) => arrived().then(() => requests.find(requestId)),
     search: (query) => arrived().then(() => requests.search(query)),
   };
 }
 
-function forwardTo(channel: Channel): InvokeFunction {
-  return async (request, signal) => {
-    const { data, body } = encodeRequest(request);
-    return decodeOutcome(await channel.call('invoke', data, { body, signal }));
-  };
-}
-
-type Processes = { readonly launcher: StartedLauncher; readonly data: OwnProcess };
 type Around = {
-  readonly runDir: string;
   readonly log: Log;
   readonly requests: Promise<RequestLog>;
-  readonly stack: AsyncDisposableStack;
   /** The store as it is opened at the same time. */
   readonly opening: Promise<Store>;
+  onEnd(reason: string): void;
 };
 
-async function startProcesses(options: ServerOptions, around: Around): Promise<Processes> {
-  const { runDir, log, requests, stack, opening } = around;
-  const launcherToken = randomHex(32);
-  const { isolation, mode } = options;
-  const starting = startLauncher({ runDir, launcherToken, isolation, mode }, log);
-  starting.catch(() => {}); // awaited below, when the data process can be disposed of
-  const allow = async (directory: string) => (await starting).allow(directory);
-  const data = await startOwnProcess('data', dataHandlers(log, requests, allow));
-  // Disposed in reverse: the data process first (it finishes what runs), then the launcher (it ends the instances).
-  stack.defer(async () => await endLauncher(await starting.catch(() => null)));
-  stack.defer(() => endData(data));
-  const launcher = await starting;
-  const codeDirectory = (await opening).packages.directory;
-  for (const directory of [codeDirectory, defaultRuntimesDirectory()]) {
-    const refusal = await launcher.allow(directory);
-    if (refusal !== null) throw new Error(`functions cannot be shown ${directory}: ${refusal}`);
-  }
-  const dataSettings: DataSettings = {
-    runDir,
-    launcherToken,
+async function startDataProcesses(
+  options: ServerOptions,
+  { log, requests, opening, onEnd }: Around,
+): Promise<DataProcesses> {
+  const { isolation, mode, dataProcesses: count } = options;
+  const launcher = chooseLauncher({ isolation, mode }, log);
+  launcher.catch(() => {}); // awaited by whoever starts one
+  const authority = {
+    counters: createWindowCounters(limits.countersPerWindow),
+    claimNonce: createNonceStore({ clock: systemClock, limit: limits.nonces }).claim,
+    processes: count,
+  };
+  const processes: DataProcesses = await DataProcesses.start({
+    count,
+    launcher,
+    log,
+    onEnd,
+    feed: opening,
+    handlers: (slot) =>
+      dataHandlers(log, requests, {
+        allow: (directory) => slot.launcher.allow(directory),
+        count: (batch) => answerCounterBatch(batch, authority),
+        lease: () => slot.follower.lease(),
+        tellOthers: (name, data) => processes.noteOthers(slot, name, data),
+      }),
+    settings: async (started) => {
+      const codeDirectory = (await opening).packages.directory;
+      for (const directory of [codeDirectory, defaultRuntimesDirectory()]) {
+        const refusal = await started.allow(directory);
+        if (refusal !== null) throw new Error(`functions cannot be shown ${directory}: ${refusal}`);
+      }
+      return dataSettings(options, started, codeDirectory);
+    },
+  });
+  return processes;
+}
+
+function dataSettings(
+  options: ServerOptions,
+  launcher: StartedLauncher,
+  codeDirectory: string,
+): Omit<DataSettings, 'runDir' | 'launcherToken'> {
+  return {
     codeDirectory,
     host: options.host,
     gatewayPort: options.gatewayPort,
@@ -231,34 +231,21 @@ async function startProcesses(options: ServerOptions, around: Around): Promise<P
     intranet: options.intranet,
     showWhyToLoopback: options.mode === 'dev',
     tier: launcher.tier,
+    dataProcesses: options.dataProcesses,
     launcher: launcher.kind,
   };
-  await data.channel.call('configure', dataSettings);
-  return { launcher, data };
 }
 
-/** How long a process may take to end by itself before it is killed; milliseconds. */
-const endMs = 1_500;
-
-async function endData(data: OwnProcess): Promise<void> {
-  const isGone = data.exited.then(() => true);
-  const stop = data.channel.call('stop', limits.stopGraceMs).catch(() => {}); // gone already: nothing to finish
-  await Promise.race([stop, isGone]);
-  data.channel.close();
-  await endWithin(data, endMs);
-}
-
-async function endLauncher(launcher: StartedLauncher | null): Promise<void> {
-  if (launcher === null) return;
-  launcher.close();
-  await endWithin(launcher, endMs);
-  await launcher.cleanUp();
-}
-
-async function endWithin(child: Pick<OwnProcess, 'exited' | 'kill'>, limitMs: number): Promise<void> {
-  const kill = setTimeout(() => child.kill('SIGKILL'), limitMs);
-  await child.exited;
-  clearTimeout(kill);
+/** What server.json tells of the processes. */
+function factsOf(data: DataProcesses): Pick<ServerFacts, 'pid' | 'pids' | 'runDir' | 'dataProcesses'> {
+  const dataProcesses = data.running.map((slot) => ({
+    data: slot.data.pid,
+    launcher: slot.launcher.pid,
+    runDir: slot.runDir,
+  }));
+  const { pid } = process;
+  const pids = { control: pid, data: data.first.data.pid, launcher: data.first.launcher.pid };
+  return { pid, pids, runDir: data.first.runDir, dataProcesses };
 }
 
 /** The authority of the TLS listener; null when none is asked for. */
@@ -281,12 +268,11 @@ type Addresses = ListeningAddresses & { readonly api: string };
 async function openListeners(
   options: ServerOptions,
   control: Control,
-  { data, tls }: { readonly data: Channel; readonly tls: TlsListening | null },
+  { data, tls }: { readonly data: DataProcesses; readonly tls: TlsListening | null },
   stack: AsyncDisposableStack,
 ): Promise<Addresses> {
   const api = await control.listen({ host: options.apiHost, port: options.apiPort });
   stack.defer(() => control.close());
   const apiPort = Number(new URL(api).port || 80);
-  const addresses = (await data.call('listen', { apiPort, tls })).data as ListeningAddresses;
-  return { ...addresses, api };
+  return { ...(await data.listen({ apiPort, tls })), api };
 }

@@ -36,6 +36,8 @@ export type DataSettings = {
   readonly showWhyToLoopback: boolean;
   /** Isolation tier that instances get. */
   readonly tier: string;
+  /** How many data processes share the work. With several, control is the authority for nonces and limits. */
+  readonly dataProcesses: number;
   /** Which launcher listens in runDir. */
   readonly launcher: 'sandd' | 'node';
 };
@@ -44,6 +46,17 @@ export type DataSettings = {
 export type TlsListening = {
   readonly port: number;
   readonly authority: { readonly subject: string; readonly privateKey: string };
+};
+
+/** Which listeners a data process opens. */
+export type ListenOrder = {
+  /** Where the APIs answer, which backends must not be. */
+  readonly apiPort: number;
+  readonly tls: TlsListening | null;
+  /** Other data processes listen on the same ports. */
+  readonly isShared: boolean;
+  /** The ports that the first one got; null for the first, which takes those of its settings. */
+  readonly ports: { readonly gateway: number; readonly gatewayTls: number | null; readonly http: number } | null;
 };
 
 /** Where the data process listens. `gatewayTls` null: not at all. */
@@ -79,6 +92,11 @@ export const limits = {
   countersPerWindow: 500_000,
   /** How long a stop waits for requests under way; milliseconds. */
   stopGraceMs: 10_000,
+  /** How long one of several data processes may serve after control gave it leave; a process that lags holds a write up for no longer. Milliseconds. */
+  servingLeaseMs: 50,
+  /** Data processes, of several, that may be replaced in the window before the server gives up. */
+  replacements: 5,
+  replacementWindowMs: 60_000,
   /** How long control waits for the data process to follow a write before it ends the server; milliseconds. */
   followMs: 10_000,
 } as const;

@@ -31,6 +31,7 @@ test('without flags the documented defaults hold', () => {
     vpcTargets: {},
     trustedProxies: [],
     groupLimit: null,
+    dataProcesses: 1,
     instanceLimit: null,
     intranet: null,
     printCredentials: false,

@@ -88,6 +88,12 @@ export const serverFlags = [
     shownDefault: 'none',
   },
   {
+    name: 'data-processes',
+    value: 'number',
+    help: 'processes that share the gateway and the functions; each has its own instances',
+    shownDefault: '1',
+  },
+  {
     name: 'instance-limit',
     value: 'calls',
     help: 'calls a second that all API groups together may have',
@@ -159,6 +165,7 @@ export function parseServerOptions(
     vpcTargets: parseVpcTargets(given('vpc-target')),
     trustedProxies: parseBlocks(given('trusted-proxy')),
     groupLimit: parseCount(given('group-limit')),
+    dataProcesses: parseProcesses(given('data-processes')),
     instanceLimit: parseCount(given('instance-limit')),
     intranet: given('intranet') === null ? null : parseBlocks(given('intranet')),
     printCredentials: parseSwitch(given('print-credentials'), false),
@@ -211,6 +218,14 @@ function parseCount(given: Given | null): number | null {
   if (given === null) return null;
   if (/^[1-9]\d{0,8}$/.test(given.value)) return Number(given.value);
   throw wrongUsage(`${given.from} takes a whole number from 1, not '${given.value}'`);
+}
+
+const dataProcessesMax = 64;
+
+function parseProcesses(given: Given | null): number {
+  const count = parseCount(given) ?? 1;
+  if (count <= dataProcessesMax) return count;
+  throw wrongUsage(`${given?.from} takes a number from 1 to ${dataProcessesMax}, not '${given?.value}'`);
 }
 
 const targetPattern = /^([^\s/=,]+\/[^\s/=,]+)=(\[?[A-Za-z0-9.:_-]+\]?)$/;

@@ -45,6 +45,8 @@ export type ServerOptions = {
   readonly trustedProxies: readonly string[];
   /** Calls a second that each API group may have; null: as many as come. */
   readonly groupLimit: number | null;
+  /** Processes that share gateway and functions. */
+  readonly dataProcesses: number;
   /** Calls a second that all API groups together may have; null: as many as come. */
   readonly instanceLimit: number | null;
   /** Addresses and CIDR blocks that are not the internet; null: private and loopback ones. */

@@ -26,9 +26,8 @@ export async function answerMetrics(deps: ControlDeps, received: Received, peerA
     }
   }
   try {
-    const { data, control } = await deps.readMetrics();
     const headers = { 'content-type': 'text/plain; version=0.0.4; charset=utf-8', 'cache-control': 'no-store' };
-    return { status: 200, headers, body: writeMetrics(data, control) };
+    return { status: 200, headers, body: writeMetrics(await deps.readMetrics()) };
   } catch (error) {
     deps.log.error('the metrics cannot be read', { error: String(error) });
     return renderFcError(received, fcError('InternalServerError', 'the metrics cannot be read'));

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type DataMetrics, latencyBucketsMs } from '../model/metrics.ts';
+import { latencyBucketsMs, type ServerMetrics } from '../model/metrics.ts';
 import { writeMetrics } from './metrics-text.ts';
 
 const none = latencyBucketsMs.map(() => 0);
 const processMetrics = { rssBytes: 1024, cpuSeconds: 2.5, loopDelay: { p50Ms: 1, p99Ms: 2, maxMs: 3 } };
-const data: DataMetrics = {
+const data: ServerMetrics = {
   requests: [
     {
       apiId: 'api "1"\\\n',
@@ -18,13 +18,13 @@ const data: DataMetrics = {
       responseBytes: 6,
     },
   ],
-  process: processMetrics,
+  processes: { data: processMetrics, control: processMetrics },
   functions: { instances: { idle: 4, busy: 1 }, inFlight: 1, waiting: 7, pools: 2 },
   log: { dropped: 0, sampledOut: 8 },
 };
 
 test('writes the text format: buckets summed up, seconds, labels escaped, each name explained once', () => {
-  const text = writeMetrics(data, processMetrics);
+  const text = writeMetrics(data);
   const labels = 'api="api \\"1\\"\\\\\\n",stage="RELEASE",group="g"';
   for (const line of [
     `yunmen_requests_total{${labels},status="502"} 1`,

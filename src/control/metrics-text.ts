@@ -1,11 +1,11 @@
 // Metrics in the text format that Prometheus reads. Own lines instead of a client library: what is counted lies in the data
 // process, where no library may be (prom-client costs 16 MB), and only the writing of the text is left here.
 import {
-  type DataMetrics,
   type Histogram,
   latencyBucketsMs,
   type ProcessMetrics,
   type RequestCounts,
+  type ServerMetrics,
 } from '../model/metrics.ts';
 
 type Labels = Readonly<Record<string, string>>;
@@ -123,7 +123,7 @@ function processFamilies(processes: Readonly<Record<string, ProcessMetrics>>): s
 }
 
 /** The whole page. */
-export function writeMetrics(data: DataMetrics, control: ProcessMetrics): string {
+export function writeMetrics(data: ServerMetrics): string {
   const instances = Object.entries(data.functions.instances)
     .map(([state, count]) => line('yunmen_instances', { state }, count))
     .join('');
@@ -154,6 +154,6 @@ export function writeMetrics(data: DataMetrics, control: ProcessMetrics): string
       'Records that were left out because the log is sampled.',
       line('yunmen_log_sampled_out_total', {}, data.log.sampledOut),
     ) +
-    processFamilies({ data: data.process, control })
+    processFamilies(data.processes)
   );
 }

@@ -4,7 +4,7 @@ import type { Log } from '../base/log.ts';
 import type { Account } from '../model/account.ts';
 import type { InvokeFunction } from '../model/invocation.ts';
 import type { AskLoopDelay } from '../model/loop-delay.ts';
-import type { DataMetrics, ProcessMetrics } from '../model/metrics.ts';
+import type { ServerMetrics } from '../model/metrics.ts';
 import type { RequestQuery, RequestRecord } from '../model/record.ts';
 import type { Store, WriteTransaction } from '../store/port.ts';
 import type { TokenSealer } from '../wire/security-token.ts';
@@ -45,8 +45,6 @@ export type RequestRecords = {
   search(query: RequestQuery): Promise<RequestRecord[]>;
 };
 
-export type Metrics = { readonly data: DataMetrics; readonly control: ProcessMetrics };
-
 export type ControlDeps = {
   readonly store: Store;
   readonly account: Account;
@@ -66,7 +64,7 @@ export type ControlDeps = {
   functionUrls(): string | null;
   readonly requests: RequestRecords;
   /** The metrics of all processes, as they are now. */
-  readMetrics(): Promise<Metrics>;
+  readMetrics(): Promise<ServerMetrics>;
   /** Measures the data process's event loop, when a bench asks. */
   readonly loopDelay: AskLoopDelay;
 };

@@ -19,7 +19,7 @@ export {
 } from './launcher/sandd-process.ts';
 export { type LauncherOptions, type RunningLauncher, runLauncher } from './launcher/serve.ts';
 export { endInstances, endInstancesByMark } from './launcher/tree-ender.ts';
-export { defaultLimits, type Limits } from './limits.ts';
+export { defaultLimits, type Limits, shareOfLimits } from './limits.ts';
 export { precompilePython } from './precompile.ts';
 export { type CredentialsOf, createRoleCredentials, type IssueCredentials } from './role-credentials.ts';
 export { findRuntime, isKnownRuntime, type Runtime, type RuntimeId, runtimeIds, runtimes } from './runtimes.ts';

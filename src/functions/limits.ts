@@ -50,3 +50,16 @@ export const defaultLimits: Limits = {
   logWaitMs: 50,
   invocationBytes: 32 * megabyte,
 };
+
+/** What one of several planes on a host may use, so that all together keep the limits. */
+export function shareOfLimits(planes: number): Partial<Limits> {
+  const share = (limit: number) => Math.max(1, Math.floor(limit / planes));
+  const { startsAtOnce, instancesPerFunction, instancesInAll, waitingTotal, waitingBytes } = defaultLimits;
+  return {
+    startsAtOnce: share(startsAtOnce),
+    instancesPerFunction: share(instancesPerFunction),
+    instancesInAll: share(instancesInAll),
+    waitingTotal: share(waitingTotal),
+    waitingBytes: share(waitingBytes),
+  };
+}

@@ -24,6 +24,8 @@ export type GatewayDeps = {
   readonly claimNonce: ClaimNonce;
   /** Counts a call against the limits of traffic controls and groups. */
   readonly count: CountCall;
+  /** Asked before each request: null, or when it may begin. Absent: always. */
+  readonly enter?: () => Promise<void> | null;
   /** Called once for each finished request; must not throw or block. */
   readonly report: (record: RequestRecord) => void;
   /** Called with errors that are bugs; the caller got X500ER. */

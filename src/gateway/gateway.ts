@@ -3,6 +3,7 @@ import type { Server } from 'node:http';
 import type { Http2SecureServer, SecureServerOptions } from 'node:http2';
 import { compileIpRanges } from '../base/ip-ranges.ts';
 import { BackendState } from './backends/backend-state.ts';
+import type { BreakerEvent } from './backends/breaker.ts';
 import { RelayedBody } from './backends/relayed-body.ts';
 import type { GatewayDeps, GatewayRequest, PipelineDeps } from './context.ts';
 import { attachEdges } from './http-edges.ts';
@@ -33,6 +34,8 @@ export type Gateway = {
   version(): number;
   /** Answers a request value without a socket. */
   run(request: GatewayRequest): Promise<PipelineResult>;
+  /** What another data process saw of a backend. */
+  breakerEvent(event: BreakerEvent): void;
   /** Ends the connections to backends. */
   close(): void;
 };
@@ -57,6 +60,11 @@ export function createGateway(given: GatewayDeps): Gateway {
     else sendReply(response, reply, message.method === 'HEAD', report);
   };
   const handle: Gateway['handle'] = (message, response) => {
+    const wait = deps.enter?.() ?? null;
+    if (wait === null) serve(message, response);
+    else wait.then(() => serve(message, response)).catch(() => response.destroy()); // control has gone, and we go with it
+  };
+  const serve: Gateway['handle'] = (message, response) => {
     const isHttp1 = message.httpVersion.startsWith('1');
     if (isHttp1 && doubtful.has(message.socket)) return;
     const request = requestOf(message, response, deps);
@@ -98,6 +106,7 @@ export function createGateway(given: GatewayDeps): Gateway {
     handle,
     version: () => snapshots.current.version,
     run: (request) => runPipeline(request, snapshots.current, deps),
+    breakerEvent: (event) => backends.breakers.hear(event),
     close: () => backends.close(),
   };
 }

@@ -1,4 +1,5 @@
 // The gateway's face: what composition uses. Inside the room import the files directly.
+export type { BreakerEvent } from './backends/breaker.ts';
 export type { GatewayDeps } from './context.ts';
 export { createGateway, type Gateway } from './gateway.ts';
 export { listenerOptions } from './listener.ts';

@@ -28,6 +28,11 @@ export type ProcessMetrics = {
   readonly loopDelay: { readonly p50Ms: number; readonly p99Ms: number; readonly maxMs: number };
 };
 
+/** The data processes together, and every process of ours by its name. */
+export type ServerMetrics = Omit<DataMetrics, 'process'> & {
+  readonly processes: Readonly<Record<string, ProcessMetrics>>;
+};
+
 /** One data process. */
 export type DataMetrics = {
   readonly requests: readonly RequestCounts[];

@@ -54,24 +54,21 @@ const processMetrics = { rssBytes: 1024, cpuSeconds: 2.5, loopDelay: { p50Ms: 1,
 
 /** What the fake processes have counted. */
 const metrics = {
-  data: {
-    requests: [
-      {
-        apiId: 'api "1"',
-        stage: 'RELEASE',
-        groupId: 'g',
-        statuses: { 200: 2, 502: 1 },
-        total: histogram,
-        backend: histogram,
-        requestBytes: 5,
-        responseBytes: 6,
-      },
-    ],
-    process: processMetrics,
-    functions: { instances: { idle: 4, busy: 1 }, inFlight: 1, waiting: 7, pools: 2 },
-    log: { dropped: 0, sampledOut: 8 },
-  },
-  control: processMetrics,
+  requests: [
+    {
+      apiId: 'api "1"',
+      stage: 'RELEASE',
+      groupId: 'g',
+      statuses: { 200: 2, 502: 1 },
+      total: histogram,
+      backend: histogram,
+      requestBytes: 5,
+      responseBytes: 6,
+    },
+  ],
+  functions: { instances: { idle: 4, busy: 1 }, inFlight: 1, waiting: 7, pools: 2 },
+  log: { dropped: 0, sampledOut: 8 },
+  processes: { data: processMetrics, control: processMetrics },
 };
 
 export async function startPlane(wrap: (store: Store) => Store = (store) => store): Promise<Plane> {

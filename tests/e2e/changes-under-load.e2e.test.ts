@@ -197,8 +197,9 @@ async function stableFunction(call: Call, api: OpenApi, server: TestServer, Grou
   return { path: '/stable', app: null, states: ['stable'], acknowledged: 0, sent: 0 };
 }
 
-async function setUp(t: TestContext) {
-  const server = await startServer(t, ['start', '--runtime-fallback', '--isolation', 'none'], temporaryDirectory(t));
+async function setUp(t: TestContext, dataProcesses: number) {
+  const command = ['start', '--runtime-fallback', '--isolation', 'none', '--data-processes', String(dataProcesses)];
+  const server = await startServer(t, command, temporaryDirectory(t));
   const api = new OpenApi(server.ready, server.credentials);
   const call = strict(api);
   const groupId = String((await call('CreateApiGroup', { GroupName: 'changing' }))['GroupId']);
@@ -210,8 +211,8 @@ async function setUp(t: TestContext) {
   return { server, api, call, callers, groupId };
 }
 
-test('no request fails for a change, and every change is in force when it is acknowledged', { timeout }, async (t) => {
-  const { server, api, call, callers, groupId } = await setUp(t);
+async function changeUnderLoad(t: TestContext, dataProcesses: number): Promise<void> {
+  const { server, api, call, callers, groupId } = await setUp(t, dataProcesses);
   const stable = await stableFunction(call, api, server, groupId);
   await look(callers, stable);
   const changing: Changing[] = [stable];
@@ -246,4 +247,10 @@ test('no request fails for a change, and every change is in force when it is ack
   assert.ok(requests > changes, `only ${requests} requests ran meanwhile`);
   t.diagnostic(`${changes} changes under ${requests} requests`);
   assert.equal(await server.stop(), 0);
-});
+}
+
+test('no request fails for a change, and every change is in force when it is acknowledged', { timeout }, (t) =>
+  changeUnderLoad(t, 1),
+);
+
+test('so it is when two data processes answer', { timeout }, (t) => changeUnderLoad(t, 2));

@@ -32,7 +32,12 @@ export type Ready = {
 export type Credentials = { accountId: string; accessKeyId: string; accessKeySecret: string };
 
 /** What server.json tells besides the addresses. */
-export type ServerFacts = { pid: number; pids: { control: number; data: number; launcher: number }; runDir: string };
+export type ServerFacts = {
+  pid: number;
+  pids: { control: number; data: number; launcher: number };
+  runDir: string;
+  dataProcesses: { data: number; launcher: number; runDir: string }[];
+};
 
 export type TestServer = {
   readonly child: ChildProcess;

@@ -3,7 +3,7 @@ import { AddressGuard } from '../../base/address-guard.ts';
 import type { Clock } from '../../base/clock.ts';
 import { type Origin, type ResolveName, resolveBySystem } from '../outbound/connect.ts';
 import { ConnectionPool, defaultPoolLimits, type PoolLimits } from '../outbound/connection-pool.ts';
-import { type BreakerRule, Breakers } from './breaker.ts';
+import { type BreakerEvent, type BreakerRule, Breakers } from './breaker.ts';
 
 /** What composition may give; without it the rules of `start` hold and no VPC is mapped. */
 export type OutboundOptions = {
@@ -13,6 +13,8 @@ export type OutboundOptions = {
   readonly vpcTargets?: ReadonlyMap<string, string>;
   readonly poolLimits?: Partial<PoolLimits>;
   readonly breakerRule?: BreakerRule;
+  /** Hears what other data processes must know of backends; they tell it to Gateway.breakerEvent(). */
+  readonly tellBreakers?: (event: BreakerEvent) => void;
 };
 
 /** An address of a backend: where to connect, and the path before the API's own. */
@@ -31,7 +33,7 @@ export class BackendState {
     const guard = options.guard ?? new AddressGuard({ allowsLoopback: false, allowed: [] });
     const connect = { guard, resolve: options.resolve ?? resolveBySystem, clock };
     this.pool = new ConnectionPool(connect, { ...defaultPoolLimits, ...options.poolLimits });
-    this.breakers = new Breakers(clock, options.breakerRule);
+    this.breakers = new Breakers(clock, options.breakerRule, options.tellBreakers);
     this.vpcTargets = options.vpcTargets ?? new Map();
   }
 

@@ -63,3 +63,27 @@ test('a probe that times out opens it again, and one that tells nothing leaves t
   assert.equal(admitted(breakers), 'admitted');
   assert.equal(admitted(breakers), 'D503BB');
 });
+
+test('several data processes count the time-outs together, and close together when one finds the backend well', () => {
+  const clock = new FakeClock();
+  const all: Breakers[] = [];
+  for (let at = 0; at < 2; at++) {
+    all.push(
+      new Breakers(clock, defaultBreakerRule, (event) => {
+        for (const [other, breakers] of all.entries()) if (other !== at) breakers.hear(event);
+      }),
+    );
+  }
+  const [one, other] = all;
+  assert.ok(one !== undefined && other !== undefined);
+  for (let count = 0; count < defaultBreakerRule.timeouts; count++) (count % 2 ? one : other).timedOut('a/RELEASE');
+  assert.deepEqual([admitted(one), admitted(other)], ['D503CB', 'D503CB']);
+  clock.advance(90_000);
+  assert.deepEqual([admitted(one), admitted(other)], ['admitted', 'admitted']);
+  one.timedOut('a/RELEASE');
+  assert.deepEqual([admitted(one), admitted(other)], ['D503CB', 'D503CB']);
+  clock.advance(90_000);
+  assert.deepEqual([admitted(one), admitted(other)], ['admitted', 'admitted']);
+  other.answered('a/RELEASE');
+  assert.deepEqual([admitted(one), admitted(one), admitted(other)], ['admitted', 'admitted', 'admitted']);
+});

@@ -11,6 +11,9 @@ export type BreakerRule = {
 /** Source: docs (gateway.md 4.6). */
 export const defaultBreakerRule: BreakerRule = { timeouts: 1000, windowMs: 30_000, openMs: 90_000 };
 
+/** What one data process sees of a backend and the others must know: a time-out counts everywhere, and so does the end of a probe. */
+export type BreakerEvent = { readonly kind: 'timed-out' | 'opened' | 'closed'; readonly key: string };
+
 /** APIs with recent time-outs that are counted at once; beyond it the oldest is forgotten. */
 const countedLimit = 10_000;
 
@@ -35,11 +38,23 @@ export function breakerKey({
 export class Breakers {
   readonly #clock: Clock;
   readonly #rule: BreakerRule;
+  readonly #tell: (event: BreakerEvent) => void;
   readonly #states = new Map<string, State>();
 
-  constructor(clock: Clock, rule: BreakerRule = defaultBreakerRule) {
+  /** `tell` hears what other data processes must know. */
+  constructor(clock: Clock, rule: BreakerRule = defaultBreakerRule, tell: (event: BreakerEvent) => void = () => {}) {
     this.#clock = clock;
     this.#rule = rule;
+    this.#tell = tell;
+  }
+
+  /** What another process saw. Each process probes for itself, and one that finds the backend well closes the breaker everywhere. */
+  hear({ kind, key }: BreakerEvent): void {
+    const state = this.#states.get(key);
+    if (kind === 'opened') this.#open(key, this.#clock.monotonic());
+    else if (kind === 'closed') {
+      if (state !== undefined && state.kind !== 'counting') this.#states.delete(key);
+    } else if (state === undefined || state.kind === 'counting') this.#timedOut(key);
   }
 
   /** Errors: D503CB while open, D503BB while another call probes. */
@@ -55,10 +70,18 @@ export class Breakers {
 
   /** The backend answered, in time. Whether well or badly does not matter here. */
   answered(key: string): void {
-    if (this.#states.size > 0 && this.#states.get(key)?.kind === 'probing') this.#states.delete(key);
+    if (this.#states.size === 0 || this.#states.get(key)?.kind !== 'probing') return;
+    this.#states.delete(key);
+    this.#tell({ kind: 'closed', key });
   }
 
   timedOut(key: string): void {
+    const wasProbe = this.#states.get(key)?.kind === 'probing';
+    this.#timedOut(key);
+    this.#tell({ kind: wasProbe ? 'opened' : 'timed-out', key });
+  }
+
+  #timedOut(key: string): void {
     const now = this.#clock.monotonic();
     const state = this.#states.get(key);
     if (state?.kind === 'open') return;

@@ -1,0 +1,216 @@
+// Two data processes behind one port: one nonce and one limit for both, writes that a lagging one cannot hold up nor undo, and
+// the end of one of them. YUNMEN_TORTURE=1: 10,000 replays.
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { signRequest } from '../../src/wire/gateway-signature.ts';
+import { type Connection, connectTo } from '../harness/connections.ts';
+import { Project } from '../harness/project.ts';
+import { functionCompute } from '../harness/sdk.ts';
+import {
+  Cleanup,
+  instanceProcesses,
+  leftovers,
+  processTree,
+  type ServerFacts,
+  startServer,
+  type TestServer,
+  temporaryDirectory,
+} from '../harness/server.ts';
+
+const isTorture = process.env['YUNMEN_TORTURE'] === '1';
+const replays = isTorture ? 10_000 : 300;
+const limit = 2_000;
+const command = ['start', '--runtime-fallback', '--isolation', 'none', '--data-processes', '2'];
+
+type App = { readonly key: string; readonly secret: string };
+
+function signed(path: string, app: App, host: string): Record<string, string> {
+  return signRequest({
+    method: 'GET',
+    target: path,
+    headers: { Host: host, Accept: '*/*' },
+    body: Buffer.alloc(0),
+    appKey: app.key,
+    appSecret: app.secret,
+    timestamp: Date.now(),
+    nonce: randomUUID(),
+  }).headers;
+}
+
+/** An API that a mock answers. */
+async function addMock(project: Project, path: string, auth: 'APP' | 'ANONYMOUS', result: string): Promise<string> {
+  const made = await project.cloudApi('CreateApi', mock(project.groupId, path, auth, result));
+  const ApiId = String(made['ApiId']);
+  await deploy(project, ApiId);
+  return ApiId;
+}
+
+function mock(GroupId: string, path: string, auth: 'APP' | 'ANONYMOUS', result: string) {
+  return {
+    GroupId,
+    ApiName: `api_${path.slice(1)}`,
+    Visibility: 'PRIVATE',
+    AuthType: auth,
+    RequestConfig: { RequestProtocol: 'HTTP', RequestHttpMethod: 'GET', RequestPath: path, RequestMode: 'PASSTHROUGH' },
+    ServiceConfig: {
+      ServiceProtocol: 'HTTP',
+      ServiceAddress: 'http://unused',
+      ServiceTimeout: 1000,
+      Mock: 'TRUE',
+      MockResult: result,
+    },
+    ResultType: 'JSON',
+    ResultSample: '{}',
+  };
+}
+
+function deploy(project: Project, ApiId: string) {
+  return project.cloudApi('DeployApi', { GroupId: project.groupId, ApiId, StageName: 'RELEASE', Description: 'next' });
+}
+
+function factsNow(server: TestServer): ServerFacts {
+  return JSON.parse(readFileSync(join(server.dataDir, 'server.json'), 'utf8')) as ServerFacts;
+}
+
+async function connectToBoth(server: TestServer, t: Pick<TestContext, 'after'>): Promise<[Connection, Connection]> {
+  const [one, other] = factsNow(server).dataProcesses;
+  assert.ok(one !== undefined && other !== undefined, 'there are two data processes');
+  return [await connectTo(server.ready.gateway, one.data, t), await connectTo(server.ready.gateway, other.data, t)];
+}
+
+describe('two data processes', () => {
+  const cleanup = new Cleanup();
+  let server: TestServer;
+  let project: Project;
+
+  before(async () => {
+    server = await startServer(cleanup, command, temporaryDirectory(cleanup));
+    project = await Project.create(server, 'shared');
+  });
+  after(() => cleanup.run());
+
+  test('accept a request that is sent to both once, every time', { timeout: 600_000 }, async (t) => {
+    const apiId = await addMock(project, '/replayed', 'APP', 'once');
+    const app = await project.addApp('replaying', apiId);
+    const connections = await connectToBoth(server, t);
+    for (let i = 0; i < replays; i++) {
+      const headers = signed('/replayed', app, project.host);
+      const answers = await Promise.all(connections.map((one) => one.send('GET', '/replayed', headers)));
+      assert.deepEqual(answers.map(({ status }) => status).toSorted(), [200, 403], `try ${i}`);
+      const refused = answers.find(({ status }) => status === 403);
+      assert.equal(refused?.headers['x-ca-error-code'], 'S403NU');
+    }
+    t.diagnostic(`${replays} replays`);
+  });
+
+  test('let through between 98 and 100 percent of a limit together', async (t) => {
+    const apiId = await addMock(project, '/limited', 'ANONYMOUS', 'in');
+    const made = await project.cloudApi('CreateTrafficControl', {
+      TrafficControlName: 'shared_limit',
+      TrafficControlUnit: 'DAY',
+      ApiDefault: limit,
+    });
+    await project.cloudApi('SetTrafficControlApis', {
+      GroupId: project.groupId,
+      StageName: 'RELEASE',
+      TrafficControlId: made['TrafficControlId'],
+      ApiIds: apiId,
+    });
+    const connections = [...(await connectToBoth(server, t)), ...(await connectToBoth(server, t))];
+    let accepted = 0;
+    await Promise.all(
+      connections.map(async (one, at) => {
+        // One process gets three times as much as the other.
+        for (let i = 0; i < (at % 2 === 0 ? 900 : 300); i++) {
+          const { status } = await one.send('GET', '/limited', { Host: project.host });
+          assert.ok(status === 200 || status === 429, String(status));
+          if (status === 200) accepted += 1;
+        }
+      }),
+    );
+    assert.ok(accepted <= limit && accepted >= limit * 0.98, `${accepted} of ${limit}`);
+  });
+
+  test('a write is acknowledged soon though one of them stands still, which answers nothing older afterwards', async (t) => {
+    const apiId = await addMock(project, '/written', 'ANONYMOUS', 'old');
+    const [first, second] = await connectToBoth(server, t);
+    const standing = factsNow(server).dataProcesses[1]?.data ?? 0;
+    const get = (one: Connection) => one.send('GET', '/written', { Host: project.host });
+    assert.deepEqual([(await get(first)).body, (await get(second)).body], ['old', 'old']);
+    await project.cloudApi('ModifyApi', { ...mock(project.groupId, '/written', 'ANONYMOUS', 'new'), ApiId: apiId });
+    process.kill(standing, 'SIGSTOP');
+    try {
+      const startedAt = performance.now();
+      await deploy(project, apiId);
+      t.diagnostic(`acknowledged after ${Math.round(performance.now() - startedAt)} ms`);
+      assert.equal((await get(first)).body, 'new');
+      const waiting = get(second);
+      process.kill(standing, 'SIGCONT');
+      assert.equal((await waiting).body, 'new');
+    } finally {
+      process.kill(standing, 'SIGCONT'); // also when a check before it failed
+    }
+    const { dataProcesses } = factsNow(server);
+    assert.ok(
+      dataProcesses.some(({ data }) => data === standing),
+      'it was not replaced',
+    );
+  });
+});
+
+test('one of them that is killed ends with its instances and is replaced, while the other serves', async (t) => {
+  const server = await startServer(t, command, temporaryDirectory(t));
+  const project = await Project.create(server, 'replaced');
+  const apiId = await addMock(project, '/kept', 'APP', 'kept');
+  const app = await project.addApp('calling', apiId);
+  await project.addFunction('replaced', 'instance', {
+    runtime: 'python3.10',
+    handler: 'index.handler',
+    files: { 'index.py': 'def handler(event, context):\n    return "ran"\n' },
+  });
+  const fc = functionCompute(server.ready, server.credentials);
+  // One after the other takes an invocation, so that both have an instance.
+  for (let i = 0; i < 2; i++) assert.equal((await fc.invokeFunction('replaced', 'instance', '')).data, 'ran');
+  const before = factsNow(server);
+  const [kept, victim] = before.dataProcesses;
+  assert.ok(kept !== undefined && victim !== undefined);
+  const its = [...instanceProcesses(victim.runDir), ...processTree(victim.data), ...processTree(victim.launcher)];
+  assert.ok(instanceProcesses(victim.runDir).length > 0 && instanceProcesses(kept.runDir).length > 0);
+  const connection = await connectTo(server.ready.gateway, kept.data, t);
+  const burned = signed('/kept', app, project.host);
+  assert.equal((await connection.send('GET', '/kept', burned)).status, 200);
+
+  process.kill(victim.data, 'SIGKILL');
+  assert.deepEqual(await leftovers(its, [victim.runDir], 2_000), []);
+  assert.equal((await connection.send('GET', '/kept', signed('/kept', app, project.host))).status, 200);
+  await addMock(project, '/later', 'ANONYMOUS', 'later');
+
+  const deadline = Date.now() + 20_000;
+  let now = factsNow(server);
+  while (now.dataProcesses.length < 2 || now.dataProcesses.some(({ data }) => data === victim.data)) {
+    assert.ok(Date.now() < deadline, 'no other data process came');
+    await sleep(20);
+    now = factsNow(server);
+  }
+  const next = now.dataProcesses.find(({ data }) => data !== kept.data);
+  const fresh = await connectTo(server.ready.gateway, next?.data ?? 0, t);
+  assert.equal((await fresh.send('GET', '/later', { Host: project.host })).body, 'later');
+  const replayed = await fresh.send('GET', '/kept', burned);
+  assert.equal(replayed.headers['x-ca-error-code'], 'S403NU', 'a nonce stays burned');
+  assert.equal((await fc.invokeFunction('replaced', 'instance', '')).data, 'ran');
+  assert.equal((await fc.invokeFunction('replaced', 'instance', '')).data, 'ran');
+  assert.equal(await server.stop(), 0);
+});
+
+test('kill -9 of control leaves nothing of several data processes behind', async (t) => {
+  const server = await startServer(t, command, temporaryDirectory(t));
+  const all = processTree(server.facts.pid);
+  assert.ok(all.length >= 5, 'control, two data processes and two launchers');
+  process.kill(server.facts.pids.control, 'SIGKILL');
+  const paths = server.facts.dataProcesses.map(({ runDir }) => runDir);
+  assert.deepEqual(await leftovers(all, paths, 2_000), []);
+});
