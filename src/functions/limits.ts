@@ -1,9 +1,12 @@
 // The bounds of the compute plane, with their defaults. Composition fills them from the settings.
+import { availableParallelism } from 'node:os';
 
 /** Times in milliseconds, sizes in bytes. */
 export type Limits = {
   /** Instances that may be starting at once on this host: more only make each other slower. */
   readonly startsAtOnce: number;
+  /** Processors that this process may use. */
+  readonly processors: number;
   /** Requests under way (running or waiting) of one function; beyond it: ResourceExhausted. */
   readonly instancesPerFunction: number;
   /** The same for all functions together. */
@@ -37,6 +40,7 @@ const megabyte = 1024 * 1024;
  */
 export const defaultLimits: Limits = {
   startsAtOnce: 4,
+  processors: availableParallelism(),
   instancesPerFunction: 100,
   instancesInAll: 300,
   waitingTotal: 300,

@@ -1,6 +1,7 @@
 // What all invocations share: pools by configuration, counts, the host's places. Made by functions.ts, used by invoke.ts.
 import type { Clock } from '../base/clock.ts';
 import { randomHex } from '../base/ids.ts';
+import { createLoopLoad } from '../base/loop-load.ts';
 import type { FunctionTarget } from '../model/api.ts';
 import type { Credentials, FunctionConfig } from '../model/function.ts';
 import type { InvokeRefusalCode } from '../model/invocation.ts';
@@ -81,6 +82,7 @@ export class Plane {
     this.deadlines = new Deadlines(deps.clock);
     this.#places = deps.limits.instancesInAll;
     this.#gate = new StartGate(deps.limits.startsAtOnce);
+    const loopLoad = createLoopLoad(() => deps.clock.monotonic());
     this.#poolDeps = {
       clock: deps.clock,
       deadlines: this.deadlines,
@@ -93,6 +95,7 @@ export class Plane {
         this.#feedStarved();
       },
       becameIdle: () => this.#feedStarved(),
+      isLoopBusy: () => loopLoad.isBusy(),
       forget: (instance) => this.#instances.delete(instance.id),
       drained: (pool) => this.#leaving.delete(pool),
     };

@@ -23,7 +23,8 @@ const crashed: StartFailure = { kind: 'ended', end: { kind: 'exited' } };
 
 function setUp(changes: Partial<Limits> = {}, configured: Partial<FunctionConfig> = {}) {
   const clock = fakeClock();
-  const limits = { ...defaultLimits, startsAtOnce: 2, ...changes };
+  const limits = { ...defaultLimits, startsAtOnce: 2, processors: 2, ...changes };
+  const loop = { isBusy: false };
   const deadlines = new Deadlines(clock);
   const made: Fake[] = [];
   let places = limits.instancesInAll;
@@ -46,6 +47,7 @@ function setUp(changes: Partial<Limits> = {}, configured: Partial<FunctionConfig
         places += 1;
       },
       becameIdle: () => {},
+      isLoopBusy: () => loop.isBusy,
       forget: () => {},
       drained: () => {
         drained += 1;
@@ -59,7 +61,7 @@ function setUp(changes: Partial<Limits> = {}, configured: Partial<FunctionConfig
     });
     return result;
   };
-  return { clock, pool, made, wait, drained: () => drained };
+  return { clock, pool, made, wait, loop, drained: () => drained };
 }
 
 function makeFake(number: number, events: InstanceEvents<Fake>, now: () => number): Fake {
@@ -211,6 +213,52 @@ test('a quick function is not given an instance for each of many callers', async
   clock.advance(200);
   assert.equal(made.length, 4, 'it did not: more are started');
   assert.ok(taken.every((each) => each !== null));
+});
+
+test('many callers of a quick function wait for the instances that the processors can run, also when others are idle', async () => {
+  const { clock, pool, made, wait, loop } = setUp({ startsAtOnce: 8 });
+  for (let index = 0; index < 4; index += 1) wait();
+  for (const fake of [...made]) fake.ready();
+  await settle();
+  for (const fake of made) pool.putBack(fake, 1);
+  loop.isBusy = true;
+  const taken = [pool.take(), pool.take()];
+  assert.ok(taken.every((each) => each !== null));
+  assert.equal(pool.take(), null, 'two are idle and stay so');
+  const [first, second] = [wait(), wait()];
+  const [busy] = taken;
+  if (busy) pool.putBack(busy, 1);
+  await settle();
+  assert.equal(first.acquired?.kind === 'ready' && first.acquired.instance, busy, 'who waits gets what frees');
+  assert.equal(second.acquired, null);
+  clock.advance(1);
+  await settle();
+  assert.equal(second.acquired, null);
+  clock.advance(2);
+  await settle();
+  const late: Acquired<Fake> | null = second.acquired;
+  assert.equal(
+    late === null ? null : (late as Acquired<Fake>).kind,
+    'ready',
+    'nothing ended meanwhile: an idle one serves',
+  );
+  assert.equal(made.length, 4);
+});
+
+test('callers are held back neither for slow functions nor while the process has time', async () => {
+  for (const [isBusy, durationMs] of [
+    [true, 20],
+    [false, 1],
+  ] as const) {
+    const { pool, made, wait, loop } = setUp({ startsAtOnce: 8 });
+    for (let index = 0; index < 4; index += 1) wait();
+    for (const fake of [...made]) fake.ready();
+    await settle();
+    for (const fake of made) pool.putBack(fake, durationMs);
+    loop.isBusy = isBusy;
+    const taken = made.map(() => pool.take());
+    assert.ok(taken.every((each) => each !== null));
+  }
 });
 
 test('a caller that leaves while it waits is told so and served no more', async () => {

@@ -53,6 +53,8 @@ export type PoolDeps<I extends PooledInstance> = {
   givePlaceBack(): void;
   /** An instance is idle: its place could be taken by a pool that found none. */
   becameIdle(): void;
+  /** This process has no time left: more instances at once cannot make anything quicker. */
+  isLoopBusy(): boolean;
   /** Forgets an instance that has gone. */
   forget(instance: I): void;
   /** A retired pool has no instances and no requests any more. */
@@ -69,11 +71,17 @@ type Waiter<I> = {
 const averageWeight = 0.2;
 /** What a start is taken to cost before one has been seen, ms. */
 const assumedStartMs = 100;
+/** A function whose requests take less than this on average may be run by fewer instances than there are requests, ms. */
+const quickMs = 5;
+/** How long a request may be held back for that while no other ends, ms. */
+const holdMs = 2;
 
 /**
  * Idle instances are reused last in, first out; waiting requests are served first in, first out, by whichever
- * instance frees first. An instance that fails to start answers one waiting request with its failure, so a function
- * that cannot start causes as many starts as it has callers, and no more.
+ * instance frees first. While this process is the narrow place, quick requests wait for the few instances that the
+ * processors can run at once, though others are idle: those would do the same work with colder caches. An instance that
+ * fails to start answers one waiting request with its failure, so a function that cannot start causes as many starts as
+ * it has callers, and no more.
  */
 export class Pool<I extends PooledInstance> implements Starter {
   readonly config: FunctionConfig;
@@ -102,13 +110,16 @@ export class Pool<I extends PooledInstance> implements Starter {
   /** Provisioned instances that it keeps. */
   readonly minimum = 0;
   #typicalMs: number | null = null;
+  /** When a request was last given an instance (monotonic ms). */
+  #movedAt = 0;
+  #isRecheckDue = false;
   #startCostMs = assumedStartMs;
 
   constructor(config: FunctionConfig, choice: Runnable, deps: PoolDeps<I>) {
     this.config = config;
     this.#choice = choice;
     this.#deps = deps;
-    this.#recheck = { at: 0, expire: () => this.#grow() };
+    this.#recheck = { at: 0, expire: () => this.#lookAgain() };
     this.#freeze = { at: 0, expire: () => this.#freezeUnused() };
   }
 
@@ -139,7 +150,7 @@ export class Pool<I extends PooledInstance> implements Starter {
 
   /** An idle instance, now the caller's, or null. */
   take(): I | null {
-    return this.#idle.pop() ?? null;
+    return this.#waiting.size > 0 || this.#isHoldingBack(this.#busy) ? null : (this.#idle.pop() ?? null);
   }
 
   /** Waits for an instance; starts one if that is the quicker way. */
@@ -259,9 +270,8 @@ export class Pool<I extends PooledInstance> implements Starter {
 
   /** Gives a ready instance to who waits longest; else it rests, or ends when the pool is retired. */
   #offer(instance: I, coldStart: ((instance: I, waiter: Waiter<I>) => ColdStart) | null): void {
-    const waiter = this.#takeWaiting();
-    if (waiter !== null) {
-      waiter.resolve({ kind: 'ready', instance, coldStart: coldStart === null ? null : coldStart(instance, waiter) });
+    if (this.#waiting.size > 0 && (coldStart !== null || !this.#isHoldingBack(this.#busy - 1))) {
+      this.#give(instance, coldStart);
     } else if (this.#isRetired) {
       void instance.stop('replaced');
     } else {
@@ -269,6 +279,12 @@ export class Pool<I extends PooledInstance> implements Starter {
       this.#deps.becameIdle();
       this.#planFreeze();
     }
+  }
+
+  #give(instance: I, coldStart: ((instance: I, waiter: Waiter<I>) => ColdStart) | null): void {
+    this.#movedAt = this.#deps.clock.monotonic();
+    const waiter = this.#takeWaiting();
+    waiter?.resolve({ kind: 'ready', instance, coldStart: coldStart === null ? null : coldStart(instance, waiter) });
   }
 
   /** One deadline for all instances: it is looked at again when it comes. */
@@ -311,17 +327,52 @@ export class Pool<I extends PooledInstance> implements Starter {
     instance.freeze();
   }
 
-  #grow(): void {
+  /** Instances that serve a request or run a hook. */
+  get #busy(): number {
+    return this.#alive - this.#starting - this.#idle.length;
+  }
+
+  /** Whether an instance beside `others` busy ones is better left idle: see the class. */
+  #isHoldingBack(others: number): boolean {
+    if (others < this.#deps.limits.processors || this.#isRetired || this.#typicalMs === null) return false;
+    return this.#typicalMs < quickMs && this.#deps.isLoopBusy();
+  }
+
+  #lookAgain(): void {
+    this.#isRecheckDue = false;
+    // When no request has ended for a while, what was held back is held back no more.
+    this.#grow(this.#deps.clock.monotonic() >= this.#waitsSince() + holdMs);
+  }
+
+  #serveByIdle(isStalled: boolean): void {
+    // A stall at most doubles how many run: it may be the machine's and not the function's.
+    let extra = isStalled ? this.#busy : 0;
+    while (this.#idle.length > 0 && this.#waiting.size > 0 && (!this.#isHoldingBack(this.#busy) || extra-- > 0)) {
+      const instance = this.#idle.pop();
+      if (instance !== undefined) this.#give(instance, null);
+    }
+  }
+
+  /** Since when the first that waits does, or since the last was served, if that is later. */
+  #waitsSince(): number {
+    const [first] = this.#waiting;
+    return first === undefined ? Number.POSITIVE_INFINITY : Math.max(first.since, this.#movedAt);
+  }
+
+  #grow(isStalled = false): void {
+    this.#serveByIdle(isStalled);
     this.#answerByLastFailure();
     if (this.#wantsStart()) {
       this.#deps.gate.want(this);
       return;
     }
-    const [first] = this.#waiting;
-    if (first === undefined || this.#waiting.size <= this.#starting) return;
+    const isHeldBack = this.#idle.length > 0 && this.#waiting.size > 0;
+    if (!isHeldBack && this.#waiting.size <= this.#starting) return;
     // Waiting seems quicker than starting. Should that turn out wrong, look again.
-    this.#deps.deadlines.remove(this.#recheck);
-    this.#recheck.at = Math.max(first.since + this.#startCostMs, this.#pace.pausedUntil);
+    const at = Math.max(this.#waitsSince() + (isHeldBack ? holdMs : this.#startCostMs), this.#pace.pausedUntil);
+    if (this.#isRecheckDue && this.#recheck.at <= at) return;
+    this.#isRecheckDue = true;
+    this.#recheck.at = at;
     this.#deps.deadlines.add(this.#recheck);
   }
 
@@ -339,14 +390,16 @@ export class Pool<I extends PooledInstance> implements Starter {
   #wantsStart(): boolean {
     const [first] = this.#waiting;
     if (first === undefined || this.#waiting.size <= this.#starting) return false;
-    if (this.#alive >= this.#deps.limits.instancesPerFunction || this.#alive >= allowedInstances(this)) return false;
+    if (this.#idle.length > 0 || this.#alive >= this.#deps.limits.instancesPerFunction) return false;
+    if (this.#alive >= allowedInstances(this)) return false;
     if (this.#pace.isLooping && this.#starting > 0) return false;
     if (this.#deps.clock.monotonic() < this.#pace.pausedUntil) return false;
     const serving = this.#alive - this.#starting;
     if (serving < this.#deps.limits.startsAtOnce || this.#typicalMs === null) return true;
     const expectedMs = (this.#waiting.size / serving) * this.#typicalMs;
-    const waitedMs = this.#deps.clock.monotonic() - first.since;
-    return expectedMs > this.#startCostMs || waitedMs >= this.#startCostMs;
+    // What waited for the first instances tells nothing about how quick these are.
+    const stalledMs = this.#deps.clock.monotonic() - this.#waitsSince();
+    return expectedMs > this.#startCostMs || stalledMs >= this.#startCostMs;
   }
 
   #takeWaiting(): Waiter<I> | null {
