@@ -130,14 +130,19 @@ bool cgroups_open(struct cgroups *groups, const char *name) {
   return true;
 }
 
-const char *cgroups_join(const struct cgroups *groups, const char *id, uint32_t memory_mb, uint32_t pids, struct freezer *freezer) {
-  char directory[PATH_LIMIT - 64], path[PATH_LIMIT], memory[32], processes[32], weight[32];
-  bool is_first = groups->version == 1;
+// The same proportions in both: shares of 1024 correspond to a weight of 100.
+static void write_weight(const char *directory, bool is_first, uint32_t memory_mb) {
+  char weight[32];
   uint32_t shares = memory_mb < 32 ? 32 : memory_mb;
+  snprintf(weight, sizeof weight, "%u", is_first ? shares : shares * 100 / 1024 > 10000 ? 10000 : shares * 100 / 1024 + 1);
+  write_at(directory, is_first ? "cpu.shares" : "cpu.weight", weight);
+}
+
+const char *cgroups_join(const struct cgroups *groups, const char *id, uint32_t memory_mb, uint32_t pids, struct freezer *freezer) {
+  char directory[PATH_LIMIT - 64], path[PATH_LIMIT], memory[32], processes[32];
+  bool is_first = groups->version == 1;
   snprintf(memory, sizeof memory, "%llu", (unsigned long long)memory_mb << 20);
   snprintf(processes, sizeof processes, "%u", pids);
-  // The same proportions in both: shares of 1024 correspond to a weight of 100.
-  snprintf(weight, sizeof weight, "%u", is_first ? shares : shares * 100 / 1024 > 10000 ? 10000 : shares * 100 / 1024 + 1);
   for (int each = 0; each < (is_first ? CONTROLLERS : 1); each++) {
     if (groups->group[each][0] == 0) continue;
     snprintf(directory, sizeof directory, "%s/%s", groups->group[each], id);
@@ -145,7 +150,7 @@ const char *cgroups_join(const struct cgroups *groups, const char *id, uint32_t 
     if (each == MEMORY && !write_at(directory, is_first ? "memory.limit_in_bytes" : "memory.max", memory)) return "cannot limit memory";
     if (each == MEMORY) write_at(directory, is_first ? "memory.memsw.limit_in_bytes" : "memory.swap.max", is_first ? memory : "0"); // where swap is counted
     if ((each == PIDS || !is_first) && !write_at(directory, "pids.max", processes)) return "cannot limit processes";
-    if (each == CPU || !is_first) write_at(directory, is_first ? "cpu.shares" : "cpu.weight", weight);
+    if (each == CPU || !is_first) write_weight(directory, is_first, memory_mb);
     // The first process stays out of the freezer: it has to hear when to thaw.
     if (each != FREEZER && !write_at(directory, "cgroup.procs", "0")) return "cannot join a control group";
   }
@@ -159,6 +164,24 @@ const char *cgroups_join(const struct cgroups *groups, const char *id, uint32_t 
   freezer->frozen = is_first ? "FROZEN" : "1";
   freezer->thawed = is_first ? "THAWED" : "0";
   return freezer->state < 0 || freezer->members < 0 ? "cannot open the freezer" : NULL;
+}
+
+const char *cgroups_limit(const struct cgroups *groups, const char *id, uint32_t memory_mb) {
+  char directory[PATH_LIMIT - 64], memory[32];
+  if (groups->version == 0) return NULL;
+  bool is_first = groups->version == 1;
+  snprintf(directory, sizeof directory, "%s/%s", groups->group[MEMORY], id);
+  snprintf(memory, sizeof memory, "%llu", (unsigned long long)memory_mb << 20);
+  const char *limit = is_first ? "memory.limit_in_bytes" : "memory.max";
+  // With swap counted, neither may pass the other: which one goes first depends on the direction.
+  if (!write_at(directory, limit, memory)) {
+    if (is_first) write_at(directory, "memory.memsw.limit_in_bytes", memory);
+    if (!write_at(directory, limit, memory)) return "cannot limit memory";
+  } else if (is_first) write_at(directory, "memory.memsw.limit_in_bytes", memory);
+  if (groups->group[CPU][0] == 0) return NULL;
+  snprintf(directory, sizeof directory, "%s/%s", groups->group[CPU], id);
+  write_weight(directory, is_first, memory_mb);
+  return NULL;
 }
 
 void cgroups_outcome(const struct cgroups *groups, const char *id, uint64_t *peak_kb, bool *out_of_memory) {

@@ -27,17 +27,18 @@ static uint8_t *put_text(uint8_t *at, const char *text) {
 }
 
 static size_t write_seed(uint8_t *bytes) {
-  static const uint8_t words[] = {AUTHENTICATE, START, START, START, STOP, FREEZE, THAW, CONFIGURE, ALLOW};
+  static const uint8_t words[] = {AUTHENTICATE, START, START, START, STOP, FREEZE, THAW, SPARE, ASSIGN, CONFIGURE, ALLOW};
   uint8_t word = words[next() % sizeof words], *at = put(bytes + 4, word, 1);
   at = put(at, next(), 4);
   const char *id = "c-01234567-0123456789abcdef0123";
   if (word == AUTHENTICATE) at = put_text(at, "0123456789abcdef0123456789abcdef");
-  if (word == STOP || word == FREEZE || word == THAW) at = put_text(at, id);
+  if (word == STOP || word == FREEZE || word == THAW || word == ASSIGN) at = put_text(at, id);
   if (word == STOP) at = put(at, next(), 4);
   if (word == CONFIGURE) at = put(put_text(put_text(at, "/tmp/yunmen-x"), "0123456789abcdef0123456789abcdef"), next() % 5, 1);
   if (word == CONFIGURE) at = put(put(at, next(), 4), next(), 4);
   if (word == ALLOW) at = put_text(at, "/data/packages");
-  if (word == START) {
+  if (word == ASSIGN) at = put_text(put_text(put(at, 16 + next() % 4096, 4), "/data/code/x"), "{}\n");
+  if (word == START || word == SPARE) {
     at = put(put(put_text(at, id), 16 + next() % 4096, 4), next() % 3, 1);
     at = put_text(put_text(at, "/data/code"), "{}\n");
     for (int list = 0; list < 3; list++) {
@@ -63,7 +64,11 @@ static void check(const struct message *message, const uint8_t *bytes, size_t le
   if (message->id != NULL) check_text(message->id, bytes, length);
   if (message->token != NULL) check_text(message->token, bytes, length);
   if (message->directory != NULL) check_text(message->directory, bytes, length);
-  if (message->word != START) return;
+  if (message->word == ASSIGN) {
+    check_text(message->code, bytes, length);
+    check_text(message->start_line, bytes, length);
+  }
+  if (message->word != START && message->word != SPARE) return;
   check_text(start->id, bytes, length);
   check_text(start->code, bytes, length);
   check_text(start->start_line, bytes, length);

@@ -53,23 +53,28 @@ static const char *give_sockets(int directory, bool has_frames, uid_t uid) {
 }
 
 // The function's output is connected and its start line written before there is a process of it.
-const char *open_handles(const struct start *start, struct handles *child, int *own, uid_t uid) {
+const char *open_handles(const struct start *start, struct handles *child, int *own, int *line_end, uid_t uid) {
   int line[2] = {-1, -1}, pair[2] = {-1, -1};
   *child = (struct handles){-1, -1, -1};
   int directory = open_instance_directory(&place, start->id);
   if (directory < 0) return "cannot open its socket directory";
   child->output = connect_output(directory);
   const char *wrong = child->output < 0 ? "cannot connect its log socket" : NULL;
-  if (wrong == NULL && place.tier != TIER_NONE && place.is_root) wrong = give_sockets(directory, start->start_line[0] != 0, uid);
+  if (wrong == NULL && place.tier != TIER_NONE && place.is_root) wrong = give_sockets(directory, start->is_spare || start->start_line[0] != 0, uid);
   int why = errno;
   close(directory);
   errno = why;
   if (wrong != NULL) return wrong;
   if (pipe2(line, O_CLOEXEC) != 0) return "cannot make its start pipe";
   child->input = line[0];
-  ssize_t written = write(line[1], start->start_line, strlen(start->start_line));
-  close(line[1]);
-  if (written != (ssize_t)strlen(start->start_line)) return "cannot write its start line";
+  *line_end = line[1];
+  fcntl(line[1], F_SETFL, O_NONBLOCK);
+  if (!start->is_spare) {
+    ssize_t written = write(line[1], start->start_line, strlen(start->start_line));
+    close(line[1]);
+    *line_end = -1;
+    if (written != (ssize_t)strlen(start->start_line)) return "cannot write its start line";
+  }
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) return "cannot make its control socket";
   child->control = pair[0];
   *own = pair[1];

@@ -123,12 +123,12 @@ static void tell_end(int status, bool out_of_memory) {
   if (send(control, &ending, sizeof ending, MSG_NOSIGNAL) < 0) return; // sandd has gone: nobody wants to know
 }
 
-static _Noreturn void attend(const struct start *start, const struct place *place, const struct freezer *freezer, pid_t program, int children) {
+static _Noreturn void attend(uint32_t memory_mb, const struct place *place, const struct freezer *freezer, pid_t program, int children) {
   struct pollfd sources[2] = {{control, POLLIN, 0}, {children, POLLIN, 0}};
   bool is_frozen = false;
   for (;;) {
-    bool measures = place->tier == TIER_USER && !is_frozen;
-    if (poll(sources, 2, measures ? measure_ms : -1) == 0 && tree_measure(true).pages * (uint64_t)sysconf(_SC_PAGESIZE) >> 20 > start->memory_mb) {
+    bool measures = place->tier == TIER_USER && !is_frozen && memory_mb > 0;
+    if (poll(sources, 2, measures ? measure_ms : -1) == 0 && tree_measure(true).pages * (uint64_t)sysconf(_SC_PAGESIZE) >> 20 > memory_mb) {
       tell_end(SIGKILL, true);
       end_all(place, freezer, program);
     }
@@ -141,12 +141,13 @@ static _Noreturn void attend(const struct start *start, const struct place *plac
         end_all(place, freezer, program);
       }
     if (sources[0].revents == 0) continue;
-    char word = KILL;
-    if (recv(control, &word, 1, MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EINTR)) continue;
-    switch (word) {
+    struct assigned told_by_sandd = {KILL, 0};
+    if (recv(control, &told_by_sandd, sizeof told_by_sandd, MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EINTR)) continue;
+    switch (told_by_sandd.word) {
       case TERMINATE: kill(program, SIGTERM); break;
       case FREEZE_ALL: set_frozen(freezer, is_frozen = true); break;
       case THAW_ALL: set_frozen(freezer, is_frozen = false); break;
+      case ASSIGNED: memory_mb = told_by_sandd.memory_mb; break;
       default: end_all(place, freezer, program); // KILL, or sandd has gone
     }
   }
@@ -203,5 +204,5 @@ _Noreturn void instance_run(const struct start *start, const struct place *place
   close(started[0]);
   char word = RUNNING;
   if (send(control, &word, 1, MSG_NOSIGNAL) < 0) end_all(place, &freezer, program);
-  attend(start, place, &freezer, program, children);
+  attend(start->is_spare ? 0 : start->memory_mb, place, &freezer, program, children); // a spare runs our code only
 }

@@ -60,6 +60,10 @@ static bool is_path(const char *text) {
   return true;
 }
 
+static const char *check_memory(uint32_t memory_mb) {
+  return memory_mb < 16 || memory_mb > 1024 * 1024 ? "memoryMb is out of range" : NULL;
+}
+
 static const char *parse_start(struct reader *reader, struct start *start) {
   start->id = take_text(reader);
   start->memory_mb = take_number(reader, 4);
@@ -80,17 +84,28 @@ static const char *parse_start(struct reader *reader, struct start *start) {
   }
   if (reader->is_short) return NULL; // told by the caller
   if (!is_id(start->id)) return "instanceId is malformed";
-  if (start->memory_mb < 16 || start->memory_mb > 1024 * 1024) return "memoryMb is out of range";
+  if (check_memory(start->memory_mb) != NULL) return check_memory(start->memory_mb);
   if (network >= NETWORKS) return "the network mode is unknown";
   start->network = (enum network)network;
   if (!is_path(start->code)) return "the code directory must be an absolute path";
-  if (strlen(start->start_line) > 2048) return "the start line is too long";
+  if (strlen(start->start_line) > LINE_MAX_LENGTH) return "the start line is too long";
   if (start->argc == 0 || !is_path(start->argv[0])) return "argv must begin with an absolute path";
   for (int at = 0; at < start->envc; at++)
     if (start->env[at][0] == '=' || strchr(start->env[at], '=') == NULL) return "the environment is malformed";
   for (int at = 0; at < start->bindc; at++)
     if (!is_path(start->binds[at].from) || !is_path(start->binds[at].to)) return "a bind must have absolute paths";
   return NULL;
+}
+
+static const char *parse_assign(struct reader *reader, struct message *message) {
+  message->id = take_text(reader);
+  message->memory_mb = take_number(reader, 4);
+  message->code = take_text(reader);
+  message->start_line = take_text(reader);
+  if (reader->is_short) return NULL; // told by the caller
+  if (!is_path(message->code)) return "the code directory must be an absolute path";
+  if (strlen(message->start_line) > SPARE_LINE_MAX) return "the start line is too long";
+  return check_memory(message->memory_mb);
 }
 
 const char *parse_message(uint8_t *bytes, size_t length, struct message *message) {
@@ -106,7 +121,12 @@ const char *parse_message(uint8_t *bytes, size_t length, struct message *message
       message->token = take_text(&reader);
       break;
     case START:
+    case SPARE:
+      message->start.is_spare = word == SPARE;
       wrong = parse_start(&reader, &message->start);
+      break;
+    case ASSIGN:
+      wrong = parse_assign(&reader, message);
       break;
     case STOP:
       message->id = take_text(&reader);

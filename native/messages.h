@@ -12,10 +12,12 @@ enum {
   ID_LENGTH = 31, // c-xxxxxxxx-xxxxxxxxxxxxxxxxxxxx
   PATH_LIMIT = 1024,
   TOKEN_MAX = 128,
+  LINE_MAX_LENGTH = 2048,     // of a start line
+  SPARE_LINE_MAX = 32 * 1024, // with an environment in it: less than a pipe holds
 };
 #define NOBODY_ELSE UINT32_MAX
 
-enum word { AUTHENTICATE = 1, START, STOP, FREEZE, THAW, CONFIGURE = 16, ALLOW, DONE = 64, FAILED, EXITED };
+enum word { AUTHENTICATE = 1, START, STOP, FREEZE, THAW, SPARE, ASSIGN, CONFIGURE = 16, ALLOW, DONE = 64, FAILED, EXITED };
 enum tier { TIER_NONE, TIER_USER, TIER_STRONG, TIERS };
 enum network { NETWORK_HOST, NETWORK_NONE, NETWORK_OPEN, NETWORKS };
 
@@ -23,6 +25,7 @@ enum network { NETWORK_HOST, NETWORK_NONE, NETWORK_OPEN, NETWORKS };
 struct start {
   const char *id, *code, *start_line;
   uint32_t memory_mb;
+  bool is_spare; // it waits for an ASSIGN: `code` is where all packages are, there is no start line yet
   enum network network;
   uint16_t argc, envc, bindc;
   char *argv[ARGV_MAX + 1], *env[ENV_MAX + 1];
@@ -32,14 +35,16 @@ struct start {
 struct message {
   enum word word;
   uint32_t call;
-  const char *id;          // STOP, FREEZE, THAW
+  const char *id;          // STOP, FREEZE, THAW, ASSIGN
   uint32_t grace_ms;       // STOP
   const char *token;       // AUTHENTICATE, CONFIGURE
   const char *run_dir;     // CONFIGURE
   const char *directory;   // ALLOW
   uint32_t owner, group;   // CONFIGURE: uid and gid of the data process; NOBODY_ELSE: ours
   enum tier tier;          // CONFIGURE
-  struct start start;      // START
+  struct start start;      // START, SPARE
+  const char *code, *start_line; // ASSIGN
+  uint32_t memory_mb;      // ASSIGN
 };
 
 uint32_t read_u32(const uint8_t *bytes);

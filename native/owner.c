@@ -131,7 +131,9 @@ void prove(int index) {
 
 static void obey(struct message *message) {
   switch (message->word) {
-    case START: return start_instance(&message->start, message->call);
+    case START:
+    case SPARE: return start_instance(&message->start, message->call);
+    case ASSIGN: return assign_instance(message, message->call);
     case STOP: return stop_instance(message->id, message->grace_ms, message->call);
     case FREEZE: return freeze_instance(message->id, true, message->call);
     case THAW: return freeze_instance(message->id, false, message->call);

@@ -166,6 +166,23 @@ static bool is_under_usr(const char *path) {
   return strcmp(path, "/usr") == 0 || strncmp(path, "/usr/", 5) == 0;
 }
 
+// The loader of shared libraries remembers which of its directories were not there when the interpreter started: they
+// are there, empty. Who is not root cannot bring code in from outside, so all of it waits in a place that goes later.
+static void show_place_for_code(const struct start *start, const struct place *place) {
+  static const char *const directories[] = {"code/lib", "code/lib/glibc-hwcaps", "code/glibc-hwcaps"};
+  static const char *const levels[] = {"x86-64-v2", "x86-64-v3", "x86-64-v4"};
+  char path[64];
+  make_directory("code");
+  for (size_t at = 0; at < sizeof directories / sizeof *directories; at++) {
+    make_directory(directories[at]);
+    for (size_t level = 0; at > 0 && level < sizeof levels / sizeof *levels; level++) {
+      snprintf(path, sizeof path, "%s/%s", directories[at], levels[level]);
+      make_directory(path);
+    }
+  }
+  if (!place->is_root) show_named(start->code, waiting_code + 1, plain);
+}
+
 void build_root(const struct start *start, const struct place *place) {
   char path[PATH_LIMIT];
   struct mount_attr read_only = {.attr_set = MOUNT_ATTR_RDONLY};
@@ -181,7 +198,8 @@ void build_root(const struct start *start, const struct place *place) {
   make_link("../tmp", "var/tmp");
   for (int at = 0; at < start->bindc; at++)
     if (!is_under_usr(start->binds[at].from)) show_named(start->binds[at].from, start->binds[at].to + 1, plain);
-  show_named(start->code, "code", plain);
+  if (start->is_spare) show_place_for_code(start, place);
+  else show_named(start->code, "code", plain);
   show_open(open_instance_directory(place, start->id), "run/yunmen", plain | MOUNT_ATTR_NOEXEC);
   if (syscall(SYS_mount_setattr, AT_FDCWD, ".", 0, &read_only, sizeof read_only) != 0) give_up("cannot make read-only", "/");
   // The new root is put over the old one, and the old one taken away from under it.

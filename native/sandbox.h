@@ -23,6 +23,7 @@ struct freezer { int state, members; const char *frozen, *thawed; }; // descript
 bool cgroups_open(struct cgroups *groups, const char *name); // false: version is 0 and `cgroups_why` says why
 extern char cgroups_why[256];
 const char *cgroups_join(const struct cgroups *groups, const char *id, uint32_t memory_mb, uint32_t pids, struct freezer *freezer);
+const char *cgroups_limit(const struct cgroups *groups, const char *id, uint32_t memory_mb); // anew; it has joined
 void cgroups_outcome(const struct cgroups *groups, const char *id, uint64_t *peak_kb, bool *out_of_memory);
 void cgroups_remove(const struct cgroups *groups, const char *id);
 void cgroups_close(struct cgroups *groups);
@@ -40,7 +41,8 @@ struct place {
 };
 // What the first process says to sandd, one message each: MAP_ME, RUNNING, BROKEN + text, ENDED + struct ending.
 // And sandd to it: GO after MAP_ME, then what is wanted of it.
-enum { MAP_ME = 'M', RUNNING = 'R', BROKEN = 'B', ENDED = 'E', GO = 'G', TERMINATE = 'T', KILL = 'K', FREEZE_ALL = 'F', THAW_ALL = 'W' };
+enum { MAP_ME = 'M', RUNNING = 'R', BROKEN = 'B', ENDED = 'E', GO = 'G', TERMINATE = 'T', KILL = 'K', FREEZE_ALL = 'F', THAW_ALL = 'W', ASSIGNED = 'A' };
+struct assigned { uint8_t word; uint32_t memory_mb; }; // to the first process of a spare
 struct ending { uint8_t word, is_signal, value, out_of_memory; };
 struct handles { int control, input, output; };
 pid_t instance_clone(enum tier tier, int *pidfd); // 0 in the child
@@ -55,6 +57,7 @@ void tree_signal(int number);
 void tree_end(pid_t program); // returns when nothing is left, or after five seconds
 
 // -- root.c: what an instance sees.
+#define waiting_code "/opt" // while a spare of an ordinary user waits: the code of all functions
 void build_root(const struct start *start, const struct place *place);
 
 // -- rights.c: what an instance may do.

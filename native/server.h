@@ -25,6 +25,7 @@ void say_failed(uint32_t call, const char *why);
 
 // -- table.c
 void start_instance(const struct start *start, uint32_t call);
+void assign_instance(const struct message *message, uint32_t call);
 void stop_instance(const char *id, uint32_t grace_ms, uint32_t call);
 void freeze_instance(const char *id, bool is_frozen, uint32_t call);
 void hear_instance(int at);  // its first process says something
@@ -34,5 +35,12 @@ int instances_living(void);
 int64_t instances_due(int64_t now); // does what is due; when the next is
 
 // -- handles.c: what wrong is, NULL when all are there. `own` is our end of its control socket.
-const char *open_handles(const struct start *start, struct handles *child, int *own, uid_t uid);
+// `line`: for a spare the end of its start pipe that is still to be written to, else -1.
+const char *open_handles(const struct start *start, struct handles *child, int *own, int *line, uid_t uid);
 void close_handles(struct handles handles);
+
+// -- spares.c: puts the code of a function where a spare looks for it. What is wrong, NULL when it is there.
+struct entrance { int pidfd, user, mounts; }; // how a spare's mounts are entered: root by the first, others by the two
+bool open_entrance(struct entrance *entrance, pid_t pid); // while its first process lets itself be looked at
+const char *give_code(struct entrance entrance, const char *code, const char *packages);
+void close_entrance(struct entrance *entrance); // the two

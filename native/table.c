@@ -19,7 +19,9 @@ struct instance {
   enum { FREE, STARTING, RUNS, ENDING } state;
   char id[ID_LENGTH + 1];
   pid_t pid;
-  int pidfd, control;
+  int control;
+  struct entrance entrance; // its pidfd, and for a spare that waits what else it takes to give it code
+  int line; // a spare that waits: where its start line is to be written; else -1
   uint32_t start_call, waiters[WAITERS];
   int waiting;
   bool has_ending, is_broken;
@@ -29,6 +31,7 @@ struct instance {
 };
 static struct instance instances[INSTANCES_MAX];
 static int living;
+static char packages[PATH_LIMIT]; // where the code of all functions is, as the last spare was told
 
 static struct instance *find(const char *id) {
   for (int at = 0; at < INSTANCES_MAX; at++)
@@ -56,7 +59,8 @@ static bool hear(struct instance *instance) {
   uint8_t pid[4];
   switch (text[0]) {
     case MAP_ME:
-      if (instance_map(place.tier, instance->pid, FIRST_UID + (uid_t)(instance - instances))) tell(instance, GO);
+      if (instance->line >= 0 && !place.is_root && !open_entrance(&instance->entrance, instance->pid)) instance->is_broken = true;
+      if (!instance->is_broken && instance_map(place.tier, instance->pid, FIRST_UID + (uid_t)(instance - instances))) tell(instance, GO);
       else {
         snprintf(instance->why, sizeof instance->why, "cannot give it a user of its own: %s", strerror(errno));
         instance->is_broken = true;
@@ -91,7 +95,9 @@ static void forget(struct instance *instance, int status, const struct rusage *u
   cgroups_outcome(&place.groups, instance->id, &peak_kb, &out_of_memory);
   cgroups_remove(&place.groups, instance->id);
   close(instance->control);
-  close(instance->pidfd);
+  close(instance->entrance.pidfd);
+  close_entrance(&instance->entrance);
+  if (instance->line >= 0) close(instance->line);
   if (instance->state == STARTING) {
     say_failed(instance->start_call, instance->is_broken ? instance->why : "it ended before its program ran");
   } else {
@@ -138,13 +144,13 @@ void reap(void) {
 }
 
 void start_instance(const struct start *start, uint32_t call) {
-  int at = 0, own = -1, pidfd = -1;
+  int at = 0, own = -1, line = -1, pidfd = -1;
   struct handles handles;
   if (find(start->id) != NULL) return say_failed(call, "the instance is there already");
   if (start->network != NETWORK_HOST) return say_failed(call, start->network == NETWORK_NONE ? "the network mode 'none' is not to be had here" : "the network mode 'open' is not to be had here");
   while (at < INSTANCES_MAX && instances[at].state != FREE) at++;
   if (at == INSTANCES_MAX) return say_failed(call, "there are too many instances");
-  const char *wrong = open_handles(start, &handles, &own, FIRST_UID + (uid_t)at);
+  const char *wrong = open_handles(start, &handles, &own, &line, FIRST_UID + (uid_t)at);
   pid_t pid = -1;
   if (wrong == NULL) {
     pid = instance_clone(place.tier, &pidfd);
@@ -157,17 +163,42 @@ void start_instance(const struct start *start, uint32_t call) {
     char text[256];
     snprintf(text, sizeof text, "%s: %s", wrong, strerror(why));
     if (own >= 0) close(own);
+    if (line >= 0) close(line);
     return say_failed(call, text);
   }
   struct instance *instance = &instances[at];
   instance->state = STARTING;
   memcpy(instance->id, start->id, ID_LENGTH);
   instance->pid = pid;
-  instance->pidfd = pidfd;
+  instance->entrance = (struct entrance){pidfd, -1, -1};
   instance->control = own;
+  instance->line = line;
+  if (start->is_spare) snprintf(packages, sizeof packages, "%s", start->code);
   instance->start_call = call;
   living++;
   watch(own, FROM_INSTANCE, at, EPOLLIN);
+}
+
+// A spare becomes the instance of a function: limits, code, and last the line that lets it go on.
+void assign_instance(const struct message *message, uint32_t call) {
+  struct instance *instance = find(message->id);
+  struct assigned assigned = {ASSIGNED, message->memory_mb};
+  size_t length = strlen(message->start_line);
+  if (instance == NULL || instance->state != RUNS || instance->line < 0) return say_failed(call, "there is no such spare");
+  int line = instance->line;
+  instance->line = -1;
+  const char *wrong = cgroups_limit(&place.groups, instance->id, message->memory_mb);
+  if (wrong == NULL && place.tier != TIER_NONE) wrong = give_code(instance->entrance, message->code, packages);
+  if (wrong == NULL && send(instance->control, &assigned, sizeof assigned, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) wrong = "cannot tell its memory";
+  // The pipe is empty and holds more than the longest line.
+  if (wrong == NULL && write(line, message->start_line, length) != (ssize_t)length) wrong = "cannot write its start line";
+  int why = errno;
+  close(line);
+  close_entrance(&instance->entrance);
+  if (wrong == NULL) return say(DONE, call, "", 0);
+  char text[256];
+  snprintf(text, sizeof text, "%s: %s", wrong, strerror(why));
+  say_failed(call, text);
 }
 
 void stop_instance(const char *id, uint32_t grace_ms, uint32_t call) {
@@ -211,7 +242,7 @@ int64_t instances_due(int64_t now) {
     if (instance->kill_at <= now && instance->state == ENDING) {
       // It could not hear: nothing may be left frozen when it is killed.
       tell(instance, THAW_ALL);
-      syscall(SYS_pidfd_send_signal, instance->pidfd, SIGKILL, NULL, 0);
+      syscall(SYS_pidfd_send_signal, instance->entrance.pidfd, SIGKILL, NULL, 0);
       instance->kill_at = now + 2000;
     } else if (instance->kill_at <= now) kill_hard(instance);
     if (instance->kill_at < next) next = instance->kill_at;

@@ -5,14 +5,15 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { test } from 'node:test';
 import { randomHex } from '../../src/base/ids.ts';
 import { connectLauncher, probeIsolation } from '../../src/functions/index.ts';
-import { testLauncher } from '../../src/functions/launcher/suite.ts';
+import { type LauncherSuite, testLauncher } from '../../src/functions/launcher/suite.ts';
+import { testSpares } from '../../src/functions/launcher/suite-spares.ts';
 import { startLauncher } from './functions-fixture.ts';
 
 const isolation = await probeIsolation();
 
 for (const tier of ['none', 'user'] as const) {
   const missing = isolation.missing.find((each) => each.tier === tier);
-  testLauncher({
+  const suite: LauncherSuite = {
     name: `tier ${tier}`,
     tier,
     limits: false,
@@ -34,7 +35,9 @@ for (const tier of ['none', 'user'] as const) {
         },
       };
     },
-  });
+  };
+  testLauncher(suite);
+  if (tier === 'none') testSpares(suite);
 }
 
 test('who does not know the token cannot use the launcher, and nobody can take it over', async () => {

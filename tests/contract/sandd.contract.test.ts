@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import { randomHex } from '../../src/base/ids.ts';
 import { cleanAfterSandd, connectSandd, findSandd, type IsolationTier, probeSandd } from '../../src/functions/index.ts';
 import { testLauncher } from '../../src/functions/launcher/suite.ts';
+import { testSpares } from '../../src/functions/launcher/suite-spares.ts';
 import { type OpenSandd, openSandd } from './sandd-open.ts';
 
 const found = await findSandd();
@@ -24,14 +25,16 @@ function missing(tier: IsolationTier): string | false {
 
 const tiers = ['none', 'user', 'strong'] as const;
 for (const tier of tiers) {
-  testLauncher({
+  const suite = {
     name: `sandd, tier ${tier}`,
     tier,
     limits: tier !== 'none',
     hasWatches: tier === 'strong',
     skip: missing(tier),
     open: () => openSandd(path, tier),
-  });
+  };
+  testLauncher(suite);
+  testSpares(suite);
 }
 
 /** Starts a shell script in it; resolves when the script has written `up`. */

@@ -2,8 +2,8 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { Channel } from '../../base/channel.ts';
-import { parseExit, parseInterpreters, parseStarted } from './messages.ts';
-import type { Exit, Launcher } from './port.ts';
+import { parseExit, parseInterpreters, parseStarted, parseTier } from './messages.ts';
+import { type Exit, type Launcher, parseIsolationTier } from './port.ts';
 import { launcherSocketName } from './socket-name.ts';
 
 export type LauncherClient = Launcher & {
@@ -36,10 +36,17 @@ export async function connectLauncher(options: {
       if (isProven && !isClosing) options.onGone();
     },
   });
-  await channel.call('authenticate', { token: options.token });
+  const { data } = await channel.call('authenticate', { token: options.token });
+  const tier = parseIsolationTier(parseTier(data));
   isProven = true;
   return {
+    // In a sandbox that stands, bubblewrap mounts nothing any more.
+    spareTiers: tier === 'none' ? [tier] : [],
     start: async (spec) => parseStarted((await channel.call('start', spec)).data),
+    startSpare: async (spec) => parseStarted((await channel.call('startSpare', spec)).data),
+    assign: async (assignment) => {
+      await channel.call('assign', assignment);
+    },
     stop: async (instanceId, graceMs) => {
       await channel.call('stop', { instanceId, graceMs });
     },

@@ -8,7 +8,7 @@ import type { Clock } from '../../base/clock.ts';
 import { frameSocketName, logSocketName } from '../instances/endpoint.ts';
 import { type BubblewrapSetup, sandboxCommand } from './bubblewrap.ts';
 import { MemoryWatch } from './memory-watch.ts';
-import { type Exit, type LaunchSpec, startLine } from './port.ts';
+import { type Assignment, type Exit, type LaunchSpec, startLine } from './port.ts';
 import { findMembers, markName, readProcessTable } from './process-table.ts';
 import { signalProcess, TreeEnder } from './tree-ender.ts';
 import { TreeFreezer } from './tree-freezer.ts';
@@ -57,20 +57,43 @@ export class InstanceProcesses {
 
   /** Errors: rejects when the log socket or the program cannot be reached, and on an id in use. */
   async start(spec: LaunchSpec): Promise<{ readonly pid: number }> {
+    const { pid } = await this.#start(spec, startLine(spec));
+    this.#watchMemory(spec.instanceId, pid, spec.memoryMb);
+    return { pid };
+  }
+
+  /** Errors: as start; rejects in tiers where nothing can be mounted later. */
+  async startSpare(spec: LaunchSpec): Promise<{ readonly pid: number }> {
+    if (this.#placement.tier !== 'none') throw new Error(`there are no spares in tier ${this.#placement.tier}`);
+    return await this.#start(spec, null);
+  }
+
+  /** Errors: rejects when there is no such spare, or it has ended. */
+  async assign({ instanceId, memoryMb, startLine: line }: Assignment): Promise<void> {
+    const child = await this.#entries.get(instanceId)?.started;
+    const input = child?.stdin ?? null;
+    if (child?.pid === undefined || input === null || !input.writable) throw new Error('there is no such spare');
+    this.#watchMemory(instanceId, child.pid, memoryMb);
+    input.end(line);
+  }
+
+  async #start(spec: LaunchSpec, line: string | null): Promise<{ readonly pid: number }> {
     const { instanceId } = spec;
     if (this.#entries.has(instanceId)) throw new Error(`instance ${instanceId} is there already`);
-    const spawning = this.#spawn(spec);
+    const spawning = this.#spawn(spec, line);
     const started = spawning.catch(() => null);
     this.#entries.set(instanceId, { started, gone: this.#watch(instanceId, started) });
     const { pid } = await spawning;
     if (pid === undefined) throw new Error('the process has no id');
-    if (this.#entries.has(instanceId)) {
-      this.#memory.add(instanceId, pid, spec.memoryMb, () => {
-        this.#outOfMemory.add(instanceId);
-        void this.stop(instanceId, 0);
-      });
-    }
     return { pid };
+  }
+
+  #watchMemory(instanceId: string, pid: number, memoryMb: number): void {
+    if (!this.#entries.has(instanceId)) return;
+    this.#memory.add(instanceId, pid, memoryMb, () => {
+      this.#outOfMemory.add(instanceId);
+      void this.stop(instanceId, 0);
+    });
   }
 
   /** SIGTERM, and SIGKILL to the whole tree after `graceMs`. Resolves when nothing is left. */
@@ -110,7 +133,8 @@ export class InstanceProcesses {
     await Promise.all([...this.#entries.keys()].map((id) => this.stop(id, 0)));
   }
 
-  async #spawn(spec: LaunchSpec): Promise<ChildProcess> {
+  /** Without a start line its pipe stays open. */
+  async #spawn(spec: LaunchSpec, line: string | null): Promise<ChildProcess> {
     const command = this.#command(spec);
     const output = await connectOutput(`${spec.socketDirectory}/${logSocketName}`);
     try {
@@ -123,7 +147,7 @@ export class InstanceProcesses {
       const [input, hidden] = [child.stdin, child.stdio[3]];
       for (const stream of [input, hidden]) stream?.on('error', () => {}); // it ended before it read: 'exit' tells
       if (command.hidden !== null && hidden && 'end' in hidden) hidden.end(command.hidden);
-      input?.end(startLine(spec));
+      if (line !== null) input?.end(line);
       await once(child, 'spawn');
       return child;
     } finally {

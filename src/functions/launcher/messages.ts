@@ -1,6 +1,6 @@
 // What the data process and the launcher say to each other, read from JSON. Used by serve.ts and client.ts.
 import type { Interpreter } from '../choose-interpreter.ts';
-import type { Exit, LaunchSpec } from './port.ts';
+import type { Assignment, Exit, LaunchSpec } from './port.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -28,6 +28,21 @@ export function parseLaunchSpec(data: unknown): LaunchSpec {
     token: textOf(fields['token'], 'token'),
     memoryMb: numberOf(fields['memoryMb'], 'memoryMb'),
   };
+}
+
+export function parseAssignment(data: unknown): Assignment {
+  const fields = fieldsOf(data);
+  return {
+    instanceId: instanceId(fields),
+    codeDirectory: absolute(fields, 'codeDirectory'),
+    memoryMb: numberOf(fields['memoryMb'], 'memoryMb'),
+    startLine: textOf(fields['startLine'], 'startLine'),
+  };
+}
+
+/** Of the launcher's answer to its owner. */
+export function parseTier(data: unknown): string {
+  return textOf(fieldsOf(data)['tier'], 'tier');
 }
 
 export function parseStop(data: unknown): { readonly instanceId: string; readonly graceMs: number } {

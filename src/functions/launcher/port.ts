@@ -36,10 +36,14 @@ export type LaunchSpec = {
   readonly memoryMb: number;
 };
 
-/** What is written to the instance's input. */
-export function startLine({ socketPath, token }: Pick<LaunchSpec, 'socketPath' | 'token'>): string {
-  return token === '' ? '' : `${JSON.stringify({ socket: socketPath, token, log: null })}\n`;
-}
+/** What makes the instance of a function of a spare. */
+export type Assignment = {
+  readonly instanceId: string;
+  readonly codeDirectory: string;
+  readonly memoryMb: number;
+  /** See startLine(). */
+  readonly startLine: string;
+};
 
 /** An instance ended by itself or by stop(); nothing of it is left. */
 export type Exit = {
@@ -59,6 +63,21 @@ export type Launcher = {
    * Errors: rejects when it could not be started; nothing is left then.
    */
   start(spec: LaunchSpec): Promise<{ readonly pid: number }>;
+  /** In which tiers there can be spares. */
+  readonly spareTiers: readonly IsolationTier[];
+  /**
+   * Starts a process that is to be given a function later: its start pipe stays open and empty. `codeDirectory` is the
+   * directory below which all functions' code is, `token` and `socketPath` are not looked at.
+   *
+   * Errors: as start.
+   */
+  startSpare(spec: LaunchSpec): Promise<{ readonly pid: number }>;
+  /**
+   * Gives a spare its function: limits, the code where it is looked for (tiers with a private root), the start line.
+   *
+   * Errors: rejects when there is no such spare (any more) or it could not be given; stop() is then the caller's.
+   */
+  assign(assignment: Assignment): Promise<void>;
   /** SIGTERM, and after `graceMs` SIGKILL to the whole tree. Resolves when nothing is left; an unknown id is done. */
   stop(instanceId: string, graceMs: number): Promise<void>;
   /**
@@ -73,3 +92,16 @@ export type Launcher = {
   /** Sets who hears of exits. */
   onExited(listener: (exit: Exit) => void): void;
 };
+
+/**
+ * The line that a bootstrap waits for; empty without a token: no bootstrap of ours runs. It comes on its standard input (runtimes/PROTOCOL.md). `environment`: for a spare, the whole
+ * of it.
+ */
+export function startLine(
+  given: Pick<LaunchSpec, 'socketPath' | 'token'>,
+  environment?: Readonly<Record<string, string>>,
+): string {
+  const { socketPath: socket, token } = given;
+  if (token === '') return '';
+  return `${JSON.stringify({ socket, token, log: null, ...(environment === undefined ? {} : { environment }) })}\n`;
+}

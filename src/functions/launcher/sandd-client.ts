@@ -3,10 +3,12 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import type { Interpreter } from '../choose-interpreter.ts';
 import type { LauncherClient } from './client.ts';
-import type { Exit } from './port.ts';
+import { type Exit, isolationTiers, type LaunchSpec } from './port.ts';
 import {
+  encodeAssign,
   encodeAuthenticate,
   encodeFreeze,
+  encodeSpare,
   encodeStart,
   encodeStop,
   type SanddAnswer,
@@ -40,13 +42,19 @@ export async function connectSandd(options: SanddOptions): Promise<SanddClient> 
   };
   await calls.call((call) => encodeAuthenticate(call, options.token));
   isProven = true;
+  const start = async (spec: LaunchSpec, encode: (call: number, spec: LaunchSpec) => Buffer) => {
+    if (spec.socketDirectory !== `${options.runDir}/i/${spec.instanceId}`) {
+      throw new Error(`the socket directory does not belong to instanceId ${spec.instanceId}`);
+    }
+    const fields = await calls.call((call) => encode(call, spec));
+    return { pid: fields.readUInt32BE(0) };
+  };
   return {
-    async start(spec) {
-      if (spec.socketDirectory !== `${options.runDir}/i/${spec.instanceId}`) {
-        throw new Error(`the socket directory does not belong to instanceId ${spec.instanceId}`);
-      }
-      const fields = await calls.call((call) => encodeStart(call, spec));
-      return { pid: fields.readUInt32BE(0) };
+    spareTiers: isolationTiers,
+    start: (spec) => start(spec, encodeStart),
+    startSpare: (spec) => start(spec, encodeSpare),
+    async assign(assignment) {
+      await calls.call((call) => encodeAssign(call, assignment));
     },
     async stop(instanceId, graceMs) {
       await calls.call((call) => encodeStop(call, instanceId, graceMs));

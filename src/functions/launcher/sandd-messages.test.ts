@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { encodeConfigure, encodeStart, encodeStop, SanddDecoder } from './sandd-messages.ts';
+import { encodeAssign, encodeConfigure, encodeSpare, encodeStart, encodeStop, SanddDecoder } from './sandd-messages.ts';
 
 const spec = {
   instanceId: 'c-01234567-0123456789abcdef0123',
@@ -84,4 +84,14 @@ test('what is no answer breaks the connection instead of being guessed at', () =
   for (const wrong of ['00000004ffffffff', '00000005ff00000000', '7fffffff4000000000', '0000000742000000000000']) {
     assert.throws(() => new SanddDecoder().push(Buffer.from(wrong, 'hex')), /broke the protocol/);
   }
+});
+
+test('a spare is started without a start line, and an assignment holds every field in order', () => {
+  const spare = encodeSpare(1, spec).toString('latin1');
+  assert.ok(spare.includes('/data/code\0\0\x01\0\0\x02') && !spare.includes(spec.token));
+  const assignment = { instanceId: spec.instanceId, codeDirectory: '/data/code/x/', memoryMb: 256, startLine: '{}\n' };
+  assert.equal(
+    encodeAssign(9, assignment).toString('latin1'),
+    `\0\0\0\x40\x07\0\0\0\x09\0\x20${spec.instanceId}\0\0\0\x01\0\0\x0d/data/code/x\0\0\x04{}\n\0`,
+  );
 });

@@ -1,7 +1,7 @@
 // The words that sandd is spoken to in, as bytes (native/README.md, "Words"). Used by sandd-client.ts and sandd-process.ts.
 import { constants } from 'node:os';
 import { resolve } from 'node:path';
-import { type Exit, type IsolationTier, type LaunchSpec, startLine } from './port.ts';
+import { type Assignment, type Exit, type IsolationTier, type LaunchSpec, startLine } from './port.ts';
 
 const words = {
   authenticate: 1,
@@ -9,6 +9,8 @@ const words = {
   stop: 3,
   freeze: 4,
   thaw: 5,
+  spare: 6,
+  assign: 7,
   configure: 16,
   allow: 17,
   done: 64,
@@ -95,13 +97,30 @@ export function encodeAuthenticate(call: number, token: string): Buffer {
 }
 
 export function encodeStart(call: number, spec: LaunchSpec): Buffer {
+  return encodeSpec(words.start, call, spec, startLine(spec));
+}
+
+export function encodeSpare(call: number, spec: LaunchSpec): Buffer {
+  return encodeSpec(words.spare, call, spec, '');
+}
+
+export function encodeAssign(call: number, assignment: Assignment): Buffer {
+  return encode(words.assign, call, [
+    text(assignment.instanceId),
+    number(assignment.memoryMb, 4),
+    text(resolve(assignment.codeDirectory)),
+    text(assignment.startLine),
+  ]);
+}
+
+function encodeSpec(word: number, call: number, spec: LaunchSpec, line: string): Buffer {
   const { environment, readOnly } = spec;
-  return encode(words.start, call, [
+  return encode(word, call, [
     text(spec.instanceId),
     number(spec.memoryMb, 4),
     number(hostNetwork, 1),
     text(resolve(spec.codeDirectory)),
-    text(startLine(spec)),
+    text(line),
     ...list(spec.argv),
     ...list(Object.entries(environment).map(([name, value]) => `${name}=${value}`)),
     number(readOnly.length, 2),

@@ -9,7 +9,7 @@ import { findInterpreters } from '../interpreters.ts';
 import { precompilePython } from '../precompile.ts';
 import { writeEtc } from './bubblewrap.ts';
 import { InstanceProcesses, type Placement } from './instance-processes.ts';
-import { parseLaunchSpec, parseSetFrozen, parseStop } from './messages.ts';
+import { parseAssignment, parseLaunchSpec, parseSetFrozen, parseStop } from './messages.ts';
 import { type IsolationTier, parseIsolationTier } from './port.ts';
 import { findBubblewrap } from './probe.ts';
 import { launcherSocketName } from './socket-name.ts';
@@ -119,6 +119,11 @@ async function serve(processes: InstanceProcesses, name: string, { data }: Messa
   switch (name) {
     case 'start':
       return { data: await processes.start(parseLaunchSpec(data)) };
+    case 'startSpare':
+      return { data: await processes.startSpare(parseLaunchSpec(data)) };
+    case 'assign':
+      await processes.assign(parseAssignment(data));
+      return { data: null };
     case 'stop': {
       const { instanceId, graceMs } = parseStop(data);
       await processes.stop(instanceId, graceMs);

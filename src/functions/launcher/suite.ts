@@ -286,7 +286,7 @@ type Output = {
 };
 
 /** A launcher with a code directory, and a double of the data process that listens where it should. */
-async function openBench(open: () => Promise<OpenLauncher>, tier: IsolationTier) {
+export async function openBench(open: () => Promise<OpenLauncher>, tier: IsolationTier) {
   const { launcher, runDir, close } = await open();
   const codeDirectory = mkdtempSync('/tmp/yunmen-code-');
   chmodSync(codeDirectory, 0o755);

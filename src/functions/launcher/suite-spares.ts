@@ -1,0 +1,123 @@
+// What every launcher with spares promises of them, whatever the tier. Run by tests/contract/ beside suite.ts.
+import assert from 'node:assert/strict';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { describe, test } from 'node:test';
+import { type LaunchSpec, startLine } from './port.ts';
+import { type LauncherSuite, openBench } from './suite.ts';
+
+type Bench = Awaited<ReturnType<typeof openBench>>;
+const spareMb = 64;
+
+/** Says what it sees before it has a function, then waits, then says it again. */
+const look = `
+look() { echo "code: $(ls /code 2>/dev/null | tr '\\n' ' ')"; echo "opt: $(ls /opt | tr '\\n' ' ')"; }
+look; echo waiting; read line; echo "$line"; look; cat "$CODE/own.txt"
+cd /; cd "$CODE" && (echo x > own.txt) 2>/dev/null && echo "wrote own.txt"; (echo x > new.txt) 2>/dev/null && echo "wrote new.txt"
+echo done`;
+
+/** A package that anybody may write to where it lies; the bench's code directory is where all packages are. */
+function makePackage(bench: Bench, name: string): string {
+  const directory = `${bench.codeDirectory}/${name}`;
+  mkdirSync(directory);
+  writeFileSync(`${directory}/own.txt`, `code of ${name}\n`);
+  chmodSync(directory, 0o777);
+  chmodSync(`${directory}/own.txt`, 0o666);
+  return directory;
+}
+
+async function startWaiting(bench: Bench, script: string, code: string) {
+  const spec: LaunchSpec = { ...bench.spec(['/bin/sh', '-c', script], { CODE: code }), memoryMb: spareMb };
+  const output = bench.outputOf(spec);
+  await bench.launcher.startSpare(spec);
+  await output.until('waiting\n');
+  return { spec, output };
+}
+
+/** Runs the contract; `limits`: it bounds what one instance takes. */
+export function testSpares({ name, tier, limits, skip, open }: LauncherSuite): void {
+  const isPrivate = tier === 'user' || tier === 'strong';
+  describe(`launcher contract, spares: ${name}`, { skip }, () => {
+    const assignmentOf = (spec: LaunchSpec, codeDirectory: string, memoryMb = 128) => ({
+      instanceId: spec.instanceId,
+      codeDirectory,
+      memoryMb,
+      startLine: startLine(spec, { A: 'b' }),
+    });
+
+    test('a spare waits, and gets its start line and its code, which it cannot write', async () => {
+      const bench = await openBench(open, tier);
+      const [own] = [makePackage(bench, 'first'), makePackage(bench, 'second')];
+      const { spec, output } = await startWaiting(bench, look, isPrivate ? '/code' : own);
+      await bench.launcher.assign(assignmentOf(spec, own));
+      const [before = '', after = ''] = (await output.all).split('waiting\n');
+      const [line = '', ...seen] = after.split('\n');
+      assert.deepEqual(JSON.parse(line), {
+        socket: spec.socketPath,
+        token: spec.token,
+        log: null,
+        environment: { A: 'b' },
+      });
+      assert.ok(seen.includes('code of first') && seen.includes('done'), after);
+      if (isPrivate) {
+        assert.doesNotMatch(before, /code:.*own/);
+        assert.ok(seen.includes('code: own.txt ') && seen.includes('opt: '), after);
+        assert.doesNotMatch(after, /wrote/);
+      }
+      await bench.close();
+    });
+
+    test('a spare can be given one function, and only a spare can', async () => {
+      const bench = await openBench(open, tier);
+      const own = makePackage(bench, 'first');
+      const { spec, output } = await startWaiting(bench, 'echo waiting; read line; echo got it; sleep 600', own);
+      const assignment = assignmentOf(spec, own);
+      await bench.launcher.assign(assignment);
+      await output.until('got it');
+      await assert.rejects(bench.launcher.assign(assignment), /no such spare/);
+      const other = bench.spec(['/bin/sh', '-c', 'sleep 600']);
+      await bench.launcher.start(other);
+      await assert.rejects(bench.launcher.assign(assignmentOf(other, own)), /no such spare/);
+      await assert.rejects(
+        bench.launcher.assign({ ...assignment, instanceId: `c-01234567-${'0'.repeat(20)}` }),
+        /no such spare/,
+      );
+      await bench.close();
+    });
+
+    test('code that is not there cannot be given, and the spare can be stopped', { skip: !isPrivate }, async () => {
+      const bench = await openBench(open, tier);
+      const { spec } = await startWaiting(bench, 'echo waiting; read line; sleep 600', '/code');
+      await assert.rejects(bench.launcher.assign(assignmentOf(spec, `${bench.codeDirectory}/none`)), /cannot open/);
+      const exit = bench.exitOf(spec.instanceId);
+      await bench.launcher.stop(spec.instanceId, 0);
+      await exit;
+      await bench.close();
+    });
+
+    test('a spare that waits ends when it is stopped, and tells its exit', async () => {
+      const bench = await openBench(open, tier);
+      const { spec } = await startWaiting(bench, 'echo waiting; read line', bench.codeDirectory);
+      const exit = bench.exitOf(spec.instanceId);
+      await bench.launcher.stop(spec.instanceId, 0);
+      assert.equal((await exit).instanceId, spec.instanceId);
+      await bench.close();
+    });
+
+    test('the memory of the function bounds it, not that of the spare', { skip: !limits || !isPrivate }, async () => {
+      for (const [memoryMb, isEnough] of [
+        [32, false],
+        [256, true],
+      ] as const) {
+        const bench = await openBench(open, tier);
+        const own = makePackage(bench, 'first');
+        const fill = 'x=$(head -c 48000000 /dev/zero | tr "\\0" x); sleep 0.5; echo done';
+        const { spec, output } = await startWaiting(bench, `echo waiting; read line; ${fill}`, '/code');
+        const exit = bench.exitOf(spec.instanceId);
+        await bench.launcher.assign(assignmentOf(spec, own, memoryMb));
+        const { isOutOfMemory } = await exit;
+        assert.equal(isOutOfMemory, !isEnough, `${memoryMb} MB: ${await output.all}`);
+        await bench.close();
+      }
+    });
+  });
+}
