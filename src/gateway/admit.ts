@@ -6,10 +6,11 @@ import { refuse } from './errors.ts';
 import { checkIntranet } from './policies/intranet.ts';
 import { applyPolicies } from './policies/policies-of-api.ts';
 import { grantKey } from './snapshot.ts';
+import { toAdmitted } from './states.ts';
 
 /** Errors: I403AA, A403EP, A403IN, T429ID, A403IP, T429IN, T429GR, T429PA, T429PR. A promise only where a limit of calls has to be asked about. */
 export function admit(identified: Identified): Admitted | Promise<Admitted> {
-  const admitted = Object.assign(identified, { grant: checkGrant(identified) });
+  const admitted = toAdmitted(identified, checkGrant(identified));
   checkIntranet(identified);
   const { ownDomainLimitPerDay: limit } = identified.deps.settings;
   if (limit !== null && identified.isOwnDomain) return admitAtOwnDomain(admitted, limit);

@@ -7,34 +7,34 @@ import { identifyByCode, readCode, whyCodeIsNotTaken } from './identify-by-code.
 import { checkToken } from './identify-by-token.ts';
 import { explainMismatch } from './signature-mismatch.ts';
 import type { AppKey } from './snapshot.ts';
+import { toIdentified } from './states.ts';
 
 const anonymous: Caller = { kind: 'anonymous' };
 
 /** Errors: A400MA, A400AC, I400MH, A400IK, I400HD, A403IS, I400I5, S403TE, I400NC, S403NU; of tokens see checkToken(). */
-export async function identify(matched: Matched): Promise<Identified> {
+export function identify(matched: Matched): Identified | Promise<Identified> {
   const { auth } = matched.api;
   switch (auth.type) {
     case 'ANONYMOUS':
-      return Object.assign(matched, { caller: anonymous });
+      return toIdentified(matched, anonymous);
     case 'APP':
-      return Object.assign(matched, { caller: await identifyApp(matched) });
+      return identifyApp(matched);
     case 'OPENID':
-      await checkToken(matched, auth.openId);
-      return Object.assign(matched, { caller: anonymous });
-    case 'APPOPENID': {
-      const caller = await identifyApp(matched);
-      await checkToken(matched, auth.openId);
-      return Object.assign(matched, { caller });
-    }
+      return checkToken(matched, auth.openId).then(() => toIdentified(matched, anonymous));
+    case 'APPOPENID':
+      return identifyApp(matched).then(async (identified) => {
+        await checkToken(matched, auth.openId);
+        return identified;
+      });
   }
 }
 
-async function identifyApp(matched: Matched): Promise<Caller> {
+async function identifyApp(matched: Matched): Promise<Identified> {
   const { headers, api } = matched;
   const appKey = headers.get('x-ca-key');
   if (appKey === undefined || appKey === '') {
     const code = readCode(matched);
-    if (code !== null) return identifyByCode(matched, code);
+    if (code !== null) return toIdentified(matched, identifyByCode(matched, code));
     throw noCredential(matched);
   }
   const signature = headers.get('x-ca-signature');
@@ -75,8 +75,9 @@ async function identifyApp(matched: Matched): Promise<Caller> {
   }
   if (headers.has('content-md5')) await checkMd5(matched);
   checkClock(matched);
-  await checkNonce(matched, api.auth.forceNonce, app);
-  return { kind: 'app', appId: app.appId, appName: app.appName, appKey, code: null };
+  const claimed = claimNonce(matched, api.auth.forceNonce, app);
+  if (claimed !== true && !(await claimed)) throw usedNonce(matched);
+  return toIdentified(matched, { kind: 'app', appId: app.appId, appName: app.appName, appKey, code: null });
 }
 
 function noCredential(matched: Matched): Error {
@@ -205,10 +206,10 @@ function checkClock(matched: Matched): void {
 }
 
 /** After the signature, so that forged requests cannot burn nonces. Source: docs (gateway.md 2.6). */
-async function checkNonce(matched: Matched, isForced: boolean, app: AppKey): Promise<void> {
+function claimNonce(matched: Matched, isForced: boolean, app: AppKey): boolean | Promise<boolean> {
   const nonce = matched.headers.get('x-ca-nonce');
   if (nonce === undefined || nonce === '') {
-    if (!isForced) return;
+    if (!isForced) return true;
     throw refuse(
       'I400NC',
       {},
@@ -220,17 +221,19 @@ async function checkNonce(matched: Matched, isForced: boolean, app: AppKey): Pro
       },
     );
   }
-  const claim = matched.deps.claimNonce(app.key, nonce, matched.deps.settings.clockWindowMs);
-  if (typeof claim === 'boolean' ? claim : await claim) return;
-  const minutes = matched.deps.settings.clockWindowMs / 60_000;
-  throw refuse(
+  return matched.deps.claimNonce(app.key, nonce, matched.deps.settings.clockWindowMs);
+}
+
+function usedNonce({ headers, deps }: Matched): Error {
+  const minutes = deps.settings.clockWindowMs / 60_000;
+  return refuse(
     'S403NU',
     {},
     {
       side: 'client',
       field: 'X-Ca-Nonce',
       expected: `a value not used by this app in ${minutes} minutes`,
-      got: nonce.slice(0, 100),
+      got: headers.get('x-ca-nonce')?.slice(0, 100) ?? '',
       message: `This X-Ca-Nonce was used already: it is a replay. Make a new nonce for each call, also for a retry.`,
     },
   );

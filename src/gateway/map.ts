@@ -7,6 +7,7 @@ import type { Admitted, BackendRequest, Mapped } from './context.ts';
 import { refuse } from './errors.ts';
 import { readHeaderText } from './header-text.ts';
 import type { InputPlan, MappingPlan, SentThrough, Target } from './mapping-plan.ts';
+import { toMapped } from './states.ts';
 import { systemValues } from './system-values.ts';
 import { traceParentFor } from './trace.ts';
 import { parseJson } from './value-check.ts';
@@ -38,16 +39,13 @@ export async function mapRequest(admitted: Admitted): Promise<Mapped> {
   for (const system of plan.systems) put(draft, system, systemValues[system.system](admitted));
   const body: BackendRequest['body'] =
     plan.body === 'raw' ? { kind: 'raw' } : { kind: 'text', text: encodeForm(draft.form) };
-  return Object.assign(admitted, {
-    plan,
-    outgoing: {
-      method: admitted.method,
-      path: admitted.path,
-      headers: draft.headers,
-      query: draft.query,
-      pathParameters: draft.path,
-      body,
-    },
+  return toMapped(admitted, plan, {
+    method: admitted.method,
+    path: admitted.path,
+    headers: draft.headers,
+    query: draft.query,
+    pathParameters: draft.path,
+    body,
   });
 }
 

@@ -6,6 +6,7 @@ import { refuse } from './errors.ts';
 import { isMachineHost } from './receive.ts';
 import { explainMiss } from './route-miss.ts';
 import type { HostEntry, Routes, Snapshot } from './snapshot.ts';
+import { placeOf, toMatched, toPreflight, toRedirect } from './states.ts';
 
 /** Errors: I404DO, I400SG, I404NF, I403PT. */
 export function match(received: Received): Matched | Preflight | Redirect {
@@ -33,8 +34,7 @@ export function match(received: Received): Matched | Preflight | Redirect {
       },
     );
   }
-  return Object.assign(received, {
-    kind: 'matched' as const,
+  return toMatched(received, {
     group: entry.group,
     stage,
     api,
@@ -49,7 +49,7 @@ function redirect(received: Received, entry: HostEntry): Redirect {
   const { hostHeader, rawPath, rawQuery, deps } = received;
   const target = rawQuery === '' ? rawPath : `${rawPath}?${rawQuery}`;
   const location = httpsUrl(hostHeader, target, deps.settings.tlsPort);
-  return Object.assign(received, { kind: 'redirect' as const, group: entry.group, location });
+  return toRedirect(received, { group: entry.group, location });
 }
 
 function defaultGroupOf(snapshot: Snapshot, named: string | null): HostEntry | null {
@@ -130,7 +130,7 @@ function isPreflight({ method, headers }: Received): boolean {
 }
 
 function missed(received: Received, entry: HostEntry, stage: StageName, routes: Routes | undefined): Preflight {
-  if (isPreflight(received)) return Object.assign(received, { kind: 'preflight' as const, group: entry.group });
-  Object.assign(received, { group: entry.group, stage });
+  if (isPreflight(received)) return toPreflight(received, entry.group);
+  placeOf(received, { group: entry.group, stage });
   throw refuse('I404NF', { Reason: '' }, explainMiss(received, entry, stage, routes));
 }

@@ -10,10 +10,11 @@ import { readHeaderText } from './header-text.ts';
 import { RequestBody } from './request-body.ts';
 import { splitPath } from './segment-trie.ts';
 import type { Snapshot } from './snapshot.ts';
+import { toBegun, toReceived } from './states.ts';
 
 /** Gives the request its id. Never fails, so that every answer carries one. */
 export function begin(request: GatewayRequest, snapshot: Snapshot, deps: PipelineDeps): Begun {
-  return {
+  return toBegun({
     requestId: newRequestId(),
     at: deps.clock.now(),
     startedAt: deps.clock.monotonic(),
@@ -22,7 +23,7 @@ export function begin(request: GatewayRequest, snapshot: Snapshot, deps: Pipelin
     deps,
     method: request.method.toUpperCase(),
     clientIp: clientAddress(request, deps.trustedProxies),
-  };
+  });
 }
 
 const knownMethods: ReadonlySet<string> = new Set(apiMethods.filter((method) => method !== 'ANY'));
@@ -40,7 +41,7 @@ export function receive(begun: Begun): Received {
   if (gateway !== undefined) checkLoop(headers.get('x-forwarded-for') ?? '', deps.settings.hopLimit);
   const contentType = headers.get('content-type');
   if (contentType !== undefined) checkContentType(contentType);
-  return Object.assign(begun, {
+  return toReceived(begun, {
     headers,
     hostHeader: target.authority,
     host: hostName(target.authority),

@@ -12,6 +12,7 @@ import { sharedBackend } from './backends/shared.ts';
 import { callVpc } from './backends/vpc.ts';
 import type { BackendAnswer, Mapped, Replied } from './context.ts';
 import { ClientGone, Refusal, refuse } from './errors.ts';
+import { noteBackendMs, toReplied } from './states.ts';
 
 /** Errors: those of the backend's kind, D503CB and D503BB of the breaker, D504CO for a kind that is not served. */
 export async function reply(mapped: Mapped): Promise<Replied> {
@@ -22,13 +23,13 @@ export async function reply(mapped: Mapped): Promise<Replied> {
   try {
     const answer = wholeIfThere(await callBackend(mapped, mapped.api.backend));
     backends.breakers.answered(key);
-    return Object.assign(mapped, { answer, backendMs: clock.monotonic() - startedAt });
+    return toReplied(mapped, answer, clock.monotonic() - startedAt);
   } catch (error) {
     if (error instanceof Refusal && error.code === 'D504TO') backends.breakers.timedOut(key);
     else if (error instanceof ClientGone) backends.breakers.unsettled(key);
     else backends.breakers.answered(key);
     // The record of a failed call tells how long its backend took.
-    Object.assign(mapped, { backendMs: clock.monotonic() - startedAt });
+    noteBackendMs(mapped, clock.monotonic() - startedAt);
     throw error;
   }
 }

@@ -39,6 +39,12 @@ export function bodyOf(bytes: Buffer): BodySource {
 const noBytes = Buffer.alloc(0);
 const charsetOf = /;\s*charset\s*=\s*"?([^\s;"]+)"?/i;
 
+/** The charset of a form, lower case. */
+function charsetIn(contentType: string): string {
+  if (contentType.endsWith('; charset=UTF-8')) return 'utf-8';
+  return charsetOf.exec(contentType)?.[1]?.toLowerCase() ?? 'utf-8';
+}
+
 function tooLarge(limitBytes: number, got: number | null): Error {
   return refuse(
     'I413RL',
@@ -59,8 +65,8 @@ export class RequestBody {
   readonly #source: BodySource;
   readonly #contentType: string | undefined;
   readonly #limitBytes: number;
-  #bytes: Promise<Buffer> | null = null;
-  #form: Promise<Parameters> | null = null;
+  #bytes: Buffer | Promise<Buffer> | null = null;
+  #form: Parameters | Promise<Parameters> | null = null;
   #formWithRawNames: Parameters | null = null;
   #wasRead = false;
 
@@ -88,9 +94,9 @@ export class RequestBody {
     return this.#wasRead;
   }
 
-  /** All of the body. Errors: I413RL, ClientGone. */
-  bytes(): Promise<Buffer> {
-    this.#bytes ??= this.#source.isPresent ? this.#read() : Promise.resolve(noBytes);
+  /** All of the body; a promise only while it comes. Errors: I413RL, ClientGone. */
+  bytes(): Buffer | Promise<Buffer> {
+    this.#bytes ??= this.#source.isPresent ? this.#read() : noBytes;
     return this.#bytes;
   }
 
@@ -108,9 +114,12 @@ export class RequestBody {
     }
   }
 
-  /** The fields of a URL-encoded form; none when the body is no form. Errors: I400CT, I400BD and those of bytes(). */
-  form(): Promise<Parameters> {
-    this.#form ??= this.isForm && this.#source.isPresent ? this.#parse() : Promise.resolve(noParameters);
+  /**
+   * The fields of a URL-encoded form; none when the body is no form. A promise only while it comes.
+   * Errors: I400CT, I400BD and those of bytes().
+   */
+  form(): Parameters | Promise<Parameters> {
+    this.#form ??= this.isForm && this.#source.isPresent ? this.#parse() : noParameters;
     return this.#form;
   }
 
@@ -123,6 +132,7 @@ export class RequestBody {
     try {
       const bytes = await this.#source.read(this.#limitBytes);
       this.#wasRead = true;
+      this.#bytes = bytes;
       return bytes;
     } catch (error) {
       throw error instanceof BodyTooLarge ? tooLarge(this.#limitBytes, null) : error;
@@ -131,7 +141,7 @@ export class RequestBody {
 
   async #parse(): Promise<Parameters> {
     const bytes = await this.bytes();
-    const charset = charsetOf.exec(this.#contentType ?? '')?.[1]?.toLowerCase() ?? 'utf-8';
+    const charset = charsetIn(this.#contentType ?? '');
     const decode = charset === 'utf-8' || charset === 'utf8' ? undefined : decoderFor(charset);
     if (decode === null) {
       throw refuse(
@@ -142,7 +152,7 @@ export class RequestBody {
     }
     const text = bytes.toString(decode === undefined ? 'utf8' : 'latin1');
     const form = parseParameters(text, decode);
-    this.#formWithRawNames = parseRawBareNames(text, decode);
+    this.#formWithRawNames = form === null ? null : parseRawBareNames(text, decode);
     if (form === null) {
       throw refuse(
         'I400BD',
@@ -155,6 +165,7 @@ export class RequestBody {
         },
       );
     }
+    this.#form = form;
     return form;
   }
 }

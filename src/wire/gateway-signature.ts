@@ -1,6 +1,7 @@
 // The gateway's request signature: the string to sign, its variants, verifying it and making it.
 // Called by gateway/identify.ts and by clients (cli/) that sign.
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { createKeyedDigest } from './keyed-digest.ts';
 import { decodePath, noParameters, type Parameters, parseParameters } from './query.ts';
 
 export type SignatureAlgorithm = 'HmacSHA256' | 'HmacSHA1';
@@ -134,11 +135,12 @@ export function buildStringToSign(request: SignedRequest, variant: SigningVarian
   );
 }
 
+const digestSha256 = createKeyedDigest('sha256');
+const digestSha1 = createKeyedDigest('sha1');
+
 /** Base64 of the MAC over the string's UTF-8 bytes. */
 export function computeSignature(stringToSign: string, secret: string, algorithm: SignatureAlgorithm): string {
-  return createHmac(algorithm === 'HmacSHA1' ? 'sha1' : 'sha256', secret)
-    .update(stringToSign, 'utf8')
-    .digest('base64');
+  return algorithm === 'HmacSHA1' ? digestSha1(secret, stringToSign) : digestSha256(secret, stringToSign);
 }
 
 /** Compares in constant time; texts of other lengths are unequal. */

@@ -75,6 +75,7 @@ export function parseParameters(text: string, decode: DecodePiece = decodeUtf8Pi
  * Source: sdk (gateway.md 2.4).
  */
 export function parseRawBareNames(text: string, decode: DecodePiece = decodeUtf8Piece): Parameters | null {
+  if (!text.includes('%') && !text.includes('+')) return null;
   const hasBareEscape = text.split('&').some((item) => !item.includes('=') && /[%+]/.test(item));
   return hasBareEscape ? readItems(text, decode, (piece) => piece) : null;
 }

@@ -1,13 +1,7 @@
 // A record as a line of the access log: JSON with the field names that the cloud's log delivery has, and back.
 // Written in the data process for every request, so the writer is built for speed; read by whoever searches the log.
+import { quoted } from '../base/quick-json.ts';
 import type { Failure, RequestRecord } from '../model/record.ts';
-
-const needsNoEscape = /^[ !#-[\]-~]*$/;
-
-/** JSON of a text. Most texts need no escapes, and to see that is cheaper than to look for some. */
-function quoted(text: string): string {
-  return needsNoEscape.test(text) ? `"${text}"` : JSON.stringify(text);
-}
 
 function member(name: string, text: string | null): string {
   return text === null ? '' : `,"${name}":${quoted(text)}`;

@@ -1,11 +1,12 @@
 // Writes the event that the gateway hands to an event function. Called by function-event.ts.
+import { quoted } from '../../base/quick-json.ts';
 import type { BackendRequest } from '../context.ts';
 
 /** `{"name":"value",…}`. */
 function textObject(entries: ReadonlyMap<string, string>): string {
   let text = '{';
   for (const [name, value] of entries) {
-    text += `${text.length === 1 ? '' : ','}${JSON.stringify(name)}:${JSON.stringify(value)}`;
+    text += `${text.length === 1 ? '' : ','}${quoted(name)}:${quoted(value)}`;
   }
   return `${text}}`;
 }
@@ -20,10 +21,10 @@ function textObject(entries: ReadonlyMap<string, string>): string {
 export function writeEvent(request: BackendRequest, raw: Buffer): Buffer {
   const { body } = request;
   const isBase64 = body.kind === 'raw';
-  const bodyText = isBase64 ? `"${raw.toString('base64')}"` : JSON.stringify(body.text);
+  const bodyText = isBase64 ? `"${raw.toString('base64')}"` : quoted(body.text);
   return Buffer.from(
     `{"headers":${textObject(request.headers)},"body":${bodyText},"pathParameters":${textObject(request.pathParameters)},` +
-      `"httpMethod":${JSON.stringify(request.method)},"path":${JSON.stringify(request.path)},` +
+      `"httpMethod":${quoted(request.method)},"path":${quoted(request.path)},` +
       `"isBase64Encoded":${isBase64},"queryParameters":${textObject(request.query)}}`,
   );
 }

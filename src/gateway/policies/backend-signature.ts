@@ -5,6 +5,7 @@ import type { PublishedSignatureKey } from '../../model/published.ts';
 import { signBackendRequest } from '../../wire/backend-signature.ts';
 import { noParameters, type Parameters, parseParameters } from '../../wire/query.ts';
 import type { Mapped } from '../context.ts';
+import { toMapped } from '../states.ts';
 import { signatureKeyOf } from './policies-of-api.ts';
 
 /** The method and path (without query) of the request as it is sent. */
@@ -30,7 +31,7 @@ async function sign(mapped: Mapped, line: SentLine, key: PublishedSignatureKey):
   for (const [name, value] of signBackendRequest({ ...line, contentMd5, headers: signed, parameters }, key)) {
     setHeader(headers, name, value);
   }
-  return Object.assign(mapped, { outgoing: { ...outgoing, headers } });
+  return toMapped(mapped, mapped.plan, { ...outgoing, headers });
 }
 
 /** What the API's definition sends in headers: its parameters, constants and system parameters. Source: docs (gateway.md 7.5). */
