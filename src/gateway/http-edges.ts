@@ -190,10 +190,45 @@ function rawReply({ status, headers }: GatewayReply): string {
   return `${text}Content-Length: 0\r\nConnection: close\r\n\r\n`;
 }
 
+/** What the head says of the body; repeated Transfer-Encoding and Expect as one list, of Content-Length the first. */
+export type Framing = {
+  readonly length: string | undefined;
+  readonly encoding: string | undefined;
+  readonly expectation: string | undefined;
+};
+
+const noFraming: Framing = { length: undefined, encoding: undefined, expectation: undefined };
+
+/** Reads it without having all headers sorted by name, which costs more than all else that is done with them here. */
+export function framingOf(rawHeaders: readonly string[]): Framing {
+  let framing = noFraming;
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] ?? '';
+    if (name.length !== 14 && name.length !== 17 && name.length !== 6) continue;
+    const value = rawHeaders[i + 1] ?? '';
+    const { length, encoding, expectation } = framing;
+    switch (name.toLowerCase()) {
+      case 'content-length':
+        framing = { length: length ?? value, encoding, expectation };
+        break;
+      case 'transfer-encoding':
+        framing = { length, encoding: joined(encoding, value), expectation };
+        break;
+      case 'expect':
+        framing = { length, encoding, expectation: joined(expectation, value) };
+        break;
+    }
+  }
+  return framing;
+}
+
+function joined(before: string | undefined, value: string): string {
+  return before === undefined ? value : `${before}, ${value}`;
+}
+
 /** What a message that node:http accepted says in a way that others may read differently; null when nothing is. */
-export function ambiguityOf(message: Pick<IncomingMessage, 'headers' | 'httpVersion'>): Refusal | null {
-  const encoding = message.headers['transfer-encoding'];
-  if (encoding !== undefined && (encoding.toLowerCase() !== 'chunked' || message.httpVersion !== '1.1')) {
+export function ambiguityOf({ encoding, expectation }: Framing, httpVersion: string): Refusal | null {
+  if (encoding !== undefined && (encoding.toLowerCase() !== 'chunked' || httpVersion !== '1.1')) {
     return refuse(
       'I400HD',
       { HeaderName: 'Transfer-Encoding', Reason: 'only chunked is supported, in HTTP/1.1' },
@@ -206,7 +241,6 @@ export function ambiguityOf(message: Pick<IncomingMessage, 'headers' | 'httpVers
       },
     );
   }
-  const expectation = message.headers.expect;
   if (expectation !== undefined && expectation.toLowerCase() !== '100-continue') {
     return refuse(
       'I400HD',

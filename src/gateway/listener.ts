@@ -1,12 +1,12 @@
 // Between node:http and the pipeline: a request value out of an IncomingMessage, a reply value into a ServerResponse.
 // Called by gateway.ts; composition makes the server with listenerOptions().
-import type { IncomingHttpHeaders, ServerOptions, ServerResponse } from 'node:http';
+import type { ServerOptions, ServerResponse } from 'node:http';
 import type { Http2ServerResponse } from 'node:http2';
 import type { Readable, Writable } from 'node:stream';
 import { RelayedBody } from './backends/relayed-body.ts';
 import type { GatewayDeps, GatewayReply, GatewayRequest } from './context.ts';
 import { ClientGone } from './errors.ts';
-import { ambiguityOf } from './http-edges.ts';
+import { ambiguityOf, type Framing, framingOf } from './http-edges.ts';
 import { headersByName, plainHeaders } from './http2-head.ts';
 import { type BodySource, BodyTooLarge } from './request-body.ts';
 import type { GatewaySettings } from './settings.ts';
@@ -16,7 +16,6 @@ export type Incoming = Readable & {
   readonly method?: string | undefined;
   readonly url?: string | undefined;
   readonly httpVersion: string;
-  readonly headers: IncomingHttpHeaders;
   readonly rawHeaders: string[];
   readonly socket: { readonly remoteAddress?: string | undefined };
 };
@@ -57,55 +56,78 @@ async function* chunksOf(message: Incoming, limitBytes: number): AsyncGenerator<
 
 const noBytes = Buffer.alloc(0);
 
-function bodySource(message: Incoming, response: Outgoing, { clock, settings }: GatewayDeps): BodySource {
-  const length = message.headers['content-length'];
-  const announcedBytes = length === undefined ? null : Number(length);
-  const isChunked = message.headers['transfer-encoding'] !== undefined || streamOf(response)?.endAfterHeaders === false;
-  return {
-    isPresent: announcedBytes === null ? isChunked : announcedBytes > 0 || isChunked,
-    announcedBytes,
-    read: async (limitBytes) => {
-      if (message.headers.expect !== undefined) response.writeContinue();
-      const cancel = clock.after(settings.bodyTimeoutMs, () => message.destroy());
-      try {
-        return await readAll(message, limitBytes);
-      } finally {
-        cancel();
-      }
-    },
-    chunks: async function* (limitBytes) {
-      if (message.headers.expect !== undefined) response.writeContinue();
-      const cancel = clock.after(settings.bodyTimeoutMs, () => message.destroy());
-      try {
-        yield* chunksOf(message, limitBytes);
-      } finally {
-        cancel();
-      }
-    },
-  };
+/** The body of a request of node:http. */
+class HttpBody implements BodySource {
+  readonly isPresent: boolean;
+  readonly announcedBytes: number | null;
+  readonly #message: Incoming;
+  readonly #response: Outgoing;
+  readonly #deps: GatewayDeps;
+  readonly #isAwaited: boolean;
+
+  constructor(message: Incoming, response: Outgoing, framing: Framing, deps: GatewayDeps) {
+    const { length, encoding, expectation } = framing;
+    const isChunked = encoding !== undefined || streamOf(response)?.endAfterHeaders === false;
+    this.announcedBytes = length === undefined ? null : Number(length);
+    this.isPresent = isChunked || (this.announcedBytes !== null && this.announcedBytes > 0);
+    this.#message = message;
+    this.#response = response;
+    this.#deps = deps;
+    this.#isAwaited = expectation !== undefined;
+  }
+
+  read(limitBytes: number): Promise<Buffer> {
+    return readAll(this.#message, limitBytes, this.#begin());
+  }
+
+  async *chunks(limitBytes: number): AsyncGenerator<Buffer, void, undefined> {
+    const cancel = this.#begin();
+    try {
+      yield* chunksOf(this.#message, limitBytes);
+    } finally {
+      cancel();
+    }
+  }
+
+  /** Asks for it where the client waits to be asked; ends the connection when it takes too long. The result cancels that. */
+  #begin(): () => void {
+    if (this.#isAwaited) this.#response.writeContinue();
+    return this.#deps.clock.after(this.#deps.settings.bodyTimeoutMs, () => this.#message.destroy());
+  }
 }
 
-function readAll(message: Incoming, limitBytes: number): Promise<Buffer> {
-  if (message.destroyed) return Promise.reject(new ClientGone());
+/** All of the body; `settled` runs when it is there, or will not be. */
+function readAll(message: Incoming, limitBytes: number, settled: () => void): Promise<Buffer> {
+  if (message.destroyed) {
+    settled();
+    return Promise.reject(new ClientGone());
+  }
   return new Promise((resolve, reject) => {
     let first: Buffer | null = null;
     let more: Buffer[] | null = null;
     let size = 0;
+    const fail = (error: Error) => {
+      settled();
+      reject(error);
+    };
     const onData = (chunk: Buffer) => {
       size += chunk.length;
       if (size > limitBytes) {
         message.off('data', onData);
         message.pause();
-        reject(new BodyTooLarge());
+        fail(new BodyTooLarge());
       } else if (first === null) first = chunk;
       else if (more === null) more = [first, chunk];
       else more.push(chunk);
     };
     message.on('data', onData);
-    message.on('end', () => resolve(more === null ? (first ?? noBytes) : Buffer.concat(more, size)));
-    message.on('error', () => reject(new ClientGone()));
+    message.on('end', () => {
+      settled();
+      resolve(more === null ? (first ?? noBytes) : Buffer.concat(more, size));
+    });
+    message.on('error', () => fail(new ClientGone()));
     message.on('close', () => {
-      if (!message.readableEnded) reject(new ClientGone()); // made only when it says something new
+      if (!message.readableEnded) fail(new ClientGone()); // made only when it says something new
     });
   });
 }
@@ -115,14 +137,15 @@ const nothing = () => {};
 /** The request as the pipeline wants it. Nothing of the body is read yet; one that takes too long ends the connection. */
 export function requestOf(message: Incoming, response: Outgoing, deps: GatewayDeps): GatewayRequest {
   const stream = streamOf(response);
+  const framing = framingOf(message.rawHeaders);
   return {
     method: message.method ?? '',
     target: message.url ?? '',
     rawHeaders: stream === null ? message.rawHeaders : plainHeaders(message.rawHeaders),
     peerAddress: message.socket.remoteAddress ?? '',
     isTls: stream === null ? 'encrypted' in message.socket : stream.session?.encrypted === true,
-    body: bodySource(message, response, deps),
-    fault: ambiguityOf(message),
+    body: new HttpBody(message, response, framing, deps),
+    fault: ambiguityOf(framing, message.httpVersion),
     onGone: (run) => {
       if (response.destroyed) {
         run();

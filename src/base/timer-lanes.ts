@@ -1,0 +1,88 @@
+// Many time-outs of the same few lengths, nearly all cancelled before they come: one timer for each length. Used by clock.ts.
+
+type Entry = { at: number; run: (() => void) | null; before: Entry | null; after: Entry | null };
+
+/** Shorter delays get a timer of their own: there is little to share. */
+const sharedFromMs = 1_000;
+/** Lengths that share timers at once; further ones get timers of their own. */
+const laneLimit = 64;
+
+/** Starts a timer; the result cancels it. */
+export type StartTimer = (delayMs: number, run: () => void) => () => void;
+
+/** The time-outs of one length, in the order of their time. */
+class Lane {
+  readonly #delayMs: number;
+  readonly #now: () => number;
+  readonly #start: StartTimer;
+  readonly #onEmpty: () => void;
+  #first: Entry | null = null;
+  #last: Entry | null = null;
+  #isFiring = false;
+  #cancelTimer: () => void;
+
+  constructor(delayMs: number, how: { now: () => number; start: StartTimer; onEmpty: () => void }) {
+    this.#delayMs = delayMs;
+    this.#now = how.now;
+    this.#start = how.start;
+    this.#onEmpty = how.onEmpty;
+    this.#cancelTimer = this.#start(delayMs, () => this.#fire());
+  }
+
+  add(run: () => void): () => void {
+    const entry: Entry = { at: this.#now() + this.#delayMs, run, before: this.#last, after: null };
+    if (this.#last === null) this.#first = entry;
+    else this.#last.after = entry;
+    this.#last = entry;
+    return () => {
+      if (entry.run === null) return;
+      this.#remove(entry);
+      if (this.#first === null && !this.#isFiring) this.#close();
+    };
+  }
+
+  #remove(entry: Entry): void {
+    entry.run = null;
+    if (entry.before === null) this.#first = entry.after;
+    else entry.before.after = entry.after;
+    if (entry.after === null) this.#last = entry.before;
+    else entry.after.before = entry.before;
+  }
+
+  #close(): void {
+    this.#cancelTimer();
+    this.#onEmpty();
+  }
+
+  #fire(): void {
+    const now = this.#now();
+    this.#isFiring = true;
+    try {
+      // The timer may be a fraction of a millisecond early. What runs may add and cancel.
+      while (this.#first !== null && this.#first.at <= now + 1) {
+        const { run } = this.#first;
+        this.#remove(this.#first);
+        run?.();
+      }
+    } finally {
+      this.#isFiring = false;
+      if (this.#first === null) this.#onEmpty();
+      else this.#cancelTimer = this.#start(Math.max(1, Math.ceil(this.#first.at - now)), () => this.#fire());
+    }
+  }
+}
+
+/** Starts time-outs like `start`, in lanes where that saves timers. `now` is monotonic ms. */
+export function createTimerLanes(now: () => number, start: StartTimer): StartTimer {
+  const lanes = new Map<number, Lane>();
+  return (delayMs, run) => {
+    if (!(delayMs >= sharedFromMs)) return start(delayMs, run);
+    let lane = lanes.get(delayMs);
+    if (lane === undefined) {
+      if (lanes.size >= laneLimit) return start(delayMs, run);
+      lane = new Lane(delayMs, { now, start, onEmpty: () => lanes.delete(delayMs) });
+      lanes.set(delayMs, lane);
+    }
+    return lane.add(run);
+  };
+}
