@@ -12,6 +12,7 @@ import { domainCases } from './cases/domains.ts';
 import { accountCases } from './cases/fc-account.ts';
 import { layerCases } from './cases/fc-layers.ts';
 import { limitCases } from './cases/fc-limits.ts';
+import { provisionCases } from './cases/fc-provision.ts';
 import { serviceCases } from './cases/fc-services.ts';
 import { triggerCases } from './cases/fc-triggers.ts';
 import { uploadCases } from './cases/fc-uploads.ts';
@@ -44,6 +45,7 @@ uploadCases(world);
 fc3Cases(world);
 layerCases(world);
 limitCases(world);
+provisionCases(world);
 triggerCases(world);
 
 test('every operation that is served has a case', () => {

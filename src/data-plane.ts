@@ -31,8 +31,10 @@ import type { InvokeFunction } from './model/invocation.ts';
 import type { DataMetrics } from './model/metrics.ts';
 import type { ChangeBatch } from './model/published.ts';
 import type { RequestRecord } from './model/record.ts';
+import type { InstancesNow } from './model/scaling.ts';
 import { watchProcess } from './process-metrics.ts';
 import { createRequestLogSender, type RequestLogSender } from './request-log-sender.ts';
+import { limitShare, provisionShare } from './scaling-share.ts';
 import { ServingLease } from './serving-lease.ts';
 import { type DataSettings, type ListeningAddresses, type ListenOrder, limits, type TlsListening } from './settings.ts';
 import { createTokenSealer, type TokenSealer } from './wire/security-token.ts';
@@ -63,6 +65,8 @@ export type DataPlane = {
   /** The key that functions' security tokens are made with, 32 bytes; comes before the first request. */
   setTokenKey(key: Buffer): void;
   metrics(): DataMetrics;
+  /** What a qualifier of a function has now; null: all its qualifiers. */
+  instancesNow(functionKey: string, qualifier: string | null): InstancesNow;
   /** Resolves when control has the records of all requests that were answered. */
   flushRequests(): Promise<void>;
   listen(order: ListenOrder): Promise<ListeningAddresses>;
@@ -87,6 +91,7 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
     runDir: settings.runDir,
     launcher,
     find: (target) => directory.find(target),
+    findMain: (target) => directory.findMain(target),
     isPublished: (config) => directory.isPublished(config),
     credentialsOf,
     runtimeFallback: settings.runtimeFallback,
@@ -158,7 +163,8 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
       await gateway.apply(batch);
       for (const { key, versionId } of changed) functions.changed(key, versionId);
       for (const change of batch.changes) {
-        if (change.kind === 'instanceLimit') functions.limitChanged(change.key, change.value);
+        if (change.kind === 'instanceLimit') functions.limitChanged(change.key, limitShare(change.value, settings));
+        if (change.kind === 'provision') functions.provisionChanged(change.key, provisionShare(change.value, settings));
       }
       return batch.version;
     },
@@ -187,6 +193,7 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
       functions: functions.stats(),
       log: requests.counts(),
     }),
+    instancesNow: (functionKey, qualifier) => functions.instancesNow(functionKey, qualifier),
     flushRequests: () => requests.flush(),
     async close(graceMs) {
       await Promise.all(listeners.map((listener) => listener.close(graceMs)));

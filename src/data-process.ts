@@ -10,6 +10,7 @@ import type { BreakerEvent } from './gateway/index.ts';
 import { LoopDelayMeter } from './loop-delay.ts';
 import type { LoopDelay } from './model/loop-delay.ts';
 import type { ChangeBatch } from './model/published.ts';
+import type { AskInstances } from './model/scaling.ts';
 import { logByNotes } from './outlets.ts';
 import type { DataSettings, ListenOrder } from './settings.ts';
 
@@ -54,6 +55,10 @@ class DataProcess {
         return { data: null };
       case 'metrics':
         return { data: this.#running().metrics() };
+      case 'instances': {
+        const { functionKey, qualifier } = message.data as Parameters<AskInstances>[0];
+        return { data: this.#running().instancesNow(functionKey, qualifier) };
+      }
       case 'flushRequests':
         await this.#running().flushRequests();
         return { data: null };

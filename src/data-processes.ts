@@ -7,7 +7,7 @@ import type { InvokeFunction } from './model/invocation.ts';
 import type { DataMetrics } from './model/metrics.ts';
 import { type ListeningAddresses, type ListenOrder, limits, type TlsListening } from './settings.ts';
 
-export type DataProcessesOptions = Omit<SlotOptions, 'name' | 'leaseMs' | 'onLaggard'> & {
+export type DataProcessesOptions = Omit<SlotOptions, 'name' | 'place' | 'leaseMs' | 'onLaggard'> & {
   readonly count: number;
   /** Nothing can be served any more. */
   onEnd(reason: string): void;
@@ -135,7 +135,7 @@ export class DataProcesses {
       if (count === 1) options.onEnd(error.message);
       else slot?.data.kill('SIGKILL');
     };
-    return DataSlot.start({ ...options, name, leaseMs, onLaggard });
+    return DataSlot.start({ ...options, name, place: at, leaseMs, onLaggard });
   }
 
   #watch(slot: DataSlot, at: number): void {

@@ -10,16 +10,21 @@ import type { BeginLauncher, StartedLauncher } from './launcher-start.ts';
 import { makeRunDirectory, removeRunDirectory } from './run-directory.ts';
 import { type DataSettings, limits } from './settings.ts';
 
+/** Settings that differ by process. */
+export type OwnSettings = 'runDir' | 'launcherToken' | 'place';
+
 export type SlotOptions = {
   /** What the log and the metrics call it: `data`, or with several `data-1`, `data-2`. */
   readonly name: string;
+  /** Its number among them, from 0. */
+  readonly place: number;
   readonly launcher: Promise<BeginLauncher>;
   readonly handlers: (slot: DataSlot) => ChannelHandlers;
   /** The feed of what is published; resolves when the store is open. */
   readonly feed: Promise<Feed>;
   /** How long it may serve after each time that it asks for leave, ms; null: it is the only one, and never asks. */
   readonly leaseMs: number | null;
-  readonly settings: (launcher: StartedLauncher) => Promise<Omit<DataSettings, 'runDir' | 'launcherToken'>>;
+  readonly settings: (launcher: StartedLauncher) => Promise<Omit<DataSettings, OwnSettings>>;
   readonly log: Log;
   /** It does not follow, and can serve no longer. */
   onLaggard(error: Error): void;
@@ -99,7 +104,8 @@ export class DataSlot {
     for (const child of [launcher, data]) {
       void child.exited.then((how) => this.#ended.resolve(`the ${child.name} process ended (${how})`));
     }
-    const settings: DataSettings = { ...(await options.settings(launcher)), runDir, launcherToken };
+    const { place } = options;
+    const settings: DataSettings = { ...(await options.settings(launcher)), runDir, launcherToken, place };
     await data.channel.call('configure', settings);
     const following = { clock: systemClock, limitMs: limits.followMs, leaseMs: options.leaseMs };
     const follower = new Follower(await options.feed, data.channel, { ...following, onLaggard: options.onLaggard });

@@ -70,6 +70,15 @@ export class FunctionDirectory {
 
   /** Messages as the cloud words them. Source: docs (function-invocation.md 1). */
   find(target: FunctionTarget): FoundFunction {
+    return this.#find(target, this.#deps.random);
+  }
+
+  /** The same without chance: of an alias its main version. */
+  findMain(target: FunctionTarget): FoundFunction {
+    return this.#find(target, () => Number.POSITIVE_INFINITY);
+  }
+
+  #find(target: FunctionTarget, random: Random): FoundFunction {
     const { serviceName, functionName } = target;
     const qualifier = target.qualifier ?? latest;
     const key = functionKey(serviceName, functionName);
@@ -79,7 +88,7 @@ export class FunctionDirectory {
     }
     const owner = versionOwner(serviceName, functionName);
     const alias = this.#aliases.get(qualifiedKey(owner, qualifier));
-    const versionId = alias === undefined ? qualifier : chooseVersion(alias, this.#deps.random);
+    const versionId = alias === undefined ? qualifier : chooseVersion(alias, random);
     const held = this.#functions.get(publishedFunctionKey(key, versionId));
     if (held === undefined) return this.#missingVersion(target, versionId);
     return { ok: true, config: alias === undefined ? held.config : calledAs(held, qualifier) };

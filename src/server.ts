@@ -15,11 +15,14 @@ import {
   tokenKeyPurpose,
 } from './control/index.ts';
 import { DataProcesses } from './data-processes.ts';
+import type { OwnSettings } from './data-slot.ts';
 import { openDevelopmentCa } from './development-ca.ts';
 import { defaultRuntimesDirectory, isKnownRuntime, runtimeIds } from './functions/index.ts';
+import { joinInstances } from './join-instances.ts';
 import { joinMetrics } from './join-metrics.ts';
 import { chooseLauncher, type StartedLauncher } from './launcher-start.ts';
 import type { LoopDelay } from './model/loop-delay.ts';
+import type { InstancesNow } from './model/scaling.ts';
 import { dataHandlers } from './outlets.ts';
 import { watchProcess } from './process-metrics.ts';
 import {
@@ -84,6 +87,8 @@ async function assemble(options: ServerOptions, log: Log, stack: AsyncDisposable
     awaitLive: (version) => data.awaitLive(version),
     invoke: data.invoke,
     functionUrls: () => functionUrls,
+    instancesNow: async (of) =>
+      joinInstances((await data.ask('instances', of)).map(({ answer }) => answer.data as InstancesNow)),
     requests: keptRequests(await requests, data),
     readMetrics: async () => joinMetrics(await data.metrics(), readProcess()),
     loopDelay: async (what) => ((await data.ask('loopDelay', what))[0]?.answer.data ?? null) as LoopDelay | null,
@@ -210,7 +215,7 @@ function dataSettings(
   options: ServerOptions,
   launcher: StartedLauncher,
   codeDirectory: string,
-): Omit<DataSettings, 'runDir' | 'launcherToken'> {
+): Omit<DataSettings, OwnSettings> {
   return {
     codeDirectory,
     host: options.host,

@@ -38,6 +38,8 @@ export type DataSettings = {
   readonly tier: string;
   /** How many data processes share the work. With several, control is the authority for nonces and limits. */
   readonly dataProcesses: number;
+  /** This one's number among them, from 0. */
+  readonly place: number;
   /** Which launcher listens in runDir. */
   readonly launcher: 'sandd' | 'node';
 };

@@ -97,6 +97,8 @@ export const fcStatuses = {
   AliasAlreadyExists: 409,
   TriggerAlreadyExists: 409,
   FunctionNotEmpty: 409,
+  ProvisionConfigExist: 409,
+  ResidentScalingConfigExists: 409,
   ServiceNotEmpty: 409,
   ConcurrentUpdateError: 409,
   PreconditionFailed: 412,

@@ -6,6 +6,7 @@ import type { InvokeFunction } from '../model/invocation.ts';
 import type { AskLoopDelay } from '../model/loop-delay.ts';
 import type { ServerMetrics } from '../model/metrics.ts';
 import type { RequestQuery, RequestRecord } from '../model/record.ts';
+import type { AskInstances } from '../model/scaling.ts';
 import type { Store, WriteTransaction } from '../store/port.ts';
 import type { TokenSealer } from '../wire/security-token.ts';
 import type { Nonces } from './nonces.ts';
@@ -60,6 +61,8 @@ export type ControlDeps = {
   /** Resolves when every data process works by this published version. */
   awaitLive(version: number): Promise<void>;
   readonly invoke: InvokeFunction;
+  /** What a function has running now. */
+  readonly instancesNow: AskInstances;
   /** Where function URLs are served, e.g. `http://127.0.0.1:8082`; null before it is known. */
   functionUrls(): string | null;
   readonly requests: RequestRecords;

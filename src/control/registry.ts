@@ -25,8 +25,10 @@ import * as aliases from './fc/aliases.ts';
 import type { FcRegistry } from './fc/endpoint.ts';
 import * as functions from './fc/functions.ts';
 import * as limits from './fc/instance-limits.ts';
+import { listInstances } from './fc/instances.ts';
 import { invokeFunction } from './fc/invoke.ts';
 import * as layers from './fc/layers.ts';
+import * as provisions from './fc/provisions.ts';
 import * as services from './fc/services.ts';
 import * as tags from './fc/tags.ts';
 import { getTempBucketToken, getTempCodeBucketPermission } from './fc/temporary-bucket.ts';
@@ -172,6 +174,15 @@ const functionActions: Readonly<Record<string, Registered<FcAction>>> = {
 
 const onlyHttp = 'triggers of type http with authType anonymous or function; without corsConfig';
 
+const onlyUse = 'target tracking by ProvisionedConcurrencyUtilization';
+
+const provisionActions: Readonly<Record<string, Registered<FcAction>>> = {
+  GetProvisionConfig: done(provisions.getProvisionConfig),
+  ListInstances: done(listInstances),
+  ListProvisionConfigs: done(provisions.listProvisionConfigs),
+  PutProvisionConfig: partial(provisions.putProvisionConfig, onlyUse),
+};
+
 const triggerActions: Readonly<Record<string, Registered<FcAction>>> = {
   CreateTrigger: partial(triggers.createTrigger, onlyHttp),
   DeleteTrigger: done(triggers.deleteTrigger),
@@ -210,6 +221,7 @@ export const fcRegistry: FcRegistry = {
     ...serviceActions,
     ...layerActions,
     ...triggerActions,
+    ...provisionActions,
     DeleteOnDemandConfig: done(limits.deleteInstanceLimit),
     DeleteVersion: done(versions.deleteVersion),
     GetAccountConfigs: done(accountInfo.getAccountConfigs),
@@ -228,6 +240,7 @@ export const fcRegistry: FcRegistry = {
     ...serviceActions,
     ...layerActions,
     ...triggerActions,
+    ...provisionActions,
     CreateLayerVersion: done(layers.createLayerVersion),
     DeleteFunctionOnDemandConfig: done(limits.deleteInstanceLimit),
     DeleteServiceVersion: done(versions.deleteVersion),
@@ -243,17 +256,26 @@ export const fcRegistry: FcRegistry = {
     ...functionActions,
     ...layerActions,
     ...triggerActions,
+    ...provisionActions,
     CreateLayerVersion: done(layers.createLayerVersion),
     DeleteConcurrencyConfig: done(limits.deleteInstanceLimit),
     DeleteFunctionVersion: done(versions.deleteVersion),
+    DeleteProvisionConfig: done(provisions.deleteProvisionConfig),
+    DeleteScalingConfig: done(provisions.deleteScalingConfig),
     DescribeRegions: done(accountInfo.describeRegions),
+    GetScalingConfig: done(provisions.getScalingConfig),
     GetConcurrencyConfig: done(limits.getInstanceLimit),
     GetLayerVersionByArn: done(layers.getLayerVersionByArn),
     ListConcurrencyConfigs: done(limits.listInstanceLimits),
+    ListScalingConfigs: done(provisions.listScalingConfigs),
     ListFunctionVersions: done(versions.listVersions),
     ListTagResources: done(tags.listTagResources),
     PublishFunctionVersion: done(versions.publishNewVersion),
     PutConcurrencyConfig: done(limits.putInstanceLimit),
+    PutScalingConfig: partial(
+      provisions.putScalingConfig,
+      `${onlyUse}; no resident pools, mixed mode or dispatch policy`,
+    ),
     TagResources: done(tags.tagResources),
     UntagResources: done(tags.untagResources),
   },

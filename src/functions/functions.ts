@@ -3,7 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { FunctionConfig } from '../model/function.ts';
 import type { InvokeFunction } from '../model/invocation.ts';
-import type { InstanceLimit } from '../model/scaling.ts';
+import { type InstanceLimit, type InstancesNow, type Provision, scalingKey } from '../model/scaling.ts';
 import type { LogLine } from './instances/request-log.ts';
 import type { StateKind } from './instances/state.ts';
 import { createInvoke } from './invoke.ts';
@@ -17,6 +17,8 @@ export type FunctionsDeps = {
   readonly runDir: string;
   readonly launcher: Launcher;
   readonly find: FindFunction;
+  /** The same without chance: of an alias its main version. Default: find(). */
+  readonly findMain?: FindFunction;
   readonly isPublished: PlaneDeps['isPublished'];
   /** The temporary credentials that a function has now; null when it gets none. */
   readonly credentialsOf: PlaneDeps['credentialsOf'];
@@ -49,6 +51,10 @@ export type Functions = {
   changed(key: string, versionId?: string): void;
   /** A limit of instances is published (key: scalingKey()), or withdrawn. */
   limitChanged(key: string, limit: InstanceLimit | null): void;
+  /** Provisioned instances are set (key: scalingKey()), or withdrawn. */
+  provisionChanged(key: string, provision: Provision | null): void;
+  /** What a qualifier of a function has now; null: all its qualifiers. */
+  instancesNow(functionKey: string, qualifier: string | null): InstancesNow;
   /** Ends every instance; who waits is refused. */
   close(): Promise<void>;
   stats(): FunctionsStats;
@@ -62,6 +68,7 @@ export function createFunctions(deps: FunctionsDeps): Functions {
     runtimesDirectory: deps.runtimesDirectory ?? defaultRuntimesDirectory(),
     launcher: deps.launcher,
     find: deps.find,
+    ...(deps.findMain === undefined ? {} : { findMain: deps.findMain }),
     isPublished: deps.isPublished,
     credentialsOf: deps.credentialsOf,
     limits,
@@ -80,8 +87,16 @@ export function createFunctions(deps: FunctionsDeps): Functions {
   }
   return {
     invoke: createInvoke(plane),
-    changed: (key, versionId) => plane.retire((config) => isVersion(config, key, versionId ?? null)),
+    changed(key, versionId) {
+      plane.retire((config) => isVersion(config, key, versionId ?? null));
+      plane.provisioner.functionChanged(key);
+    },
     limitChanged: (key, limit) => plane.limitChanged(key, limit),
+    provisionChanged: (key, provision) => plane.provisioner.change(key, provision),
+    instancesNow: (functionKey, qualifier) => ({
+      instances: plane.instancesOf(functionKey, qualifier),
+      ...plane.provisioner.now(scalingKey({ functionKey, qualifier })),
+    }),
     async close() {
       cancelSweep();
       await plane.close();

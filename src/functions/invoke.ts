@@ -13,7 +13,7 @@ import { describeEnd, describeUsage, endDocument, errorTypeOf, type PlatformEnd 
 import type { Instance } from './instances/instance.ts';
 import type { Ended } from './instances/instance-port.ts';
 import type { Acquired, ColdStart, Pool } from './instances/pool.ts';
-import { isExhausted } from './instances/quota.ts';
+import { allowedInstances, isExhausted } from './instances/quota.ts';
 import type { EndReason } from './instances/state.ts';
 import type { Plane } from './plane.ts';
 
@@ -63,7 +63,7 @@ function admit(plane: Plane, request: InvokeRequest, config: FunctionConfig): Ad
   if (isExhausted(pool)) {
     return refuse(
       'ResourceExhausted',
-      `function '${config.key}' has ${pool.quota?.inFlight} requests under way, its configured limit is ${pool.quota?.maximum} instances`,
+      `function '${config.key}' has ${(pool.quota ?? pool).inFlight} requests under way, it may have ${allowedInstances(pool)} instances`,
     );
   }
   if (plane.inFlight >= limits.instancesInAll) {

@@ -5,7 +5,7 @@ import { createLoopLoad } from '../base/loop-load.ts';
 import type { FunctionTarget } from '../model/api.ts';
 import type { Credentials, FunctionConfig } from '../model/function.ts';
 import type { InvokeRefusalCode } from '../model/invocation.ts';
-import type { InstanceLimit } from '../model/scaling.ts';
+import type { InstanceFact, InstanceLimit } from '../model/scaling.ts';
 import { chooseInterpreter, type Interpreter, type InterpreterChoice } from './choose-interpreter.ts';
 import { Deadlines } from './instances/deadlines.ts';
 import { Instance } from './instances/instance.ts';
@@ -16,8 +16,10 @@ import { Quotas } from './instances/quota.ts';
 import type { LogLine } from './instances/request-log.ts';
 import { StartGate } from './instances/start-gate.ts';
 import { planStart } from './instances/start-plan.ts';
+import type { StateKind } from './instances/state.ts';
 import type { Exit, IsolationTier, Launcher } from './launcher/port.ts';
 import type { Limits } from './limits.ts';
+import { Provisioner } from './provisioning/provisioner.ts';
 
 export type FindFunction = (
   target: FunctionTarget,
@@ -32,6 +34,8 @@ export type PlaneDeps = {
   readonly runtimesDirectory: string;
   readonly launcher: Launcher;
   readonly find: FindFunction;
+  /** The same without chance: of an alias its main version. Default: find(). */
+  readonly findMain?: FindFunction;
   /** Whether find() still gives this object. */
   isPublished(config: FunctionConfig): boolean;
   /** The temporary credentials that a function has now; null when it gets none. */
@@ -44,6 +48,8 @@ export type PlaneDeps = {
   onOutput(line: LogLine): void;
 };
 
+/** States of an instance that serves, or could. */
+const serving: ReadonlySet<StateKind> = new Set<StateKind>(['idle', 'freezing', 'frozen', 'busy']);
 /** How long the interpreters that were found are believed before a missing one is looked for again, ms. */
 const rediscoverMs = 10_000;
 
@@ -53,6 +59,7 @@ export class Plane {
   readonly clock: Clock;
   readonly limits: Limits;
   readonly deadlines: Deadlines;
+  readonly provisioner: Provisioner;
   readonly #deps: PlaneDeps;
   readonly #poolDeps: PoolDeps<Instance>;
   readonly #gate: StartGate;
@@ -81,6 +88,12 @@ export class Plane {
     this.limits = deps.limits;
     this.deadlines = new Deadlines(deps.clock);
     this.#places = deps.limits.instancesInAll;
+    this.provisioner = new Provisioner({
+      clock: deps.clock,
+      find: deps.findMain ?? deps.find,
+      poolOf: (config) => this.poolOf(config),
+      openPool: (config) => this.openPool(config),
+    });
     this.#gate = new StartGate(deps.limits.startsAtOnce);
     const loopLoad = createLoopLoad(() => deps.clock.monotonic());
     this.#poolDeps = {
@@ -162,6 +175,7 @@ export class Plane {
       this.retire((other) => isSameCall(other, config));
       const pool = new Pool(config, choice, this.#poolDeps);
       this.#quotas.attach(pool);
+      this.provisioner.opened(pool);
       this.#pools.set(config, pool);
     }
     return { ok: true };
@@ -170,6 +184,23 @@ export class Plane {
   /** A limit of instances is published or withdrawn. */
   limitChanged(key: string, limit: InstanceLimit | null): void {
     this.#quotas.change(key, limit, [...this.#pools.values(), ...this.#leaving]);
+  }
+
+  /** The instances that serve a qualifier of a function, or all its qualifiers (null). */
+  instancesOf(functionKey: string, qualifier: string | null): InstanceFact[] {
+    const pools = [...this.#pools.values(), ...this.#leaving].filter(
+      ({ config }) => config.key === functionKey && (qualifier === null || config.qualifier === qualifier),
+    );
+    return pools.flatMap(({ config, instances }) =>
+      [...instances]
+        .filter(({ state }) => serving.has(state.kind))
+        .map(({ id, startedAt }) => ({
+          instanceId: id,
+          versionId: config.versionId,
+          qualifier: config.qualifier,
+          startedAt,
+        })),
+    );
   }
 
   /** Begins to look for interpreters, so that the first invocation need not wait for it. */
@@ -195,7 +226,7 @@ export class Plane {
     const before = this.clock.monotonic() - this.limits.idleMs;
     for (const [config, pool] of this.#pools) {
       pool.endIdleSince(before);
-      if (pool.instances.size === 0 && pool.inFlight === 0) this.#pools.delete(config);
+      if (pool.instances.size === 0 && pool.inFlight === 0 && pool.minimum === 0) this.#pools.delete(config);
     }
   }
 
@@ -209,6 +240,7 @@ export class Plane {
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.provisioner.close();
     await Promise.all([...this.#pools.values(), ...this.#leaving].map((pool) => pool.close()));
     this.#pools.clear();
     this.#leaving.clear();

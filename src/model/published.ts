@@ -3,7 +3,7 @@
 import type { ApiDefinition, Backend, StageName, StageVariable } from './api.ts';
 import type { FunctionConfig } from './function.ts';
 import type { HttpTrigger } from './http-function.ts';
-import type { InstanceLimit } from './scaling.ts';
+import type { InstanceLimit, Provision } from './scaling.ts';
 
 /** A domain that was bound to a group. */
 export type PublishedDomain = {
@@ -173,6 +173,8 @@ export type PublishedValues = {
   readonly httpTrigger: HttpTrigger;
   /** Key: scalingKey(). */
   readonly instanceLimit: InstanceLimit;
+  /** Key: scalingKey(). */
+  readonly provision: Provision;
 };
 export type PublishedKind = keyof PublishedValues;
 

@@ -139,6 +139,10 @@ async function scaling(db: Kysely<Schema>, types: ColumnTypes): Promise<void> {
   await createDocumentTable(db, types, { name: 'instanceLimits', columns: [], indexes: [] });
 }
 
+async function provisions(db: Kysely<Schema>, types: ColumnTypes): Promise<void> {
+  await createDocumentTable(db, types, { name: 'provisions', columns: [], indexes: [] });
+}
+
 function migrations(types: ColumnTypes): Record<string, Migration> {
   return {
     '0001_first': { up: (db: Kysely<Schema>) => first(db, types) },
@@ -149,6 +153,7 @@ function migrations(types: ColumnTypes): Record<string, Migration> {
     '0006_layers': { up: (db: Kysely<Schema>) => layers(db, types) },
     '0007_triggers': { up: (db: Kysely<Schema>) => triggers(db, types) },
     '0008_instance_limits': { up: (db: Kysely<Schema>) => scaling(db, types) },
+    '0009_provisions': { up: (db: Kysely<Schema>) => provisions(db, types) },
   };
 }
 

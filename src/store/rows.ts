@@ -274,6 +274,18 @@ export type InstanceLimitRow = {
   readonly etag: string;
 };
 
+/** Key: scalingKey(). What is to be kept of a qualifier, as one of the two kinds of configuration. */
+export type ProvisionRow = {
+  readonly functionKey: string;
+  readonly serviceName: string | null;
+  readonly functionName: string;
+  readonly qualifier: string;
+  readonly kind: 'provision' | 'scaling';
+  /** The body of the call, in canonical names. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly modifiedAt: number;
+};
+
 /** A version of a layer as a function uses it. */
 export type FunctionLayer = { readonly arn: string; readonly packageSha256: string; readonly sizeBytes: number };
 
@@ -398,6 +410,7 @@ export type Tables = {
   aliases: { row: AliasRow; index: never };
   triggers: { row: TriggerRow; index: never };
   instanceLimits: { row: InstanceLimitRow; index: never };
+  provisions: { row: ProvisionRow; index: never };
   layers: { row: LayerRow; index: never };
   layerVersions: { row: LayerVersionRow; index: never };
   accessKeys: { row: AccessKeyRow; index: never };

@@ -166,6 +166,7 @@ function createCollections(access: Access, { isDuplicate }: Engine, sealer: Seal
     aliases: make('aliases'),
     triggers: make('triggers'),
     instanceLimits: make('instanceLimits'),
+    provisions: make('provisions'),
     layers: make('layers'),
     layerVersions: make('layerVersions'),
     accessKeys: make('accessKeys'),

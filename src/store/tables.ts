@@ -103,6 +103,7 @@ export const tableSpecs: TableSpecs = {
   aliases: { key: (row) => `${row.owner}/${row.aliasName}`, columns: {}, isSealed: false },
   triggers: { key: (row) => `${row.functionKey}:${row.triggerName}`, columns: {}, isSealed: false },
   instanceLimits: { key: scalingKey, columns: {}, isSealed: false },
+  provisions: { key: scalingKey, columns: {}, isSealed: false },
   layers: { key: (row) => row.layerName, columns: {}, isSealed: false },
   layerVersions: {
     key: (row) => `${row.layerName}/${row.version}`,
@@ -134,4 +135,5 @@ export const sealedKinds = {
   function: true,
   httpTrigger: false,
   instanceLimit: false,
+  provision: false,
 } as const satisfies Record<PublishedKind, boolean>;

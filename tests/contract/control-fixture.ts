@@ -93,6 +93,7 @@ export async function startPlane(wrap: (store: Store) => Store = (store) => stor
       invoked.push(asked);
       return plane.outcome;
     },
+    instancesNow: async () => ({ instances: [], target: 0, problem: '' }),
     requests: {
       find: async (requestId) => records.get(requestId) ?? null,
       search: async (query) => {

@@ -370,7 +370,8 @@ for (const tier of ['none', 'user', 'strong']) {
     });
 
     test('layers are seen by Python and Node where the cloud shows them, and cannot be changed', async () => {
-      const layersDirectory = mkdtempSync('/tmp/yunmen-layers-');
+      // Beside the code, where directories may be shown.
+      const layersDirectory = mkdtempSync(`${dirname(plane.publish('any', echoPython).code.directory)}/layers-`);
       chmodSync(layersDirectory, 0o755);
       const put = (path: string, text: string) => {
         mkdirSync(dirname(`${layersDirectory}/${path}`), { recursive: true });

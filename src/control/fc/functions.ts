@@ -14,6 +14,7 @@ import { removeInstanceLimits } from './instance-limits.ts';
 import { mergeLayers, resolveLayers } from './layer-arns.ts';
 import { checkIfMatch, checkName, fc3Name, functionNotFound, getFunction, getService } from './names.ts';
 import { collectPage, readFcPage } from './pages.ts';
+import { removeProvisions } from './provisions.ts';
 import { publishFunction, settingsOf } from './publishing.ts';
 import {
   changedPublication,
@@ -211,6 +212,7 @@ export const deleteFunction: FcAction = async (call) => {
       throw fcError('FunctionNotEmpty', `function '${functionName}' has active triggers`);
     }
     await removeInstanceLimits(tx, row.key);
+    await removeProvisions(tx, row.key);
     await tx.rows.functions.delete(row.key);
     await tx.publish('function', row.key, null);
     if (serviceName !== null) await markServiceChanged(tx, await getService(tx, serviceName));

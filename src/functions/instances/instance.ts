@@ -46,6 +46,8 @@ type Outcome =
 
 export class Instance {
   readonly id: string;
+  /** When it was made, epoch ms. */
+  readonly startedAt: number;
   readonly plan: StartPlan;
   readonly log: RequestLog;
   readonly #deps: InstanceDeps;
@@ -74,6 +76,7 @@ export class Instance {
 
   constructor(plan: StartPlan, deps: InstanceDeps, events: InstanceEvents<Instance>) {
     this.id = plan.launch.instanceId;
+    this.startedAt = deps.clock.now();
     this.plan = plan;
     this.#told = plan.credentials;
     this.#deps = deps;

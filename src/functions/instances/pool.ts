@@ -2,9 +2,12 @@
 // Called by invoke.ts (take, wait, putBack) and functions.ts (retire, sweep).
 
 import type { Clock } from '../../base/clock.ts';
+import { newRequestId } from '../../base/ids.ts';
 import type { FunctionConfig, Hook } from '../../model/function.ts';
 import type { InterpreterChoice } from '../choose-interpreter.ts';
+import { describeEnd } from '../documents.ts';
 import type { Limits } from '../limits.ts';
+import { type Kept, nothingKept } from '../provisioning/kept.ts';
 import type { Deadline, Deadlines } from './deadlines.ts';
 import type { InstanceEvents, StartFailure, StartTimes } from './instance-port.ts';
 import { allowedInstances, type Quota } from './quota.ts';
@@ -67,6 +70,8 @@ type Waiter<I> = {
   resolve(acquired: Acquired<I>): void;
 };
 
+/** Of an error document that is told as the reason why instances are missing. */
+const problemBytes = 500;
 /** How much a new measurement counts in a running average. */
 const averageWeight = 0.2;
 /** What a start is taken to cost before one has been seen, ms. */
@@ -107,13 +112,12 @@ export class Pool<I extends PooledInstance> implements Starter {
   inFlight = 0;
   /** The limit that its function's owner has set; kept by quota.ts. */
   quota: Quota | null = null;
-  /** Provisioned instances that it keeps. */
-  readonly minimum = 0;
   #typicalMs: number | null = null;
   /** When a request was last given an instance (monotonic ms). */
   #movedAt = 0;
   #isRecheckDue = false;
   #startCostMs = assumedStartMs;
+  #kept: Kept = nothingKept;
 
   constructor(config: FunctionConfig, choice: Runnable, deps: PoolDeps<I>) {
     this.config = config;
@@ -143,9 +147,31 @@ export class Pool<I extends PooledInstance> implements Starter {
     return this.#waiting.size;
   }
 
-  /** When its longest unused instance became idle (monotonic ms); null when none is idle. */
+  /** When its longest unused instance became idle (monotonic ms); null when none is that may end. */
   get oldestIdleSince(): number | null {
-    return this.#idle[0]?.state.since ?? null;
+    return this.#alive > this.#kept.minimum ? (this.#idle[0]?.state.since ?? null) : null;
+  }
+
+  /** Provisioned instances that it keeps. */
+  get minimum(): number {
+    return this.#kept.minimum;
+  }
+
+  /** Whether instances may be started beyond those. */
+  get allowsOnDemand(): boolean {
+    return this.#kept.allowsOnDemand;
+  }
+
+  /** Why instances that are to be kept are missing; empty: none is, or they are on their way. */
+  get problem(): string {
+    if (this.#alive >= this.#kept.minimum || this.#lastFailure === null) return '';
+    return describeFailure(this.#lastFailure.failure);
+  }
+
+  /** From now on so many instances are there, whoever calls: missing ones are started, idle ones do not end. */
+  keep(kept: Kept): void {
+    this.#kept = kept;
+    if (this.#alive < kept.minimum) this.#grow();
   }
 
   /** An idle instance, now the caller's, or null. */
@@ -189,6 +215,7 @@ export class Pool<I extends PooledInstance> implements Starter {
   /** No new requests come: idle instances end now, the others when the requests that were admitted are served. */
   retire(reason: EndReason): void {
     this.#isRetired = true;
+    this.#kept = nothingKept;
     for (const instance of this.#idle.splice(0)) void instance.stop(reason);
     this.#settleIfDrained();
   }
@@ -205,7 +232,9 @@ export class Pool<I extends PooledInstance> implements Starter {
 
   /** Ends instances that have been idle since before `before` (monotonic ms). */
   endIdleSince(before: number): void {
-    while (this.#idle[0] !== undefined && this.#idle[0].state.since < before) void this.#idle.shift()?.stop('idle');
+    while (this.#alive > this.#kept.minimum && this.#idle[0] !== undefined && this.#idle[0].state.since < before) {
+      void this.#idle.shift()?.stop('idle');
+    }
   }
 
   /** Ends the longest unused instance, to make room elsewhere. */
@@ -215,8 +244,9 @@ export class Pool<I extends PooledInstance> implements Starter {
 
   startOne(): boolean {
     if (!this.#wantsStart()) return false;
+    // Without a request it is one of those that are kept.
     const [first] = this.#waiting;
-    if (first === undefined || !this.#deps.takePlace(this)) return false;
+    if (!this.#deps.takePlace(this)) return false;
     const began = this.#deps.clock.monotonic();
     let isStarting = true;
     /** `use` is done before others may start: it may make a further start needless. */
@@ -264,7 +294,7 @@ export class Pool<I extends PooledInstance> implements Starter {
     this.#starting += 1;
     this.#alive += 1;
     this.#instances.add(instance);
-    void instance.start(this.config.initializer, first.requestId);
+    void instance.start(this.config.initializer, first?.requestId ?? newRequestId());
     return true;
   }
 
@@ -289,7 +319,7 @@ export class Pool<I extends PooledInstance> implements Starter {
 
   /** One deadline for all instances: it is looked at again when it comes. */
   #planFreeze(): void {
-    if (this.#isFreezeDue || this.#isRetired) return;
+    if (this.#isFreezeDue || this.#isRetired || this.#kept.keepsCpu) return;
     const { freezeMs } = this.#deps.limits;
     if (freezeMs === 0) {
       this.#freezeUnused();
@@ -305,6 +335,7 @@ export class Pool<I extends PooledInstance> implements Starter {
   /** Freezes what has been idle for the limit. */
   #freezeUnused(): void {
     this.#isFreezeDue = false;
+    if (this.#kept.keepsCpu) return;
     const before = this.#deps.clock.monotonic() - this.#deps.limits.freezeMs;
     for (const instance of [...this.#idle]) {
       if (instance.state.kind !== 'idle' || instance.state.since > before) continue;
@@ -367,9 +398,17 @@ export class Pool<I extends PooledInstance> implements Starter {
       return;
     }
     const isHeldBack = this.#idle.length > 0 && this.#waiting.size > 0;
-    if (!isHeldBack && this.#waiting.size <= this.#starting) return;
-    // Waiting seems quicker than starting. Should that turn out wrong, look again.
-    const at = Math.max(this.#waitsSince() + (isHeldBack ? holdMs : this.#startCostMs), this.#pace.pausedUntil);
+    if (isHeldBack || this.#waiting.size > this.#starting) {
+      // Waiting seems quicker than starting. Should that turn out wrong, look again.
+      this.#lookAgainAt(
+        Math.max(this.#waitsSince() + (isHeldBack ? holdMs : this.#startCostMs), this.#pace.pausedUntil),
+      );
+    } else if (this.#alive < this.#kept.minimum && this.#pace.pausedUntil > this.#deps.clock.monotonic()) {
+      this.#lookAgainAt(this.#pace.pausedUntil);
+    }
+  }
+
+  #lookAgainAt(at: number): void {
     if (this.#isRecheckDue && this.#recheck.at <= at) return;
     this.#isRecheckDue = true;
     this.#recheck.at = at;
@@ -386,14 +425,14 @@ export class Pool<I extends PooledInstance> implements Starter {
     }
   }
 
-  /** Whether one more start would serve a waiting request sooner than the instances that are there. */
+  /** Whether an instance is missing that is to be kept, or one more would serve a waiting request sooner than those there are. */
   #wantsStart(): boolean {
-    const [first] = this.#waiting;
-    if (first === undefined || this.#waiting.size <= this.#starting) return false;
-    if (this.#idle.length > 0 || this.#alive >= this.#deps.limits.instancesPerFunction) return false;
-    if (this.#alive >= allowedInstances(this)) return false;
+    if (this.#alive >= this.#deps.limits.instancesPerFunction || this.#alive >= allowedInstances(this)) return false;
     if (this.#pace.isLooping && this.#starting > 0) return false;
     if (this.#deps.clock.monotonic() < this.#pace.pausedUntil) return false;
+    if (this.#alive < this.#kept.minimum) return true;
+    const [first] = this.#waiting;
+    if (first === undefined || this.#waiting.size <= this.#starting || this.#idle.length > 0) return false;
     const serving = this.#alive - this.#starting;
     if (serving < this.#deps.limits.startsAtOnce || this.#typicalMs === null) return true;
     const expectedMs = (this.#waiting.size / serving) * this.#typicalMs;
@@ -429,4 +468,16 @@ function sum({ startMs, loadMs, initializerMs }: StartTimes): number {
 
 function average(old: number | null, value: number): number {
   return old === null ? value : old + (value - old) * averageWeight;
+}
+
+function describeFailure(failure: StartFailure): string {
+  switch (failure.kind) {
+    case 'platform':
+    case 'refused':
+      return failure.message;
+    case 'ended':
+      return describeEnd(failure.end);
+    case 'error':
+      return failure.body.toString('utf8', 0, problemBytes);
+  }
 }

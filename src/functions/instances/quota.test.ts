@@ -3,7 +3,14 @@ import { test } from 'node:test';
 import { allowedInstances, isExhausted, type LimitedPool, Quotas } from './quota.ts';
 
 function poolOf(key: string, qualifier: string, more: Partial<LimitedPool> = {}): LimitedPool {
-  return { config: { key, qualifier, instanceConcurrency: 1 }, minimum: 0, inFlight: 0, quota: null, ...more };
+  return {
+    config: { key, qualifier, instanceConcurrency: 1 },
+    minimum: 0,
+    allowsOnDemand: true,
+    inFlight: 0,
+    quota: null,
+    ...more,
+  };
 }
 
 const limitOf = (functionKey: string, qualifier: string | null, maximum: number) => ({
@@ -58,4 +65,11 @@ test('a pool that comes later is under the limit that is there', () => {
   const pool = poolOf('f', 'LATEST');
   quotas.attach(pool);
   assert.equal(isExhausted(pool), true);
+});
+
+test('a pool that may only have its provisioned instances refuses what they cannot run', () => {
+  const pool = poolOf('f', 'prod', { allowsOnDemand: false, minimum: 2, inFlight: 1 });
+  assert.equal(isExhausted(pool), false);
+  assert.equal(isExhausted({ ...pool, inFlight: 2 }), true);
+  assert.equal(isExhausted(poolOf('f', 'prod', { allowsOnDemand: false })), true);
 });

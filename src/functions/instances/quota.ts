@@ -16,6 +16,8 @@ export type LimitedPool = {
   readonly config: { readonly key: string; readonly qualifier: string; readonly instanceConcurrency: number };
   /** Provisioned instances that it keeps. */
   readonly minimum: number;
+  /** Whether it may have more than those. */
+  readonly allowsOnDemand: boolean;
   readonly inFlight: number;
   quota: Quota | null;
 };
@@ -51,13 +53,19 @@ export class Quotas {
   }
 }
 
-/** Instances that `pool` may have by its limit. */
-export function allowedInstances({ quota, minimum }: Pick<LimitedPool, 'quota' | 'minimum'>): number {
-  if (quota === null) return Number.POSITIVE_INFINITY;
-  return quota.isOfFunction ? quota.maximum : quota.maximum + minimum;
+/** Instances that `pool` may have by its limit, and by its provision when that allows no others. */
+export function allowedInstances({
+  quota,
+  minimum,
+  allowsOnDemand,
+}: Pick<LimitedPool, 'quota' | 'minimum' | 'allowsOnDemand'>): number {
+  const beyond = allowsOnDemand ? Number.POSITIVE_INFINITY : minimum;
+  if (quota === null) return beyond;
+  return Math.min(beyond, quota.isOfFunction ? quota.maximum : quota.maximum + minimum);
 }
 
-/** Whether one more request would be more than the limit's instances can run at once. */
+/** Whether one more request would be more than those instances can run at once. */
 export function isExhausted(pool: LimitedPool): boolean {
-  return pool.quota !== null && pool.quota.inFlight >= allowedInstances(pool) * pool.config.instanceConcurrency;
+  if (pool.quota === null && pool.allowsOnDemand) return false;
+  return (pool.quota ?? pool).inFlight >= allowedInstances(pool) * pool.config.instanceConcurrency;
 }

@@ -1,0 +1,130 @@
+// A pool of instances that a test makes ready, fail or crash. Used by the unit tests of this folder only.
+import type { FunctionConfig } from '../../model/function.ts';
+import { defaultLimits, type Limits } from '../limits.ts';
+import { Deadlines } from './deadlines.ts';
+import { fakeClock } from './fake-clock.ts';
+import type { InstanceEvents, StartFailure } from './instance-port.ts';
+import { type Acquired, Pool, type PooledInstance } from './pool.ts';
+import { StartGate } from './start-gate.ts';
+import type { InstanceState } from './state.ts';
+
+export type Fake = PooledInstance & {
+  readonly number: number;
+  state: InstanceState;
+  /** What its preFreeze hook comes to. */
+  readonly hook: PromiseWithResolvers<boolean>;
+  ready(): void;
+  fail(failure: StartFailure): void;
+  crash(): Promise<void>;
+};
+
+export const crashed: StartFailure = { kind: 'ended', end: { kind: 'exited' } };
+
+export function setUp(changes: Partial<Limits> = {}, configured: Partial<FunctionConfig> = {}) {
+  const clock = fakeClock();
+  const limits = { ...defaultLimits, startsAtOnce: 2, processors: 2, ...changes };
+  const loop = { isBusy: false };
+  const deadlines = new Deadlines(clock);
+  const made: Fake[] = [];
+  let places = limits.instancesInAll;
+  let drained = 0;
+  const pool = new Pool<Fake>(
+    { ...config, ...configured },
+    { ok: true, interpreter, note: null },
+    {
+      clock,
+      deadlines,
+      gate: new StartGate(limits.startsAtOnce),
+      limits,
+      createInstance: (_config, _choice, events) => {
+        const fake = makeFake(made.length + 1, events, () => clock.monotonic());
+        made.push(fake);
+        return fake;
+      },
+      takePlace: () => places > 0 && places-- > 0,
+      givePlaceBack: () => {
+        places += 1;
+      },
+      becameIdle: () => {},
+      isLoopBusy: () => loop.isBusy,
+      forget: () => {},
+      drained: () => {
+        drained += 1;
+      },
+    },
+  );
+  const wait = (id = 'r', signal = new AbortController().signal) => {
+    const result: { acquired: Acquired<Fake> | null } = { acquired: null };
+    void pool.wait(id, signal).then((acquired) => {
+      result.acquired = acquired;
+    });
+    return result;
+  };
+  return { clock, pool, made, wait, loop, drained: () => drained };
+}
+
+function makeFake(number: number, events: InstanceEvents<Fake>, now: () => number): Fake {
+  let ending: Promise<void> | null = null;
+  const fake: Fake = {
+    number,
+    state: { kind: 'starting', since: 0 },
+    hook: Promise.withResolvers<boolean>(),
+    times: { startMs: 10, loadMs: 5, initializerMs: 0 },
+    start: () => Promise.resolve(),
+    release() {
+      fake.state = { kind: 'idle', since: now() };
+    },
+    prepareFreeze: () => {
+      fake.state = { kind: 'freezing', since: fake.state.since };
+      return fake.hook.promise.then((isReady) => {
+        if (isReady) fake.state = { kind: 'idle', since: fake.state.since };
+        return isReady;
+      });
+    },
+    freeze() {
+      fake.state = { kind: 'frozen', since: fake.state.since };
+    },
+    stop(reason) {
+      ending ??= (async () => {
+        fake.state = { kind: 'stopping', since: now(), reason };
+        events.onStopping(fake);
+        await Promise.resolve();
+        fake.state = { kind: 'gone', since: now(), reason };
+        events.onGone(fake);
+      })();
+      return ending;
+    },
+    ready() {
+      fake.state = { kind: 'idle', since: now() };
+      events.onReady(fake);
+    },
+    fail(failure) {
+      events.onStartFailed(fake, failure);
+      void fake.stop('load-failed');
+    },
+    crash: () => fake.stop('exited'),
+  };
+  return fake;
+}
+
+const interpreter = { language: 'python', version: '3.10.1', path: '/p', prefix: '/' } as const;
+const config: FunctionConfig = {
+  key: 'f',
+  accountId: '1',
+  regionId: 'r',
+  serviceName: null,
+  functionName: 'f',
+  versionId: 'LATEST',
+  qualifier: 'LATEST',
+  runtime: 'python3.10',
+  handler: 'index.handler',
+  memoryMb: 128,
+  timeoutMs: 3000,
+  initializer: null,
+  environment: {},
+  instanceConcurrency: 1,
+  role: null,
+  logProject: '',
+  logStore: '',
+  code: { checksum: '1', sizeBytes: 1, directory: '/code' },
+};
