@@ -11,6 +11,7 @@ import { type CountCall, createWindowCounters } from './base/window-counters.ts'
 import { createFailureReporter } from './failure-reporter.ts';
 import { FunctionDirectory } from './function-directory.ts';
 import {
+  type AuthenticateHttp,
   connectLauncher,
   connectSandd,
   createFunctions,
@@ -25,7 +26,7 @@ import {
   listenerOptions,
   RequestMetrics,
 } from './gateway/index.ts';
-import { serveUnknownDomain } from './http-listener.ts';
+import { serveHttp } from './http-listener.ts';
 import { type Listener, listen, listenTls, refuseTakenPort } from './listener.ts';
 import type { InvokeFunction } from './model/invocation.ts';
 import type { DataMetrics } from './model/metrics.ts';
@@ -49,6 +50,8 @@ export type DataPlaneOutlets = {
   readonly onLauncherGone: () => void;
   /** Looks for the interpreters of this machine: this process starts nothing. */
   readonly findInterpreters: () => Promise<readonly Interpreter[]>;
+  /** Asks who knows the keys whether a call of an HTTP trigger is signed as it has to be. */
+  readonly authenticateHttp: AuthenticateHttp;
   /** Asks the authority that several data processes share. */
   readonly askCounters: (batch: CounterBatch) => Promise<CounterAnswers>;
   /** Asks for leave to serve, see ServingLease. */
@@ -98,6 +101,7 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
     tier: settings.tier,
     limits: { ...shareOfLimits(settings.dataProcesses), ...(settings.strict ? { freezeMs: 0 } : {}) },
     log: outlets.log,
+    authenticateHttp: outlets.authenticateHttp,
   });
   const gatewaySettings = {
     ...defaultGatewaySettings,
@@ -139,6 +143,7 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
       tellBreakers: outlets.shareBreakerEvent,
     },
   });
+  const onHttp = serveHttp(functions.httpDoor, settings.forwardToken, () => lease?.enter() ?? null);
   const listeners: Listener[] = [];
   const { host } = settings;
   const opened = (listener: Listener) => {
@@ -160,6 +165,7 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
     invoke: functions.invoke,
     async apply(batch) {
       const changed = directory.apply(batch);
+      functions.apply(batch);
       await gateway.apply(batch);
       for (const { key, versionId } of changed) functions.changed(key, versionId);
       for (const change of batch.changes) {
@@ -183,7 +189,7 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
       return {
         gateway: await open(await place(wanted.gateway), gateway.handle, gateway.attach),
         gatewayTls: tls === null ? null : await openTls(await place(wanted.gatewayTls ?? tls.port), tls),
-        http: await open(await place(wanted.http), serveUnknownDomain, () => {}),
+        http: await open(await place(wanted.http), onHttp, () => {}),
       };
     },
     breakerEvent: (event) => gateway.breakerEvent(event),

@@ -8,6 +8,7 @@ import { decodeRequest, encodeOutcome } from './forwarded-invocation.ts';
 import { parseInterpreters } from './functions/index.ts';
 import type { BreakerEvent } from './gateway/index.ts';
 import { LoopDelayMeter } from './loop-delay.ts';
+import type { HttpAuthentication } from './model/http-function.ts';
 import type { LoopDelay } from './model/loop-delay.ts';
 import type { ChangeBatch } from './model/published.ts';
 import type { AskInstances } from './model/scaling.ts';
@@ -36,6 +37,8 @@ class DataProcess {
           log: logByNotes((note, data) => control.note(note, data)),
           onLauncherGone: () => process.exit(1),
           askCounters: async (batch) => (await control.call('count', batch)).data as CounterAnswers,
+          authenticateHttp: async (call, signal) =>
+            (await control.call('authenticateHttp', call, { signal })).data as HttpAuthentication,
           askLease: async () => (await control.call('lease', null)).data as number,
           shareBreakerEvent: (event) => {
             if (this.#isOneOfSeveral) control.note('breaker', event);

@@ -1,24 +1,29 @@
-// The http listener (function URLs and custom domains). None can be created yet, so every host is unknown.
-import { randomUUID } from 'node:crypto';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+// The http listener: function URLs, and what control passes on from the APIs' listener. Used by data-plane.ts.
+import { timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage, RequestListener } from 'node:http';
+import type { HttpDoor } from './functions/index.ts';
 
-/** Answers as the service does for a host that no function is bound to. Source: docs (function-invocation.md 2). */
-export function serveUnknownDomain(request: IncomingMessage, response: ServerResponse): void {
-  const requestId = randomUUID();
-  const host = (request.headers.host ?? '').replace(/:\d+$/, '').slice(0, 255);
-  const message = `domain name '${host}' does not exist`;
-  const body = JSON.stringify({
-    RequestId: requestId,
-    Code: 'DomainNameNotFound',
-    Message: message,
-    ErrorCode: 'DomainNameNotFound',
-    ErrorMessage: message,
-  });
-  request.resume();
-  response.writeHead(404, {
-    'Content-Type': 'application/json',
-    'Content-Length': Buffer.byteLength(body),
-    'X-Fc-Request-Id': requestId,
-  });
-  response.end(body);
+/** `<token> <client address>`: control says so that it was its listener, and who called. See http-forward.ts. */
+export const forwardedHeader = 'x-yunmen-forwarded';
+
+/** `mayServe`: null when a request may begin now; else resolves when one may, and rejects when none may. */
+export function serveHttp(door: HttpDoor, token: string, mayServe: () => Promise<void> | null): RequestListener {
+  const secret = Buffer.from(token);
+  return (request, response) => {
+    const serve = () => door(request, response, originOf(request, secret));
+    const waiting = mayServe();
+    if (waiting === null) serve();
+    else waiting.then(serve, () => response.destroy());
+  };
+}
+
+function originOf(request: IncomingMessage, secret: Buffer): Parameters<HttpDoor>[2] {
+  const peer = (request.socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/, '');
+  const given = request.headers[forwardedHeader];
+  if (typeof given === 'string') {
+    const [token = '', clientIp = peer] = given.split(' ');
+    const bytes = Buffer.from(token);
+    if (bytes.length === secret.length && timingSafeEqual(bytes, secret)) return { clientIp, isApiListener: true };
+  }
+  return { clientIp: peer, isApiListener: false };
 }

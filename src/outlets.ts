@@ -3,6 +3,7 @@ import { ChannelError, type ChannelHandlers } from './base/channel.ts';
 import type { CounterAnswers, CounterBatch } from './base/counter-leases.ts';
 import type { Log, LogFields, LogLevel } from './base/log.ts';
 import { findInterpreters, type Interpreter, precompilePython } from './functions/index.ts';
+import type { HttpAuthentication, SignedHttpCall } from './model/http-function.ts';
 import type { RequestRecord } from './model/record.ts';
 import type { RequestLog } from './store/index.ts';
 import { createTimeWriter, writeLogLine } from './wire/request-log-line.ts';
@@ -19,10 +20,11 @@ export function launcherHandlers(log: Log): ChannelHandlers {
   return { ...refuseCalls, onNote: (name, { data }) => name === 'log' && writeNote(log, data as LogNote) };
 }
 
-/** What control does for one data process. The first is for every one; the others are asked only by one of several. */
+/** What control does for one data process. The first two are for every one; the others are asked only by one of several. */
 export type ForDataProcess = {
   /** Whether the launcher may show instances this directory; why not. */
   allow(directory: string): Promise<string | null>;
+  authenticateHttp(call: SignedHttpCall): Promise<HttpAuthentication>;
   count(batch: CounterBatch): Promise<CounterAnswers>;
   /** How long the asking process may serve, ms. */
   lease(): Promise<number>;
@@ -34,6 +36,7 @@ export function dataHandlers(log: Log, requests: Promise<RequestLog>, own: ForDa
   return {
     ...refuseCalls,
     async onCall(name, { data, body }) {
+      if (name === 'authenticateHttp') return { data: await own.authenticateHttp(data as SignedHttpCall) };
       if (name === 'count') return { data: await own.count(data as CounterBatch) };
       if (name === 'lease') return { data: await own.lease() };
       if (name === 'requests') {

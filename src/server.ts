@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { systemClock } from './base/clock.ts';
 import { answerCounterBatch } from './base/counter-leases.ts';
+import { randomHex } from './base/ids.ts';
 import type { Log } from './base/log.ts';
 import { createNonceStore } from './base/nonce-store.ts';
 import { createWindowCounters } from './base/window-counters.ts';
@@ -18,6 +19,7 @@ import { DataProcesses } from './data-processes.ts';
 import type { OwnSettings } from './data-slot.ts';
 import { openDevelopmentCa } from './development-ca.ts';
 import { defaultRuntimesDirectory, isKnownRuntime, runtimeIds } from './functions/index.ts';
+import { createHttpForward } from './http-forward.ts';
 import { joinInstances } from './join-instances.ts';
 import { joinMetrics } from './join-metrics.ts';
 import { chooseLauncher, type StartedLauncher } from './launcher-start.ts';
@@ -61,10 +63,14 @@ async function assemble(options: ServerOptions, log: Log, stack: AsyncDisposable
   const requests = openRequestLog(dataDir, log, stack);
 
   const opening = openKeptStore(dataDir, stack);
+  const forwardToken = randomHex(32);
+  const controlling = Promise.withResolvers<Control>();
   const starting = startDataProcesses(options, {
     log,
     requests,
     opening,
+    forwardToken,
+    authenticateHttp: async (call) => (await controlling.promise).authenticateHttp(call),
     onEnd: (reason) => ended.resolve({ reason }),
   });
   const [data, store] = await Promise.all([starting, opening]);
@@ -80,6 +86,8 @@ async function assemble(options: ServerOptions, log: Log, stack: AsyncDisposable
   await data.tell('tokenKey', null, store.deriveKey(tokenKeyPurpose));
 
   let functionUrls: string | null = null;
+  const http = createHttpForward(() => functionUrls, forwardToken);
+  stack.defer(() => http.close());
   const control = createControl({
     store,
     account,
@@ -89,6 +97,7 @@ async function assemble(options: ServerOptions, log: Log, stack: AsyncDisposable
     functionUrls: () => functionUrls,
     instancesNow: async (of) =>
       joinInstances((await data.ask('instances', of)).map(({ answer }) => answer.data as InstancesNow)),
+    forwardHttp: http.forward,
     requests: keptRequests(await requests, data),
     readMetrics: async () => joinMetrics(await data.metrics(), readProcess()),
     loopDelay: async (what) => ((await data.ask('loopDelay', what))[0]?.answer.data ?? null) as LoopDelay | null,
@@ -96,6 +105,7 @@ async function assemble(options: ServerOptions, log: Log, stack: AsyncDisposable
     settings: { showColdStart: options.mode === 'dev' },
     log,
   });
+  controlling.resolve(control);
   const tls = await openTls(options, store, log, stack);
   const addresses = await openListeners(options, control, { data, tls }, stack);
   functionUrls = addresses.http;
@@ -171,12 +181,14 @@ type Around = {
   readonly requests: Promise<RequestLog>;
   /** The store as it is opened at the same time. */
   readonly opening: Promise<Store>;
+  readonly forwardToken: string;
+  readonly authenticateHttp: Control['authenticateHttp'];
   onEnd(reason: string): void;
 };
 
 async function startDataProcesses(
   options: ServerOptions,
-  { log, requests, opening, onEnd }: Around,
+  { log, requests, opening, onEnd, forwardToken, authenticateHttp }: Around,
 ): Promise<DataProcesses> {
   const { isolation, mode, dataProcesses: count } = options;
   const launcher = chooseLauncher({ isolation, mode }, log);
@@ -195,6 +207,7 @@ async function startDataProcesses(
     handlers: (slot) =>
       dataHandlers(log, requests, {
         allow: (directory) => slot.launcher.allow(directory),
+        authenticateHttp,
         count: (batch) => answerCounterBatch(batch, authority),
         lease: () => slot.follower.lease(),
         tellOthers: (name, data) => processes.noteOthers(slot, name, data),
@@ -205,7 +218,7 @@ async function startDataProcesses(
         const refusal = await started.allow(directory);
         if (refusal !== null) throw new Error(`functions cannot be shown ${directory}: ${refusal}`);
       }
-      return dataSettings(options, started, codeDirectory);
+      return dataSettings(options, started, { codeDirectory, forwardToken });
     },
   });
   return processes;
@@ -214,7 +227,7 @@ async function startDataProcesses(
 function dataSettings(
   options: ServerOptions,
   launcher: StartedLauncher,
-  codeDirectory: string,
+  { codeDirectory, forwardToken }: Pick<DataSettings, 'codeDirectory' | 'forwardToken'>,
 ): Omit<DataSettings, OwnSettings> {
   return {
     codeDirectory,
@@ -237,6 +250,7 @@ function dataSettings(
     showWhyToLoopback: options.mode === 'dev',
     tier: launcher.tier,
     dataProcesses: options.dataProcesses,
+    forwardToken,
     launcher: launcher.kind,
   };
 }

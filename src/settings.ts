@@ -40,6 +40,8 @@ export type DataSettings = {
   readonly dataProcesses: number;
   /** This one's number among them, from 0. */
   readonly place: number;
+  /** What control proves itself with when it passes calls of HTTP triggers on. */
+  readonly forwardToken: string;
   /** Which launcher listens in runDir. */
   readonly launcher: 'sandd' | 'node';
 };

@@ -2,6 +2,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Clock } from '../base/clock.ts';
+import type { HttpAuthentication, SignedHttpCall } from '../model/http-function.ts';
 import { headerText } from '../wire/openapi-signature.ts';
 import { parseQuery, splitTarget } from '../wire/percent-encoding.ts';
 import { createTokenSealer } from '../wire/security-token.ts';
@@ -9,6 +10,7 @@ import { fcVersions } from './catalogue.ts';
 import { type CodeUrls, codeUrlPrefix, createCodeUrls } from './code-urls.ts';
 import { fcError } from './errors.ts';
 import { FcEndpoint, renderFcError } from './fc/endpoint.ts';
+import { authenticateHttp, httpTriggerPrefix } from './fc/http-authentication.ts';
 import { answerObject, isObjectCall } from './fc/object-endpoint.ts';
 import { KeyUse } from './key-use.ts';
 import { answerMetrics } from './metrics-endpoint.ts';
@@ -27,6 +29,8 @@ const headLimitBytes = 256 * 1024;
 export type Control = {
   /** For further routes (console, metrics); add them before listen(). */
   readonly app: FastifyInstance;
+  /** Whether a call of an HTTP trigger is signed by who may make it. Never rejects. */
+  authenticateHttp(call: SignedHttpCall): Promise<HttpAuthentication>;
   /** Port 0 takes any free one. Gives the address, `http://127.0.0.1:8081`. */
   listen(where: { readonly host: string; readonly port: number }): Promise<string>;
   /** Stops accepting and waits for what runs. */
@@ -44,6 +48,7 @@ export function createControl(options: ControlOptions): Control {
     nonces: options.nonces ?? createNonces(nonceLimit, options.clock),
     tokens: createTokenSealer(options.store.deriveKey(tokenKeyPurpose)),
     functionUrls: options.functionUrls ?? (() => null),
+    forwardHttp: options.forwardHttp ?? ((_request, response) => void response.writeHead(404).end()),
     noteKeyUse: (accessKeyId) => keyUse.note(accessKeyId),
     settings: { ...defaultControlSettings, ...options.settings },
   };
@@ -64,6 +69,7 @@ export function createControl(options: ControlOptions): Control {
   app.setNotFoundHandler((request, reply) => respond(deps, fc, codeUrls, request, reply));
   return {
     app,
+    authenticateHttp: (call) => authenticateHttp(deps, call),
     async listen({ host, port }) {
       await app.listen({ host, port });
       const address = app.server.address();
@@ -150,6 +156,11 @@ async function respond(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
+  if (request.raw.url?.startsWith(httpTriggerPrefix) === true) {
+    void reply.hijack();
+    deps.forwardHttp(request.raw, reply.raw);
+    return reply;
+  }
   const received = receive(request, reply);
   const answer = await route(deps, fc, codeUrls, received);
   void reply.code(answer.status).headers(answer.headers);

@@ -1,4 +1,5 @@
 // What the room needs from outside: the composition hands it to createControl(), every action gets it.
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Account } from '../model/account.ts';
@@ -63,6 +64,8 @@ export type ControlDeps = {
   readonly invoke: InvokeFunction;
   /** What a function has running now. */
   readonly instancesNow: AskInstances;
+  /** Passes a call of an HTTP trigger on to who serves it; it answers by itself. */
+  forwardHttp(request: IncomingMessage, response: ServerResponse): void;
   /** Where function URLs are served, e.g. `http://127.0.0.1:8082`; null before it is known. */
   functionUrls(): string | null;
   readonly requests: RequestRecords;
@@ -76,7 +79,12 @@ export type ControlDeps = {
 export const tokenKeyPurpose = 'security tokens';
 
 /** What createControl() takes: nonces and settings have defaults, the rest it makes of the store. */
-export type ControlOptions = Omit<ControlDeps, 'nonces' | 'settings' | 'tokens' | 'noteKeyUse' | 'functionUrls'> & {
+export type ControlOptions = Omit<
+  ControlDeps,
+  'nonces' | 'settings' | 'tokens' | 'noteKeyUse' | 'functionUrls' | 'forwardHttp'
+> & {
+  /** Default: no call is served. */
+  readonly forwardHttp?: ControlDeps['forwardHttp'];
   readonly functionUrls?: ControlDeps['functionUrls'];
   readonly nonces?: Nonces;
   readonly settings?: Partial<ControlSettings>;

@@ -23,6 +23,8 @@ export type Received = {
   readonly signal: AbortSignal;
   /** The body as it comes; for those who do not use readBody(). */
   readonly stream: Readable;
+  /** A call of an HTTP trigger: the classic signature covers its query. */
+  readonly isHttpTrigger?: boolean;
   /** Reads the whole body once. Errors: BodyTooLarge. */
   readBody(limitBytes: number): Promise<Buffer>;
 };

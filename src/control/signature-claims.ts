@@ -156,11 +156,21 @@ function readFc(received: Received, authorization: string): Reading {
       time: { kind: 'now', text: date, at: parseHttpDate(date) },
       nonce: null,
       payloadHash: null,
-      expected: (secret) => ({
-        signatures: fcAcceptedSignatures(secret, received),
-        stringToSign: fcStringToSign(received, splitTarget(received.path).path),
-      }),
+      expected: (secret) =>
+        received.isHttpTrigger === true
+          ? proxyExpected(received, secret)
+          : {
+              signatures: fcAcceptedSignatures(secret, received),
+              stringToSign: fcStringToSign(received, splitTarget(received.path).path),
+            },
     },
+  };
+}
+
+function proxyExpected(received: Received, secret: string): ReturnType<Claim['expected']> {
+  return {
+    signatures: fcProxyAcceptedSignatures(secret, received),
+    stringToSign: fcStringToSign(received, fcProxyResource(decodePercent(received.path), received.query)),
   };
 }
 
@@ -180,10 +190,7 @@ function readFcQuery(received: Received): Reading {
       time: { kind: 'end', text: expires, at: /^\d{1,12}$/.test(expires) ? Number(expires) * 1000 : null },
       nonce: null,
       payloadHash: null,
-      expected: (secret) => ({
-        signatures: fcProxyAcceptedSignatures(secret, received),
-        stringToSign: fcStringToSign(received, fcProxyResource(decodePercent(received.path), received.query)),
-      }),
+      expected: (secret) => proxyExpected(received, secret),
     },
   };
 }

@@ -1,9 +1,15 @@
 // Puts the compute plane together for the data process: plane, door, idle sweep, exits. Called by composition.
+import { inspect } from 'node:util';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { FunctionConfig } from '../model/function.ts';
+import type { CallHttpFunction } from '../model/http-function.ts';
 import type { InvokeFunction } from '../model/invocation.ts';
+import type { ChangeBatch } from '../model/published.ts';
 import { type InstanceLimit, type InstancesNow, type Provision, scalingKey } from '../model/scaling.ts';
+import { createCallHttp } from './http/call-http.ts';
+import { createHttpDoor, type HttpDoor, type HttpDoorDeps } from './http/http-door.ts';
+import { HttpTriggers } from './http/triggers.ts';
 import type { LogLine } from './instances/request-log.ts';
 import type { StateKind } from './instances/state.ts';
 import { createInvoke } from './invoke.ts';
@@ -30,6 +36,8 @@ export type FunctionsDeps = {
   readonly log: Log;
   /** Takes each line that functions write. Default: dropped (a request's tail is kept all the same). */
   readonly onOutput?: (line: LogLine) => void;
+  /** Asks who knows the keys whether a call of an HTTP trigger is signed as it has to be. Default: it never is. */
+  readonly authenticateHttp?: HttpDoorDeps['authenticate'];
   /** The package's `runtimes` folder, if not where it always is. */
   readonly runtimesDirectory?: string;
 };
@@ -44,6 +52,12 @@ export type FunctionsStats = {
 
 export type Functions = {
   readonly invoke: InvokeFunction;
+  /** An HTTP call in whatever form the function's runtime wants. */
+  readonly callHttp: CallHttpFunction;
+  /** Answers HTTP requests by the triggers that apply() told of. */
+  readonly httpDoor: HttpDoor;
+  /** What is published for functions; functions themselves are found by `find`. */
+  apply(batch: ChangeBatch): void;
   /**
    * A new configuration of the function is published (or it is gone): nothing that comes later runs old code.
    * Of one version of it, or of all.
@@ -85,12 +99,27 @@ export function createFunctions(deps: FunctionsDeps): Functions {
     plane.sweep();
     cancelSweep = deps.clock.after(sweepMs, sweep);
   }
+  const invoke = createInvoke(plane);
+  const now = () => deps.clock.now();
+  const callHttp = createCallHttp({ find: deps.find, invoke, now });
+  const triggers = new HttpTriggers();
   return {
-    invoke: createInvoke(plane),
     changed(key, versionId) {
       plane.retire((config) => isVersion(config, key, versionId ?? null));
       plane.provisioner.functionChanged(key);
     },
+    invoke,
+    callHttp,
+    httpDoor: createHttpDoor({
+      triggers,
+      find: deps.find,
+      call: callHttp,
+      authenticate: deps.authenticateHttp ?? refuseSigned,
+      bodyLimitBytes: limits.invocationBytes,
+      now,
+      reportBug: (error, requestId) => deps.log.error('a bug in an HTTP trigger', { requestId, error: inspect(error) }),
+    }),
+    apply: (batch) => triggers.apply(batch),
     limitChanged: (key, limit) => plane.limitChanged(key, limit),
     provisionChanged: (key, provision) => plane.provisioner.change(key, provision),
     instancesNow: (functionKey, qualifier) => ({
@@ -118,6 +147,10 @@ export function createFunctions(deps: FunctionsDeps): Functions {
     },
   };
 }
+
+const refuseSigned: HttpDoorDeps['authenticate'] = async () => {
+  return { ok: false, status: 403, code: 'AccessDenied', message: 'nobody here can check signatures' };
+};
 
 function isVersion(config: FunctionConfig, key: string, versionId: string | null): boolean {
   return config.key === key && (versionId === null || config.versionId === versionId);

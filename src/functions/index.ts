@@ -2,6 +2,7 @@
 
 export { chooseInterpreter, type Interpreter } from './choose-interpreter.ts';
 export { createFunctions, type Functions, type FunctionsDeps, type FunctionsStats } from './functions.ts';
+export type { AuthenticateHttp, HttpDoor } from './http/http-door.ts';
 export type { LogLine } from './instances/request-log.ts';
 export { findInterpreters } from './interpreters.ts';
 export { connectLauncher, type LauncherClient } from './launcher/client.ts';

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { InvocationOutcome } from '../model/invocation.ts';
-import { readFunctionResult } from './function-result.ts';
-import { jsonMember } from './json-member.ts';
+import { readFunctionResult } from '../wire/function-result.ts';
+import { jsonMember } from '../wire/json-member.ts';
 import { api, definition, facts, group, open, request, returned } from './testing.ts';
 
 const read = (value: unknown) =>

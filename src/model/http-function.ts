@@ -1,26 +1,49 @@
-// HTTP calls of functions: what a call is, what comes back, and the trigger that lets it in. Control publishes triggers;
+// HTTP calls of functions: what is asked, what comes back, and the trigger that lets it in. Control publishes triggers;
 // the data process's HTTP entry, the gateway and functions/ speak of calls.
+import type { FunctionTarget } from './api.ts';
 import { functionKey } from './function.ts';
+import type { HttpHandlerCall, HttpHandlerHead } from './http-handler.ts';
+import type { InvocationFacts, InvocationOutcome, ResponseSink } from './invocation.ts';
 
-/** One HTTP call as the function sees it; the body goes beside it. */
-export type HttpHandlerCall = {
-  readonly method: string;
-  /** Decoded, without the trigger's prefix; begins with `/`. */
-  readonly path: string;
-  /** As the caller sent it: path still encoded (with the trigger's prefix) and query string. */
-  readonly requestUri: string;
-  readonly clientIp: string;
-  readonly host: string;
-  /** Names and values in turn, names in their original case; a repeated name stands repeatedly. */
-  readonly headers: readonly string[];
-  /** Names and values in turn, decoded. */
-  readonly query: readonly string[];
-  /** What of `requestUri` is the trigger's address: `/2016-08-15/proxy/<service>/<function>/`; null on other hosts. */
-  readonly basePath: string | null;
+/** An HTTP call of a function, whatever form its handler has. */
+export type HttpFunctionRequest = {
+  readonly target: FunctionTarget;
+  readonly requestId: string;
+  readonly call: HttpHandlerCall;
+  readonly body: Buffer;
+  /** Path as sent, without the trigger's prefix and the query. */
+  readonly rawPath: string;
+  readonly triggerId: string;
+  readonly wantsLogTail: boolean;
+  readonly sink: ResponseSink | null;
 };
 
-/** What a function answered an HTTP call with; the body goes beside it. `headers` as in HttpHandlerCall. */
-export type HttpHandlerHead = { readonly status: number; readonly headers: readonly string[] };
+export type HttpFunctionOutcome =
+  | {
+      readonly kind: 'answer';
+      readonly head: HttpHandlerHead;
+      /** Empty when it went to the sink. */
+      readonly body: Buffer;
+      readonly facts: InvocationFacts;
+    }
+  | Extract<InvocationOutcome, { kind: 'function-error' | 'refused' }>;
+
+/** How neighbours make HTTP calls of functions. `signal` aborts when the caller has gone. */
+export type CallHttpFunction = (request: HttpFunctionRequest, signal: AbortSignal) => Promise<HttpFunctionOutcome>;
+
+/** A signed call of an HTTP trigger, as control is asked whether it is right. */
+export type SignedHttpCall = {
+  readonly method: string;
+  /** Path and query as they were signed. */
+  readonly requestUri: string;
+  /** Names in lower case; several values joined by `, `. */
+  readonly headers: Readonly<Record<string, string>>;
+};
+
+export type HttpAuthentication =
+  /** `payloadHash`: what the body must hash to (SHA-256, lower-case hex); null when the signature says nothing of it. */
+  | { readonly ok: true; readonly payloadHash: string | null }
+  | { readonly ok: false; readonly status: number; readonly code: string; readonly message: string };
 
 /** `jwt` and newer ones are refused when a trigger is made. Source: docs (function-invocation.md 2). */
 export const httpTriggerAuthTypes = ['anonymous', 'function'] as const;

@@ -1,6 +1,6 @@
 // One invocation of a function: what is asked and how it ended. Spoken by gateway, control (InvokeFunction) and functions.
 import type { FunctionTarget } from './api.ts';
-import type { HttpHandlerCall, HttpHandlerHead } from './http-function.ts';
+import type { HttpHandlerCall, HttpHandlerHead } from './http-handler.ts';
 
 /** Takes an answer to an HTTP call while it comes. Only for callers in the same process. */
 export type ResponseSink = {

@@ -1,6 +1,6 @@
 // `x-fc-http-params`: an HTTP call as FC 2's HTTP handlers get it, and what they answer it with. As JSON in frames
 // (wire/frames.ts), in base64 as a header of the runtime API.
-import type { HttpHandlerCall, HttpHandlerHead } from '../model/http-function.ts';
+import type { HttpHandlerCall, HttpHandlerHead } from '../model/http-handler.ts';
 
 /** The cloud's own names. Source: docs (function-runtime.md 6). */
 export type HttpParams = {

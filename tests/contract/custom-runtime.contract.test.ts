@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { after, before, describe as group, test } from 'node:test';
 import { findSandd, probeIsolation, probeSandd } from '../../src/functions/index.ts';
 import type { FunctionConfig, ServerProgram } from '../../src/model/function.ts';
-import type { HttpHandlerCall } from '../../src/model/http-function.ts';
+import type { HttpHandlerCall } from '../../src/model/http-handler.ts';
 import { describe, type Fixture, openFixture } from './functions-fixture.ts';
 
 const isolation = await probeIsolation();

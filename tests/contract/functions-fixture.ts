@@ -20,7 +20,7 @@ import {
   startSandd,
 } from '../../src/functions/index.ts';
 import type { Credentials, FunctionConfig } from '../../src/model/function.ts';
-import type { HttpHandlerCall } from '../../src/model/http-function.ts';
+import type { HttpHandlerCall } from '../../src/model/http-handler.ts';
 import type { InvocationOutcome, ResponseSink } from '../../src/model/invocation.ts';
 
 export type Code = Readonly<Record<string, string>>;

@@ -60,7 +60,9 @@ export function gatewayClient(appKey: string, appSecret: string, stage?: string)
 /** A zip of text files, base64 as the APIs take it. */
 export async function zipped(files: Readonly<Record<string, string>>): Promise<string> {
   const zip = new yazl.ZipFile();
-  for (const [name, text] of Object.entries(files)) zip.addBuffer(Buffer.from(text), name, { mode: 0o644 });
+  for (const [name, text] of Object.entries(files)) {
+    zip.addBuffer(Buffer.from(text), name, { mode: text.startsWith('#!') ? 0o755 : 0o644 });
+  }
   zip.end();
   return (await buffer(zip.outputStream)).toString('base64');
 }

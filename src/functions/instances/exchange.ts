@@ -1,6 +1,6 @@
 // One stream of frames with an instance: what is asked (load, hook or invoke) and the body that comes back.
 // Made by instance.ts for each of them; knows nothing of sockets.
-import type { HttpHandlerCall, HttpHandlerHead } from '../../model/http-function.ts';
+import type { HttpHandlerCall, HttpHandlerHead } from '../../model/http-handler.ts';
 import type { ResponseSink } from '../../model/invocation.ts';
 import {
   BodyFrames,

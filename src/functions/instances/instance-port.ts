@@ -1,6 +1,6 @@
 // What an instance is asked and what it tells its owner. Types only: kept by instance.ts, spoken by pool.ts and invoke.ts.
 import type { Credentials } from '../../model/function.ts';
-import type { HttpHandlerCall } from '../../model/http-function.ts';
+import type { HttpHandlerCall } from '../../model/http-handler.ts';
 import type { FunctionErrorType, InvokeRefusalCode, ResponseSink } from '../../model/invocation.ts';
 import type { PlatformEnd } from '../documents.ts';
 import type { Answer } from './exchange.ts';

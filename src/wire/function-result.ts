@@ -1,5 +1,5 @@
 // Reads what an event function returned as the gateway does: leniently where the cloud is, and with the exact reason
-// where it is not the agreed shape. Called by backends/function-event.ts.
+// where it is not the agreed shape. Called by the gateway's function backends and by HTTP triggers (functions/http/).
 import { jsonMember } from './json-member.ts';
 
 /** `headers`: name, value, … as UTF-8 text. `body` null: empty. */

@@ -1,0 +1,266 @@
+// The door of HTTP triggers: one HTTP request, in order: find the trigger, admit, authenticate, read, call, answer.
+// Made by functions.ts; the composition puts it on the http listener, and control sends what came for `/2016-08-15/proxy/`.
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type {
+  CallHttpFunction,
+  HttpAuthentication,
+  HttpFunctionRequest,
+  HttpTrigger,
+  SignedHttpCall,
+} from '../../model/http-function.ts';
+import { decodePercent, parseQuery, splitTarget } from '../../wire/percent-encoding.ts';
+import type { FindFunction } from '../plane.ts';
+import { readFunctionHost, readProxyPath } from './address.ts';
+import {
+  corsHeaders,
+  errorBody,
+  factHeaders,
+  mergeHeaders,
+  platformHeaders,
+  ResponseWriter,
+  sendWhole,
+} from './answer.ts';
+import { HttpDoorError, httpError, httpErrorStatuses } from './errors.ts';
+import { readHttpBody } from './request-body.ts';
+import type { HttpTriggers } from './triggers.ts';
+
+/** Whether a call is signed as it has to be. */
+export type AuthenticateHttp = (call: SignedHttpCall, signal: AbortSignal) => Promise<HttpAuthentication>;
+
+export type HttpDoorDeps = {
+  readonly triggers: HttpTriggers;
+  readonly find: FindFunction;
+  readonly call: CallHttpFunction;
+  readonly authenticate: AuthenticateHttp;
+  readonly bodyLimitBytes: number;
+  /** Epoch ms. */
+  readonly now: () => number;
+  readonly reportBug: (error: unknown, requestId: string) => void;
+};
+
+/** Where a request came in: control passes on what came to the APIs' listener, and from whom. */
+export type Origin = { readonly clientIp: string; readonly isApiListener: boolean };
+
+export type HttpDoor = (request: IncomingMessage, response: ServerResponse, origin: Origin) => void;
+
+/** Bytes of names and values, and of path with query. Source: docs (function-invocation.md 1). */
+const headerLimitBytes = 8_192;
+const targetLimitBytes = 4_096;
+
+type Found = {
+  readonly trigger: HttpTrigger;
+  readonly basePath: string | null;
+  readonly rawPath: string;
+  readonly isDefaultDomain: boolean;
+};
+
+export function createHttpDoor(deps: HttpDoorDeps): HttpDoor {
+  return (request, response, origin) => {
+    const context: Context = { deps, request, response, origin, requestId: randomUUID(), own: [] };
+    serve(context).catch((error: unknown) => fail(context, error));
+  };
+}
+
+type Context = {
+  readonly deps: HttpDoorDeps;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly origin: Origin;
+  requestId: string;
+  /** What the platform adds to the answer. */
+  own: readonly string[];
+};
+
+async function serve(context: Context): Promise<void> {
+  const { request, response, origin } = context;
+  const target = request.url ?? '/';
+  const { path, query } = splitTarget(target);
+  const own = (isDefaultDomain: boolean) => [
+    ...platformHeaders({ requestId: context.requestId, isDefaultDomain, isApiListener: origin.isApiListener }),
+    ...corsHeaders(request),
+  ];
+  context.own = own(false);
+  const found = find(context, path);
+  const { trigger } = found;
+  if (trigger.serviceName === null) context.requestId = newFc3RequestId(context.deps.now());
+  context.own = own(found.isDefaultDomain);
+  checkSizes(request, target);
+  admit(context, trigger);
+  if (request.method === 'OPTIONS' && !trigger.methods.includes('OPTIONS')) {
+    sendWhole(response, { status: 200, headers: [...context.own] }, noBytes);
+    return;
+  }
+  const gone = goneSignal(response);
+  const payloadHash = trigger.authType === 'function' ? await authenticate(context, target, gone) : null;
+  const body = await readHttpBody(request, context.deps.bodyLimitBytes);
+  if (payloadHash !== null && createHash('sha256').update(body).digest('hex') !== payloadHash) {
+    throw httpError('AccessDenied', 'the body does not have the hash that x-acs-content-sha256 says');
+  }
+  await callAndAnswer(context, requestOf(context, found, { query: query ?? '', body }), gone);
+}
+
+const noBytes = Buffer.alloc(0);
+
+function find({ deps, request, origin }: Context, path: string): Found {
+  if (origin.isApiListener) {
+    const address = readProxyPath(path);
+    if (address === null) throw httpError('InvalidArgument', `'${path.slice(0, 200)}' names no function`);
+    const trigger = deps.triggers.ofFunction(address);
+    if (trigger !== null) return { trigger, ...address, isDefaultDomain: true };
+    const function_ = deps.find(address);
+    if (!function_.ok) throw new HttpDoorError(httpErrorStatuses[function_.code], function_.code, function_.message);
+    const name = `${address.serviceName}/${address.functionName}`;
+    throw httpError('TriggerNotFound', `function '${name}' has no HTTP trigger for qualifier '${address.qualifier}'`);
+  }
+  const host = request.headers.host ?? '';
+  const address = readFunctionHost(host);
+  const trigger = address === null ? null : deps.triggers.ofPrefix(address.urlPrefix);
+  if (address === null || trigger === null) {
+    throw httpError('DomainNameNotFound', `domain name '${host.replace(/:\d+$/, '').slice(0, 255)}' does not exist`);
+  }
+  return { trigger, basePath: null, rawPath: path, isDefaultDomain: address.isDefaultDomain };
+}
+
+function checkSizes({ rawHeaders }: IncomingMessage, target: string): void {
+  const bytes = rawHeaders.reduce((sum, text) => sum + text.length, 0);
+  if (bytes > headerLimitBytes) {
+    throw httpError('InvalidArgument', `the headers of ${bytes} bytes exceed ${headerLimitBytes}`);
+  }
+  if (target.length > targetLimitBytes) {
+    throw httpError('InvalidArgument', `path and query of ${target.length} bytes exceed ${targetLimitBytes}`);
+  }
+}
+
+function admit({ request }: Context, trigger: HttpTrigger): void {
+  if (trigger.disablesInternetUrl) throw httpError('AccessDenied', 'the public URL of this trigger is disabled');
+  const { method = 'GET' } = request;
+  const isPreflight = method === 'OPTIONS' && request.headers.origin !== undefined;
+  if (!isPreflight && !trigger.methods.includes(method)) {
+    throw httpError('MethodNotAllowed', `method '${method}' is not allowed (allowed: ${trigger.methods.join(', ')})`);
+  }
+  if (/^async$/i.test(headerOf(request, 'x-fc-invocation-type'))) {
+    throw httpError('InvalidArgument', 'asynchronous HTTP calls are not supported by this server');
+  }
+}
+
+/** What the body must hash to, when the signature says it. */
+async function authenticate({ deps, request }: Context, target: string, gone: AbortSignal): Promise<string | null> {
+  const headers: Record<string, string> = {};
+  for (const name of Object.keys(request.headers)) headers[name] = headerOf(request, name);
+  const signed = { method: request.method ?? 'GET', requestUri: target, headers };
+  const result = await deps.authenticate(signed, gone);
+  if (!result.ok) throw new HttpDoorError(result.status, result.code, result.message);
+  return result.payloadHash;
+}
+
+function requestOf(
+  { request, requestId, origin, response }: Context,
+  { trigger, basePath, rawPath }: Found,
+  { query, body }: { readonly query: string; readonly body: Buffer },
+): Omit<HttpFunctionRequest, 'sink'> & { readonly response: ServerResponse } {
+  const { serviceName, functionName, qualifier } = trigger;
+  return {
+    response,
+    target: { serviceName, functionName, qualifier },
+    requestId,
+    rawPath,
+    triggerId: trigger.triggerId,
+    body,
+    wantsLogTail: /^tail$/i.test(headerOf(request, 'x-fc-log-type')),
+    call: {
+      method: request.method ?? 'GET',
+      path: decodePercent(rawPath),
+      requestUri: request.url ?? '/',
+      clientIp: origin.clientIp,
+      host: request.headers.host ?? '',
+      headers: forwardedHeaders(request, origin.clientIp),
+      query: parseQuery(query, true).flat(),
+      basePath,
+    },
+  };
+}
+
+/** Source: docs (function-invocation.md 2), the set unconfirmed. */
+function forwardedHeaders({ rawHeaders, headers }: IncomingMessage, clientIp: string): string[] {
+  const own = /^(x-forwarded-for|x-forwarded-proto|x-real-ip|x-yunmen-.*)$/i;
+  const before = headers['x-forwarded-for'];
+  const kept: string[] = [];
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+    if (!own.test(rawHeaders[at] ?? '')) kept.push(rawHeaders[at] ?? '', rawHeaders[at + 1] ?? '');
+  }
+  const chain = before === undefined ? clientIp : `${String(before)}, ${clientIp}`;
+  kept.push('X-Forwarded-For', chain, 'X-Forwarded-Proto', 'http', 'X-Real-Ip', clientIp);
+  return kept;
+}
+
+async function callAndAnswer(
+  context: Context,
+  prepared: ReturnType<typeof requestOf>,
+  gone: AbortSignal,
+): Promise<void> {
+  const { response, ...request } = prepared;
+  const sink = new ResponseWriter(response, context.own);
+  const outcome = await context.deps.call({ ...request, sink }, gone);
+  if (gone.aborted) return;
+  if (sink.hasBegun) {
+    // The head is out: an end that went wrong can only be shown by breaking off.
+    if (outcome.kind === 'answer') response.end();
+    else response.destroy();
+    return;
+  }
+  const isFc2 = request.target.serviceName !== null;
+  switch (outcome.kind) {
+    case 'answer': {
+      const facts = isFc2 || request.wantsLogTail ? factHeaders(outcome.facts, request.wantsLogTail) : [];
+      const { status, headers } = outcome.head;
+      sendWhole(response, { status, headers: mergeHeaders(headers, [...context.own, ...facts]) }, outcome.body);
+      return;
+    }
+    case 'function-error': {
+      // Source: live (function-invocation.md 2: FC 2), for FC 3 assumed.
+      const facts = isFc2 ? factHeaders(outcome, request.wantsLogTail) : [];
+      const own = ['Content-Type', 'application/json', 'X-Fc-Error-Type', outcome.errorType, ...facts];
+      sendWhole(response, { status: 502, headers: [...context.own, ...own] }, outcome.body);
+      return;
+    }
+    case 'refused':
+      throw new HttpDoorError(httpErrorStatuses[outcome.code], outcome.code, outcome.message);
+  }
+}
+
+function fail(context: Context, error: unknown): void {
+  const { response, request, requestId, own } = context;
+  const isKnown = error instanceof HttpDoorError;
+  if (!isKnown) context.deps.reportBug(error, requestId);
+  if (response.headersSent || response.destroyed) {
+    response.destroy();
+    return;
+  }
+  request.resume();
+  const { status, code, message } = isKnown
+    ? error
+    : { status: 500, code: 'InternalServerError', message: 'an internal error has occurred. Please retry.' };
+  const body = errorBody(requestId, code, message);
+  sendWhole(response, { status, headers: ['Content-Type', 'application/json', ...own] }, body);
+}
+
+function headerOf({ headers }: IncomingMessage, name: string): string {
+  const value = headers[name];
+  return Array.isArray(value) ? value.join(', ') : (value ?? '');
+}
+
+/** Aborts when the caller has gone before the answer was out. */
+function goneSignal(response: ServerResponse): AbortSignal {
+  const gone = new AbortController();
+  response.once('close', () => {
+    if (!response.writableFinished) gone.abort(new Error('the caller has gone'));
+  });
+  return gone.signal;
+}
+
+/** `1-<8 hex: seconds>-<24 hex>`. Source: docs (function-runtime.md 11). */
+function newFc3RequestId(now: number): string {
+  const seconds = Math.floor(now / 1000).toString(16);
+  return `1-${seconds.padStart(8, '0')}-${randomBytes(12).toString('hex')}`;
+}
