@@ -60,7 +60,11 @@ export function dataHandlers(log: Log, requests: Promise<RequestLog>, own: ForDa
 
 /** Without those that instances cannot be shown: they could not run. */
 async function allowed(found: readonly Interpreter[], own: ForDataProcess, log: Log): Promise<Interpreter[]> {
-  const answers = await Promise.all(found.map(({ prefix }) => own.allow(prefix)));
+  const ask = async ({ prefix, shows = [] }: Interpreter) => {
+    const answers = await Promise.all([prefix, ...shows].map((path) => own.allow(path)));
+    return answers.find((refusal) => refusal !== null) ?? null;
+  };
+  const answers = await Promise.all(found.map(ask));
   return found.filter(({ path }, index) => {
     const refusal = answers[index] ?? null;
     if (refusal !== null) log.warn(`the interpreter ${path} is not used: ${refusal}`);

@@ -1,6 +1,6 @@
 // Entry of a Node instance: reads the start line, connects to the host, says hello, serves until the host goes.
 // Started as `node /path/bootstrap.cjs` by the launcher; the protocol is told in ../PROTOCOL.md.
-// Syntax that Node 8 can parse, here and in agent/ (but for import-module.cjs).
+// Syntax that Node 6 can parse, here and in agent/ (but for import-module.cjs).
 'use strict';
 
 const fs = require('fs');
@@ -16,7 +16,7 @@ function readStartLine() {
       count = fs.readSync(0, bytes, length, bytes.length - length, null);
     } catch (error) {
       if (error.code !== 'EAGAIN') throw error;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+      if (typeof Atomics !== 'undefined' && Atomics.wait) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
       continue;
     }
     if (count === 0) throw new Error('no start line on standard input');

@@ -1,6 +1,6 @@
 # Entry of a Python instance: reads the start line, connects to the host, says hello, serves until the host goes.
 # Started as `python /path/bootstrap.py` by the launcher; the protocol is told in ../PROTOCOL.md.
-# Syntax of Python 3.6; nothing here that Python 2.7 could not parse.
+# Here and in agent/: what Python 2.7 and every Python 3 from 3.6 on can parse, and ASCII only.
 import os
 import sys
 
@@ -26,9 +26,11 @@ def main():
     from agent.serve import start
     # Functions see neither this folder nor the modules that it holds.
     sys.path.remove(home)
-    for name in [name for name in sys.modules if name == 'agent' or name.startswith('agent.')]:
-        del sys.modules[name]
+    # (Kept here: Python 2 empties a module that nobody holds.)
+    names = [name for name in sys.modules if name == 'agent' or name.startswith('agent.')]
+    modules = [sys.modules.pop(name) for name in names]
     start(line)
+    del modules
 
 
 if __name__ == '__main__':

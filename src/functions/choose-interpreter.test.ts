@@ -58,7 +58,7 @@ test('a refusal names the runtime, what was found and what would help', () => {
 });
 
 test('runtimes that cannot be started yet are refused by name, unknown ones too', () => {
-  for (const id of ['java8', 'python2.7', 'custom-container', 'cobol']) {
+  for (const id of ['dotnetcore3.1', 'custom-container', 'cobol']) {
     const choice = chooseInterpreter(id, [python('2.7.18'), python('3.10.1')], true);
     assert.ok(!choice.ok && choice.message.includes(`'${id}'`));
   }

@@ -1,5 +1,6 @@
 // Which of the interpreters found on this machine may run a runtime id. Pure; called once per started function.
-import { findRuntime, type ProgramForm, type StartableLanguage } from './runtimes.ts';
+import { type Language, languageOf, levelText, type StartableLanguage, type Version } from './languages.ts';
+import { findRuntime, type ProgramForm } from './runtimes.ts';
 
 /** An interpreter that was run and told its version. */
 export type Interpreter = {
@@ -10,6 +11,8 @@ export type Interpreter = {
   readonly path: string;
   /** Directory that holds its libraries: what a sandbox has to show besides the system's own directories. */
   readonly prefix: string;
+  /** Settings of it elsewhere, which a sandbox has to show, too. */
+  readonly shows?: readonly string[];
 };
 
 export type InterpreterChoice =
@@ -19,10 +22,8 @@ export type InterpreterChoice =
   /** `message` names the runtime, what was found and what would help. */
   | { readonly ok: false; readonly message: string };
 
-const languageNames = { python: 'Python', node: 'Node' } as const satisfies Record<StartableLanguage, string>;
-
 /**
- * The interpreter for `runtimeId`: exactly the named version (Python: major.minor; Node: major), else, with
+ * The interpreter for `runtimeId`: exactly the named version (languages.ts says how far one is named), else, with
  * `fallback`, the nearest newer one (Python: same major) with a note that says so. Never an older one.
  */
 export function chooseInterpreter(
@@ -36,8 +37,8 @@ export function chooseInterpreter(
   if (runtime.kind === 'not-startable') {
     return { ok: false, message: `runtime '${runtimeId}' (${runtime.language}) cannot be run by this server` };
   }
-  const rankOf = (each: { major: number; minor: number }) =>
-    runtime.language === 'node' ? each.major * 1000 : each.major * 1000 + each.minor;
+  const language = languageOf(runtime.language);
+  const rankOf = ({ major, minor }: Version) => major * 1000 + (language.level === 'major' ? 0 : minor);
   const wanted = rankOf(runtime.version);
   // The oldest rank first, and of one rank the newest release.
   const candidates = found
@@ -47,25 +48,46 @@ export function chooseInterpreter(
   const exact = candidates.find((each) => rankOf(each) === wanted);
   if (exact !== undefined) return { ok: true, interpreter: exact.interpreter, note: null };
   const nearest = candidates.find(
-    (each) => rankOf(each) > wanted && (runtime.language === 'node' || each.major === runtime.version.major),
+    (each) => rankOf(each) > wanted && (language.crossesMajors || each.major === runtime.version.major),
   );
-  const language = languageNames[runtime.language];
-  const level =
-    runtime.language === 'node' ? `${runtime.version.major}` : `${runtime.version.major}.${runtime.version.minor}`;
   if (nearest !== undefined && fallback) {
-    const note = `${runtimeId} ran on ${language} ${nearest.interpreter.version}`;
+    const note = `${runtimeId} ran on ${language.name} ${nearest.interpreter.version}`;
     return { ok: true, interpreter: nearest.interpreter, note };
   }
   const versions = [...new Set(candidates.map((each) => each.interpreter.version))];
-  const have = versions.length === 0 ? `no ${language} was found` : `found ${language} ${versions.join(', ')}`;
-  const help =
-    nearest === undefined
-      ? `install ${language} ${level} where the server can find it (PATH, /usr/local/bin${runtime.language === 'python' ? ', pyenv' : ', nvm'})`
-      : `install ${language} ${level}, or start the server with --runtime-fallback to use ${language} ${nearest.interpreter.version}`;
-  return { ok: false, message: `runtime '${runtimeId}' needs ${language} ${level}: ${have}; ${help}` };
+  const message = refusal(runtimeId, language, runtime.version, { versions, nearest: nearest?.interpreter ?? null });
+  return { ok: false, message };
 }
 
-function parseVersion(version: string): { major: number; minor: number; patch: number } {
+function refusal(
+  runtimeId: string,
+  language: Language,
+  wanted: Version,
+  have: { readonly versions: readonly string[]; readonly nearest: Interpreter | null },
+): string {
+  const { name } = language;
+  const level = levelText(language, wanted);
+  const found = have.versions.length === 0 ? `no ${name} was found` : `found ${name} ${have.versions.join(', ')}`;
+  // The named version itself is of no use where the bootstrap is newer than it.
+  const canRun = rankOfVersion(wanted) >= rankOfVersion(language.oldest);
+  const install = canRun
+    ? `install ${name} ${level} where the server can find it (${language.place})`
+    : `no bootstrap runs on ${name} ${level}; install ${name} ${levelText(language, language.oldest)} or newer (${language.place})`;
+  const help =
+    have.nearest === null
+      ? canRun
+        ? install
+        : `${install} and start the server with --runtime-fallback`
+      : `${canRun ? `install ${name} ${level}, or ` : ''}start the server with --runtime-fallback to use ${name} ${have.nearest.version}`;
+  return `runtime '${runtimeId}' needs ${name} ${level}: ${found}; ${help}`;
+}
+
+function rankOfVersion({ major, minor }: Version): number {
+  return major * 1000 + minor;
+}
+
+/** Of `3.11.2`; what is missing is 0. */
+export function parseVersion(version: string): { major: number; minor: number; patch: number } {
   const [major = 0, minor = 0, patch = 0] = version.split('.').map((part) => Number.parseInt(part, 10) || 0);
   return { major, minor, patch };
 }

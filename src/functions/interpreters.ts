@@ -1,11 +1,11 @@
-// Which Pythons and Nodes this machine has: looks in the usual places and runs each once. Called by the launcher
+// Which interpreters this machine has: looks in the usual places and runs each once. Called by the launcher
 // (the data process never spawns) and, through index.ts, by `dev` to see whether there is a Python at all.
 import { execFile } from 'node:child_process';
-import { readdir, realpath } from 'node:fs/promises';
+import { access, readdir, realpath } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname } from 'node:path';
-import type { Interpreter } from './choose-interpreter.ts';
-import type { StartableLanguage } from './runtimes.ts';
+import { type Interpreter, parseVersion } from './choose-interpreter.ts';
+import { languageIds, languageOf, type StartableLanguage } from './languages.ts';
 
 export type Whereabouts = {
   /** As in the environment: directories joined by `:`. */
@@ -13,24 +13,27 @@ export type Whereabouts = {
   readonly home: string;
   /** The Node that runs us. */
   readonly execPath: string;
+  /** Where `yunmen runtime add` puts what it fetches. */
+  readonly fetched: string;
 };
+
+/** `$XDG_CACHE_HOME/yunmen/runtimes`, by default below `~/.cache`: one directory a language, in it one a version. */
+export function fetchedRuntimesDirectory(env: NodeJS.ProcessEnv = process.env): string {
+  const cache = env['XDG_CACHE_HOME'];
+  return `${cache?.startsWith('/') ? cache : `${homedir()}/.cache`}/yunmen/runtimes`;
+}
 
 /** How long one interpreter may take to tell its version, how many are asked at once, how many at all. */
 const versionTimeoutMs = 5_000;
 const askedAtOnce = 4;
 const candidateLimit = 64;
 
-const pythonForm = /^python(\d(\.\d+)?)?$/;
-const nodeForm = /^node(js)?$/;
-
-/** Tells version, own real path and the directory of its libraries; works from Python 2.7 on. */
-const pythonQuestion =
-  'import sys;sys.stdout.write("%d.%d.%d\\n%s\\n%s\\n" % (sys.version_info[:3] + (sys.executable, getattr(sys, "base_prefix", sys.prefix))))';
-const nodeQuestion = 'process.stdout.write(process.versions.node+"\\n"+process.execPath+"\\n")';
-
 /** Directories under which version managers keep one directory per version, with `bin` (or its like) inside. */
-function managerPlaces(home: string): readonly { parent: string; inside: string }[] {
+function managerPlaces(home: string, fetched: string): readonly { parent: string; inside: string }[] {
   return [
+    { parent: `${fetched}/node`, inside: 'bin' },
+    { parent: '/usr/lib/jvm', inside: 'bin' },
+    { parent: `${home}/.sdkman/candidates/java`, inside: 'bin' },
     { parent: `${home}/.pyenv/versions`, inside: 'bin' },
     { parent: '/opt/pyenv/versions', inside: 'bin' },
     { parent: `${home}/.local/share/uv/python`, inside: 'bin' },
@@ -47,7 +50,12 @@ function managerPlaces(home: string): readonly { parent: string; inside: string 
 
 /** Every interpreter found, each real path once. One that does not answer in time is left out. */
 export async function findInterpreters(
-  where: Whereabouts = { path: process.env['PATH'] ?? '', home: homedir(), execPath: process.execPath },
+  where: Whereabouts = {
+    path: process.env['PATH'] ?? '',
+    home: homedir(),
+    execPath: process.execPath,
+    fetched: fetchedRuntimesDirectory(),
+  },
 ): Promise<readonly Interpreter[]> {
   const candidates = await findCandidates(where);
   const found: (Interpreter | null)[] = [];
@@ -66,20 +74,20 @@ export async function findInterpreters(
 
 type Candidate = { readonly language: StartableLanguage; readonly path: string };
 
-async function findCandidates({ path, home, execPath }: Whereabouts): Promise<readonly Candidate[]> {
+async function findCandidates({ path, home, execPath, fetched }: Whereabouts): Promise<readonly Candidate[]> {
   const directories = new Set<string>();
   for (const directory of [...path.split(':'), '/usr/local/bin', '/usr/bin']) {
     // Shims are scripts that start something else, in a way that depends on the directory.
     if (directory.startsWith('/') && !directory.endsWith('/shims')) directories.add(directory);
   }
-  for (const { parent, inside } of managerPlaces(home)) {
+  for (const { parent, inside } of managerPlaces(home, fetched)) {
     for (const version of await list(parent)) directories.add(`${parent}/${version}/${inside}`);
   }
   const candidates = new Map<string, Candidate>([[execPath, { language: 'node', path: execPath }]]);
   for (const directory of directories) {
     for (const name of await list(directory)) {
-      const language = pythonForm.test(name) ? 'python' : nodeForm.test(name) ? 'node' : null;
-      if (language === null) continue;
+      const language = languageIds.find((each) => languageOf(each).program.test(name));
+      if (language === undefined) continue;
       const real = await realpath(`${directory}/${name}`).catch(() => null);
       if (real !== null && !candidates.has(real)) candidates.set(real, { language, path: real });
       if (candidates.size >= candidateLimit) return [...candidates.values()];
@@ -88,12 +96,40 @@ async function findCandidates({ path, home, execPath }: Whereabouts): Promise<re
   return [...candidates.values()];
 }
 
+/** Null for what does not answer, or is older than the bootstrap can use. */
 async function ask({ language, path }: Candidate): Promise<Interpreter | null> {
-  const isPython = language === 'python';
-  const output = await run(path, isPython ? ['-S', '-E', '-c', pythonQuestion] : ['-e', nodeQuestion]);
-  const [version = '', executable = '', prefix = ''] = output.split('\n');
-  if (!/^\d+\.\d+\.\d+$/.test(version) || !executable.startsWith('/')) return null;
-  return { language, version, path, prefix: isPython && prefix.startsWith('/') ? prefix : dirname(path) };
+  const { question, oldest } = languageOf(language);
+  const [first = '', second = ''] = (await run(path, question)).split('\n');
+  const version = /\b(\d+\.\d+\.\d+)\b/.exec(first)?.[1];
+  if (version === undefined) return null;
+  const { major, minor } = parseVersion(version);
+  if (major < oldest.major || (major === oldest.major && minor < oldest.minor)) return null;
+  const shows = await present(settingsOf(language, { major, minor }));
+  const prefix = second.startsWith('/') ? second : prefixOf(language, path);
+  return { language, version, path, prefix, ...(shows.length === 0 ? {} : { shows }) };
+}
+
+/** A Node is one file; the others have their libraries beside `bin`. */
+function prefixOf(language: StartableLanguage, path: string): string {
+  return language === 'node' ? dirname(path) : dirname(dirname(path));
+}
+
+/** Debian keeps settings of these apart from the program. */
+function settingsOf(language: StartableLanguage, { major, minor }: { major: number; minor: number }): string[] {
+  if (language === 'java') return [`/etc/java-${major}-openjdk`];
+  return language === 'php' ? [`/etc/php/${major}.${minor}`] : [];
+}
+
+async function present(paths: readonly string[]): Promise<readonly string[]> {
+  const checks = await Promise.all(
+    paths.map((path) =>
+      access(path).then(
+        () => true,
+        () => false,
+      ),
+    ),
+  );
+  return paths.filter((_, at) => checks[at]);
 }
 
 /** What it wrote; empty when it failed. */

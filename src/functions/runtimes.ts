@@ -1,8 +1,6 @@
 // Every runtime id that was ever valid: its language, the version it names and whether it can be started here.
-// A new language is a row (and a bootstrap folder). Read by invoke's start path and, through index.ts, by control.
-
-/** Languages that have a bootstrap in runtimes/<language>/. */
-export type StartableLanguage = 'python' | 'node';
+// Read by invoke's start path and, through index.ts, by control.
+import type { StartableLanguage, Version } from './languages.ts';
 
 export type ProgramForm = 'server' | 'polling';
 
@@ -10,20 +8,21 @@ export type Runtime =
   | {
       readonly kind: 'startable';
       readonly language: StartableLanguage;
-      /** Python: major and minor; Node: major alone (minor 0). */
-      readonly version: { readonly major: number; readonly minor: number };
+      /** Node, Java: the major alone (minor 0). */
+      readonly version: Version;
     }
   /** The user's own program. server: it listens for HTTP. polling: it polls the runtime API. */
   | { readonly kind: 'program'; readonly form: ProgramForm }
   /** Accepted at create; an invocation is refused by name. */
   | { readonly kind: 'not-startable'; readonly language: string };
 
-const python = (major: number, minor: number): Runtime => ({
+const startable = (language: StartableLanguage, major: number, minor = 0): Runtime => ({
   kind: 'startable',
-  language: 'python',
+  language,
   version: { major, minor },
 });
-const node = (major: number): Runtime => ({ kind: 'startable', language: 'node', version: { major, minor: 0 } });
+const python = (major: number, minor: number) => startable('python', major, minor);
+const node = (major: number) => startable('node', major);
 const program = (form: ProgramForm): Runtime => ({ kind: 'program', form });
 const notYet = (language: string): Runtime => ({ kind: 'not-startable', language });
 
@@ -38,7 +37,7 @@ export const runtimes = {
   nodejs16: node(16),
   nodejs18: node(18),
   nodejs20: node(20),
-  'python2.7': notYet('Python 2.7'),
+  'python2.7': python(2, 7),
   python3: python(3, 6),
   'python3.9': python(3, 9),
   'python3.10': python(3, 10),

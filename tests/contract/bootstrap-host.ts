@@ -7,6 +7,7 @@ import { createServer, connect as netConnect, type Server, type Socket } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { languageOf } from '../../src/functions/languages.ts';
 import {
   BodyFrames,
   creditBytes,
@@ -21,10 +22,9 @@ import {
 } from '../../src/wire/frames.ts';
 import type { HttpAnswerParams, HttpParams } from '../../src/wire/http-params.ts';
 import type { Interpreter } from './bootstrap-interpreters.ts';
+import { fixturesOf } from './bootstrap-languages.ts';
 
-const root = fileURLToPath(new URL('../../', import.meta.url));
-export const fixtures = { python: `${root}fixtures/functions/python`, node: `${root}fixtures/functions/nodejs` };
-const entries = { python: `${root}runtimes/python/bootstrap.py`, node: `${root}runtimes/node/bootstrap.cjs` };
+const runtimes = fileURLToPath(new URL('../../runtimes', import.meta.url));
 export const token = 'f0'.repeat(32);
 
 export const context: FrameContext = {
@@ -49,7 +49,14 @@ export type Answer =
 export type Exit = { readonly code: number | null; readonly signal: string | null };
 
 /** How bytes are sent: as they are, or in pieces of `pieceBytes`. */
-export type HostOptions = { readonly pieceBytes?: number; readonly environment?: Readonly<Record<string, string>> };
+export type HostOptions = {
+  readonly pieceBytes?: number;
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Requests at a time. */
+  readonly concurrency?: number;
+  /** The working directory at the start; the launcher makes it the code's. */
+  readonly codePath?: string;
+};
 
 /** One started bootstrap that has said hello. `close()` ends it and removes all traces. */
 export class BootstrapHost {
@@ -102,9 +109,10 @@ export class BootstrapHost {
     const output = netConnect(join(directory, 'l.sock'));
     await once(output, 'connect');
     const log = new LogText(await acceptLog());
-    const entry = entries[interpreter.language];
-    const child = spawn(interpreter.path, interpreter.language === 'python' ? ['-B', '-s', entry] : [entry], {
+    const { language } = interpreter;
+    const child = spawn(interpreter.path, [...languageOf(language).command(`${runtimes}/${language}`, 512)], {
       stdio: ['pipe', output, output],
+      cwd: options.codePath ?? fixturesOf[language].code,
       env: { PATH: '/usr/bin:/bin', LANG: 'C.UTF-8', ...options.environment },
     });
     output.destroy();
@@ -160,7 +168,7 @@ export class BootstrapHost {
     return this.#log.ended;
   }
 
-  load(handler: string, dialect: string, codePath: string = fixtures[this.#language]): Promise<Answer | null> {
+  load(handler: string, dialect: string, codePath: string = fixturesOf[this.#language].code): Promise<Answer | null> {
     this.#stream += 1;
     this.send({ type: 'load', stream: this.#stream, head: { handler, codePath, dialect, context } });
     return this.#answer(null);

@@ -1,16 +1,17 @@
-// The Node bootstrap on every Node found here: the common cases, and what is particular to Node.
+// The Node bootstrap on every Node found here: what is particular to Node, and the common cases where the language and its
+// libraries changed most (the oldest, the first ones of each kind, the newest).
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { type Answer, type BootstrapHost, context } from './bootstrap-host.ts';
-import { findNodes, type Interpreter } from './bootstrap-interpreters.ts';
-import { body, document, end, loaded, requestId, start, suite, using } from './bootstrap-suite.ts';
+import { type Interpreter, interpretersOf } from './bootstrap-interpreters.ts';
+import { body, document, end, httpCall, loaded, requestId, start, suite, using } from './bootstrap-suite.ts';
 
-for (const interpreter of findNodes()) {
+for (const interpreter of interpretersOf('node')) {
   describe(`the Node bootstrap on ${interpreter.version}`, { concurrency: 4 }, () => {
-    suite(interpreter);
+    if (!['8', '10', '14', '16', '18'].includes(interpreter.version.split('.')[0] ?? '')) suite(interpreter);
     nodeSuite(interpreter);
   });
 }
@@ -259,5 +260,49 @@ function nodeSuite(interpreter: Interpreter): void {
           spanBaggages: {},
         },
       });
+    }));
+
+  it('tells an HTTP handler of its request as node:http does', () =>
+    loaded(interpreter, 'web.shows', async (host) => {
+      const seen = JSON.parse(body(await host.invoke(requestId, 'b', { http: httpCall }))) as Record<string, unknown>;
+      assert.deepEqual(seen, {
+        headers: { 'content-type': 'text/plain', 'x-mine': 'v', 'x-many': '1, 2', cookie: 'a=1' },
+        has: false,
+        get: 'v',
+        body: 'b',
+        ip: '192.0.2.7',
+      });
+    }));
+
+  it('collects a stream that an HTTP handler sends, up to 16 MB', async () => {
+    const http = { http: httpCall };
+    await loaded(interpreter, 'web.streams', async (host) =>
+      assert.equal(body(await host.invoke(requestId, '', http)), 'one two'),
+    );
+    await loaded(interpreter, 'web.streamsTooMuch', async (host) => {
+      const given = document(await host.invoke(requestId, '', http)) as Record<string, unknown>;
+      assert.match(String(given['errorMessage']), /exceeds 16777216 bytes/);
+    });
+  });
+
+  it('refuses what an HTTP handler does wrong, and headers that fit no frame', async () => {
+    await loaded(interpreter, 'web.misuses', async (host) => {
+      assert.equal(body(await host.invoke(requestId, '', { http: httpCall })), 'first');
+      assert.match(await host.logWith('thrown: '), /thrown: TypeError TypeError Error Error\n/);
+    });
+    await loaded(interpreter, 'web.largeHeaders', async (host) => {
+      const given = document(await host.invoke(requestId, '', { http: httpCall })) as Record<string, unknown>;
+      assert.match(String(given['errorType']), /BadResponse$/);
+    });
+    await loaded(interpreter, 'web.rejects', async (host) => {
+      document(await host.invoke(requestId, '', { http: httpCall }));
+    });
+  });
+
+  it('waits for an empty event loop when the global is set', () =>
+    loaded(interpreter, 'odd.waitsForLoop', async (host) => {
+      assert.equal(body(await host.invoke(requestId)), 'called back early');
+      assert.match(await host.logWith(end), /the timer ran\nFC Invoke End/);
+      assert.equal(body(await host.invoke(requestId)), 'called back early');
     }));
 }

@@ -5,6 +5,73 @@ import { context } from './bootstrap-host.ts';
 import type { Interpreter } from './bootstrap-interpreters.ts';
 import { body, document, end, failed, loaded, requestId, start, using } from './bootstrap-suite.ts';
 
+/** What is particular to Python 2.7. */
+export function olderPythonSuite(interpreter: Interpreter): void {
+  const dialect = 'python2.7';
+  it('gives a context of str, and tells errors as Python 3 does', async () => {
+    await loaded(
+      interpreter,
+      'odd.context',
+      async (host) => {
+        const seen = JSON.parse(body(await host.invoke(requestId))) as Record<string, unknown>;
+        assert.equal(seen['request_id'], requestId);
+        assert.equal((seen['service'] as Record<string, unknown>)['log_store'], 'ls');
+      },
+      { dialect },
+    );
+    await loaded(interpreter, 'odd.throws', async (host) => {
+      const given = document(await host.invoke(requestId)) as { stackTrace: string[][] };
+      assert.deepEqual(given.stackTrace[0]?.slice(1), [
+        'line 15',
+        'in throws',
+        "raise ValueError('something is wrong')",
+      ]);
+      assert.match(await host.logWith(failed), /Traceback.*\n {2}File .*odd\.py.*\nValueError: something/s);
+    });
+  });
+
+  it('says what fails when it loads a handler', async () => {
+    for (const [handler, errorType] of [
+      ['nowhere.handler', 'ImportModuleError'],
+      ['syntax_error.handler', 'UserCodeSyntaxError'],
+      ['init_error.handler', 'UserCodeError'],
+      ['echo.nothing', 'HandlerNotFound'],
+    ] as const) {
+      await using(interpreter, async (host) => {
+        const given = document(await host.load(handler, dialect)) as Record<string, unknown>;
+        assert.equal(given['errorType'], errorType);
+        assert.doesNotMatch(JSON.stringify(given), /runtimes|importlib/);
+      });
+    }
+  });
+
+  it('encodes results, prints both kinds of text, and logs', async () => {
+    await loaded(interpreter, 'odd.returns', async (host) => {
+      assert.equal(body(await host.invoke(requestId, 'str')), 'text 云');
+      assert.equal(body(await host.invoke(requestId, 'none')), 'null');
+      assert.deepEqual(JSON.parse(body(await host.invoke(requestId, 'dict'))), { a: '云', b: [1, { c: null }] });
+    });
+    await loaded(interpreter, 'odd.prints_text', async (host) => {
+      body(await host.invoke(requestId));
+      assert.match(await host.logWith(end), /云门/);
+    });
+    await loaded(interpreter, 'odd.logs', async (host) => {
+      body(await host.invoke(requestId));
+      assert.match(await host.logWith(end), new RegExp(`Z ${requestId} \\[INFO\\] hello log\\n`));
+    });
+  });
+
+  it('dumps its stacks at SIGTERM in a request and ends with 143', () =>
+    loaded(interpreter, 'odd.hangs', async (host) => {
+      const answer = host.invoke(requestId);
+      await host.logWith('before hanging\n');
+      host.process.kill('SIGTERM');
+      assert.equal(await answer, null);
+      assert.deepEqual(await host.exited, { code: 143, signal: null });
+      assert.match(await host.logAtEnd(), /Dumping stack trace after function timeout\n(.*\n)*.*in hangs\n/);
+    }));
+}
+
 /** The minor versions that runtime ids name. */
 export const namedMinors: readonly string[] = ['3.6', '3.9', '3.10', '3.12'];
 
@@ -52,7 +119,7 @@ export function pythonSuite(interpreter: Interpreter): void {
         {
           errorMessage: 'something is wrong',
           errorType: 'ValueError',
-          stackTrace: [['line 13', 'in throws', "raise ValueError('something is wrong')"]],
+          stackTrace: [['line 15', 'in throws', "raise ValueError('something is wrong')"]],
         },
       );
       assert.match(

@@ -1,10 +1,10 @@
 // The Python bootstrap on the versions that runtime ids name.
 import { describe, it } from 'node:test';
-import { findPythons } from './bootstrap-interpreters.ts';
+import { interpretersOf } from './bootstrap-interpreters.ts';
 import { namedMinors, pythonSuite } from './bootstrap-python-suite.ts';
 import { minorOf, suite } from './bootstrap-suite.ts';
 
-const pythons = findPythons();
+const pythons = interpretersOf('python');
 for (const minor of namedMinors) {
   const interpreter = pythons.find((found) => minorOf(found) === minor);
   if (interpreter === undefined) {

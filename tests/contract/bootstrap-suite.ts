@@ -3,59 +3,15 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { initialWindowBytes } from '../../src/wire/frames.ts';
+import type { HttpParams } from '../../src/wire/http-params.ts';
 import { type Answer, BootstrapHost, type HostOptions } from './bootstrap-host.ts';
 import type { Interpreter } from './bootstrap-interpreters.ts';
+import { fixturesOf } from './bootstrap-languages.ts';
 
 export const requestId = '1B2C3D4E-5F60-4711-8899-AABBCCDDEEFF';
 export const start = `FC Invoke Start RequestId: ${requestId}\n`;
 export const end = `FC Invoke End RequestId: ${requestId}\n`;
 export const failed = `FC Invoke End RequestId: ${requestId}, Error: Unhandled function error\n`;
-const defaults = { python: 'python3.10', node: 'nodejs20' };
-
-/** The names of the fixtures that do the same thing in both languages. */
-const same = {
-  python: {
-    measures: 'odd.measures',
-    returns6Mb: 'odd.returns_6mb',
-    returnsNothing: 'odd.returns_nothing',
-    lastLine: 'odd.prints_last_line',
-    logs: 'odd.logs',
-    floods: 'odd.floods',
-    exits: 'odd.exits',
-    throws: 'odd.throws',
-    initialize: 'odd.initialize',
-    isInitialised: 'odd.is_initialised',
-    failsToInitialize: 'odd.fails_to_initialize',
-    directory: 'pkg/main.handler',
-    exitsAtLoad: 'exits_at_import.handler',
-    process: 'odd.process',
-    env: 'odd.env',
-    hangs: 'odd.hangs',
-    nothing: 'null',
-    daemonises: 'odd.daemonises',
-  },
-  node: {
-    measures: 'odd.measures',
-    returns6Mb: 'odd.returns6Mb',
-    returnsNothing: 'odd.returnsNothing',
-    lastLine: 'odd.printsLastLine',
-    logs: 'odd.logs',
-    floods: 'odd.floods',
-    exits: 'odd.exits',
-    throws: 'odd.throws',
-    initialize: 'odd.initialize',
-    isInitialised: 'odd.isInitialised',
-    failsToInitialize: 'odd.failsToInitialize',
-    directory: 'dir/main.handler',
-    exitsAtLoad: 'exits-at-load.handler',
-    process: 'odd.process',
-    env: 'odd.env',
-    hangs: 'odd.hangs',
-    nothing: '',
-    daemonises: 'odd.daemonises',
-  },
-};
-
 type Use = (host: BootstrapHost) => Promise<void>;
 
 /** Starts a bootstrap, uses it, and ends it whatever happens. */
@@ -78,7 +34,7 @@ export function loaded(
   return using(
     interpreter,
     async (host) => {
-      const answer = await host.load(handler, options.dialect ?? defaults[interpreter.language]);
+      const answer = await host.load(handler, options.dialect ?? fixturesOf[interpreter.language].dialect);
       assert.equal(answer?.kind, 'end', `load ${handler}: ${answer?.body}`);
       await use(host);
     },
@@ -101,7 +57,7 @@ export function document(answer: Answer | null, type = 'UnhandledInvocationError
 
 /** The cases. Call it inside a describe. */
 export function suite(interpreter: Interpreter): void {
-  const names = same[interpreter.language];
+  const { names, nothing, visible, peakKbLimit } = fixturesOf[interpreter.language];
 
   it('says hello with its token, once', () =>
     using(interpreter, async (host) => {
@@ -115,26 +71,26 @@ export function suite(interpreter: Interpreter): void {
   it('answers a ping with its payload, before and after loading', () =>
     using(interpreter, async (host) => {
       assert.deepEqual(await host.ping(Buffer.from('are you there')), Buffer.from('are you there'));
-      assert.equal((await host.load('echo.handler', defaults[interpreter.language]))?.kind, 'end');
+      assert.equal((await host.load(names.echo, fixturesOf[interpreter.language].dialect))?.kind, 'end');
       assert.deepEqual(await host.ping(Buffer.alloc(0)), Buffer.alloc(0));
     }));
 
   it('echoes bytes, request after request, and writes nothing to the log', () =>
-    loaded(interpreter, 'echo.handler', async (host) => {
+    loaded(interpreter, names.echo, async (host) => {
       for (const event of ['', '{"a":1}', '云门', 'x'.repeat(65_000)]) {
         assert.equal(body(await host.invoke(requestId, event)), event);
       }
       const binary = Buffer.from([0, 255, 254, 10, 13, 128]);
       const answer = await host.invoke(requestId, binary);
       assert.deepEqual(answer?.body, binary);
-      assert.ok(answer?.kind === 'end' && answer.rss > 1000 && answer.rss < 400_000, `${JSON.stringify(answer)}`);
+      assert.ok(answer?.kind === 'end' && answer.rss > 1000 && answer.rss < peakKbLimit, `${JSON.stringify(answer)}`);
       assert.equal(host.logText, '');
     }));
 
   it('reads frames that arrive in small pieces', () =>
     loaded(
       interpreter,
-      'echo.handler',
+      names.echo,
       async (host) => {
         for (const event of ['a', 'y'.repeat(3000)]) assert.equal(body(await host.invoke(requestId, event)), event);
       },
@@ -156,7 +112,7 @@ export function suite(interpreter: Interpreter): void {
     }));
 
   it('gives results of every size around the limits of a frame and of the window', () =>
-    loaded(interpreter, 'echo.handler', async (host) => {
+    loaded(interpreter, names.echo, async (host) => {
       const around = (size: number) => Array.from({ length: 40 }, (_, i) => size - 30 + i);
       for (const size of [...around(65_536 - 12), ...around(initialWindowBytes), ...around(4 * 65_524)]) {
         const event = Buffer.alloc(size, 'abc');
@@ -167,11 +123,11 @@ export function suite(interpreter: Interpreter): void {
 
   it('answers nothing with nothing', () =>
     loaded(interpreter, names.returnsNothing, async (host) => {
-      assert.equal(body(await host.invoke(requestId)), names.nothing);
+      assert.equal(body(await host.invoke(requestId)), nothing);
     }));
 
   it('writes both markers when a tail is wanted, also of a silent function', () =>
-    loaded(interpreter, 'echo.handler', async (host) => {
+    loaded(interpreter, names.echo, async (host) => {
       body(await host.invoke(requestId, 'x', { tail: true }));
       assert.equal(await host.logWith(end), start + end);
     }));
@@ -200,7 +156,7 @@ export function suite(interpreter: Interpreter): void {
 
   it('ends when the code ends the process while it is loaded', () =>
     using(interpreter, async (host) => {
-      assert.equal(await host.load(names.exitsAtLoad, defaults[interpreter.language]), null);
+      assert.equal(await host.load(names.exitsAtLoad, fixturesOf[interpreter.language].dialect), null);
       assert.deepEqual(await host.exited, { code: 5, signal: null });
       assert.match(await host.logAtEnd(), /leaving early\n$/);
     }));
@@ -231,7 +187,7 @@ export function suite(interpreter: Interpreter): void {
     }));
 
   it('tells of an initializer that fails', () =>
-    loaded(interpreter, 'echo.handler', async (host) => {
+    loaded(interpreter, names.echo, async (host) => {
       const answer = await host.hook('initialize', names.failsToInitialize, 'init-2');
       assert.equal(answer?.kind, 'error');
       assert.match(String(answer.body), /"errorMessage": ?"cannot initialise"/);
@@ -239,17 +195,16 @@ export function suite(interpreter: Interpreter): void {
     }));
 
   it('runs preFreeze and preStop', () =>
-    loaded(interpreter, 'echo.handler', async (host) => {
-      const isPython = interpreter.language === 'python';
-      body(await host.hook('preFreeze', isPython ? 'odd.pre_freeze' : 'odd.preFreeze', 'f'));
-      body(await host.hook('preStop', isPython ? 'odd.pre_stop' : 'odd.preStop', 's'));
+    loaded(interpreter, names.echo, async (host) => {
+      body(await host.hook('preFreeze', names.preFreeze, 'f'));
+      body(await host.hook('preStop', names.preStop, 's'));
       assert.match(await host.logWith('FC PreStop End RequestId: s\n'), /^FC PreStop Start RequestId: s\n/);
     }));
 
   it('hides itself: code directory as working directory, no start line, no socket for children', () =>
     loaded(interpreter, names.process, async (host) => {
       const seen = JSON.parse(body(await host.invoke(requestId))) as Record<string, unknown>;
-      assert.match(String(seen['cwd']), /fixtures\/functions\/(python|nodejs)$/);
+      assert.equal(seen['cwd'], fixturesOf[interpreter.language].code);
       assert.equal(seen['stdin'], '/dev/null');
       if (interpreter.language === 'python') {
         assert.deepEqual([seen['home'], seen['modules'], seen['inheritable']], [[], [], []]);
@@ -258,7 +213,7 @@ export function suite(interpreter: Interpreter): void {
           `/opt/python/lib/python${minorOf(interpreter)}/site-packages`,
           '/opt/python',
         ]);
-      } else {
+      } else if (interpreter.language === 'node') {
         assert.deepEqual(seen['cache'], []);
       }
     }));
@@ -273,7 +228,7 @@ export function suite(interpreter: Interpreter): void {
           Object.keys(seen)
             .filter((name) => name.includes('FC_') || name === 'MINE')
             .sort(),
-          ['FC_FUNCTION_NAME', 'FC_FUNC_CODE_PATH', 'FC_REGION', 'MINE'],
+          [...visible, 'MINE'],
         );
       },
       {
@@ -297,14 +252,14 @@ export function suite(interpreter: Interpreter): void {
     }));
 
   it('ends with an error when the host breaks the protocol', () =>
-    loaded(interpreter, 'echo.handler', async (host) => {
+    loaded(interpreter, names.echo, async (host) => {
       host.write(Buffer.alloc(12, 0xff));
       assert.deepEqual(await host.exited, { code: 1, signal: null });
       assert.match(await host.logAtEnd(), /protocol error/);
     }));
 
   it('takes fresh credentials and the retry count from an invocation', () =>
-    loaded(interpreter, 'odd.context', async (host) => {
+    loaded(interpreter, names.context, async (host) => {
       const fresh = { accessKeyId: 'STS.new', accessKeySecret: 'n', securityToken: 'n2' };
       const first = body(await host.invoke(requestId, '', { retryCount: 2, credentials: fresh }));
       assert.match(first, /STS\.new/);
@@ -312,6 +267,69 @@ export function suite(interpreter: Interpreter): void {
       assert.match(body(await host.invoke('another-id')), /STS\.new/);
       assert.match(body(await host.invoke('another-id')), /another-id/);
     }));
+
+  it('answers an HTTP call with a head and a body', () =>
+    loaded(interpreter, names.httpEcho, async (host) => {
+      const answer = await host.invoke(requestId, 'the body 云', { http: httpCall });
+      const seen = JSON.parse(body(answer)) as Record<string, unknown>;
+      assert.deepEqual(
+        { ...seen, queries: null },
+        {
+          method: 'POST',
+          path: '/a b',
+          uri: httpCall.requestURI,
+          ip: '192.0.2.7',
+          queries: null,
+          body: 'the body 云',
+          requestId,
+          header: 'v',
+        },
+      );
+      assert.ok(answer?.kind === 'end');
+      assert.equal(answer.http?.status, 201);
+      const headers = lowerCased(answer.http?.headersMap ?? {});
+      assert.match(headers['content-type']?.[0] ?? '', /^application\/json/);
+      assert.deepEqual(headers['x-two'], ['a', 'b']);
+      assert.equal(headers['x-gone'], undefined);
+    }));
+
+  it('answers an HTTP call with a large body, its head first', () =>
+    loaded(interpreter, names.httpLarge, async (host) => {
+      const answer = await host.invoke(requestId, '', { http: httpCall });
+      assert.equal(body(answer).length, 6 * 1024 * 1024);
+      assert.ok(answer?.kind === 'end');
+      assert.deepEqual(lowerCased(answer.http?.headersMap ?? {})['x-large'], ['yes']);
+    }));
+
+  it('tells of an HTTP handler that throws as of any other, and serves on', () =>
+    loaded(interpreter, names.httpThrows, async (host) => {
+      for (let count = 0; count < 2; count += 1) {
+        const given = document(await host.invoke(requestId, '', { http: httpCall })) as Record<string, unknown>;
+        assert.equal(given['errorMessage'], 'something is wrong');
+      }
+    }));
+
+  it('passes on bytes of any kind that are printed and returned', () =>
+    loaded(interpreter, names.printsBinary, async (host) => {
+      const answer = await host.invoke(requestId);
+      assert.ok(answer?.kind === 'end' && answer.body.subarray(0, 3).equals(Buffer.from([0xff, 0xfe, 0])));
+      await host.logWith(end);
+    }));
+}
+
+/** An HTTP call as the platform describes one. */
+export const httpCall: HttpParams = {
+  method: 'POST',
+  path: '/a b',
+  requestURI: '/2016-08-15/proxy/shop/web/a%20b?x=1&x=2&y=z',
+  clientIP: '192.0.2.7',
+  host: '127.0.0.1:8081',
+  headersMap: { 'Content-Type': ['text/plain'], 'X-Mine': ['v'], 'X-Many': ['1', '2'], Cookie: ['a=1'] },
+  queriesMap: { x: ['1', '2'], y: ['z'] },
+};
+
+function lowerCased(headers: Readonly<Record<string, readonly string[]>>): Record<string, readonly string[]> {
+  return Object.fromEntries(Object.entries(headers).map(([name, values]) => [name.toLowerCase(), values]));
 }
 
 /** `3.10` of 3.10.13. */

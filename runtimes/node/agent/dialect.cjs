@@ -33,6 +33,8 @@ function dialectOf(id) {
     plainErrorType: major <= 8 ? null : 'FunctionHandledError',
     /** A promise rejected with nobody waiting fails the request (Node 15 changed that). */
     rejectionFails: major >= 16,
+    /** The request of an HTTP handler has its body and the client's address as members (assumed). */
+    showsHttpBody: major >= 12,
     variables: major <= 8 ? oldVariables : variables,
   };
 }

@@ -60,7 +60,7 @@ function importModule(file, done) {
     .importModule(file)
     .then(
       (exported) => done(null, exported),
-      (error) => done(asLoadError(error)),
+      (error) => done(asLoadError(error))
     );
 }
 

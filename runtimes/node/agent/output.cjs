@@ -6,23 +6,56 @@ const fs = require('fs');
 const stream = require('stream');
 const util = require('util');
 
-const sleeper = new Int32Array(new SharedArrayBuffer(4));
+/** Lets the host read for a moment. Node 6 cannot sleep: it tries again at once. */
+function pause() {
+  if (typeof Atomics !== 'undefined' && Atomics.wait) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+}
 
 // console.log → verbose: assumed (function-runtime.md 11 gives it as unconfirmed).
 const consoleLevels = { log: 'verbose', info: 'info', debug: 'debug', warn: 'warn', error: 'error' };
 const loggerLevels = { log: 'verbose', info: 'info', debug: 'debug', warn: 'warn', error: 'error' };
 
+/** Where the log stream stands around one request. */
+class Mark {
+  constructor(kind, requestId, isTail) {
+    this.kind = kind;
+    this.requestId = requestId;
+    this.isTail = isTail;
+    this.isStartDue = true;
+    this.hasStart = false;
+  }
+}
+
 class Output {
   constructor() {
-    this.requestId = '';
-    this.kind = 'Invoke';
-    this.isTail = false;
-    this.isStartDue = false;
-    this.hasStart = false;
+    this.mark = null; // of the last request that began
+    this.storage = null; // with several requests at a time: knows whose code runs
     this.endsLine = true;
-    /** context.logger */
-    this.logger = {};
-    for (const name of Object.keys(loggerLevels)) this.logger[name] = this.logMethod(loggerLevels[name]);
+    this.logger = this.makeLogger(null);
+  }
+
+  /** From now on several requests run at a time: output belongs to the one whose code wrote it. */
+  separate() {
+    const AsyncLocalStorage = require('async_hooks').AsyncLocalStorage;
+    if (AsyncLocalStorage !== undefined) this.storage = new AsyncLocalStorage(); // Node 12.17 and newer
+  }
+
+  /** Runs `run` as part of the request of `mark`. */
+  within(mark, run) {
+    return this.storage === null ? run() : this.storage.run(mark, run);
+  }
+
+  current() {
+    return this.storage === null ? this.mark : this.storage.getStore() || null;
+  }
+
+  /** context.logger; `mark` null: of whatever request is under way. */
+  makeLogger(mark) {
+    const logger = {};
+    for (const name of Object.keys(loggerLevels)) {
+      logger[name] = (...args) => this.log(loggerLevels[name], util.format.apply(util, args), mark);
+    }
+    return logger;
   }
 
   install() {
@@ -37,9 +70,10 @@ class Output {
   }
 
   /** `2022-04-01T10:04:19.024Z {requestId} [info] hello`. Source: docs (function-runtime.md 11). */
-  log(level, text) {
-    const id = this.requestId === '' ? '' : `${this.requestId} `;
-    this.write(`${new Date().toISOString()} ${id}[${level}] ${text}\n`, 1);
+  log(level, text, mark) {
+    const owner = mark || this.current();
+    const id = owner === null ? '' : `${owner.requestId} `;
+    this.write(`${new Date().toISOString()} ${id}[${level}] ${text}\n`, 1, owner);
   }
 
   replaceStream(name, fd) {
@@ -58,30 +92,29 @@ class Output {
 
   /** A request begins: its Start marker goes out with the first output. */
   begin(kind, requestId, isTail) {
-    this.kind = kind;
-    this.requestId = requestId;
-    this.isTail = isTail;
-    this.isStartDue = true;
-    this.hasStart = false;
+    const mark = new Mark(kind, requestId, isTail);
+    if (this.storage === null) this.mark = mark;
+    return mark;
   }
 
   /** Completes the markers when there was output, an error (`suffix`), or a tail is wanted. */
-  finish(suffix) {
-    if (this.hasStart || this.isTail || suffix !== '') {
+  finish(mark, suffix) {
+    if (mark.hasStart || mark.isTail || suffix !== '') {
       const newline = this.endsLine ? '' : '\n';
-      this.write(`${newline}FC ${this.kind} End RequestId: ${this.requestId}${suffix}\n`, 1);
+      this.write(`${newline}FC ${mark.kind} End RequestId: ${mark.requestId}${suffix}\n`, 1, mark);
     }
-    this.isStartDue = false;
+    mark.isStartDue = false;
   }
 
-  write(data, fd) {
+  write(data, fd, owner) {
     let bytes = typeof data === 'string' ? Buffer.from(data) : data;
     if (bytes.length === 0) return;
-    if (this.isStartDue) {
-      this.isStartDue = false;
-      this.hasStart = true;
+    const mark = owner === undefined ? this.current() : owner;
+    if (mark !== null && mark.isStartDue) {
+      mark.isStartDue = false;
+      mark.hasStart = true;
       const newline = this.endsLine ? '' : '\n';
-      bytes = Buffer.concat([Buffer.from(`${newline}FC ${this.kind} Start RequestId: ${this.requestId}\n`), bytes]);
+      bytes = Buffer.concat([Buffer.from(`${newline}FC ${mark.kind} Start RequestId: ${mark.requestId}\n`), bytes]);
     }
     this.endsLine = bytes[bytes.length - 1] === 10;
     let done = 0;
@@ -91,7 +124,7 @@ class Output {
       } catch (error) {
         if (error.code === 'EPIPE' || error.code === 'ECONNRESET') return; // the host has gone: nobody reads the log
         if (error.code !== 'EAGAIN') throw error;
-        Atomics.wait(sleeper, 0, 0, 1);
+        pause();
       }
     }
   }

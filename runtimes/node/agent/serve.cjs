@@ -33,6 +33,7 @@ function serve(start) {
 class Instance {
   constructor(socket, output) {
     this.output = output;
+    this.socket = socket;
     this.memory = new PeakMemory();
     this.wire = new wires.Wire(
       socket,
@@ -40,15 +41,17 @@ class Instance {
       (reason) => {
         output.write(`protocol error: ${reason}\n`, 2);
         process.exit(1);
-      },
+      }
     );
     this.dialect = dialects.dialectOf('');
     this.loaded = null; // {codePath, context, handler}
-    this.current = null; // the request under way
+    this.limit = 1; // requests at a time
+    this.active = new Set(); // the requests under way
   }
 
   onRequest(kind, stream, head, body) {
-    if (this.current !== null || (kind === wires.type.load) !== (this.loaded === null)) {
+    const limit = kind === wires.type.invoke ? this.limit : 1;
+    if (this.active.size >= limit || (kind === wires.type.load) !== (this.loaded === null)) {
       this.wire.onBroken(`frame of type ${kind} out of turn`);
       return;
     }
@@ -57,16 +60,27 @@ class Instance {
     else this.hook(stream, head);
   }
 
+  /** A request begins. `mark`: its place in the log, null while the function is loaded. */
+  open(stream, mark) {
+    const request = { stream: stream, mark: mark, isHttp: false };
+    this.active.add(request);
+    return request;
+  }
+
   load(stream, head) {
     this.dialect = dialects.dialectOf(String(head.dialect));
     cleanEnvironment(this.dialect.variables);
     process.chdir(head.codePath);
     this.loaded = { codePath: head.codePath, context: head.context, handler: null };
-    const request = (this.current = { stream: stream, hasMarkers: false });
+    if (head.concurrency > 1) {
+      this.limit = head.concurrency;
+      this.output.separate();
+    }
+    const request = this.open(stream, null);
     handlers.findHandler(head.handler, head.codePath, this.dialect, (error, handler) => {
-      if (this.current !== request) return;
+      if (!this.active.has(request)) return;
       if (error) {
-        this.fail(request, UNHANDLED, errors.unhandledDocument(error, this.dialect), errors.textOf(error));
+        this.failUnhandled(request, error);
         return;
       }
       this.loaded.handler = handler;
@@ -80,24 +94,23 @@ class Instance {
       this.wire.onBroken('invoke without a loaded handler');
       return;
     }
-    const request = (this.current = { stream: stream, hasMarkers: true });
-    this.output.begin('Invoke', head.requestId, head.tail);
+    const request = this.open(stream, this.output.begin('Invoke', head.requestId, head.tail));
     this.memory.begin();
     if (head.credentials) this.loaded.context.credentials = head.credentials;
-    const context = this.makeContext(head.requestId, head.retryCount || 0);
-    this.call(request, handler, (callback) => handler(event, context, callback), 3);
+    const context = this.makeContext(head.requestId, head.retryCount || 0, request.mark);
+    if (head.http) this.callHttp(request, handler, head.http, event, context);
+    else this.call(request, handler, (callback) => handler(event, context, callback), 3);
   }
 
   hook(stream, head) {
-    const request = (this.current = { stream: stream, hasMarkers: true });
-    this.output.begin(markerWords[head.hook] || 'Hook', head.requestId, false);
+    const request = this.open(stream, this.output.begin(markerWords[head.hook] || 'Hook', head.requestId, false));
     handlers.findHandler(head.handler, this.loaded.codePath, this.dialect, (error, handler) => {
-      if (this.current !== request) return;
+      if (!this.active.has(request)) return;
       if (error) {
-        this.fail(request, UNHANDLED, errors.unhandledDocument(error, this.dialect), errors.textOf(error));
+        this.failUnhandled(request, error);
         return;
       }
-      const context = this.makeContext(head.requestId, 0);
+      const context = this.makeContext(head.requestId, 0, request.mark);
       this.call(request, handler, (callback) => handler(context, callback), 2);
     });
   }
@@ -108,36 +121,64 @@ class Instance {
    */
   call(request, handler, run, arity) {
     const callback = (error, data) => {
-      if (this.current !== request) return;
+      if (!this.active.has(request)) return;
       if (error !== null && error !== undefined && error !== false && error !== '' && error !== 0) {
         this.fail(request, HANDLED, errors.handledDocument(error, this.dialect), errors.textOf(error));
+      } else if (global.FCWaitForEmptyEventLoop && request.mark !== null) {
+        this.whenEmpty(() => this.succeed(request, data));
       } else {
         this.succeed(request, data);
       }
     };
     let returned;
     try {
-      returned = run(callback);
+      returned = this.output.within(request.mark, () => run(callback));
     } catch (error) {
       this.failThrown(request, error);
       return;
     }
-    if (this.current !== request) return;
+    if (!this.active.has(request)) return;
     const takesReturned = this.dialect.takesReturned;
     if (returned !== null && returned !== undefined && typeof returned.then === 'function') {
       returned.then(
         (value) => {
-          if (takesReturned && this.current === request && (value !== undefined || handler.length < arity)) {
-            this.succeed(request, value);
-          }
+          if (takesReturned && (value !== undefined || handler.length < arity)) this.succeed(request, value);
         },
-        (error) => {
-          if (this.current === request) this.failThrown(request, error);
-        },
+        (error) => this.failThrown(request, error)
       );
     } else if (takesReturned && returned !== undefined && handler.length < arity) {
       this.succeed(request, returned);
     }
+  }
+
+  /** An HTTP handler answers by resp.send alone: what it returns means nothing. */
+  callHttp(request, handler, given, body, context) {
+    const http = httpModule();
+    request.isHttp = true;
+    const req = new http.Request(given, body, this.dialect.showsHttpBody);
+    const resp = new http.Response((error, answer) => {
+      if (error !== null) this.failUnhandled(request, error);
+      else this.settle(request, answer.body, answer.head);
+    });
+    let returned;
+    try {
+      returned = this.output.within(request.mark, () => handler(req, resp, context));
+    } catch (error) {
+      this.failThrown(request, error);
+      return;
+    }
+    if (returned !== null && returned !== undefined && typeof returned.then === 'function') {
+      returned.then(undefined, (error) => this.failThrown(request, error));
+    }
+  }
+
+  /** Runs `done` when nothing but our own connection keeps the process going. */
+  whenEmpty(done) {
+    this.socket.unref();
+    process.once('beforeExit', () => {
+      this.socket.ref();
+      done();
+    });
   }
 
   succeed(request, result) {
@@ -145,46 +186,55 @@ class Instance {
     try {
       body = handlers.encodeResult(result);
     } catch (error) {
-      this.fail(request, UNHANDLED, errors.unhandledDocument(error, this.dialect), errors.textOf(error));
+      this.failUnhandled(request, error);
       return;
     }
-    this.current = null;
-    if (request.hasMarkers) this.output.finish('');
-    this.wire.close(wires.type.end, request.stream, `{"rss":${this.memory.kilobytes()}}`, body);
+    this.settle(request, body, null);
+  }
+
+  settle(request, body, http) {
+    if (!this.active.delete(request)) return;
+    if (request.mark !== null) this.output.finish(request.mark, '');
+    this.wire.close(wires.type.end, request.stream, `{"rss":${this.memory.kilobytes()}}`, body, undefined, http);
   }
 
   failThrown(request, error) {
+    if (!this.active.has(request)) return;
     if (this.dialect.throwEndsProcess) {
-      this.output.log('error', errors.textOf(error));
+      this.output.log('error', errors.textOf(error), request.mark);
       process.exit(1);
     }
+    this.failUnhandled(request, error);
+  }
+
+  failUnhandled(request, error) {
     this.fail(request, UNHANDLED, errors.unhandledDocument(error, this.dialect), errors.textOf(error));
   }
 
   fail(request, type, document, text, exits) {
-    this.current = null;
-    this.output.log('error', text);
-    if (request.hasMarkers) this.output.finish(suffixes[type]);
+    if (!this.active.delete(request)) return;
+    this.output.log('error', text, request.mark);
+    if (request.mark !== null) this.output.finish(request.mark, suffixes[type]);
     const head = `{"type":"${type}","rss":${this.memory.kilobytes()}${exits ? ',"exit":true' : ''}}`;
     this.wire.close(wires.type.error, request.stream, head, document, exits ? () => process.exit(1) : undefined);
   }
 
-  /** Thrown or rejected where nobody waits for it: fails the request under way and ends the process. */
+  /** Thrown or rejected where nobody waits for it: fails the requests under way and ends the process. */
   onStray(error, how) {
-    const request = this.current;
     if (how === 'unhandledRejection' && !this.dialect.rejectionFails) {
       this.output.log('warn', `UnhandledPromiseRejectionWarning: ${errors.textOf(error)}`);
       return;
     }
-    if (request === null || this.dialect.throwEndsProcess) {
+    if (this.active.size === 0 || this.dialect.throwEndsProcess) {
       this.output.log('error', errors.textOf(error));
       process.exit(1);
     }
-    this.fail(request, UNHANDLED, errors.strayDocument(error, how, this.dialect), errors.textOf(error), true);
+    const document = errors.strayDocument(error, how, this.dialect);
+    for (const request of Array.from(this.active)) this.fail(request, UNHANDLED, document, errors.textOf(error), true);
   }
 
   /** Source: docs (function-runtime.md 5). */
-  makeContext(requestId, retryCount) {
+  makeContext(requestId, retryCount, mark) {
     const given = this.loaded.context;
     return {
       requestId: requestId,
@@ -194,7 +244,7 @@ class Instance {
       region: given.region,
       accountId: given.accountId,
       retryCount: retryCount,
-      logger: this.output.logger,
+      logger: this.limit > 1 ? this.output.makeLogger(mark) : this.output.logger,
       tracing: {
         openTracingSpanContext: '',
         openTracingSpanBaggages: {},
@@ -205,6 +255,17 @@ class Instance {
       },
     };
   }
+}
+
+let loadedHttp = null;
+
+/** Loaded when it is first wanted; functions do not find it in the cache of their modules. */
+function httpModule() {
+  if (loadedHttp === null) {
+    loadedHttp = require('./http.cjs');
+    delete require.cache[require.resolve('./http.cjs')];
+  }
+  return loadedHttp;
 }
 
 /** Removes every FC_ and _FC_ variable but those that functions may see. */

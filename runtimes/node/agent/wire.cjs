@@ -45,8 +45,8 @@ class Wire {
     this.onRequest = onRequest;
     this.onBroken = onBroken;
     this.rest = null;
-    this.incoming = null; // the event under way: {stream, head, parts, consumed}
-    this.outgoing = null; // the large result under way: {kind, stream, head, body, sent, window, done}
+    this.incoming = new Map(); // events under way by stream: {head, parts, consumed}
+    this.outgoing = new Map(); // large results under way by stream: {kind, stream, head, body, sent, window, done}
     socket.on('data', (chunk) => this.receive(chunk));
   }
 
@@ -78,7 +78,7 @@ class Wire {
         const head = JSON.parse(bytes.toString('utf8', HEADER_BYTES, bodyStart));
         // A copy: the event is the function's for as long as it likes, and nothing else may show through its buffer.
         if (isFinal) this.onRequest(kind, stream, head, Buffer.from(body));
-        else this.incoming = { stream: stream, head: head, parts: [body], consumed: body.length };
+        else this.incoming.set(stream, { head: head, parts: [body], consumed: body.length });
         return;
       }
       case type.chunk:
@@ -88,16 +88,18 @@ class Wire {
       case type.hook:
         this.onRequest(kind, stream, JSON.parse(bytes.toString('utf8', HEADER_BYTES, bodyStart)), none);
         return;
-      case type.credit:
-        if (this.outgoing !== null && this.outgoing.stream === stream && body.length === 4) {
-          this.outgoing.window += body.readUInt32BE(0);
-          this.pump();
+      case type.credit: {
+        const out = this.outgoing.get(stream);
+        if (out !== undefined && body.length === 4) {
+          out.window += body.readUInt32BE(0);
+          this.pump(out);
         }
         return;
+      }
       case type.ping:
         this.socket.write(frame(type.ping, FIN, 0, '', body));
         return;
-      case type.cancel: // one request at a time: the host ends the instance if it will not wait
+      case type.cancel: // a handler cannot be stopped: the host ends the instance if it will not wait
         return;
       default:
         this.onBroken(`unexpected frame of type ${kind}`);
@@ -105,14 +107,14 @@ class Wire {
   }
 
   takeChunk(stream, body, isFinal) {
-    const incoming = this.incoming;
-    if (incoming === null || incoming.stream !== stream) {
+    const incoming = this.incoming.get(stream);
+    if (incoming === undefined) {
       this.onBroken(`chunk of an unknown stream ${stream}`);
       return;
     }
     incoming.parts.push(body);
     if (isFinal) {
-      this.incoming = null;
+      this.incoming.delete(stream);
       this.onRequest(type.invoke, stream, incoming.head, Buffer.concat(incoming.parts));
       return;
     }
@@ -124,26 +126,30 @@ class Wire {
     this.socket.write(frame(type.credit, 0, stream, '', grant));
   }
 
-  /** Closes `stream` with `body` (Buffer or string): one write if it fits one frame. `done` runs when all is written. */
-  close(kind, stream, head, body, done) {
+  /**
+   * Closes `stream` with `body` (Buffer or string): one write if it fits one frame. `done` runs when all is written.
+   * `http` is null, or the answer's head as text of JSON: it stands in the first frame.
+   */
+  close(kind, stream, head, body, done, http) {
     const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
-    if (HEADER_BYTES + head.length + length <= FRAME_LIMIT) {
-      this.socket.write(frame(kind, 0, stream, head, body), done);
+    const whole = http ? `${head.slice(0, -1)},"http":${http}}` : head;
+    if (HEADER_BYTES + whole.length + length <= FRAME_LIMIT) {
+      this.socket.write(frame(kind, 0, stream, whole, body), done);
       return;
     }
     const bytes = typeof body === 'string' ? Buffer.from(body) : body;
-    this.socket.write(frame(type.responseHead, 0, stream, '', none));
-    this.outgoing = { kind: kind, stream: stream, head: head, body: bytes, sent: 0, window: WINDOW, done: done };
-    this.pump();
+    this.socket.write(frame(type.responseHead, 0, stream, http ? `{"http":${http}}` : '', none));
+    const out = { kind: kind, stream: stream, head: head, body: bytes, sent: 0, window: WINDOW, done: done };
+    this.outgoing.set(stream, out);
+    this.pump(out);
   }
 
-  /** Sends of the large result what the window allows; the last frame when it fits. */
-  pump() {
-    const out = this.outgoing;
+  /** Sends of a large result what its window allows; the last frame when it fits. */
+  pump(out) {
     for (;;) {
       const left = out.body.length - out.sent;
       if (left <= out.window && HEADER_BYTES + out.head.length + left <= FRAME_LIMIT) {
-        this.outgoing = null;
+        this.outgoing.delete(out.stream);
         this.socket.write(frame(out.kind, 0, out.stream, out.head, out.body.slice(out.sent)), out.done);
         return;
       }

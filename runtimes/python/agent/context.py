@@ -49,7 +49,7 @@ class Tracing(object):
 
 
 class Context(object):
-    """python2.7 … python3.10."""
+    """python2.7 to python3.10."""
 
     def __init__(self, made, request_id, retry_count):
         self.request_id = self.requestId = request_id

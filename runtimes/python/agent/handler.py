@@ -6,6 +6,7 @@ import os
 import sys
 
 from .errors import LoadError
+from .versions import TEXT
 
 # All other variables beginning with FC_ or _FC_ are removed before user code runs.
 # FC_FUNCTION_VERSION: assumed (it is documented as visible on newer images).
@@ -28,7 +29,8 @@ def enter_code(code_path):
     version = 'python%d.%d' % sys.version_info[:2]
     first = [code_path, '/opt/python/lib/%s/site-packages' % version, '/opt/python']
     sys.path[:] = first + [entry for entry in sys.path if entry not in first]
-    importlib.invalidate_caches()
+    if hasattr(importlib, 'invalidate_caches'):
+        importlib.invalidate_caches()
 
 
 def find_handler(name):
@@ -55,7 +57,7 @@ def encode_result(result):
     """str and bytes as they are; all else JSON with indent 4 and sorted keys. Raises TypeError."""
     if isinstance(result, bytes):
         return result
-    if isinstance(result, str):
+    if isinstance(result, TEXT):
         return result.encode('utf-8')
     return json.dumps(result, indent=4, sort_keys=True, default=_as_number).encode('utf-8')
 

@@ -6,6 +6,7 @@ import time
 STALE_SECONDS = 0.1
 LONG_SECONDS = 0.001
 
+_pread = getattr(os, 'pread', None)
 _clock = time.time if not hasattr(time, 'monotonic') else time.monotonic
 
 
@@ -34,6 +35,10 @@ class PeakMemory(object):
         if self._fd < 0:
             import resource
             return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        text = os.pread(self._fd, 4096, 0)
+        if _pread is not None:
+            text = _pread(self._fd, 4096, 0)
+        else:
+            os.lseek(self._fd, 0, os.SEEK_SET)
+            text = os.read(self._fd, 4096)
         at = text.find(b'VmHWM:')
         return int(text[at + 6:text.index(b'kB', at)]) if at >= 0 else 0

@@ -1,11 +1,14 @@
 # What functions print and log: sys.stdout, sys.stderr, the root logger, and the markers around each request.
 # fd 1 and fd 2 are one stream to the host. A completed line is written at once, so that a crash loses none.
+import errno
 import io
 import logging
 import os
 import sys
 import threading
 import time
+
+from .versions import IS_2, set_blocking, to_bytes
 
 # Bytes of an unfinished line that are held back.
 HOLD_LIMIT = 8192
@@ -39,6 +42,8 @@ class Output(object):
     def _text_stream(self, fd):
         lines = _LineStream(self, fd)
         self._streams.append(lines)
+        if IS_2:
+            return _PlainStream(lines)
         return io.TextIOWrapper(lines, encoding='utf-8', errors='backslashreplace', newline='\n', write_through=True)
 
     def _after_fork(self):
@@ -64,7 +69,7 @@ class Output(object):
                 error_text += '\n'
             line = 'FC %s End RequestId: %s%s\n' % (self._kind, self.request_id, error_suffix)
             newline = '' if self._ends_line else '\n'
-            self.write((newline + error_text + line).encode('utf-8', 'backslashreplace'))
+            self.write(to_bytes(newline) + to_bytes(error_text) + to_bytes(line))
         self._is_start_due = False
 
     def write(self, data, fd=1):
@@ -78,8 +83,10 @@ class Output(object):
             while data:
                 try:
                     done = os.write(fd, data)
-                except BlockingIOError:
-                    os.set_blocking(fd, True)  # a child process that shares the stream has changed it
+                except OSError as error:
+                    if error.errno != errno.EAGAIN:
+                        raise
+                    set_blocking(fd)  # a child process that shares the stream has changed it
                     continue
                 if done == len(data):
                     return
@@ -130,6 +137,27 @@ class _LineStream(io.BufferedIOBase):
         self.flush()
 
 
+class _PlainStream(object):
+    """sys.stdout of Python 2: takes bytes and text."""
+
+    encoding = 'UTF-8'
+    errors = None
+    softspace = 0
+
+    def __init__(self, lines):
+        self._lines = lines
+        self.flush = lines.flush
+        self.fileno = lines.fileno
+        self.isatty = lines.isatty
+
+    def write(self, text):
+        self._lines.write(to_bytes(text))
+
+    def writelines(self, texts):
+        for text in texts:
+            self.write(text)
+
+
 class _LogHandler(logging.Handler):
     def __init__(self, output):
         logging.Handler.__init__(self)
@@ -137,8 +165,7 @@ class _LogHandler(logging.Handler):
 
     def emit(self, record):
         try:
-            line = self.format(record) + '\n'
-            self._output.write(line.encode('utf-8', 'backslashreplace'))
+            self._output.write(to_bytes(self.format(record)) + b'\n')
         except Exception:
             self.handleError(record)
 

@@ -12,6 +12,8 @@ from .errors import LoadError, document_of, text_of
 from .handler import clean_environment, encode_result, enter_code, find_handler
 from .memory import PeakMemory
 from .output import Output
+from .versions import close_on_exec, read_json, to_bytes
+from .wsgi import call as call_http
 
 UNHANDLED_SUFFIX = ', Error: Unhandled function error'
 TERMINATED = 128 + signal.SIGTERM
@@ -20,8 +22,9 @@ MARKER_WORDS = {'initialize': 'Initialize', 'preFreeze': 'PreFreeze', 'preStop':
 
 def start(line):
     """Serves until the host closes the connection, then ends the process. `line` is the start line."""
-    given = json.loads(line.decode('utf-8'))
+    given = read_json(line)
     sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)  # close-on-exec: what functions start lacks it
+    close_on_exec(sock.fileno())
     sock.connect(given['socket'])
     if hasattr(os, 'register_at_fork'):
         os.register_at_fork(after_in_child=sock.close)
@@ -41,7 +44,7 @@ def start(line):
         instance.serve()
     except SystemExit as leaving:
         code = exit_code(leaving.code)
-    except (w.HostGone, OSError):
+    except (w.HostGone, OSError, _socket.error):
         code = 0
     except w.ProtocolError as error:
         sys.stderr.write('protocol error: %s\n' % error)
@@ -80,13 +83,13 @@ class Instance(object):
         while True:
             kind, flags, stream, head, payload = read()
             if kind == w.INVOKE:
-                self._invoke(stream, flags, json.loads(head.decode('utf-8')), payload)
+                self._invoke(stream, flags, read_json(head), payload)
             elif kind == w.PING:
                 self._wire.send(w.PING, 0, b'', payload, w.FIN)
             elif kind == w.LOAD and self._contexts is None:
-                self._load(stream, json.loads(head.decode('utf-8')))
+                self._load(stream, read_json(head))
             elif kind == w.HOOK:
-                self._hook(stream, json.loads(head.decode('utf-8')))
+                self._hook(stream, read_json(head))
             elif kind != w.CANCEL and kind != w.CREDIT:  # those two may come after their stream has closed
                 raise w.ProtocolError('unexpected frame of type %d' % kind)
 
@@ -97,7 +100,7 @@ class Instance(object):
             enter_code(head['codePath'])
             self._handler = find_handler(head['handler'])
         except LoadError as error:
-            self._output.write(text_of(error).encode('utf-8', 'backslashreplace'))
+            self._output.write(to_bytes(text_of(error)))
             self._output.flush()
             self._fail(stream, error)
             return
@@ -117,7 +120,12 @@ class Instance(object):
         self._is_busy = True
         try:
             context = self._contexts.make(head['requestId'], head.get('retryCount', 0), head.get('credentials'))
-            result = encode_result(self._handler(event, context))
+            given = head.get('http')
+            http = None
+            if given is None:
+                result = encode_result(self._handler(event, context))
+            else:
+                http, result = call_http(self._handler, given, event, context)
         except SystemExit:
             raise
         except BaseException as error:
@@ -127,7 +135,7 @@ class Instance(object):
             return
         self._is_busy = False
         output.finish()
-        self._wire.send_body(w.END, stream, b'{"rss":%d}' % self._memory.kilobytes(), result)
+        self._wire.send_body(w.END, stream, b'{"rss":%d}' % self._memory.kilobytes(), result, http)
 
     def _hook(self, stream, head):
         if self._contexts is None:
@@ -161,5 +169,5 @@ class Instance(object):
                 shown = frame if current.f_code is self.on_terminate.__code__ else current
                 stacks.extend(traceback.format_stack(shown))
             self._output.flush()
-            self._output.write(''.join(stacks).encode('utf-8', 'backslashreplace'))
+            self._output.write(to_bytes(''.join(stacks)))
         leave(self._output, TERMINATED)

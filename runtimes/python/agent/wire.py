@@ -83,13 +83,17 @@ class Wire(object):
                 self.send(CREDIT, stream, b'', _u32.pack(consumed))
                 consumed = 0
 
-    def send_body(self, kind, stream, head, body):
-        """Closes `stream` with `body`: one frame if it fits, else response-head, chunks and the last frame."""
+    def send_body(self, kind, stream, head, body, http=None):
+        """Closes `stream` with `body`: one frame if it fits, else response-head, chunks and the last frame.
+
+        `http` is the head of the answer to an HTTP call, as JSON: it stands in the first frame.
+        """
         size = len(body)
-        if HEADER_SIZE + len(head) + size <= FRAME_LIMIT:
-            self._send(_pack(8 + len(head) + size, kind, 0, len(head), stream) + head + body)
+        whole = head if http is None else head[:-1] + b',"http":' + http + b'}'
+        if HEADER_SIZE + len(whole) + size <= FRAME_LIMIT:
+            self._send(_pack(8 + len(whole) + size, kind, 0, len(whole), stream) + whole + body)
             return
-        self.send(RESPONSE_HEAD, stream, b'')
+        self.send(RESPONSE_HEAD, stream, b'' if http is None else b'{"http":' + http + b'}')
         view = memoryview(body)
         last_limit = PART_LIMIT - len(head)
         sent = 0
@@ -100,10 +104,10 @@ class Wire(object):
             if part == 0:
                 window += self._await_credit(stream)
                 continue
-            self.send(CHUNK, stream, b'', bytes(view[sent:sent + part]))
+            self.send(CHUNK, stream, b'', view[sent:sent + part].tobytes())
             sent += part
             window -= part
-        self.send(kind, stream, head, bytes(view[sent:]))
+        self.send(kind, stream, head, view[sent:].tobytes())
 
     def _await_credit(self, stream):
         while True:

@@ -81,6 +81,14 @@ function languageVariables(
         NODE_PATH: `/usr/local/lib/node_modules:${modules}/node${major}/node_modules:${modules}/node_modules`,
       };
     }
+    case 'java':
+      return { LD_LIBRARY_PATH: `${codePath}/:${codePath}/lib${libraries}` };
+    case 'php':
+      return {
+        LD_LIBRARY_PATH: `${codePath}/:${codePath}/lib:/usr/local/lib${libraries}`,
+        // The empty place first is the interpreter's own (the cloud's image has everything under /usr/local/etc/php).
+        PHP_INI_SCAN_DIR: `:${codePath}/extension`,
+      };
   }
 }
 

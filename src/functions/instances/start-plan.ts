@@ -3,9 +3,10 @@
 import type { Credentials, FunctionConfig, Hook } from '../../model/function.ts';
 import type { FrameContext, FrameCredentials, FrameHeads } from '../../wire/frames.ts';
 import type { InterpreterChoice } from '../choose-interpreter.ts';
+import { languageOf } from '../languages.ts';
 import { placeInstance } from '../launcher/placement.ts';
 import type { IsolationTier, LaunchSpec } from '../launcher/port.ts';
-import type { ProgramForm, StartableLanguage } from '../runtimes.ts';
+import type { ProgramForm } from '../runtimes.ts';
 import { instanceEnvironment } from './environment.ts';
 import { type ProgramPlan, planProgram, programStartMs } from './program.ts';
 import type { RoadPlan } from './road.ts';
@@ -25,12 +26,6 @@ export type StartPlan = {
   readonly loadMs?: number;
 };
 
-/** Program arguments of each language's bootstrap. Python: no byte code beside the code, no user site. */
-const bootstraps = {
-  python: { options: ['-B', '-s'], file: 'bootstrap.py' },
-  node: { options: [], file: 'bootstrap.cjs' },
-} as const satisfies Record<StartableLanguage, { options: readonly string[]; file: string }>;
-
 export type PlanInput = {
   readonly config: FunctionConfig;
   readonly choice: Extract<InterpreterChoice, { ok: true }>;
@@ -48,7 +43,6 @@ export function planStart(input: PlanInput): StartPlan {
   const { config, choice, tier, instanceId, socketDirectory, token, credentials } = input;
   const { interpreter, note } = choice;
   if (interpreter === null) return startProgram(input, choice.program);
-  const bootstrap = bootstraps[interpreter.language];
   const runtimeDirectory = `${input.runtimesDirectory}/${interpreter.language}`;
   const codeDirectory = config.code.directory;
   const layersDirectory = config.layersDirectory ?? null;
@@ -63,7 +57,7 @@ export function planStart(input: PlanInput): StartPlan {
     road: { kind: 'frames' },
     launch: {
       instanceId,
-      argv: [interpreter.path, ...bootstrap.options, `${place.runtimePath}/${bootstrap.file}`],
+      argv: [interpreter.path, ...languageOf(interpreter.language).command(place.runtimePath, config.memoryMb)],
       environment: instanceEnvironment(config, { instanceId, place, interpreter, credentials }),
       codeDirectory,
       socketDirectory,
@@ -73,7 +67,7 @@ export function planStart(input: PlanInput): StartPlan {
         ...(layersDirectory === null || place.layersPath === null
           ? []
           : [{ from: layersDirectory, to: place.layersPath }]),
-        { from: interpreter.prefix, to: interpreter.prefix },
+        ...[interpreter.prefix, ...(interpreter.shows ?? [])].map((path) => ({ from: path, to: path })),
         { from: runtimeDirectory, to: place.runtimePath },
       ],
       token,

@@ -1,5 +1,6 @@
 // What the data process and the launcher say to each other, read from JSON. Used by serve.ts and client.ts.
 import type { Interpreter } from '../choose-interpreter.ts';
+import { languageIds } from '../languages.ts';
 import type { Assignment, Exit, LaunchSpec } from './port.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -75,13 +76,15 @@ export function parseInterpreters(data: unknown): readonly Interpreter[] {
   if (!Array.isArray(data)) throw new Error('interpreters must be a list');
   return data.map((each) => {
     const fields = fieldsOf(each);
-    const language = fields['language'];
-    if (language !== 'python' && language !== 'node') throw new Error('an interpreter of an unknown language');
+    const language = languageIds.find((id) => id === fields['language']);
+    if (language === undefined) throw new Error('an interpreter of an unknown language');
+    const shows = fields['shows'] === undefined ? [] : list(fields, 'shows').map((path) => absolute({ path }, 'path'));
     return {
       language,
       version: textOf(fields['version'], 'version'),
       path: absolute(fields, 'path'),
       prefix: absolute(fields, 'prefix'),
+      ...(shows.length === 0 ? {} : { shows }),
     };
   });
 }
