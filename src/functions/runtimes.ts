@@ -45,7 +45,7 @@ export const runtimes = {
   java8: notYet('Java 8'),
   java11: notYet('Java 11'),
   'php7.2': notYet('PHP 7.2'),
-  go1: notYet('Go'),
+  go1: program('polling'),
   'dotnetcore2.1': notYet('.NET Core 2.1'),
   'dotnetcore3.1': notYet('.NET Core 3.1'),
   custom: program('server'),

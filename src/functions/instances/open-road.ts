@@ -4,6 +4,7 @@ import { assertNever } from '../../base/assert-never.ts';
 import { FrameRoad } from './frame-road.ts';
 import { HttpRoad } from './http-road.ts';
 import type { Road, RoadDeps, RoadEvents } from './road.ts';
+import { RuntimeApiRoad } from './runtime-api-road.ts';
 import type { StartPlan } from './start-plan.ts';
 
 /** Errors: rejects when its sockets cannot be bound; nothing is left behind then. */
@@ -14,6 +15,8 @@ export function openRoad(plan: StartPlan, deps: RoadDeps, events: RoadEvents): P
       return FrameRoad.open(launch, deps.limits.invocationBytes, events);
     case 'http':
       return HttpRoad.open(plan, road, deps, events);
+    case 'runtime-api':
+      return RuntimeApiRoad.open(plan, deps, events);
     default:
       return assertNever(road);
   }

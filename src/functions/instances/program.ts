@@ -43,9 +43,9 @@ export function planProgram(
     program: {
       argv: named === null ? startByName(command) : [`${codePath}/${named}`, ...rest],
       file: named === null ? null : `${config.code.directory}/${named}`,
-      port,
+      port: form === 'server' ? port : null,
     },
-    road: { kind: 'http', port, healthCheck },
+    road: form === 'server' ? { kind: 'http', port, healthCheck } : { kind: 'runtime-api' },
   };
 }
 

@@ -10,7 +10,9 @@ import type { PortClaims } from './port-claims.ts';
 export type RoadPlan =
   | { readonly kind: 'frames' }
   /** A server of the user's. `port`: where it would listen in a network of its own. */
-  | { readonly kind: 'http'; readonly port: number; readonly healthCheck: HealthCheck | null };
+  | { readonly kind: 'http'; readonly port: number; readonly healthCheck: HealthCheck | null }
+  /** A program of the user's that polls the runtime API. */
+  | { readonly kind: 'runtime-api' };
 
 export type RoadDeps = { readonly clock: Clock; readonly limits: Limits; readonly ports: PortClaims };
 
