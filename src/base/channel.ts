@@ -1,6 +1,7 @@
 // Messages over one duplex stream (a socketpair or unix socket) between two of our own processes:
 // notes that nobody answers, and calls that the other side answers. Control, data and launcher talk through it.
 import type { Duplex } from 'node:stream';
+import type { CallOffSignal } from './call-off.ts';
 
 /** JSON value of a message; `body` travels raw beside it. */
 export type Message = { readonly data: unknown; readonly body?: Buffer };
@@ -61,7 +62,7 @@ export class Channel {
   }
 
   /** Calls the other side. Aborting `signal` tells it, and rejects here. */
-  call(name: string, data: unknown, options: { body?: Buffer; signal?: AbortSignal } = {}): Promise<Message> {
+  call(name: string, data: unknown, options: { body?: Buffer; signal?: CallOffSignal } = {}): Promise<Message> {
     const { body, signal } = options;
     if (this.#isClosed) return Promise.reject(new ChannelError(`channel is closed (calling ${name})`));
     const id = this.#nextId++;

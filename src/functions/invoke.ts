@@ -2,6 +2,7 @@
 // Called by the gateway and by control's InvokeFunction.
 import type { FunctionConfig } from '../model/function.ts';
 import type {
+  CallerSignal,
   FunctionErrorType,
   InvocationFacts,
   InvocationOutcome,
@@ -101,7 +102,7 @@ function take(pool: Pool<Instance>): Ready | null {
 async function acquire(
   plane: Plane,
   { request, pool }: Admitted,
-  signal: AbortSignal,
+  signal: CallerSignal,
 ): Promise<Ready | Extract<Acquired<Instance>, { kind: 'start-failed' }> | Refused> {
   const bytes = request.event.length;
   if (!plane.mayWait(bytes)) return refuse('ResourceThrottled', 'too many requests wait for an instance');
@@ -127,7 +128,7 @@ async function deliver(
   plane: Plane,
   { request, config }: Admitted,
   instance: Instance,
-  signal: AbortSignal,
+  signal: CallerSignal,
 ): Promise<Delivered> {
   const began = plane.clock.monotonic();
   const leave = () => instance.abandon(request.requestId);

@@ -199,13 +199,12 @@ describe('the function backend', () => {
   });
 
   it('answers D504TO after ServiceTimeout, and aborts the invocation', async () => {
-    const reasons: unknown[] = [];
-    const aborts = () => reasons.length;
+    let aborts = 0;
     const bench = open(changes, {
       invoke: (_, signal) =>
         new Promise((_resolve, reject) => {
           signal.addEventListener('abort', () => {
-            reasons.push(signal.reason);
+            aborts += 1;
             reject(new Error('late'));
           });
         }),
@@ -213,13 +212,12 @@ describe('the function backend', () => {
     const under = bench.send(request({}));
     while (bench.invoked.length === 0) await Promise.resolve();
     bench.clock.advance(9_999);
-    assert.equal(aborts(), 0);
+    assert.equal(aborts, 0);
     bench.clock.advance(1);
     const answer = await under;
     assert.deepEqual([answer.status, answer.headers['x-ca-error-code']], [504, 'D504TO']);
     assert.match(answer.failure?.message ?? '', /ServiceTimeout of 10000 ms/);
-    assert.ok(reasons[0] instanceof Error);
-    assert.equal(aborts(), 1);
+    assert.equal(aborts, 1);
     assert.deepEqual([bench.bugs.length, bench.clock.pending], [0, 0]);
   });
 });

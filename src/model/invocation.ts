@@ -1,4 +1,5 @@
 // One invocation of a function: what is asked and how it ended. Spoken by gateway, control (InvokeFunction) and functions.
+import type { CallOffSignal } from '../base/call-off.ts';
 import type { FunctionTarget } from './api.ts';
 import type { HttpHandlerCall, HttpHandlerHead } from './http-handler.ts';
 
@@ -94,5 +95,8 @@ export type InvocationOutcome =
     } & InvocationFacts)
   | { readonly kind: 'refused'; readonly code: InvokeRefusalCode; readonly message: string };
 
-/** The narrow type by which neighbours invoke a function. `signal` aborts when the caller has gone. */
-export type InvokeFunction = (request: InvokeRequest, signal: AbortSignal) => Promise<InvocationOutcome>;
+/** Aborts when the caller has gone. */
+export type CallerSignal = CallOffSignal;
+
+/** The narrow type by which neighbours invoke a function. */
+export type InvokeFunction = (request: InvokeRequest, signal: CallerSignal) => Promise<InvocationOutcome>;

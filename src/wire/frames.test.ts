@@ -10,6 +10,7 @@ import {
   type Frame,
   FrameDecoder,
   type FrameToSend,
+  frameHeaderBytes,
   frameLimitBytes,
   initialWindowBytes,
   ReceiveWindow,
@@ -284,4 +285,55 @@ describe('a receive window', () => {
       }),
     );
   });
+});
+
+it('the head of an invoke frame is the JSON of its members, whatever they are', () => {
+  const heads: Extract<FrameToSend, { type: 'invoke' }>['head'][] = [
+    { requestId: '1B2C3D4E', tail: false, deadline: 1_795_000_000_000 },
+    { requestId: 'a "quoted" \n 猫', tail: true, deadline: 1.5 },
+    { requestId: 'r', tail: true, deadline: 0, retryCount: 3 },
+    {
+      requestId: 'r',
+      tail: false,
+      deadline: 0,
+      credentials: { accessKeyId: 'i', accessKeySecret: 's', securityToken: 't' },
+    },
+  ];
+  for (const head of heads) {
+    const bytes = encodeFrame({ type: 'invoke', stream: 1, head });
+    assert.deepEqual(JSON.parse(bytes.toString('utf8', frameHeaderBytes)), head);
+  }
+});
+
+it('the peak memory of an end frame is read in whatever JSON it comes', () => {
+  const read = (head: string) => {
+    const text = Buffer.from(head);
+    const bytes = Buffer.alloc(frameHeaderBytes + text.length);
+    bytes.writeUInt32BE(bytes.length - 4, 0);
+    bytes[4] = 6;
+    bytes.writeUInt16BE(text.length, 6);
+    bytes.writeUInt32BE(1, 8);
+    text.copy(bytes, frameHeaderBytes);
+    const decoded = FrameDecoder.ofInstance().push(bytes);
+    const [frame] = decoded.ok ? decoded.frames : [];
+    return frame?.type === 'end' ? frame.head.rss : null;
+  };
+  for (const [head, rss] of [
+    ['{"rss":12345}', 12345],
+    ['{"rss":0}', 0],
+    ['{"rss":9}', 9],
+    [' {"rss": 7 }', 7],
+    ['{"rss":1.5}', 1.5],
+    ['{"rss":123456789012345}', 123456789012345],
+    ['{"other":1,"rss":2}', 2],
+    ['{}', 0],
+    ['', 0],
+    ['{"rss":01}', null],
+    ['{"rss":}', null],
+    ['{"rss":"5"}', null],
+    ['{"rss":5', null],
+    ['{"rsz":5}', 0],
+  ] as const) {
+    assert.equal(read(head), rss, head);
+  }
 });

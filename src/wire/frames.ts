@@ -1,5 +1,6 @@
 // The frames that the data process and an instance's bootstrap exchange: types, encoder, streaming decoder, windows.
 // Called by functions/ (host side) and the bootstraps' tests. The protocol as a whole is told in runtimes/PROTOCOL.md.
+import { quoted } from '../base/quick-json.ts';
 import { type HttpAnswerParams, type HttpParams, readHttpAnswerParams } from './http-params.ts';
 
 /** Version that `hello` states. */
@@ -158,8 +159,16 @@ export function creditBytes(frame: Extract<Frame, { type: 'credit' }>): number {
 }
 
 function headText(frame: FrameToSend): string {
+  if (frame.type === 'invoke') return invokeHeadText(frame.head);
   const text = JSON.stringify(frame.head);
   return text === '{}' ? '' : text;
+}
+
+/** As JSON.stringify() would write it; what every request has is written by hand. */
+function invokeHeadText({ requestId, tail, deadline, ...others }: FrameHeads['invoke']): string {
+  const text = `{"requestId":${quoted(requestId)},"tail":${tail},"deadline":${deadline}`;
+  for (const _ in others) return `${text},${JSON.stringify(others).slice(1)}`;
+  return `${text}}`;
 }
 
 function writeFrame(type: FrameType, stream: number, isFinal: boolean, head: string, payload: Buffer): Buffer {
@@ -366,6 +375,10 @@ type Json = Readonly<Record<string, unknown>>;
 function readHead(type: FrameType, bytes: Buffer, start: number, end: number): FrameHeads[FrameType] | null {
   const parse = headParsers[type];
   if (start === end) return parse(noHead);
+  if (type === 'end') {
+    const rss = readPlainEnd(bytes, start, end);
+    if (rss !== null) return { rss };
+  }
   let value: unknown;
   try {
     value = JSON.parse(bytes.toString('utf8', start, end));
@@ -373,6 +386,23 @@ function readHead(type: FrameType, bytes: Buffer, start: number, end: number): F
     return null; // not JSON: the caller turns null into the reason it reports
   }
   return isObject(value) ? parse(value) : null;
+}
+
+const plainEnd = Buffer.from('{"rss":');
+
+/** The number in `{"rss":12345}`, which nearly every answer ends with; null for any other text, which is then parsed. */
+function readPlainEnd(bytes: Buffer, start: number, end: number): number | null {
+  const digits = start + plainEnd.length;
+  const last = end - 1;
+  if (last - digits < 1 || last - digits > 12 || bytes[last] !== 0x7d) return null;
+  for (let i = 0; i < plainEnd.length; i++) if (bytes[start + i] !== plainEnd[i]) return null;
+  let value = 0;
+  for (let i = digits; i < last; i++) {
+    const digit = (bytes[i] ?? 0) - 0x30;
+    if (digit < 0 || digit > 9 || (digit === 0 && i === digits && last - digits > 1)) return null;
+    value = value * 10 + digit;
+  }
+  return value;
 }
 
 /** Makes each head from its JSON; null when a member is missing or of the wrong type. Unknown members are ignored. */

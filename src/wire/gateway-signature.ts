@@ -70,21 +70,37 @@ const reservedNames: ReadonlySet<string> = new Set([
 function signedHeaderLines(request: SignedRequest, reserved: SigningVariant['reserved']): string {
   const list = request.header('x-ca-signature-headers');
   if (list === undefined) return `X-Ca-Key:${request.header('x-ca-key') ?? ''}\n`;
-  const names: string[] = [];
-  for (const item of list.split(',')) {
-    const name = item.trim();
-    if (name !== '') names.push(name);
-  }
-  names.sort();
   let lines = '';
-  let previous = '';
-  for (const name of names) {
-    const lowerName = name.toLowerCase();
-    if (name === previous || (reserved === 'dropped' && reservedNames.has(lowerName))) continue;
-    previous = name;
+  for (const { name, lowerName, isReserved } of signedHeaders(list)) {
+    if (isReserved && reserved === 'dropped') continue;
     lines += `${name}:${request.header(lowerName) ?? ''}\n`;
   }
   return lines;
+}
+
+type SignedHeader = { readonly name: string; readonly lowerName: string; readonly isReserved: boolean };
+
+/** Lists of signed headers that were read lately: each client sends the same with every request. Bounded by the next two. */
+const readLists = new Map<string, readonly SignedHeader[]>();
+const readListsLimit = 500;
+const readListLength = 1_000;
+
+/** The names of a list, sorted, each once. */
+function signedHeaders(list: string): readonly SignedHeader[] {
+  const known = readLists.get(list);
+  if (known !== undefined) return known;
+  const names = list.split(',').map((item) => item.trim());
+  const read = [...new Set(names)]
+    .filter((name) => name !== '')
+    .sort()
+    .map((name) => {
+      const lowerName = name.toLowerCase();
+      return { name, lowerName, isReserved: reservedNames.has(lowerName) };
+    });
+  if (list.length > readListLength) return read;
+  if (readLists.size >= readListsLimit) readLists.clear();
+  readLists.set(list, read);
+  return read;
 }
 
 const surrogate = /[\ud800-\udfff]/;
@@ -101,7 +117,8 @@ function resource(request: SignedRequest, variant: SigningVariant): string {
   const form = variant.bareNames === 'raw' ? (request.formWithRawNames ?? request.form) : request.form;
   const path = variant.path === 'raw' ? request.rawPath : request.path;
   let all: Parameters = query;
-  if (form !== null && form.size > 0) {
+  if (form !== null && query.size === 0) all = form;
+  else if (form !== null && form.size > 0) {
     const merged = new Map(query);
     for (const [name, value] of form) {
       if (variant.sameName === 'form-first' || !merged.has(name)) merged.set(name, value);
@@ -111,7 +128,8 @@ function resource(request: SignedRequest, variant: SigningVariant): string {
   if (all.size === 0) return path;
   let text = path;
   let joint = '?';
-  for (const name of sortNames([...all.keys()], variant.order)) {
+  const names = all.size === 1 ? all.keys() : sortNames([...all.keys()], variant.order);
+  for (const name of names) {
     const value = all.get(name);
     text += value === '' || value === undefined ? `${joint}${name}` : `${joint}${name}=${value}`;
     joint = '&';

@@ -100,6 +100,11 @@ export class Endpoint {
   writeAll(buffers: readonly Buffer[]): void {
     const connection = this.#connection;
     if (connection === null) return;
+    const [only] = buffers;
+    if (only !== undefined && buffers.length === 1) {
+      connection.write(only);
+      return;
+    }
     connection.cork();
     for (const bytes of buffers) connection.write(bytes);
     connection.uncork();

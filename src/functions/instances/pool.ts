@@ -4,6 +4,7 @@
 import type { Clock } from '../../base/clock.ts';
 import { newRequestId } from '../../base/ids.ts';
 import type { FunctionConfig, Hook } from '../../model/function.ts';
+import type { CallerSignal } from '../../model/invocation.ts';
 import type { InterpreterChoice } from '../choose-interpreter.ts';
 import { describeEnd } from '../documents.ts';
 import type { Limits } from '../limits.ts';
@@ -180,7 +181,7 @@ export class Pool<I extends PooledInstance> implements Starter {
   }
 
   /** Waits for an instance; starts one if that is the quicker way. */
-  wait(requestId: string, signal: AbortSignal): Promise<Acquired<I>> {
+  wait(requestId: string, signal: CallerSignal): Promise<Acquired<I>> {
     return new Promise((resolve) => {
       const waiter: Waiter<I> = {
         requestId,

@@ -1,5 +1,6 @@
 // The Function Compute backend for event functions: writes the event, invokes, reads the result. Called by call-backend.ts.
 import { assertNever } from '../../base/assert-never.ts';
+import { CallOff } from '../../base/call-off.ts';
 import type { Backend } from '../../model/api.ts';
 import { functionKey } from '../../model/function.ts';
 import type { InvocationOutcome, InvokeRefusalCode, InvokeRequest } from '../../model/invocation.ts';
@@ -86,7 +87,7 @@ export type Called = { readonly name: string; readonly timeoutMs: number };
 export function invokeWithin(mapped: Mapped, invoke: InvokeRequest, called: Called): Promise<InvocationOutcome> {
   const { clock, invoke: invokeFunction } = mapped.deps;
   return new Promise((resolve, reject) => {
-    const controller = new AbortController();
+    const caller = new CallOff();
     let cancelTimer = nothing;
     let forget = nothing;
     const settle = () => {
@@ -96,11 +97,11 @@ export function invokeWithin(mapped: Mapped, invoke: InvokeRequest, called: Call
     const stop = (error: Error) => {
       settle();
       reject(error);
-      controller.abort(error);
+      caller.abort();
     };
     cancelTimer = clock.after(called.timeoutMs, () => stop(timedOut(called)));
     forget = mapped.request.onGone(() => stop(new ClientGone()));
-    invokeFunction(invoke, controller.signal).then(
+    invokeFunction(invoke, caller).then(
       (outcome) => {
         settle();
         resolve(outcome);
