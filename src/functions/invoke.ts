@@ -13,7 +13,8 @@ import type {
 import { describeEnd, describeUsage, endDocument, errorTypeOf, type PlatformEnd } from './documents.ts';
 import type { Instance } from './instances/instance.ts';
 import type { Ended } from './instances/instance-port.ts';
-import type { Acquired, ColdStart, Pool } from './instances/pool.ts';
+import type { Pool } from './instances/pool.ts';
+import type { Acquired, ColdStart } from './instances/pool-port.ts';
 import { allowedInstances, isExhausted } from './instances/quota.ts';
 import type { EndReason } from './instances/state.ts';
 import type { Plane } from './plane.ts';
@@ -55,7 +56,7 @@ function admit(plane: Plane, request: InvokeRequest, config: FunctionConfig): Ad
   }
   const pool = plane.poolOf(config);
   if (pool === null) return null;
-  if (pool.inFlight >= limits.instancesPerFunction) {
+  if (pool.inFlight >= limits.instancesPerFunction * pool.concurrency) {
     return refuse(
       'ResourceExhausted',
       `function '${config.key}' has ${pool.inFlight} requests under way, its limit is ${limits.instancesPerFunction} instances`,
@@ -67,10 +68,10 @@ function admit(plane: Plane, request: InvokeRequest, config: FunctionConfig): Ad
       `function '${config.key}' has ${(pool.quota ?? pool).inFlight} requests under way, it may have ${allowedInstances(pool)} instances`,
     );
   }
-  if (plane.inFlight >= limits.instancesInAll) {
+  if (plane.alone >= limits.instancesInAll && pool.concurrency === 1) {
     return refuse(
       'ResourceExhausted',
-      `${plane.inFlight} requests are under way, the limit is ${limits.instancesInAll} instances`,
+      `${plane.alone} requests are under way, the limit is ${limits.instancesInAll} instances`,
     );
   }
   return { request, pool, config };
@@ -124,14 +125,9 @@ async function acquire(
 }
 
 /** Hands the request to the instance and waits for its end, the time-out, or the caller's leaving. */
-async function deliver(
-  plane: Plane,
-  { request, config }: Admitted,
-  instance: Instance,
-  signal: CallerSignal,
-): Promise<Delivered> {
+async function deliver(plane: Plane, admitted: Admitted, instance: Instance, signal: CallerSignal): Promise<Delivered> {
+  const { request, config, pool } = admitted;
   const began = plane.clock.monotonic();
-  const leave = () => instance.abandon(request.requestId);
   const ending = instance.invoke({
     requestId: request.requestId,
     event: request.event,
@@ -141,11 +137,36 @@ async function deliver(
     timeoutMs: config.timeoutMs,
     credentials: plane.credentialsOf(config),
   });
+  if (pool.concurrency > 1 && !instance.letsGo) return await unlessGone(plane, admitted, { instance, ending }, signal);
+  const leave = () => instance.abandon(request.requestId);
   signal.addEventListener('abort', leave, { once: true });
   if (signal.aborted) leave();
   const ended = await ending;
   signal.removeEventListener('abort', leave);
   return { ended, durationMs: plane.clock.monotonic() - began };
+}
+
+/** Other requests run in the instance: a request whose caller has gone runs to its end there, unheard. */
+async function unlessGone(
+  plane: Plane,
+  { pool }: Admitted,
+  { instance, ending }: { readonly instance: Instance; readonly ending: Promise<Ended> },
+  signal: CallerSignal,
+): Promise<Delivered> {
+  const began = plane.clock.monotonic();
+  const gone = Promise.withResolvers<'gone'>();
+  const leave = () => gone.resolve('gone');
+  signal.addEventListener('abort', leave, { once: true });
+  if (signal.aborted) leave();
+  const ended = await Promise.race([ending, gone.promise]);
+  signal.removeEventListener('abort', leave);
+  if (ended !== 'gone') return { ended, durationMs: plane.clock.monotonic() - began };
+  void ending.then((late) => {
+    const isUsable = late.kind === 'answered' && !(late.answer.kind === 'error' && late.answer.willExit);
+    if (isUsable) pool.putBack(instance, plane.clock.monotonic() - began);
+    else giveUp(plane, pool, instance, late.kind === 'ended' ? reasonOf(late.end) : 'exited');
+  });
+  return { ended: { kind: 'caller-gone' }, durationMs: 0 };
 }
 
 /** Makes the outcome, and frees or ends the instance. */
@@ -158,17 +179,18 @@ async function settle(
   const { request, pool } = admitted;
   switch (ended.kind) {
     case 'caller-gone':
-      end(plane, instance, 'caller-gone');
+      if (pool.concurrency === 1) giveUp(plane, pool, instance, 'caller-gone');
+      else if (instance.letsGo) pool.putBack(instance, durationMs);
       return refuse('ClientClosedRequest', 'Invocation canceled by client');
     case 'answered': {
       const { answer } = ended;
       const isError = answer.kind === 'error';
       const needsLog = isError || request.wantsLogTail || request.isUnusable?.(answer.body) === true;
-      if (needsLog) await instance.outputCompleted(plane.limits.logWaitMs);
+      if (needsLog) await instance.outputCompleted(plane.limits.logWaitMs, request.requestId);
       const suffix = answer.kind === 'end' ? '' : errorSuffix(answer.type);
       const log = needsLog ? instance.log.tail(request.requestId, suffix) : null;
       const facts = factsOf(admitted, instance, { durationMs, coldStart, log });
-      if (isError && answer.willExit) end(plane, instance, 'exited');
+      if (isError && answer.willExit) giveUp(plane, pool, instance, 'exited');
       else pool.putBack(instance, durationMs);
       if (isError) return { kind: 'function-error', errorType: answer.type, body: answer.body, ...facts };
       const { body, http } = answer;
@@ -179,10 +201,10 @@ async function settle(
       return refuse('BadResponse', ended.reason);
     case 'ended': {
       if (ended.end.kind === 'exited') {
-        await Promise.all([instance.outputCompleted(plane.limits.logWaitMs), instance.exitTold()]);
+        await Promise.all([instance.outputCompleted(plane.limits.logWaitMs, request.requestId), instance.exitTold()]);
       }
       const outcome = failByPlatform(admitted, instance, ended.end, { durationMs, coldStart });
-      end(plane, instance, reasonOf(ended.end));
+      giveUp(plane, pool, instance, reasonOf(ended.end));
       return outcome;
     }
   }
@@ -245,9 +267,9 @@ function factsOf(
   };
 }
 
-/** Tells an instance to end without waiting for it: the answer goes out first. */
-function end(plane: Plane, instance: Instance, reason: EndReason): void {
-  void instance.stop(reason, reason === 'timed-out' || reason === 'caller-gone' ? plane.limits.graceMs : 0);
+/** Tells an instance to end, when no other request runs in it, without waiting for it: the answer goes out first. */
+function giveUp(plane: Plane, pool: Pool<Instance>, instance: Instance, reason: EndReason): void {
+  pool.giveUp(instance, reason, reason === 'timed-out' || reason === 'caller-gone' ? plane.limits.graceMs : 0);
 }
 
 function reasonOf(platformEnd: PlatformEnd): EndReason {

@@ -10,7 +10,8 @@ import { chooseInterpreter, type Interpreter, type InterpreterChoice } from './c
 import { Deadlines } from './instances/deadlines.ts';
 import { Instance } from './instances/instance.ts';
 import type { InstanceEvents } from './instances/instance-port.ts';
-import { Pool, type PoolDeps } from './instances/pool.ts';
+import { Pool } from './instances/pool.ts';
+import type { PoolDeps } from './instances/pool-port.ts';
 import { PortClaims } from './instances/port-claims.ts';
 import { Quotas } from './instances/quota.ts';
 import type { LogLine } from './instances/request-log.ts';
@@ -61,7 +62,7 @@ export class Plane {
   readonly deadlines: Deadlines;
   readonly provisioner: Provisioner;
   readonly #deps: PlaneDeps;
-  readonly #poolDeps: PoolDeps<Instance>;
+  readonly #poolDeps: PoolDeps<Instance, Pool<Instance>>;
   readonly #gate: StartGate;
   readonly #quotas = new Quotas();
   /** By the published object itself: a new one is a new configuration. Bounded by instances and requests. */
@@ -74,6 +75,7 @@ export class Plane {
   readonly #ports = new PortClaims();
   #places: number;
   #inFlight = 0;
+  #alone = 0;
   #waiting = 0;
   #waitingBytes = 0;
   #interpreters: Promise<readonly Interpreter[]> | null = null;
@@ -118,6 +120,11 @@ export class Plane {
     return this.#inFlight;
   }
 
+  /** Requests under way that take an instance each. */
+  get alone(): number {
+    return this.#alone;
+  }
+
   get instances(): ReadonlyMap<string, Instance> {
     return this.#instances;
   }
@@ -134,12 +141,14 @@ export class Plane {
     pool.inFlight += 1;
     if (pool.quota !== null) pool.quota.inFlight += 1;
     this.#inFlight += 1;
+    if (pool.concurrency === 1) this.#alone += 1;
   }
 
   leave(pool: Pool<Instance>): void {
     pool.inFlight -= 1;
     if (pool.quota !== null) pool.quota.inFlight -= 1;
     this.#inFlight -= 1;
+    if (pool.concurrency === 1) this.#alone -= 1;
   }
 
   mayWait(bytes: number): boolean {

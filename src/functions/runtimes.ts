@@ -2,6 +2,9 @@
 // Read by invoke's start path and, through index.ts, by control.
 import type { StartableLanguage, Version } from './languages.ts';
 
+/** Languages whose bootstraps take several requests at a time. */
+export const concurrentLanguages: ReadonlySet<StartableLanguage> = new Set<StartableLanguage>(['node']);
+
 export type ProgramForm = 'server' | 'polling';
 
 export type Runtime =

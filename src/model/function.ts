@@ -56,7 +56,10 @@ export type FunctionConfig = {
   readonly preFreeze?: Hook | null;
   readonly preStop?: Hook | null;
   readonly environment: Readonly<Record<string, string>>;
+  /** Requests that one instance may get at once. */
   readonly instanceConcurrency: number;
+  /** From so many in each on, a further instance is started. Absent or null: from instanceConcurrency on. */
+  readonly softConcurrency?: number | null;
   /** Custom runtimes and containers only. */
   readonly server?: ServerProgram;
   /** The ARN that it acts as; null when it has none. */

@@ -77,6 +77,8 @@ export type FrameHeads = {
     /** The runtime id whose rules apply, whatever interpreter runs. */
     readonly dialect: string;
     readonly context: FrameContext;
+    /** Requests that it gets at once. Absent: 1. */
+    readonly concurrency?: number;
   };
   hook: { readonly hook: HookName; readonly handler: string; readonly requestId: string };
   invoke: {

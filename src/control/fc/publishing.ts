@@ -54,6 +54,7 @@ function publishedFunction(place: Place, { row, service, versionId }: FunctionVe
     preStop: lifecycleHookOf(settings, 'preStop'),
     environment: environmentOf(settings),
     instanceConcurrency: fcNumber(settings, 'instanceConcurrency') ?? 1,
+    softConcurrency: fcNumber(settings, 'instanceSoftConcurrency'),
     ...(server === undefined ? {} : { server }),
     role: role === '' ? null : role,
     logProject: fcText(log, 'project'),

@@ -1,10 +1,12 @@
 // A pool of instances that a test makes ready, fail or crash. Used by the unit tests of this folder only.
 import type { FunctionConfig } from '../../model/function.ts';
+import type { InterpreterChoice } from '../choose-interpreter.ts';
 import { defaultLimits, type Limits } from '../limits.ts';
 import { Deadlines } from './deadlines.ts';
 import { fakeClock } from './fake-clock.ts';
 import type { InstanceEvents, StartFailure } from './instance-port.ts';
-import { type Acquired, Pool, type PooledInstance } from './pool.ts';
+import { Pool } from './pool.ts';
+import type { Acquired, PooledInstance } from './pool-port.ts';
 import { StartGate } from './start-gate.ts';
 import type { InstanceState } from './state.ts';
 
@@ -20,7 +22,11 @@ export type Fake = PooledInstance & {
 
 export const crashed: StartFailure = { kind: 'ended', end: { kind: 'exited' } };
 
-export function setUp(changes: Partial<Limits> = {}, configured: Partial<FunctionConfig> = {}) {
+export function setUp(
+  changes: Partial<Limits> = {},
+  configured: Partial<FunctionConfig> = {},
+  choice: Extract<InterpreterChoice, { ok: true }> = { ok: true, interpreter, note: null },
+) {
   const clock = fakeClock();
   const limits = { ...defaultLimits, startsAtOnce: 2, processors: 2, ...changes };
   const loop = { isBusy: false };
@@ -28,31 +34,27 @@ export function setUp(changes: Partial<Limits> = {}, configured: Partial<Functio
   const made: Fake[] = [];
   let places = limits.instancesInAll;
   let drained = 0;
-  const pool = new Pool<Fake>(
-    { ...config, ...configured },
-    { ok: true, interpreter, note: null },
-    {
-      clock,
-      deadlines,
-      gate: new StartGate(limits.startsAtOnce),
-      limits,
-      createInstance: (_config, _choice, events) => {
-        const fake = makeFake(made.length + 1, events, () => clock.monotonic());
-        made.push(fake);
-        return fake;
-      },
-      takePlace: () => places > 0 && places-- > 0,
-      givePlaceBack: () => {
-        places += 1;
-      },
-      becameIdle: () => {},
-      isLoopBusy: () => loop.isBusy,
-      forget: () => {},
-      drained: () => {
-        drained += 1;
-      },
+  const pool = new Pool<Fake>({ ...config, ...configured }, choice, {
+    clock,
+    deadlines,
+    gate: new StartGate(limits.startsAtOnce),
+    limits,
+    createInstance: (_config, _choice, events) => {
+      const fake = makeFake(made.length + 1, events, () => clock.monotonic());
+      made.push(fake);
+      return fake;
     },
-  );
+    takePlace: () => places > 0 && places-- > 0,
+    givePlaceBack: () => {
+      places += 1;
+    },
+    becameIdle: () => {},
+    isLoopBusy: () => loop.isBusy,
+    forget: () => {},
+    drained: () => {
+      drained += 1;
+    },
+  });
   const wait = (id = 'r', signal = new AbortController().signal) => {
     const result: { acquired: Acquired<Fake> | null } = { acquired: null };
     void pool.wait(id, signal).then((acquired) => {

@@ -12,6 +12,8 @@ export class FrameRoad implements Road {
   readonly #resultLimitBytes: number;
   /** By stream. Bounded by the requests that an instance takes at once. */
   readonly #open = new Map<number, Open>();
+  /** Streams that nobody waits for any more and that have not ended. Bounded likewise: such an instance ends soon. */
+  readonly #forsaken = new Set<number>();
   #endpoint: Endpoint | null = null;
   #nextStream = 1;
 
@@ -46,7 +48,11 @@ export class FrameRoad implements Road {
     const exchange = new Exchange(stream, question, this.#resultLimitBytes);
     this.#open.set(stream, { exchange, onAnswer });
     this.#endpoint?.writeAll(exchange.open());
-    return { cancel: () => this.#open.delete(stream) };
+    return {
+      cancel: () => {
+        if (this.#open.delete(stream)) this.#forsaken.add(stream);
+      },
+    };
   }
 
   rest(): void {}
@@ -59,6 +65,10 @@ export class FrameRoad implements Road {
   #receive(frame: InstanceFrame): void {
     const open = this.#open.get(frame.stream);
     if (open === undefined) {
+      if (this.#forsaken.has(frame.stream)) {
+        if (frame.type === 'end' || frame.type === 'error') this.#forsaken.delete(frame.stream);
+        return;
+      }
       // Credits of a stream that has ended may still come; everything else off an open stream is a violation.
       if (frame.type !== 'credit' && frame.type !== 'ping') {
         this.#events.onLost(`a ${frame.type} frame on stream ${frame.stream} that is not open`);
@@ -69,6 +79,7 @@ export class FrameRoad implements Road {
     if (write.length > 0) this.#endpoint?.writeAll(write);
     if (answer === null) return;
     this.#open.delete(frame.stream);
+    if (answer.kind === 'too-large' && frame.type === 'chunk') this.#forsaken.add(frame.stream);
     open.onAnswer(answer);
   }
 }

@@ -15,8 +15,9 @@ import { readPeakMemoryKb } from './memory.ts';
 import { openRoad } from './open-road.ts';
 import type { PortClaims } from './port-claims.ts';
 import { checkProgram, describeProgramFailure, type ProgramPlan } from './program.ts';
-import { RequestLog } from './request-log.ts';
+import { type OutputLog, RequestLog } from './request-log.ts';
 import type { Road } from './road.ts';
+import { SharedLog } from './shared-log.ts';
 import { frameCredentials, type StartPlan } from './start-plan.ts';
 import { type EndReason, type InstanceState, isAlive, isReady, move } from './state.ts';
 import { type Wait, Waits } from './waits.ts';
@@ -49,7 +50,7 @@ export class Instance {
   /** When it was made, epoch ms. */
   readonly startedAt: number;
   readonly plan: StartPlan;
-  readonly log: RequestLog;
+  readonly log: OutputLog;
   readonly #deps: InstanceDeps;
   readonly #events: InstanceEvents<Instance>;
   readonly #waits: Waits<Outcome>;
@@ -83,7 +84,8 @@ export class Instance {
     this.#events = events;
     this.#state = { kind: 'starting', since: deps.clock.monotonic() };
     this.#waits = new Waits(deps.clock, deps.deadlines);
-    this.log = new RequestLog((requestId, text) => deps.forwardLine(requestId, text));
+    const forward = (requestId: string | null, text: string) => deps.forwardLine(requestId, text);
+    this.log = plan.concurrency > 1 ? new SharedLog(forward) : new RequestLog(forward);
   }
 
   get state(): InstanceState {
@@ -153,7 +155,12 @@ export class Instance {
     }
   }
 
-  /** The caller has gone: the request ends as 'caller-gone'. The owner then stops the instance. */
+  /** Whether a request can be given up without ending the instance: nobody else notices. */
+  get letsGo(): boolean {
+    return this.plan.road.kind === 'http' && this.plan.concurrency > 1;
+  }
+
+  /** The caller has gone: the request ends as 'caller-gone'. The owner then stops the instance, unless it lets go. */
   abandon(requestId: string): void {
     this.#callers.get(requestId)?.();
   }
@@ -207,7 +214,7 @@ export class Instance {
     if (!isAlive(this.#state)) return;
     if (!this.#isConnected) this.#report(`ended (${exit.signal ?? `code ${exit.code}`}) before it said hello`);
     // What it has sent may not be read yet: the end of its connection (or of its output) is the end of the request.
-    if (!this.#isConnected) this.log.whenComplete(() => this.#waits.settleAll({ kind: 'disconnected' }));
+    if (!this.#isConnected) this.log.whenComplete(null, () => this.#waits.settleAll({ kind: 'disconnected' }));
     this.#drain.at = this.#deps.clock.monotonic() + drainMs;
     this.#deps.deadlines.add(this.#drain);
     if (isReady(this.#state)) void this.stop('exited');
@@ -406,13 +413,13 @@ export class Instance {
   }
 
   /** Waits, at most `limitMs`, until all output of the request (or of a process that ended) has come. */
-  outputCompleted(limitMs: number): Promise<void> {
-    if (this.log.isComplete) return Promise.resolve();
+  outputCompleted(limitMs: number, requestId: string | null = null): Promise<void> {
+    if (this.log.isComplete(requestId)) return Promise.resolve();
     return new Promise((resolve) => {
       const { clock, deadlines } = this.#deps;
       const late: Deadline = { at: clock.monotonic() + limitMs, expire: resolve };
       deadlines.add(late);
-      this.log.whenComplete(() => {
+      this.log.whenComplete(requestId, () => {
         deadlines.remove(late);
         resolve();
       });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { crashed, type Fake, setUp } from './fake-pool.ts';
-import type { Acquired } from './pool.ts';
+import type { Acquired } from './pool-port.ts';
 import { StartGate } from './start-gate.ts';
 
 const settle = () => new Promise<void>((resolve) => setImmediate(resolve));

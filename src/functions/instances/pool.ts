@@ -1,75 +1,20 @@
 // The instances of one published configuration of one function, and the requests that wait for one.
 // Called by invoke.ts (take, wait, putBack) and functions.ts (retire, sweep).
 
-import type { Clock } from '../../base/clock.ts';
 import { newRequestId } from '../../base/ids.ts';
 import type { FunctionConfig, Hook } from '../../model/function.ts';
 import type { CallerSignal } from '../../model/invocation.ts';
-import type { InterpreterChoice } from '../choose-interpreter.ts';
 import { describeEnd } from '../documents.ts';
-import type { Limits } from '../limits.ts';
 import { type Kept, nothingKept } from '../provisioning/kept.ts';
-import type { Deadline, Deadlines } from './deadlines.ts';
-import type { InstanceEvents, StartFailure, StartTimes } from './instance-port.ts';
+import { shareLimitsOf } from './concurrency.ts';
+import type { Deadline } from './deadlines.ts';
+import type { StartFailure, StartTimes } from './instance-port.ts';
+import type { Acquired, ColdStart, PoolDeps, PooledInstance, Runnable, Waiter } from './pool-port.ts';
 import { allowedInstances, type Quota } from './quota.ts';
-import type { Starter, StartGate } from './start-gate.ts';
+import { Shares } from './shares.ts';
+import type { Starter } from './start-gate.ts';
 import { StartPace } from './start-pace.ts';
-import type { EndReason, InstanceState } from './state.ts';
-
-/** Times in milliseconds. */
-export type ColdStart = StartTimes & { readonly waitMs: number };
-
-/** What a pool needs to know of an instance. */
-export type PooledInstance = {
-  readonly state: InstanceState;
-  readonly times: StartTimes;
-  start(initializer: Hook | null, requestId: string): Promise<void>;
-  release(): void;
-  prepareFreeze(hook: Hook): Promise<boolean>;
-  freeze(): void;
-  stop(reason: EndReason): Promise<void>;
-};
-
-/** What a waiting request gets. */
-export type Acquired<I> =
-  | { readonly kind: 'ready'; readonly instance: I; readonly coldStart: ColdStart | null }
-  | {
-      readonly kind: 'start-failed';
-      readonly instance: I;
-      readonly failure: StartFailure;
-      readonly coldStart: ColdStart;
-    }
-  | { readonly kind: 'closed' }
-  | { readonly kind: 'caller-gone' };
-
-type Runnable = Extract<InterpreterChoice, { ok: true }>;
-
-/** What pools share. */
-export type PoolDeps<I extends PooledInstance> = {
-  readonly clock: Clock;
-  readonly deadlines: Deadlines;
-  readonly gate: StartGate;
-  readonly limits: Limits;
-  /** Makes an instance that has not begun to start. */
-  createInstance(config: FunctionConfig, choice: Runnable, events: InstanceEvents<I>): I;
-  /** Takes one of the host's places for an instance, by ending an idle one elsewhere if need be. False: none is free. */
-  takePlace(pool: Pool<I>): boolean;
-  givePlaceBack(): void;
-  /** An instance is idle: its place could be taken by a pool that found none. */
-  becameIdle(): void;
-  /** This process has no time left: more instances at once cannot make anything quicker. */
-  isLoopBusy(): boolean;
-  /** Forgets an instance that has gone. */
-  forget(instance: I): void;
-  /** A retired pool has no instances and no requests any more. */
-  drained(pool: Pool<I>): void;
-};
-
-type Waiter<I> = {
-  readonly requestId: string;
-  readonly since: number;
-  resolve(acquired: Acquired<I>): void;
-};
+import type { EndReason } from './state.ts';
 
 /** Of an error document that is told as the reason why instances are missing. */
 const problemBytes = 500;
@@ -91,7 +36,7 @@ const holdMs = 2;
  */
 export class Pool<I extends PooledInstance> implements Starter {
   readonly config: FunctionConfig;
-  readonly #deps: PoolDeps<I>;
+  readonly #deps: PoolDeps<I, Pool<I>>;
   readonly #choice: Runnable;
   readonly #instances = new Set<I>();
   readonly #idle: I[] = [];
@@ -119,17 +64,26 @@ export class Pool<I extends PooledInstance> implements Starter {
   #isRecheckDue = false;
   #startCostMs = assumedStartMs;
   #kept: Kept = nothingKept;
+  /** Null: an instance runs one request at a time. */
+  readonly #shares: Shares<I> | null;
 
-  constructor(config: FunctionConfig, choice: Runnable, deps: PoolDeps<I>) {
+  constructor(config: FunctionConfig, choice: Runnable, deps: PoolDeps<I, Pool<I>>) {
     this.config = config;
     this.#choice = choice;
     this.#deps = deps;
+    const limits = shareLimitsOf(config, choice);
+    this.#shares = limits === null ? null : new Shares(limits);
     this.#recheck = { at: 0, expire: () => this.#lookAgain() };
     this.#freeze = { at: 0, expire: () => this.#freezeUnused() };
   }
 
   get isRetired(): boolean {
     return this.#isRetired;
+  }
+
+  /** Requests that one instance runs at once. */
+  get concurrency(): number {
+    return this.#shares?.limits.most ?? 1;
   }
 
   get starting(): number {
@@ -177,7 +131,19 @@ export class Pool<I extends PooledInstance> implements Starter {
 
   /** An idle instance, now the caller's, or null. */
   take(): I | null {
+    if (this.#shares !== null) return this.#takeShare(this.#shares);
     return this.#waiting.size > 0 || this.#isHoldingBack(this.#busy) ? null : (this.#idle.pop() ?? null);
+  }
+
+  /** One that has room for a further request; a further instance is begun when they all run enough. */
+  #takeShare(shares: Shares<I>): I | null {
+    const { most, enough } = shares.limits;
+    const instance =
+      this.#waiting.size > 0 ? null : (shares.fullestBelow(enough) ?? this.#idle.pop() ?? shares.fullestBelow(most));
+    if (instance === null) return null;
+    shares.add(instance);
+    if (this.#wantsStart()) this.#deps.gate.want(this);
+    return instance;
   }
 
   /** Waits for an instance; starts one if that is the quicker way. */
@@ -210,7 +176,31 @@ export class Pool<I extends PooledInstance> implements Starter {
     this.#pace.served();
     this.#unproven.delete(instance);
     this.#typicalMs = average(this.#typicalMs, durationMs);
-    this.#offer(instance, null);
+    if (this.#shares === null) this.#offer(instance, null);
+    else if (this.#shares.remove(instance) === 0) this.#restOrLeave(this.#shares, instance);
+    else this.#fill(this.#shares, instance, null);
+  }
+
+  /** An instance after a request that ended badly: it ends when no other runs in it. */
+  giveUp(instance: I, reason: EndReason, graceMs: number): void {
+    const left = this.#shares?.remove(instance) ?? 0;
+    if (this.#shares === null || left === 0 || reason === 'exited') void instance.stop(reason, graceMs);
+    else this.#shares.leave(instance, reason);
+  }
+
+  /** No request runs in it any more. */
+  #restOrLeave(shares: Shares<I>, instance: I): void {
+    const reason = shares.leavesFor(instance);
+    if (reason !== null) void instance.stop(reason, this.#deps.limits.graceMs);
+    else this.#offer(instance, null);
+  }
+
+  /** Gives it to as many that wait as it has room for. */
+  #fill(shares: Shares<I>, instance: I, coldStart: ((instance: I, waiter: Waiter<I>) => ColdStart) | null): void {
+    while (this.#waiting.size > 0 && shares.hasRoom(instance)) {
+      shares.add(instance);
+      this.#give(instance, coldStart);
+    }
   }
 
   /** No new requests come: idle instances end now, the others when the requests that were admitted are served. */
@@ -280,6 +270,7 @@ export class Pool<I extends PooledInstance> implements Starter {
         if (this.#unproven.delete(stopping) && hasDied) this.#pace.crashed(this.#deps.clock.monotonic());
         const at = this.#idle.indexOf(stopping);
         if (at >= 0) this.#idle.splice(at, 1);
+        this.#shares?.forget(stopping);
         started(() => {
           this.#alive -= 1;
           this.#deps.givePlaceBack();
@@ -301,7 +292,9 @@ export class Pool<I extends PooledInstance> implements Starter {
 
   /** Gives a ready instance to who waits longest; else it rests, or ends when the pool is retired. */
   #offer(instance: I, coldStart: ((instance: I, waiter: Waiter<I>) => ColdStart) | null): void {
-    if (this.#waiting.size > 0 && (coldStart !== null || !this.#isHoldingBack(this.#busy - 1))) {
+    if (this.#shares !== null && this.#waiting.size > 0) {
+      this.#fill(this.#shares, instance, coldStart);
+    } else if (this.#waiting.size > 0 && (coldStart !== null || !this.#isHoldingBack(this.#busy - 1))) {
       this.#give(instance, coldStart);
     } else if (this.#isRetired) {
       void instance.stop('replaced');
@@ -366,6 +359,7 @@ export class Pool<I extends PooledInstance> implements Starter {
 
   /** Whether an instance beside `others` busy ones is better left idle: see the class. */
   #isHoldingBack(others: number): boolean {
+    if (this.#shares !== null) return false;
     if (others < this.#deps.limits.processors || this.#isRetired || this.#typicalMs === null) return false;
     return this.#typicalMs < quickMs && this.#deps.isLoopBusy();
   }
@@ -381,7 +375,9 @@ export class Pool<I extends PooledInstance> implements Starter {
     let extra = isStalled ? this.#busy : 0;
     while (this.#idle.length > 0 && this.#waiting.size > 0 && (!this.#isHoldingBack(this.#busy) || extra-- > 0)) {
       const instance = this.#idle.pop();
-      if (instance !== undefined) this.#give(instance, null);
+      if (instance === undefined) return;
+      if (this.#shares === null) this.#give(instance, null);
+      else this.#fill(this.#shares, instance, null);
     }
   }
 
@@ -432,6 +428,12 @@ export class Pool<I extends PooledInstance> implements Starter {
     if (this.#pace.isLooping && this.#starting > 0) return false;
     if (this.#deps.clock.monotonic() < this.#pace.pausedUntil) return false;
     if (this.#alive < this.#kept.minimum) return true;
+    if (this.#shares !== null) {
+      const takers = this.#alive - this.#shares.leaving;
+      const isShort = this.inFlight > takers * this.#shares.limits.enough;
+      // Requests whose callers have gone run on, though nobody counts them any more.
+      return this.#idle.length === 0 && (isShort || (this.#waiting.size > 0 && this.#starting === 0));
+    }
     const [first] = this.#waiting;
     if (first === undefined || this.#waiting.size <= this.#starting || this.#idle.length > 0) return false;
     const serving = this.#alive - this.#starting;

@@ -4,7 +4,8 @@ import { allowedInstances, isExhausted, type LimitedPool, Quotas } from './quota
 
 function poolOf(key: string, qualifier: string, more: Partial<LimitedPool> = {}): LimitedPool {
   return {
-    config: { key, qualifier, instanceConcurrency: 1 },
+    config: { key, qualifier },
+    concurrency: 1,
     minimum: 0,
     allowsOnDemand: true,
     inFlight: 0,
@@ -41,7 +42,7 @@ test('requests that share an instance are so many times more', () => {
   const quotas = new Quotas();
   const pool = poolOf('f', 'LATEST', {
     inFlight: 19,
-    config: { key: 'f', qualifier: 'LATEST', instanceConcurrency: 10 },
+    concurrency: 10,
   });
   quotas.change('f@', limitOf('f', null, 2), [pool]);
   assert.equal(isExhausted(pool), false);

@@ -13,7 +13,9 @@ export type Quota = {
 
 /** What a quota needs to know of a pool. */
 export type LimitedPool = {
-  readonly config: { readonly key: string; readonly qualifier: string; readonly instanceConcurrency: number };
+  readonly config: { readonly key: string; readonly qualifier: string };
+  /** Requests that one instance runs at once. */
+  readonly concurrency: number;
   /** Provisioned instances that it keeps. */
   readonly minimum: number;
   /** Whether it may have more than those. */
@@ -67,5 +69,5 @@ export function allowedInstances({
 /** Whether one more request would be more than those instances can run at once. */
 export function isExhausted(pool: LimitedPool): boolean {
   if (pool.quota === null && pool.allowsOnDemand) return false;
-  return (pool.quota ?? pool).inFlight >= allowedInstances(pool) * pool.config.instanceConcurrency;
+  return (pool.quota ?? pool).inFlight >= allowedInstances(pool) * pool.concurrency;
 }

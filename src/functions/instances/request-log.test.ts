@@ -17,10 +17,10 @@ test('the tail is what lies between the markers, and nothing of before or after'
   write('import noise\n');
   log.begin('r1');
   write(`stray\n${start('r1')}one\ntwo\n${end('r1')}thread of later\n`);
-  assert.ok(log.isComplete);
+  assert.ok(log.isComplete());
   assert.equal(log.tail('r1', '').toString(), `${start('r1')}one\ntwo\n${end('r1')}`);
   log.begin('r2');
-  assert.ok(!log.isComplete);
+  assert.ok(!log.isComplete());
   assert.equal(log.tail('r2', '').toString(), start('r2') + end('r2'));
 });
 
@@ -35,7 +35,7 @@ test('the End marker with an error text counts as the end', () => {
   const { log, write } = setUp();
   log.begin('r');
   let isTold = 0;
-  log.whenComplete(() => {
+  log.whenComplete(null, () => {
     isTold += 1;
   });
   write(`${start('r')}${end('r', ', Error: Unhandled function error').slice(0, -1)}`);
@@ -48,7 +48,7 @@ test('the end of the stream completes a request', () => {
   const { log } = setUp();
   log.begin('r');
   let isTold = 0;
-  log.whenComplete(() => {
+  log.whenComplete(null, () => {
     isTold += 1;
   });
   log.close();
@@ -59,7 +59,7 @@ test('another request id is no marker', () => {
   const { log, write } = setUp();
   log.begin('r1');
   write(end('r2'));
-  assert.ok(!log.isComplete);
+  assert.ok(!log.isComplete());
 });
 
 test('however the bytes are cut, the tail is the same', () => {
@@ -76,7 +76,7 @@ test('however the bytes are cut, the tail is the same', () => {
           log.receive(all.subarray(at, at + size));
           at += size;
         }
-        assert.ok(log.isComplete);
+        assert.ok(log.isComplete());
         assert.deepEqual(log.tail('r', ''), all.subarray(Math.max(0, all.length - tailLimitBytes)));
       },
     ),

@@ -10,6 +10,26 @@ export type LogLine = {
   readonly text: string;
 };
 
+/** What an instance writes, and the part of it that is a request's. */
+export type OutputLog = {
+  /** A request begins. */
+  begin(requestId: string): void;
+  /** True when nothing more can come for this request, or of an instance that serves none yet (null). */
+  isComplete(requestId: string | null): boolean;
+  /** Calls `run` once when that is so. */
+  whenComplete(requestId: string | null, run: () => void): void;
+  receive(chunk: Buffer): void;
+  /** The stream has ended: the process and all that held its output are gone. */
+  close(): void;
+  /**
+   * The request's output from Start to End marker, at most the last tailLimitBytes.
+   * Markers that the instance did not write are added; `endSuffix` is what follows the id in an added End.
+   */
+  tail(requestId: string, endSuffix: string): Buffer;
+  /** The end of what was written outside of requests, as it is. */
+  unmarkedTail(): string;
+};
+
 /** Source: docs (function-runtime.md 11): the last 4 KB; a line is cut at 32 KB. */
 export const tailLimitBytes = 4096;
 const lineLimitBytes = 32 * 1024;
@@ -22,7 +42,7 @@ const none = Buffer.alloc(0);
  * Reads the log stream of one instance that serves one request at a time.
  * Holds at most the tail, one marker's length and one unfinished line, whatever is written.
  */
-export class RequestLog {
+export class RequestLog implements OutputLog {
   readonly #forward: (requestId: string | null, text: string) => void;
   #requestId: string | null = null;
   #startMarker: Buffer = none;
@@ -44,7 +64,7 @@ export class RequestLog {
   }
 
   /** True when nothing more can come for this request: its End marker is here, or the stream has ended. */
-  get isComplete(): boolean {
+  isComplete(): boolean {
     return this.#hasEnd || this.#isClosed;
   }
 
@@ -62,9 +82,8 @@ export class RequestLog {
     this.#isOverflowed = false;
   }
 
-  /** Calls `run` once when the request's output is complete. */
-  whenComplete(run: () => void): void {
-    if (this.isComplete) run();
+  whenComplete(_requestId: string | null, run: () => void): void {
+    if (this.isComplete()) run();
     else this.#onEnd = run;
   }
 
@@ -85,17 +104,12 @@ export class RequestLog {
     if (this.#hasEnd) this.#notify();
   }
 
-  /** The stream has ended: the process and all that held its output are gone. */
   close(): void {
     this.#isClosed = true;
     this.#flushLine();
     this.#notify();
   }
 
-  /**
-   * The request's output from Start to End marker, at most the last tailLimitBytes.
-   * Markers that the instance did not write are added; `endSuffix` is what follows the id in an added End.
-   */
   tail(requestId: string, endSuffix: string): Buffer {
     const parts: Buffer[] = [];
     if (!this.#hasStart && !this.#isCut) parts.push(Buffer.from(`FC Invoke Start RequestId: ${requestId}\n`));
@@ -108,7 +122,6 @@ export class RequestLog {
     return all.length > tailLimitBytes ? all.subarray(all.length - tailLimitBytes) : all;
   }
 
-  /** The end of what was written outside of requests, as it is. */
   unmarkedTail(): string {
     return this.#tail.toString('utf8');
   }

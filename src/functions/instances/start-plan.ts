@@ -7,6 +7,7 @@ import { languageOf } from '../languages.ts';
 import { placeInstance } from '../launcher/placement.ts';
 import type { IsolationTier, LaunchSpec } from '../launcher/port.ts';
 import type { ProgramForm } from '../runtimes.ts';
+import { concurrencyOf } from './concurrency.ts';
 import { instanceEnvironment } from './environment.ts';
 import { type ProgramPlan, planProgram, programStartMs } from './program.ts';
 import type { RoadPlan } from './road.ts';
@@ -19,6 +20,8 @@ export type StartPlan = {
   /** What the load frame and the environment tell. */
   readonly credentials: Credentials | null;
   readonly preStop: Hook | null;
+  /** Requests that it runs at once. */
+  readonly concurrency: number;
   readonly preFreeze: Hook | null;
   /** The user's own program; null: a bootstrap of ours. */
   readonly program: ProgramPlan | null;
@@ -42,6 +45,7 @@ export type PlanInput = {
 export function planStart(input: PlanInput): StartPlan {
   const { config, choice, tier, instanceId, socketDirectory, token, credentials } = input;
   const { interpreter, note } = choice;
+  const concurrency = concurrencyOf(config, choice);
   if (interpreter === null) return startProgram(input, choice.program);
   const runtimeDirectory = `${input.runtimesDirectory}/${interpreter.language}`;
   const codeDirectory = config.code.directory;
@@ -78,7 +82,9 @@ export function planStart(input: PlanInput): StartPlan {
       codePath: place.codePath,
       dialect: config.runtime,
       context: contextOf(config, credentials),
+      ...(concurrency > 1 ? { concurrency } : {}),
     },
+    concurrency,
     runtimeNote: note,
     credentials,
     preStop: config.preStop ?? null,
@@ -120,6 +126,7 @@ function startProgram(input: PlanInput, form: ProgramForm): StartPlan {
       dialect: config.runtime,
       context: contextOf(config, credentials),
     },
+    concurrency: concurrencyOf(config, input.choice),
     runtimeNote: null,
     credentials,
     preStop: config.preStop ?? null,

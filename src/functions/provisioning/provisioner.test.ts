@@ -18,7 +18,7 @@ const provision: Provision = {
   keepsCpu: true,
   allowsOnDemand: true,
 };
-const base = { key: 'f', qualifier: 'prod', instanceConcurrency: 1 } as FunctionConfig;
+const base = { key: 'f', qualifier: 'prod' } as FunctionConfig;
 
 function setUp() {
   const clock = fakeClock();
@@ -30,7 +30,14 @@ function setUp() {
     poolOf: (config) => pools.get(config) ?? null,
     openPool: async (config) => {
       if (state.refusal !== '') return { ok: false, message: state.refusal };
-      const pool = { config, inFlight: 0, problem: '', kept: [] as Kept[], keep: (kept: Kept) => pool.kept.push(kept) };
+      const pool = {
+        config,
+        concurrency: 1,
+        inFlight: 0,
+        problem: '',
+        kept: [] as Kept[],
+        keep: (kept: Kept) => pool.kept.push(kept),
+      };
       pools.set(config, pool as KeptPool & { kept: Kept[]; inFlight: number });
       provisioner.opened(pool as KeptPool);
       return { ok: true };

@@ -10,6 +10,8 @@ import { makePlan, type Plan, targetAt } from './target.ts';
 /** What is needed of a pool. */
 export type KeptPool = {
   readonly config: FunctionConfig;
+  /** Requests that one instance runs at once. */
+  readonly concurrency: number;
   readonly inFlight: number;
   /** Why instances that are to be kept could not be started; empty: they could. */
   readonly problem: string;
@@ -115,7 +117,7 @@ export class Provisioner {
     const now = this.#deps.clock.now();
     const { pool, plan } = held;
     if (pool !== null) {
-      const busy = pool.inFlight / pool.config.instanceConcurrency;
+      const busy = pool.inFlight / pool.concurrency;
       held.busy += (busy - held.busy) * Math.min(1, everyMs / averageMs);
     }
     const target = targetAt(plan, now, held.busy);

@@ -1,0 +1,64 @@
+// What a pool is given, what it gives, and what it needs to know of an instance. Types only: kept by pool.ts.
+import type { Clock } from '../../base/clock.ts';
+import type { FunctionConfig, Hook } from '../../model/function.ts';
+import type { InterpreterChoice } from '../choose-interpreter.ts';
+import type { Limits } from '../limits.ts';
+import type { Deadlines } from './deadlines.ts';
+import type { InstanceEvents, StartFailure, StartTimes } from './instance-port.ts';
+import type { StartGate } from './start-gate.ts';
+import type { EndReason, InstanceState } from './state.ts';
+
+/** Times in milliseconds. */
+export type ColdStart = StartTimes & { readonly waitMs: number };
+
+/** What a pool needs to know of an instance. */
+export type PooledInstance = {
+  readonly state: InstanceState;
+  readonly times: StartTimes;
+  start(initializer: Hook | null, requestId: string): Promise<void>;
+  release(): void;
+  prepareFreeze(hook: Hook): Promise<boolean>;
+  freeze(): void;
+  stop(reason: EndReason, graceMs?: number): Promise<void>;
+};
+
+/** What a waiting request gets. */
+export type Acquired<I> =
+  | { readonly kind: 'ready'; readonly instance: I; readonly coldStart: ColdStart | null }
+  | {
+      readonly kind: 'start-failed';
+      readonly instance: I;
+      readonly failure: StartFailure;
+      readonly coldStart: ColdStart;
+    }
+  | { readonly kind: 'closed' }
+  | { readonly kind: 'caller-gone' };
+
+export type Runnable = Extract<InterpreterChoice, { ok: true }>;
+
+/** What pools share. */
+export type PoolDeps<I extends PooledInstance, P> = {
+  readonly clock: Clock;
+  readonly deadlines: Deadlines;
+  readonly gate: StartGate;
+  readonly limits: Limits;
+  /** Makes an instance that has not begun to start. */
+  createInstance(config: FunctionConfig, choice: Runnable, events: InstanceEvents<I>): I;
+  /** Takes one of the host's places for an instance, by ending an idle one elsewhere if need be. False: none is free. */
+  takePlace(pool: P): boolean;
+  givePlaceBack(): void;
+  /** An instance is idle: its place could be taken by a pool that found none. */
+  becameIdle(): void;
+  /** This process has no time left: more instances at once cannot make anything quicker. */
+  isLoopBusy(): boolean;
+  /** Forgets an instance that has gone. */
+  forget(instance: I): void;
+  /** A retired pool has no instances and no requests any more. */
+  drained(pool: P): void;
+};
+
+export type Waiter<I> = {
+  readonly requestId: string;
+  readonly since: number;
+  resolve(acquired: Acquired<I>): void;
+};
