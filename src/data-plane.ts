@@ -127,6 +127,7 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
   const gateway = createGateway({
     clock: systemClock,
     invoke: functions.invoke,
+    httpFunctions: functions.http,
     claimNonce,
     count,
     ...(lease === null ? {} : { enter: () => lease.enter() }),

@@ -3,11 +3,12 @@ import { inspect } from 'node:util';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { FunctionConfig } from '../model/function.ts';
-import type { CallHttpFunction } from '../model/http-function.ts';
+import type { HttpFunctions } from '../model/http-function.ts';
 import type { InvokeFunction } from '../model/invocation.ts';
 import type { ChangeBatch } from '../model/published.ts';
 import { type InstanceLimit, type InstancesNow, type Provision, scalingKey } from '../model/scaling.ts';
-import { createCallHttp } from './http/call-http.ts';
+import { readFunctionHost } from './http/address.ts';
+import { createCallHttp, takesEvents } from './http/call-http.ts';
 import { createHttpDoor, type HttpDoor, type HttpDoorDeps } from './http/http-door.ts';
 import { HttpTriggers } from './http/triggers.ts';
 import type { LogLine } from './instances/request-log.ts';
@@ -52,8 +53,7 @@ export type FunctionsStats = {
 
 export type Functions = {
   readonly invoke: InvokeFunction;
-  /** An HTTP call in whatever form the function's runtime wants. */
-  readonly callHttp: CallHttpFunction;
+  readonly http: HttpFunctions;
   /** Answers HTTP requests by the triggers that apply() told of. */
   readonly httpDoor: HttpDoor;
   /** What is published for functions; functions themselves are found by `find`. */
@@ -109,7 +109,14 @@ export function createFunctions(deps: FunctionsDeps): Functions {
       plane.provisioner.functionChanged(key);
     },
     invoke,
-    callHttp,
+    http: {
+      call: callHttp,
+      takesEvents: (target) => takesEvents(deps.find, target),
+      targetOf(host) {
+        const address = readFunctionHost(host);
+        return address === null ? null : triggers.ofPrefix(address.urlPrefix);
+      },
+    },
     httpDoor: createHttpDoor({
       triggers,
       find: deps.find,

@@ -4,6 +4,7 @@ import type { IpRanges } from '../base/ip-ranges.ts';
 import type { ClaimNonce } from '../base/nonce-store.ts';
 import type { CountCall } from '../base/window-counters.ts';
 import type { StageName } from '../model/api.ts';
+import type { HttpFunctions } from '../model/http-function.ts';
 import type { InvokeFunction } from '../model/invocation.ts';
 import type { PublishedGrant, PublishedGroup } from '../model/published.ts';
 import type { RequestRecord } from '../model/record.ts';
@@ -21,6 +22,8 @@ import type { Snapshot } from './snapshot.ts';
 export type GatewayDeps = {
   readonly clock: Clock;
   readonly invoke: InvokeFunction;
+  /** Functions that are called by HTTP; absent: event functions of FC 3 alone are served. */
+  readonly httpFunctions?: HttpFunctions;
   readonly claimNonce: ClaimNonce;
   /** Counts a call against the limits of traffic controls and groups. */
   readonly count: CountCall;

@@ -3,7 +3,7 @@
 import type { FunctionTarget } from './api.ts';
 import { functionKey } from './function.ts';
 import type { HttpHandlerCall, HttpHandlerHead } from './http-handler.ts';
-import type { InvocationFacts, InvocationOutcome, ResponseSink } from './invocation.ts';
+import type { CallerSignal, InvocationFacts, InvocationOutcome, ResponseSink } from './invocation.ts';
 
 /** An HTTP call of a function, whatever form its handler has. */
 export type HttpFunctionRequest = {
@@ -29,7 +29,16 @@ export type HttpFunctionOutcome =
   | Extract<InvocationOutcome, { kind: 'function-error' | 'refused' }>;
 
 /** How neighbours make HTTP calls of functions. `signal` aborts when the caller has gone. */
-export type CallHttpFunction = (request: HttpFunctionRequest, signal: AbortSignal) => Promise<HttpFunctionOutcome>;
+export type CallHttpFunction = (request: HttpFunctionRequest, signal: CallerSignal) => Promise<HttpFunctionOutcome>;
+
+/** What neighbours ask of functions that are called by HTTP. */
+export type HttpFunctions = {
+  readonly call: CallHttpFunction;
+  /** True: a call becomes an event document, and its result is read as one. */
+  takesEvents(target: FunctionTarget): boolean;
+  /** The function behind a URL with a host of its own; null when there is none. */
+  targetOf(host: string): FunctionTarget | null;
+};
 
 /** A signed call of an HTTP trigger, as control is asked whether it is right. */
 export type SignedHttpCall = {

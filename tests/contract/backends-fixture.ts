@@ -9,6 +9,7 @@ import { listenerOptions } from '../../src/gateway/listener.ts';
 import { defaultGatewaySettings, type GatewaySettings } from '../../src/gateway/settings.ts';
 import { api, definition, group, groupId, returned } from '../../src/gateway/testing.ts';
 import type { ApiDefinition, Backend } from '../../src/model/api.ts';
+import type { HttpFunctions } from '../../src/model/http-function.ts';
 import type { InvokeFunction } from '../../src/model/invocation.ts';
 import type { Change } from '../../src/model/published.ts';
 import type { RequestRecord } from '../../src/model/record.ts';
@@ -55,7 +56,12 @@ export type Running = {
 export async function startGateway(
   t: Steps,
   apis: Readonly<Record<string, ApiDefinition>>,
-  options: { outbound?: OutboundOptions; settings?: Partial<GatewaySettings>; invoke?: InvokeFunction } = {},
+  options: {
+    outbound?: OutboundOptions;
+    settings?: Partial<GatewaySettings>;
+    invoke?: InvokeFunction;
+    httpFunctions?: HttpFunctions;
+  } = {},
 ): Promise<Running> {
   const records: RequestRecord[] = [];
   const bugs: unknown[] = [];
@@ -64,6 +70,7 @@ export async function startGateway(
   const gateway = createGateway({
     clock: systemClock,
     invoke: options.invoke ?? (async () => returned({ statusCode: 200, body: 'function' })),
+    ...(options.httpFunctions === undefined ? {} : { httpFunctions: options.httpFunctions }),
     claimNonce: () => true,
     count: () => -1,
     report: (record) => {

@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import { AddressGuard } from '../../src/base/address-guard.ts';
 import { facts, groupId, returned } from '../../src/gateway/testing.ts';
 import type { Backend, StageVariable } from '../../src/model/api.ts';
+import type { HttpFunctionRequest, HttpFunctions } from '../../src/model/http-function.ts';
 import type { InvokeRequest } from '../../src/model/invocation.ts';
 import type { Change } from '../../src/model/published.ts';
 import {
@@ -308,21 +309,51 @@ describe('an HTTP function', () => {
     });
   }
 
-  it('of FC 2, and URLs of elsewhere, are refused by name and nothing is fetched', async (t) => {
-    const invoke = () => Promise.reject(new Error('must not be invoked'));
+  it('with a handler of FC 2, or a server, gets the call itself, and its answer is relayed', async (t) => {
+    const called: HttpFunctionRequest[] = [];
+    const httpFunctions: HttpFunctions = {
+      takesEvents: () => false,
+      targetOf: (host) =>
+        host === 'web-x.localhost' ? { serviceName: null, functionName: 'web', qualifier: null } : null,
+      async call(request) {
+        called.push(request);
+        const head = { status: 203, headers: ['X-A', '1', 'x-fc-b', '2', 'Set-Cookie', 'a', 'Set-Cookie', 'b'] };
+        return { kind: 'answer', head, body: Buffer.from('own'), facts };
+      },
+    };
     const running = await startGateway(
       t,
       {
-        two: proxyTo(functionHttp({ version: '2.0' }), { request: { path: '/two' } }),
-        away: proxyTo(functionHttp({ target: null }), { request: { path: '/away' } }),
+        two: proxyTo(functionHttp({ version: '2.0', baseUrl: 'https://1.fc.aliyuncs.com/2016-08-15/proxy/s/f' }), {
+          request: { path: '/two/*' },
+        }),
+        url: proxyTo(functionHttp({ target: null, baseUrl: 'http://web-x.localhost:8082' }), {
+          request: { path: '/url' },
+        }),
       },
-      { invoke },
+      { httpFunctions, invoke: () => Promise.reject(new Error('must not be invoked')) },
     );
-    const messages = [await call(running, '/two'), await call(running, '/away')].map(({ headers }) => errorOf(headers));
-    assert.deepEqual(messages, [
-      ['D502FC', 'Function Compute response invalid: HTTP handlers of FC 2.0 are not served'],
-      ['D502FC', 'Function Compute response invalid: the base URL names no function here'],
-    ]);
+    const answer = await call(running, '/two/p%20q?a=1&b=2', {
+      method: 'POST',
+      headers: { authorization: 'secret', 'x-own': 'yes' },
+      body: 'raw',
+    });
+    assert.deepEqual([answer.status, answer.text, answer.headers.get('x-a')], [203, 'own', '1']);
+    assert.deepEqual([answer.headers.get('x-fc-b'), answer.headers.getSetCookie()], [null, ['a', 'b']]);
+    await call(running, '/url');
+    const [first, second] = called;
+    assert.equal(second?.target.functionName, 'web');
+    assert.equal(first?.body.toString(), 'raw');
+    assert.equal(first?.call.requestUri, '/v1/p%20q?a=1&b=2');
+    assert.equal(first?.call.path, '/v1/p q');
+    assert.doesNotMatch(JSON.stringify(first?.call.headers), /secret/);
+  });
+
+  it('behind a URL of elsewhere is refused by name, and nothing is fetched', async (t) => {
+    const invoke = () => Promise.reject(new Error('must not be invoked'));
+    const running = await startGateway(t, { away: proxyTo(functionHttp({ target: null })) }, { invoke });
+    const expected = ['D502FC', 'Function Compute response invalid: the base URL names no function here'];
+    assert.deepEqual(errorOf((await call(running, '/')).headers), expected);
   });
 });
 

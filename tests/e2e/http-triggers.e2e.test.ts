@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { type IncomingHttpHeaders, type RequestOptions, request } from 'node:http';
 import { after, before, describe, test } from 'node:test';
 import { OpenApi } from '../harness/openapi.ts';
+import { Project } from '../harness/project.ts';
 import { functionCompute, zipped } from '../harness/sdk.ts';
 import { Cleanup, root, startServer, type TestServer, temporaryDirectory } from '../harness/server.ts';
 
@@ -21,6 +22,32 @@ const eventSource = [
   '  if (call.rawPath === "/wrong") return { statusCode: "many" };',
   '  return { statusCode: 202, headers: { "X-Own": "yes", "x-fc-own": "no", "Server": "mine" }, body: JSON.stringify(call) };',
   '};',
+  '',
+].join('\n');
+
+const nodeHandler = [
+  'exports.handler = (req, resp, context) => {',
+  '  if (req.path === "/throws") throw new Error("oops");',
+  '  const parts = [];',
+  '  req.on("data", (part) => parts.push(part));',
+  '  req.on("end", () => {',
+  '    resp.setStatusCode(202);',
+  '    resp.setHeader("Set-Cookie", ["a=1", "b=2"]);',
+  '    const { method, path, headers } = req;',
+  '    const seen = { method, path, body: Buffer.concat(parts).toString(), own: headers["x-a"] };',
+  '    resp.send(JSON.stringify({ ...seen, encoding: headers["accept-encoding"] || null }));',
+  '  });',
+  '};',
+  '',
+].join('\n');
+const wsgiHandler = [
+  'import json',
+  'def handler(environ, start_response):',
+  '    if environ["PATH_INFO"] == "/throws": raise ValueError("oops")',
+  '    start_response("202 Accepted", [("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")])',
+  '    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)).decode()',
+  '    return [json.dumps({"method": environ["REQUEST_METHOD"], "path": environ["PATH_INFO"], "body": body,',
+  '        "own": environ.get("HTTP_X_A"), "encoding": environ.get("HTTP_ACCEPT_ENCODING")}).encode()]',
   '',
 ].join('\n');
 
@@ -209,6 +236,87 @@ describe('HTTP triggers', () => {
     assert.equal(status, 502);
     assert.equal(headers['x-fc-error-type'], 'UnhandledInvocationError');
     assert.match(body, /^\{"errorMessage":"Process exited unexpectedly before completing request/);
+  });
+
+  test('handlers of FC 2 get the request itself: Node (req, resp, context), and Python WSGI', async () => {
+    const handlers = {
+      node: ['nodejs16', { 'index.js': nodeHandler }],
+      wsgi: ['python3.10', { 'index.py': wsgiHandler }],
+    } as const;
+    for (const [name, [runtime, files]] of Object.entries(handlers)) {
+      await run('createFunction', 'shop', {
+        functionName: name,
+        runtime,
+        handler: 'index.handler',
+        code: { zipFile: await zipped(files) },
+        memorySize: 256,
+        timeout: 10,
+      });
+      await run('createTrigger', 'shop', name, { triggerName: 'http', triggerType: 'http', triggerConfig: anonymous });
+      const headers = { 'x-a': 'yes', 'accept-encoding': 'gzip' };
+      const answer = await call(`${proxy}/${name}/a%20b?x=1`, { method: 'POST', headers, body: 'raw' });
+      assert.equal(answer.status, 202, `${name}: ${answer.body}`);
+      assert.deepEqual(answer.headers['set-cookie'], ['a=1', 'b=2']);
+      assert.deepEqual(JSON.parse(answer.body), {
+        method: 'POST',
+        path: '/a b',
+        body: 'raw',
+        own: 'yes',
+        encoding: null,
+      });
+      const failed = await call(`${proxy}/${name}/throws`);
+      assert.equal(failed.status, 502);
+      assert.equal((JSON.parse(failed.body) as { ErrorCode?: string }).ErrorCode, undefined);
+      assert.match(failed.body, /oops/);
+    }
+  });
+
+  test('an API of the gateway calls HTTP functions behind their URLs', async () => {
+    const project = await Project.create(server, 'behind-gateway');
+    const { data } = await run('getTrigger', 'shop', 'open', 'http');
+    const bases = {
+      own: (data as { urlInternet: string }).urlInternet,
+      handler: `https://${server.credentials.accountId}.cn-hangzhou.fc.aliyuncs.com/2016-08-15/proxy/shop/node`,
+    };
+    for (const [name, FcBaseUrl] of Object.entries(bases)) {
+      const FunctionComputeConfig = {
+        FcType: 'HttpTrigger',
+        FcVersion: name === 'own' ? '3.0' : '2.0',
+        FcBaseUrl,
+        Method: 'POST',
+        Path: '/inside',
+        FcRegionId: server.ready.region,
+      };
+      const api = await project.cloudApi('CreateApi', {
+        GroupId: project.groupId,
+        ApiName: `api_${name}`,
+        Visibility: 'PUBLIC',
+        AuthType: 'ANONYMOUS',
+        RequestConfig: {
+          RequestProtocol: 'HTTP',
+          RequestHttpMethod: 'POST',
+          RequestPath: `/${name}`,
+          RequestMode: 'PASSTHROUGH',
+        },
+        ServiceConfig: { ServiceProtocol: 'FunctionCompute', ServiceTimeout: 10_000, FunctionComputeConfig },
+        ResultType: 'JSON',
+        ResultSample: '{}',
+      });
+      const where = { GroupId: project.groupId, ApiId: String(api['ApiId']), StageName: 'RELEASE', Description: 'x' };
+      await project.cloudApi('DeployApi', where);
+    }
+    const host = project.host;
+    const own = await call(`${server.ready.gateway}/own`, { method: 'POST', headers: { host }, body: 'through' });
+    assert.equal(own.status, 201, own.body);
+    const seen = JSON.parse(own.body) as { path: string; body: string };
+    assert.deepEqual([seen.path, seen.body], ['/inside', 'through']);
+    const handled = await call(`${server.ready.gateway}/handler`, {
+      method: 'POST',
+      headers: { host },
+      body: 'through',
+    });
+    assert.equal(handled.status, 202, handled.body);
+    assert.equal((JSON.parse(handled.body) as { path: string }).path, '/inside');
   });
 
   test('an event function of FC 3 gets the call as a document, and its answer says status, headers and body', async () => {

@@ -44,6 +44,12 @@ export function createCallHttp({ find, invoke, now }: CallHttpDeps): CallHttpFun
   };
 }
 
+/** Whether a call of this function becomes an event; false for one that is not there, whose call says so. */
+export function takesEvents(find: FindFunction, target: HttpFunctionRequest['target']): boolean {
+  const found = find(target);
+  return found.ok && formOf(found.config) === 'event';
+}
+
 /** FC 3 has no HTTP handlers: its built-in runtimes get events. Source: docs (function-runtime.md 7). */
 function formOf({ runtime, serviceName }: FunctionConfig): 'server' | 'handler' | 'event' {
   const row = findRuntime(runtime);

@@ -3,7 +3,7 @@ import { assertNever } from '../../base/assert-never.ts';
 import { CallOff } from '../../base/call-off.ts';
 import type { Backend } from '../../model/api.ts';
 import { functionKey } from '../../model/function.ts';
-import type { InvocationOutcome, InvokeRefusalCode, InvokeRequest } from '../../model/invocation.ts';
+import type { CallerSignal, InvocationOutcome, InvokeRefusalCode, InvokeRequest } from '../../model/invocation.ts';
 import type { FaultSide } from '../../model/record.ts';
 import { type FunctionAnswer, readFunctionResult, type WrongShape } from '../../wire/function-result.ts';
 import type { BackendAnswer, Mapped } from '../context.ts';
@@ -83,9 +83,13 @@ export function rawBody({ outgoing, body }: Mapped): Promise<Buffer> | Buffer {
 /** What an error tells of the function that was called. */
 export type Called = { readonly name: string; readonly timeoutMs: number };
 
-/** Settles with the outcome, the time-out (D504TO) or the caller's leaving, whatever is first; the latter two abort. */
 export function invokeWithin(mapped: Mapped, invoke: InvokeRequest, called: Called): Promise<InvocationOutcome> {
-  const { clock, invoke: invokeFunction } = mapped.deps;
+  return within(mapped, (signal) => mapped.deps.invoke(invoke, signal), called);
+}
+
+/** Settles with the outcome, the time-out (D504TO) or the caller's leaving, whatever is first; the latter two abort. */
+export function within<T>(mapped: Mapped, run: (signal: CallerSignal) => Promise<T>, called: Called): Promise<T> {
+  const { clock } = mapped.deps;
   return new Promise((resolve, reject) => {
     const caller = new CallOff();
     let cancelTimer = nothing;
@@ -101,7 +105,7 @@ export function invokeWithin(mapped: Mapped, invoke: InvokeRequest, called: Call
     };
     cancelTimer = clock.after(called.timeoutMs, () => stop(timedOut(called)));
     forget = mapped.request.onGone(() => stop(new ClientGone()));
-    invokeFunction(invoke, caller).then(
+    run(caller).then(
       (outcome) => {
         settle();
         resolve(outcome);
@@ -115,6 +119,14 @@ export function invokeWithin(mapped: Mapped, invoke: InvokeRequest, called: Call
 }
 
 const nothing = () => {};
+
+/** The same for headers that come as they were received. */
+export function passedHeaders(given: readonly string[]): string[] {
+  return given.filter((_text, at) => {
+    const name = (given[at - (at % 2)] ?? '').toLowerCase();
+    return !heldBack.has(name) && !name.startsWith('x-fc-');
+  });
+}
 
 export function ownHeaders(given: readonly string[]): string[] {
   const headers: string[] = [];

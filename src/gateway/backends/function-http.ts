@@ -1,17 +1,27 @@
 // The Function Compute backend for HTTP functions: the base URL leads to a function of this installation and is never fetched.
-// An event handler of FC 3 gets the HTTP document. Called by reply.ts.
+// An event handler of FC 3 gets the HTTP document; HTTP handlers of FC 2 and servers get the call itself. Called by reply.ts.
 import { assertNever } from '../../base/assert-never.ts';
 import type { Backend, FunctionTarget } from '../../model/api.ts';
 import { functionKey } from '../../model/function.ts';
+import type { HttpFunctionOutcome, HttpFunctionRequest } from '../../model/http-function.ts';
 import type { InvocationOutcome } from '../../model/invocation.ts';
 import { kindOfHttpResult, writeHttpEvent } from '../../wire/function-http-event.ts';
 import { readFunctionResult } from '../../wire/function-result.ts';
+import { formatQuery } from '../../wire/percent-encoding.ts';
 import { decodePath } from '../../wire/query.ts';
 import type { BackendAnswer, Mapped } from '../context.ts';
 import { refuse } from '../errors.ts';
 import { signOutgoing } from '../policies/backend-signature.ts';
 import { assumeRole } from './assume-role.ts';
-import { type Called, invocationRefused, invokeWithin, ownHeaders, wrongShape } from './function-event.ts';
+import {
+  type Called,
+  invocationRefused,
+  invokeWithin,
+  ownHeaders,
+  passedHeaders,
+  within,
+  wrongShape,
+} from './function-event.ts';
 import { backendMethod, backendPath } from './http-request.ts';
 
 type FunctionHttp = Extract<Backend, { kind: 'function-http' }>;
@@ -24,6 +34,11 @@ export async function callFunctionHttp(mapped: Mapped, backend: FunctionHttp): P
   await signOutgoing(mapped, { method: backendMethod(backend.method, mapped), path: pathOf(mapped, backend) });
   const name = functionKey(target.serviceName, target.functionName);
   const called: Called = { name, timeoutMs: backend.timeoutMs };
+  const { httpFunctions } = mapped.deps;
+  if (httpFunctions !== undefined && !httpFunctions.takesEvents(target)) {
+    const request = await httpCallOf(mapped, backend, target);
+    return passedOn(name, await within(mapped, (signal) => httpFunctions.call(request, signal), called));
+  }
   const invocation = {
     target,
     requestId: mapped.requestId,
@@ -34,20 +49,16 @@ export async function callFunctionHttp(mapped: Mapped, backend: FunctionHttp): P
 }
 
 function servedTarget(mapped: Mapped, backend: FunctionHttp): FunctionTarget {
-  if (backend.target === null) {
-    throw notServed(
-      'the base URL names no function here',
-      'FcBaseUrl',
-      'the URL of an HTTP trigger of this installation',
-      `The FcBaseUrl of the API ${mapped.api.apiName} names no function of this installation; URLs elsewhere are not fetched.`,
-    );
-  }
-  if (backend.version === '3.0') return backend.target;
+  const { baseUrl } = backend;
+  const host = URL.canParse(baseUrl) ? new URL(baseUrl).hostname : '';
+  // The host of a published trigger says more than what the URL's words were taken for when the API was defined.
+  const target = mapped.deps.httpFunctions?.targetOf(host) ?? backend.target;
+  if (target !== null) return target;
   throw notServed(
-    'HTTP handlers of FC 2.0 are not served',
-    'FcVersion',
-    '3.0, or an event function',
-    `The API ${mapped.api.apiName} calls an HTTP handler of FC 2.0 (handler(request, response)), which this gateway does not serve yet: use an event function, or FC 3.0.`,
+    'the base URL names no function here',
+    'FcBaseUrl',
+    'the URL of an HTTP trigger of this installation',
+    `The FcBaseUrl of the API ${mapped.api.apiName} names no function of this installation; URLs elsewhere are not fetched.`,
   );
 }
 
@@ -68,14 +79,66 @@ function basePathOf(baseUrl: string): string {
   return pathname.replace(/^\/2016-08-15\/proxy\/[^/]+\/[^/]+/, '').replace(/\/$/, '');
 }
 
-async function eventOf(mapped: Mapped, backend: FunctionHttp): Promise<Buffer> {
-  const { outgoing, body, headers } = mapped;
+async function bodyOf({ outgoing, body }: Mapped): Promise<Buffer> {
+  if (outgoing.body.kind === 'text') return Buffer.from(outgoing.body.text);
+  return body.isPresent ? await body.bytes() : noBytes;
+}
+
+/** FC's own signature takes the place of a client's Authorization. Source: docs (gateway.md 4.3). */
+function sentHeaders({ outgoing }: Mapped): (readonly [string, string])[] {
+  return [...outgoing.headers].filter(([name]) => name.toLowerCase() !== 'authorization');
+}
+
+/** The call itself. The base URL's host is the trigger's, so nothing of the path is its address. */
+async function httpCallOf(mapped: Mapped, backend: FunctionHttp, target: FunctionTarget): Promise<HttpFunctionRequest> {
   const rawPath = pathOf(mapped, backend);
-  const bytes =
-    outgoing.body.kind === 'text' ? Buffer.from(outgoing.body.text) : body.isPresent ? await body.bytes() : noBytes;
+  const query = [...mapped.outgoing.query];
+  return {
+    target,
+    requestId: mapped.requestId,
+    rawPath,
+    triggerId: '',
+    wantsLogTail: false,
+    sink: null,
+    body: await bodyOf(mapped),
+    call: {
+      method: backendMethod(backend.method, mapped),
+      path: decodePath(rawPath) ?? rawPath,
+      requestUri: query.length === 0 ? rawPath : `${rawPath}?${formatQuery(query)}`,
+      clientIp: mapped.clientIp,
+      host: URL.canParse(backend.baseUrl) ? new URL(backend.baseUrl).host : mapped.host,
+      headers: sentHeaders(mapped).flatMap(([name, value]) => [name, Buffer.from(value).toString('latin1')]),
+      query: query.flat(),
+      basePath: null,
+    },
+  };
+}
+
+/** Whatever the function says is the backend's answer, as any backend's. */
+function passedOn(name: string, outcome: HttpFunctionOutcome): BackendAnswer {
+  switch (outcome.kind) {
+    case 'answer':
+      return { status: outcome.head.status, headers: passedHeaders(outcome.head.headers), body: outcome.body };
+    case 'function-error':
+      return failedFunction(outcome);
+    case 'refused':
+      throw invocationRefused(name, outcome.code, outcome.message);
+    default:
+      return assertNever(outcome);
+  }
+}
+
+/** What the trigger answers by itself; relayed as any backend's answer. Source: docs (function-runtime.md 7), for FC 3 assumed. */
+function failedFunction({ errorType, body }: Extract<InvocationOutcome, { kind: 'function-error' }>): BackendAnswer {
+  return { status: 502, headers: ['Content-Type', 'application/json', 'X-Fc-Error-Type', errorType], body };
+}
+
+async function eventOf(mapped: Mapped, backend: FunctionHttp): Promise<Buffer> {
+  const { outgoing, headers } = mapped;
+  const rawPath = pathOf(mapped, backend);
+  const bytes = await bodyOf(mapped);
   const contentType = [...outgoing.headers].find(([name]) => name.toLowerCase() === 'content-type')?.[1] ?? null;
-  // FC's own signature takes the place of a client's Authorization. Source: docs (gateway.md 4.3).
-  const sent = [...outgoing.headers].filter(([name]) => name.toLowerCase() !== 'authorization');
+  const sent = sentHeaders(mapped);
   return writeHttpEvent({
     method: backendMethod(backend.method, mapped),
     rawPath,
@@ -105,12 +168,7 @@ function answerOf(name: string, outcome: InvocationOutcome): BackendAnswer {
       return { status: result.status, headers: ownHeaders(result.headers), body: result.body };
     }
     case 'function-error':
-      // What the trigger answers by itself; relayed as any backend's answer. Source: docs (function-runtime.md 7), for FC 3 assumed.
-      return {
-        status: 502,
-        headers: ['Content-Type', 'application/json', 'X-Fc-Error-Type', outcome.errorType],
-        body: outcome.body,
-      };
+      return failedFunction(outcome);
     case 'refused':
       throw invocationRefused(name, outcome.code, outcome.message);
     default:
