@@ -47,7 +47,7 @@ export const runtimes = {
   'python3.12': python(3, 12),
   java8: notYet('Java 8'),
   java11: notYet('Java 11'),
-  'php7.2': notYet('PHP 7.2'),
+  'php7.2': startable('php', 7, 2),
   go1: program('polling'),
   'dotnetcore2.1': notYet('.NET Core 2.1'),
   'dotnetcore3.1': notYet('.NET Core 3.1'),

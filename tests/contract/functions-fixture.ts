@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { systemClock } from '../../src/base/clock.ts';
 import { randomHex } from '../../src/base/ids.ts';
 import {
@@ -23,7 +24,7 @@ import type { Credentials, FunctionConfig } from '../../src/model/function.ts';
 import type { HttpHandlerCall } from '../../src/model/http-handler.ts';
 import type { InvocationOutcome, ResponseSink } from '../../src/model/invocation.ts';
 
-export type Code = Readonly<Record<string, string>>;
+export type Code = Readonly<Record<string, string | Uint8Array>>;
 export type Outcome<K extends InvocationOutcome['kind']> = Extract<InvocationOutcome, { kind: K }>;
 
 export type Fixture = {
@@ -85,7 +86,9 @@ async function openLauncher(runDir: string, token: string, tier: string, codeRoo
     report: () => {},
   });
   for (const directory of [codeRoot, defaultRuntimesDirectory()]) await allow(directory);
-  for (const { prefix } of await findInterpreters()) await allow(prefix);
+  for (const { prefix, shows = [] } of await findInterpreters()) {
+    for (const place of [prefix, ...shows]) await allow(place);
+  }
   return { launcher: await connectSandd({ runDir, token, interpreters: findInterpreters, onGone() {} }), pid, exited };
 }
 
@@ -139,7 +142,9 @@ export async function openFixture(tier: string, limits: Partial<Limits> = {}): P
       const directory = `${codeRoot}/${name}-${randomHex(4)}`;
       mkdirSync(directory);
       for (const [path, text] of Object.entries(files)) {
-        writeFileSync(`${directory}/${path}`, text, { mode: text.startsWith('#!') ? 0o755 : 0o644 });
+        mkdirSync(dirname(`${directory}/${path}`), { recursive: true });
+        const isProgram = typeof text === 'string' && text.startsWith('#!');
+        writeFileSync(`${directory}/${path}`, text, { mode: isProgram ? 0o755 : 0o644 });
       }
       const config = configOf(name, directory, changes);
       published.set(name, config);
