@@ -225,6 +225,22 @@ for (const tier of ['none', 'user', 'strong']) {
       await plane.succeed('file');
     });
 
+    test('an instance takes as many requests at once as its function allows, and one that is called off ends no other', async () => {
+      plane.publish('many', code, custom({ instanceConcurrency: 10 }));
+      await plane.succeed('many');
+      const gone = new AbortController();
+      const calledOff = plane.invoke('many', '/hangs', { signal: gone.signal });
+      const slow = Array.from({ length: 9 }, () => plane.succeed('many', '/slow'));
+      setTimeout(() => gone.abort(), 100);
+      const ids = new Set((await Promise.all(slow)).map(({ instanceId }) => instanceId));
+      assert.equal(ids.size, 1);
+      const outcome = await calledOff;
+      assert.ok(outcome.kind === 'refused' && outcome.code === 'ClientClosedRequest', describe(outcome));
+      const last = await plane.succeed('many');
+      assert.equal(last.coldStart, null);
+      assert.equal(seenIn(last.body).state['most'], 10);
+    });
+
     test('a slow start is waited for, and a health check must be passed', async () => {
       const healthCheck = {
         httpGetUrl: '/well?deep=1',
