@@ -23,7 +23,7 @@ const averageWeight = 0.2;
 /** What a start is taken to cost before one has been seen, ms. */
 const assumedStartMs = 100;
 /** A function whose requests take less than this on average may be run by fewer instances than there are requests, ms. */
-const quickMs = 5;
+const quickMs = 10;
 /** How long a request may be held back for that while no other ends, ms. */
 const holdMs = 2;
 
