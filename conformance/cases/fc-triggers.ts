@@ -1,5 +1,7 @@
 // HTTP triggers, the same in the three versions of Function Compute: the same cases with the SDK of each.
 import assert from 'node:assert/strict';
+import { request } from 'node:http';
+import { buffer } from 'node:stream/consumers';
 import { describe } from 'node:test';
 import { fails, type OperationName } from '../kit/calls.ts';
 import { model } from '../kit/clients.ts';
@@ -92,6 +94,58 @@ function third(world: World): TriggerFc {
 
 export function triggerCases(world: World): void {
   for (const fc of [classic(world), open(world), third(world)]) triggerCasesOf(world, fc);
+  proxyCases(world);
+}
+
+/** An unsigned GET of a URL whose host is a name under localhost. */
+function get(url: string): Promise<{ readonly status: number; readonly body: string }> {
+  const { hostname, port, pathname, search } = new URL(url);
+  return new Promise((resolve, reject) => {
+    const target = { host: '127.0.0.1', port, path: pathname + search, headers: { host: hostname }, agent: false };
+    request(target, (answer) => {
+      buffer(answer).then((bytes) => resolve({ status: answer.statusCode ?? 0, body: bytes.toString() }), reject);
+    })
+      .on('error', reject)
+      .end();
+  });
+}
+
+/** Calls by the path form, which only the oldest version's SDK signs. */
+function proxyCases(world: World): void {
+  const seen = '[req.method, req.path, JSON.stringify(req.queries)].join()';
+  const handler = { 'index.js': `exports.handler = (req, resp) => resp.send(${seen});\n` };
+
+  describe('calls of HTTP functions', () => {
+    world.log.covers(
+      ['FC/2016-08-15/HttpTriggerProxy', 'FC/2016-08-15/CreateTrigger', 'FC/2016-08-15/UpdateTrigger'],
+      'a trigger lets signed calls in by path, everybody when it is anonymous, and nobody when it is gone',
+      async () => {
+        const [service, name] = await world.newFunction(handler);
+        const path = `/proxy/${service}/${name}/some/path`;
+        const signed = async () => String(at(await world.fc2('get', path, { a: '1' }), 'data'));
+        const unsigned = () => get(`${world.server.ready.api}/2016-08-15${path}?a=1`);
+        await assert.rejects(signed());
+        const triggerConfig = { authType: 'function', methods: ['GET'] };
+        const made = await world.fc2('createTrigger', service, name, {
+          triggerName: 'web',
+          triggerType: 'http',
+          triggerConfig,
+        });
+        const url = `${textAt(made, 'data.urlInternet')}/some/path?a=1`;
+        assert.equal(await signed(), 'GET,/some/path,{"a":"1"}');
+        world.log.succeeded('FC/2016-08-15/HttpTriggerProxy');
+        assert.deepEqual([(await unsigned()).status, (await get(url)).status], [400, 400]);
+        await world.fc2('updateTrigger', service, name, 'web', {
+          triggerConfig: { ...triggerConfig, authType: 'anonymous' },
+        });
+        assert.deepEqual(await unsigned(), { status: 200, body: 'GET,/some/path,{"a":"1"}' });
+        assert.deepEqual(await get(url), { status: 200, body: 'GET,/some/path,{"a":"1"}' });
+        await world.fc2('deleteTrigger', service, name, 'web');
+        assert.ok((await unsigned()).status >= 400);
+        assert.ok((await get(url)).status >= 400);
+      },
+    );
+  });
 }
 
 function triggerCasesOf(world: World, fc: TriggerFc): void {

@@ -181,7 +181,9 @@ export function model(version: 'open' | '3', name: string, members: object = {})
 export async function zipped(files: Readonly<Record<string, string>>): Promise<string> {
   const zip = new yazl.ZipFile();
   const mtime = new Date(2026, 0, 1);
-  for (const [name, text] of Object.entries(files)) zip.addBuffer(Buffer.from(text), name, { mode: 0o644, mtime });
+  for (const [name, text] of Object.entries(files)) {
+    zip.addBuffer(Buffer.from(text), name, { mode: name === 'bootstrap' ? 0o755 : 0o644, mtime });
+  }
   zip.end();
   return (await buffer(zip.outputStream)).toString('base64');
 }

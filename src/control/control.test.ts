@@ -73,6 +73,7 @@ describe('the registry', () => {
     const registered = [...Object.values(rpcRegistry), ...Object.values(fcRegistry)].flatMap((table) =>
       Object.keys(table),
     );
-    assert.equal(served.length, registered.length);
+    // Calls by an HTTP trigger have a door of their own.
+    assert.equal(served.length, registered.length + 1);
   });
 });

@@ -232,9 +232,9 @@ export class Plane {
 
   /** Ends instances that have been idle for the limit, and forgets pools that have nothing. */
   sweep(): void {
-    const before = this.clock.monotonic() - this.limits.idleMs;
+    const now = this.clock.monotonic();
     for (const [config, pool] of this.#pools) {
-      pool.endIdleSince(before);
+      pool.endIdleSince(now - (config.idleMs ?? this.limits.idleMs));
       if (pool.instances.size === 0 && pool.inFlight === 0 && pool.minimum === 0) this.#pools.delete(config);
     }
   }

@@ -58,6 +58,10 @@ export type FunctionConfig = {
   readonly environment: Readonly<Record<string, string>>;
   /** Requests that one instance may get at once. */
   readonly instanceConcurrency: number;
+  /** Only provisioned instances serve it. */
+  readonly disablesOnDemand?: boolean;
+  /** An instance unused for so long ends; absent or null: as everywhere. */
+  readonly idleMs?: number | null;
   /** From so many in each on, a further instance is started. Absent or null: from instanceConcurrency on. */
   readonly softConcurrency?: number | null;
   /** Custom runtimes and containers only. */

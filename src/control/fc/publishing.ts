@@ -21,6 +21,12 @@ function environmentOf(settings: FcRecord): Record<string, string> {
   return Object.fromEntries(entries.map(([name, value]) => [name, String(value)]));
 }
 
+/** 0 is as absent (assumed). */
+function idleMsOf(settings: FcRecord): number | null {
+  const seconds = fcNumber(settings, 'idleTimeout') ?? 0;
+  return seconds === 0 ? null : seconds * 1000;
+}
+
 /** Whose functions they are, and where. */
 type Place = Pick<ControlDeps, 'account'>;
 
@@ -54,6 +60,8 @@ function publishedFunction(place: Place, { row, service, versionId }: FunctionVe
     preStop: lifecycleHookOf(settings, 'preStop'),
     environment: environmentOf(settings),
     instanceConcurrency: fcNumber(settings, 'instanceConcurrency') ?? 1,
+    disablesOnDemand: settings['disableOndemand'] === true,
+    idleMs: idleMsOf(settings),
     softConcurrency: fcNumber(settings, 'instanceSoftConcurrency'),
     ...(server === undefined ? {} : { server }),
     role: role === '' ? null : role,

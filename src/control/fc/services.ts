@@ -11,6 +11,7 @@ import type { Received } from '../received.ts';
 import type { FcAnswer } from './call.ts';
 import { checkIfMatch, checkName, getService } from './names.ts';
 import { collectPage, readFcPage } from './pages.ts';
+import { checkPlaces } from './place-rules.ts';
 import { republishService } from './publishing.ts';
 import { changedPublication, getOwner, resolveVersion } from './qualifiers.ts';
 import { checkDescription, refuseSetting } from './setting-rules.ts';
@@ -49,6 +50,7 @@ function answer(row: ServiceRow): FcAnswer {
 function settingsIn(body: FcRecord): FcRecord {
   const { serviceName: _name, ...settings } = body;
   checkDescription(fcText(settings, 'description'));
+  checkPlaces(settings);
   const tracing = fcText(fcRecord(settings, 'tracingConfig') ?? {}, 'type');
   if (tracing !== '' && tracing !== 'Jaeger') refuseSetting('TracingConfig.Type', 'Jaeger', tracing);
   return settings;

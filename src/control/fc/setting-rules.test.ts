@@ -57,6 +57,32 @@ describe('settings of functions', () => {
     ['fc2', { environmentVariables: { A: '云'.repeat(1366) } }, 'at most 4096 bytes'],
     ['fc2', { description: 'x'.repeat(257) }, 'Description is set'],
     ['fc2', { handler: '' }, 'Handler is required'],
+    ['fc3', { handler: '', runtime: 'custom' }, null],
+    ['fc3', { idleTimeout: -1 }, 'IdleTimeout is set'],
+    ['fc2', { customHealthCheckConfig: { httpGetUrl: `/${'x'.repeat(2048)}` } }, 'CustomHealthCheckConfig.HttpGetUrl'],
+    ['fc3', { instanceLifecycleConfig: { initializer: { command: ['x'] } } }, 'Initializer.Command is not supported'],
+    ['fc3', { instanceLifecycleConfig: { preStop: { handler: 'x'.repeat(129) } } }, 'PreStop.Handler is set'],
+    ['fc3', { logConfig: { project: 'p', logstore: '' } }, 'LogConfig needs logstore beside project'],
+    ['fc3', { logConfig: { project: 'p', logstore: 'l' } }, null],
+    ['fc3', { vpcConfig: { vpcId: '', vSwitchIds: [], securityGroupId: '' } }, null],
+    [
+      'fc3',
+      { vpcConfig: { vpcId: 'v', vSwitchIds: [] } },
+      'VpcConfig needs vSwitchIds and securityGroupId beside vpcId',
+    ],
+    ['fc3', { nasConfig: { mountPoints: [{ serverAddr: 'a', mountDir: '/mnt' }] } }, null],
+    ['fc3', { nasConfig: { mountPoints: [{ mountDir: '/mnt' }] } }, 'Each of NasConfig.MountPoints needs serverAddr'],
+    ['fc3', { ossMountConfig: { mountPoints: [{ bucketName: 'b', mountDir: 'mnt' }] } }, 'must be an absolute path'],
+    [
+      'fc3',
+      { ossMountConfig: { mountPoints: Array.from({ length: 6 }, () => ({ bucketName: 'b', mountDir: '/m' })) } },
+      'OssMountConfig.MountPoints contains too many values (max: 5, actual: 6)',
+    ],
+    ['fc2', { instanceType: 'fc.gpu.tesla.1' }, 'InstanceType fc.gpu.tesla.1 is not supported by this server'],
+    ['fc3', { gpuConfig: { gpuType: 'fc.gpu.ampere.1' } }, 'GpuConfig is not supported'],
+    ['fc3', { sessionAffinity: 'MCP_SSE' }, 'SessionAffinity MCP_SSE is not supported'],
+    ['fc3', { instanceIsolationMode: 'SESSION_EXCLUSIVE' }, 'InstanceIsolationMode SESSION_EXCLUSIVE'],
+    ['fc3', { polarFsConfig: { mountPoints: [{}] } }, 'PolarFsConfig is not supported'],
   ];
   for (const [generation, given, message] of rows) {
     const what = JSON.stringify(given).slice(0, 80);

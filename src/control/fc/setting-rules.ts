@@ -2,6 +2,7 @@
 import { fcError } from '../errors.ts';
 import type { Runtimes } from '../ports.ts';
 import type { Generation } from './function-settings.ts';
+import { checkPlaces, refuseUnserved } from './place-rules.ts';
 import { type FcRecord, fcNumber, fcRecord, fcText } from './types.ts';
 
 /** Names and values of a function's environment together, in bytes. Source: docs (function-invocation.md 6). */
@@ -43,7 +44,7 @@ const ranges: Readonly<Record<Generation, Readonly<Record<string, Range>>>> = {
     instanceConcurrency: [1, 100],
     caPort: [1, 65_535],
   },
-  fc3: { timeout: [1, 86_400], instanceConcurrency: [1, 200] },
+  fc3: { timeout: [1, 86_400], instanceConcurrency: [1, 200], idleTimeout: [0, 86_400] },
 };
 
 const healthCheckRanges: Readonly<Record<string, Range>> = {
@@ -53,6 +54,11 @@ const healthCheckRanges: Readonly<Record<string, Range>> = {
   periodSeconds: [1, 120],
   timeoutSeconds: [1, 3],
 };
+
+/** Characters of a health check's URL. Source: docs (function-runtime.md 8). */
+const urlLimit = 2048;
+/** Characters of a handler's name. */
+const handlerLimit = 128;
 
 const hookSeconds: Readonly<Record<string, Range>> = {
   initializer: [1, 300],
@@ -108,27 +114,38 @@ function checkEnvironment(settings: FcRecord): void {
   }
 }
 
+function checkHealthCheck(check: FcRecord | null, where: string): void {
+  if (check === null) return;
+  checkRanges(check, healthCheckRanges, where);
+  const url = fcText(check, 'httpGetUrl');
+  if (url.length > urlLimit) refuseSetting(spelled(`${where}httpGetUrl`), `at most ${urlLimit} characters`, url);
+}
+
 /** Health checks are members of their own in FC 2, and of the runtime or container in FC 3. */
 function checkHealth(settings: FcRecord): void {
-  checkRanges(fcRecord(settings, 'customHealthCheckConfig') ?? {}, healthCheckRanges, 'customHealthCheckConfig.');
+  checkHealthCheck(fcRecord(settings, 'customHealthCheckConfig'), 'customHealthCheckConfig.');
   for (const name of ['customRuntimeConfig', 'customContainerConfig']) {
     const config = fcRecord(settings, name) ?? {};
     checkRanges(config, { port: [1, 65_535] }, `${name}.`);
-    checkRanges(fcRecord(config, 'healthCheckConfig') ?? {}, healthCheckRanges, `${name}.healthCheckConfig.`);
+    checkHealthCheck(fcRecord(config, 'healthCheckConfig'), `${name}.healthCheckConfig.`);
   }
 }
 
 function checkHooks(settings: FcRecord): void {
   const hooks = fcRecord(settings, 'instanceLifecycleConfig') ?? {};
   for (const [name, range] of Object.entries(hookSeconds)) {
-    checkRanges(fcRecord(hooks, name) ?? {}, { timeout: range }, `instanceLifecycleConfig.${name}.`);
-  }
-}
-
-/** Settings that would change how a function runs here, and that this server cannot follow. */
-function refuseUnserved(settings: FcRecord): void {
-  if (fcText(settings, 'runtime') === 'custom-container') {
-    throw fcError('InvalidArgument', 'Runtime custom-container is not supported by this server');
+    const hook = fcRecord(hooks, name);
+    if (hook === null) continue;
+    const where = `instanceLifecycleConfig.${name}.`;
+    checkRanges(hook, { timeout: range }, where);
+    const handler = fcText(hook, 'handler');
+    if (handler.length > handlerLimit) {
+      refuseSetting(spelled(`${where}handler`), `at most ${handlerLimit} characters`, handler);
+    }
+    const command = hook['command'];
+    if (Array.isArray(command) && command.length > 0) {
+      throw fcError('InvalidArgument', `${spelled(`${where}command`)} is not supported by this server; give a handler`);
+    }
   }
 }
 
@@ -140,8 +157,9 @@ export function checkSettings(
   const runtime = fcText(settings, 'runtime');
   if (!runtimes.isKnown(runtime)) refuseSetting('Runtime', runtimes.all.join(' | '), runtime);
   const handler = fcText(settings, 'handler');
-  if (handler === '') throw fcError('InvalidArgument', 'Handler is required');
-  if (handler.length > 128) refuseSetting('Handler', 'at most 128 characters', handler);
+  // A program of the user's own is not told of it.
+  if (handler === '' && !runtime.startsWith('custom')) throw fcError('InvalidArgument', 'Handler is required');
+  if (handler.length > handlerLimit) refuseSetting('Handler', `at most ${handlerLimit} characters`, handler);
   checkRanges(settings, ranges[generation]);
   checkMemory(settings, generation);
   checkConcurrency(settings);
@@ -149,5 +167,6 @@ export function checkSettings(
   checkHooks(settings);
   checkDescription(fcText(settings, 'description'));
   checkEnvironment(settings);
+  checkPlaces(settings);
   refuseUnserved(settings);
 }

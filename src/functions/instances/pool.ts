@@ -114,7 +114,7 @@ export class Pool<I extends PooledInstance> implements Starter {
 
   /** Whether instances may be started beyond those. */
   get allowsOnDemand(): boolean {
-    return this.#kept.allowsOnDemand;
+    return this.#kept.allowsOnDemand && this.config.disablesOnDemand !== true;
   }
 
   /** Why instances that are to be kept are missing; empty: none is, or they are on their way. */
