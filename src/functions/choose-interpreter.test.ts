@@ -71,11 +71,19 @@ test('every id that was ever valid is known', () => {
   assert.deepEqual(findRuntime('python3'), { kind: 'startable', language: 'python', version: { major: 3, minor: 6 } });
 });
 
-test('a program of the user needs nothing of this machine', () => {
-  assert.deepEqual(chooseInterpreter('custom.debian10', [], false), {
+test('a program of the user needs no interpreter, but sees the settings of those that it may start', () => {
+  const java = {
+    language: 'java',
+    version: '17.0.1',
+    path: '/j/bin/java',
+    prefix: '/j',
+    shows: ['/etc/java'],
+  } as const;
+  assert.deepEqual(chooseInterpreter('custom.debian10', [java, java, python('3.11.2')], false), {
     ok: true,
     interpreter: null,
     program: 'server',
+    shows: ['/etc/java'],
     note: null,
   });
 });

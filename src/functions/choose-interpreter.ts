@@ -16,11 +16,20 @@ export type Interpreter = {
 };
 
 export type InterpreterChoice =
-  /** The user's own program: nothing of this machine's is needed to run it. */
-  | { readonly ok: true; readonly interpreter: null; readonly program: ProgramForm; readonly note: null }
+  /** The user's own program. It may start interpreters of the system by name: `shows` are their settings. */
+  | {
+      readonly ok: true;
+      readonly interpreter: null;
+      readonly program: ProgramForm;
+      readonly shows: readonly string[];
+      readonly note: null;
+    }
   | { readonly ok: true; readonly interpreter: Interpreter; readonly note: string | null }
   /** `message` names the runtime, what was found and what would help. */
   | { readonly ok: false; readonly message: string };
+
+/** Of interpreters that a program of the user's might start; a sandbox shows a few dozen things at most. */
+const showsLimit = 16;
 
 /**
  * The interpreter for `runtimeId`: exactly the named version (languages.ts says how far one is named), else, with
@@ -33,7 +42,10 @@ export function chooseInterpreter(
 ): InterpreterChoice {
   const runtime = findRuntime(runtimeId);
   if (runtime === null) return { ok: false, message: `runtime '${runtimeId}' is not known` };
-  if (runtime.kind === 'program') return { ok: true, interpreter: null, program: runtime.form, note: null };
+  if (runtime.kind === 'program') {
+    const shows = [...new Set(found.flatMap((each) => each.shows ?? []))].sort().slice(0, showsLimit);
+    return { ok: true, interpreter: null, program: runtime.form, shows, note: null };
+  }
   if (runtime.kind === 'not-startable') {
     return { ok: false, message: `runtime '${runtimeId}' (${runtime.language}) cannot be run by this server` };
   }

@@ -5,7 +5,7 @@ import { setUp } from './fake-pool.ts';
 
 const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
 const several = { runtime: 'custom', instanceConcurrency: 3 };
-const program = { ok: true, interpreter: null, program: 'server', note: null } as const;
+const program = { ok: true, interpreter: null, program: 'server', shows: [], note: null } as const;
 const ready = ({ acquired }: { acquired: unknown }) =>
   (acquired as { instance?: { number: number } } | null)?.instance?.number;
 

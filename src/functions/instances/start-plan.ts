@@ -6,7 +6,6 @@ import type { InterpreterChoice } from '../choose-interpreter.ts';
 import { languageOf } from '../languages.ts';
 import { placeInstance } from '../launcher/placement.ts';
 import type { IsolationTier, LaunchSpec } from '../launcher/port.ts';
-import type { ProgramForm } from '../runtimes.ts';
 import { concurrencyOf } from './concurrency.ts';
 import { instanceEnvironment } from './environment.ts';
 import { type ProgramPlan, planProgram, programStartMs } from './program.ts';
@@ -46,7 +45,7 @@ export function planStart(input: PlanInput): StartPlan {
   const { config, choice, tier, instanceId, socketDirectory, token, credentials } = input;
   const { interpreter, note } = choice;
   const concurrency = concurrencyOf(config, choice);
-  if (interpreter === null) return startProgram(input, choice.program);
+  if (interpreter === null) return startProgram(input, choice);
   const runtimeDirectory = `${input.runtimesDirectory}/${interpreter.language}`;
   const codeDirectory = config.code.directory;
   const layersDirectory = config.layersDirectory ?? null;
@@ -94,7 +93,7 @@ export function planStart(input: PlanInput): StartPlan {
 }
 
 /** The user's own program: no interpreter of ours, no bootstrap, and no start line on its input. */
-function startProgram(input: PlanInput, form: ProgramForm): StartPlan {
+function startProgram(input: PlanInput, choice: Extract<InterpreterChoice, { interpreter: null }>): StartPlan {
   const { config, tier, instanceId, socketDirectory, credentials } = input;
   const codeDirectory = config.code.directory;
   const layersDirectory = config.layersDirectory ?? null;
@@ -105,7 +104,7 @@ function startProgram(input: PlanInput, form: ProgramForm): StartPlan {
     runtimeDirectory: '/nonexistent',
     language: config.runtime,
   });
-  const { program, road } = planProgram(config, form, place.codePath);
+  const { program, road } = planProgram(config, choice.program, place.codePath);
   return {
     road,
     launch: {
@@ -115,8 +114,12 @@ function startProgram(input: PlanInput, form: ProgramForm): StartPlan {
       codeDirectory,
       socketDirectory,
       socketPath: place.socketPath,
-      readOnly:
-        layersDirectory === null || place.layersPath === null ? [] : [{ from: layersDirectory, to: place.layersPath }],
+      readOnly: [
+        ...(layersDirectory === null || place.layersPath === null
+          ? []
+          : [{ from: layersDirectory, to: place.layersPath }]),
+        ...choice.shows.map((path) => ({ from: path, to: path })),
+      ],
       token: '',
       memoryMb: config.memoryMb,
     },
