@@ -1,5 +1,5 @@
 // `npm run bench`: one interleaved run of raw node:http hello, signed call → Python echo, signed call → Node echo.
-// Options: --only hello|calls|proxy|start|nothing-blocks|cold|neighbour, --seconds <of one window at 64 connections>, --rounds, --write <file>.
+// Options: --only hello|calls|proxy|start|nothing-blocks|cold|neighbour|roads, --seconds <of one window at 64 connections>, --rounds, --write <file>.
 import { writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -13,6 +13,7 @@ import { startHello, startYunmen, type Yunmen } from './processes.ts';
 import { familyOf, memoryKb } from './processor-time.ts';
 import { runProxy } from './proxy.ts';
 import { describeMachine, formatStart, formatTable, type StartMeasurement } from './report.ts';
+import { runRoads } from './roads.ts';
 
 const startCount = 5;
 
@@ -79,12 +80,14 @@ function options() {
   const rounds = Number(values.rounds);
   const seconds = Number(values.seconds);
   if (
-    !['all', 'hello', 'calls', 'proxy', 'start', 'nothing-blocks', 'cold', 'neighbour'].includes(values.only) ||
+    !['all', 'hello', 'calls', 'proxy', 'start', 'nothing-blocks', 'cold', 'neighbour', 'roads'].includes(
+      values.only,
+    ) ||
     !(rounds >= 1) ||
     !(seconds > 0)
   ) {
     console.error(
-      'usage: npm run bench -- [--only hello|calls|proxy|start|nothing-blocks|cold|neighbour] [--rounds n] [--seconds s] [--write docs/benchmarks.md]',
+      'usage: npm run bench -- [--only hello|calls|proxy|start|nothing-blocks|cold|neighbour|roads] [--rounds n] [--seconds s] [--write docs/benchmarks.md]',
     );
     process.exit(2);
   }
@@ -100,6 +103,7 @@ if (only === 'all' || only === 'start') parts.push(await runStart());
 if (only === 'all' || only === 'nothing-blocks') parts.push(await runNothingBlocks());
 if (only === 'all' || only === 'cold') parts.push(await runCold());
 if (only === 'all' || only === 'neighbour') parts.push(await runNeighbour());
+if (only === 'all' || only === 'roads') parts.push(await runRoads(rounds, windowMs));
 const heading = `${new Date().toISOString().slice(0, 10)}; ${describeMachine()}.`;
 const text = [heading, ...parts].join('\n\n');
 console.log(`\n${text}`);

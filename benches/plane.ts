@@ -25,7 +25,8 @@ export type BenchPlane = {
   readonly name: string;
   readonly launcher: LauncherClient;
   readonly functions: Functions;
-  publish(name: string, runtime: string, files: Readonly<Record<string, string>>): void;
+  /** A file that begins with `#!` may be executed. */
+  publish(name: string, runtime: string, files: Readonly<Record<string, string>>, more?: Partial<FunctionConfig>): void;
   invoke(name: string, event: string): Promise<InvocationOutcome>;
   /** Ends the function's instances: its next call is cold. */
   forget(name: string): void;
@@ -87,11 +88,13 @@ export async function openPlane(
     name: `${kind === 'node' ? (tier === 'none' ? 'plain' : 'bubblewrap') : 'sandd'} ${tier}`,
     launcher,
     functions,
-    publish(name, runtime, files) {
+    publish(name, runtime, files, more = {}) {
       const directory = `${code}/${name}`;
       mkdirSync(directory);
-      for (const [file, text] of Object.entries(files)) writeFileSync(`${directory}/${file}`, text);
-      published.set(name, configOf(name, runtime, directory));
+      for (const [file, text] of Object.entries(files)) {
+        writeFileSync(`${directory}/${file}`, text, { mode: text.startsWith('#!') ? 0o755 : 0o644 });
+      }
+      published.set(name, { ...configOf(name, runtime, directory), ...more });
     },
     invoke: (name, event) =>
       functions.invoke(

@@ -36,6 +36,8 @@ export type InstanceDeps = {
 const nothing = {};
 /** How long frames and output of a process that has exited may still be on their way. */
 const drainMs = 100;
+/** Between two looks at the memory of a program that does not tell it. */
+const measureMs = 1_000;
 
 /** What an instance is waited for, and what came instead. */
 type Outcome =
@@ -73,6 +75,7 @@ export class Instance {
   #howExited: Exit | null = null;
   #pid = 0;
   #peakKb = 0;
+  #measuredAt = Number.NEGATIVE_INFINITY;
   #times: StartTimes = { startMs: 0, loadMs: 0, initializerMs: 0 };
 
   constructor(plan: StartPlan, deps: InstanceDeps, events: InstanceEvents<Instance>) {
@@ -228,6 +231,14 @@ export class Instance {
     this.#deps.deadlines.remove(late);
   }
 
+  /** Of a program that never tells it: a look at its processes costs more than a request. */
+  #measureNowAndThen(): void {
+    const now = this.#deps.clock.monotonic();
+    if (now - this.#measuredAt < measureMs) return;
+    this.#measuredAt = now;
+    this.measurePeakKb();
+  }
+
   /** Peak memory of a process that cannot tell it any more, KB. */
   measurePeakKb(): number {
     if (this.#pid > 0) this.#peakKb = Math.max(this.#peakKb, readPeakMemoryKb(this.#pid));
@@ -374,7 +385,7 @@ export class Instance {
     switch (answer.kind) {
       case 'end':
       case 'error':
-        if (answer.rssKb === 0) this.measurePeakKb();
+        if (answer.rssKb === 0) this.#measureNowAndThen();
         else this.#peakKb = Math.max(this.#peakKb, answer.rssKb);
         return { kind: 'answered', answer };
       case 'bad-response':
