@@ -5,6 +5,7 @@ import type { DoctorFlags } from './commands/doctor.ts';
 import type { FunctionFlags } from './commands/function.ts';
 import type { InvokeFlags } from './commands/invoke.ts';
 import type { KeyFlags } from './commands/key.ts';
+import type { LayerFlags } from './commands/layer.ts';
 import type { LogsFlags } from './commands/logs.ts';
 import type { ServeFlags } from './commands/serve.ts';
 import type { WhyFlags } from './commands/why.ts';
@@ -33,6 +34,7 @@ export function createProgram(deps: CliDeps, finish: Finish): Command {
     .exitOverride();
   addServerCommands(program, deps, finish);
   addFunctionCommands(program, deps, finish);
+  addLayerCommands(program, deps, finish);
   addInvokeCommand(program, deps, finish);
   addCallCommand(program, deps, finish);
   addWhyCommand(program, deps, finish);
@@ -100,6 +102,11 @@ function addFunctionCommands(program: Command, deps: CliDeps, finish: Finish): v
   named('get', 'show a function')
     .action(async (name: string, flags: FunctionFlags) => finish(await (await load()).get(name, flags, deps)))
     .addHelpText('after', examples(['yunmen function get hello', 'yunmen function get shop/cart --json']));
+  named('url', 'give a function a URL of its own, and show it')
+    .option('--auth <type>', 'anonymous or function (signed)', 'anonymous')
+    .option('--methods <list>', 'HTTP methods, such as GET,POST (default: all)')
+    .action(async (name: string, flags: FunctionFlags) => finish(await (await load()).url(name, flags, deps)))
+    .addHelpText('after', examples(['yunmen function url hello', 'yunmen function url shop/cart --methods GET,POST']));
   named('delete', 'delete a function')
     .action(async (name: string, flags: FunctionFlags) => finish(await (await load()).remove(name, flags, deps)))
     .addHelpText('after', examples(['yunmen function delete hello']));
@@ -119,7 +126,37 @@ function withSettings(command: Command, isCreate: boolean): Command {
     .option('--memory <mb>', 'memory in MB')
     .option('--timeout <seconds>', 'time-out of an invocation in seconds')
     .option('--env <NAME=value>', 'environment variable; may be repeated', collect)
+    .option('--layer <arn>', 'layer version; may be repeated, later ones lie over earlier ones', collect)
+    .option('--command <words>', 'what starts a custom runtime (default: the file bootstrap)')
+    .option('--port <port>', 'where it listens (default: 9000)')
+    .option('--concurrency <count>', 'requests that one instance runs at a time')
     .option('--description <text>', 'description');
+}
+
+function addLayerCommands(program: Command, deps: CliDeps, finish: Finish): void {
+  const group = program.command('layer').description('publish, list and delete layers: files that functions share');
+  group.showHelpAfterError('(yunmen layer --help lists the commands)');
+  const load = () => import('./commands/layer.ts');
+  withTarget(group.command('publish'))
+    .description('make a new version of a layer from a folder or a zip; functions see it at /opt')
+    .argument('<name>', 'the layer')
+    .requiredOption('--code <path>', 'folder or zip')
+    .option('--runtime <id>', 'runtime that it is for (default: any); may be repeated', collect)
+    .option('--description <text>', 'description')
+    .action(async (name: string, flags: LayerFlags) => finish(await (await load()).publish(name, flags, deps)))
+    .addHelpText('after', examples(['yunmen layer publish common --code ./layer --runtime python3.10']));
+  withTarget(group.command('list'))
+    .description('list the layers by their newest version')
+    .action(async (flags: LayerFlags) => finish(await (await load()).list(flags, deps)))
+    .addHelpText('after', examples(['yunmen layer list', 'yunmen layer list --json']));
+  withTarget(group.command('delete'))
+    .description('delete a version; functions that use it go on with it')
+    .argument('<name>', 'the layer')
+    .argument('<version>', 'its number')
+    .action(async (name: string, version: string, flags: LayerFlags) =>
+      finish(await (await load()).remove(name, version, flags, deps)),
+    )
+    .addHelpText('after', examples(['yunmen layer delete common 1']));
 }
 
 function addInvokeCommand(program: Command, deps: CliDeps, finish: Finish): void {

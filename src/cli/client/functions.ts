@@ -17,7 +17,8 @@ function placeOf(serviceName: string | null): { readonly version: FcVersion; rea
   return { version: '2021-04-06', collection: `/services/${encodeRfc3986(serviceName)}/functions` };
 }
 
-function pathOf(name: FunctionName): { readonly version: FcVersion; readonly path: string } {
+/** The API version that holds a function, and its path below that version. */
+export function pathOf(name: FunctionName): { readonly version: FcVersion; readonly path: string } {
   const { version, collection } = placeOf(name.serviceName);
   return { version, path: `${collection}/${encodeRfc3986(name.functionName)}` };
 }

@@ -13,6 +13,7 @@ import {
 } from '../client/functions.ts';
 import { type JsonRecord, readNumber, readText } from '../client/json.ts';
 import { findApiTarget, type TargetFlags } from '../client/local-server.ts';
+import { ensureHttpTrigger } from '../client/triggers.ts';
 import { wrongUsage } from '../errors.ts';
 import { columns, createPrinter, type Printer } from '../output.ts';
 import { packCode } from '../pack.ts';
@@ -28,6 +29,12 @@ export type FunctionFlags = TargetFlags & {
   readonly timeout?: string;
   readonly env?: readonly string[];
   readonly description?: string;
+  readonly layer?: readonly string[];
+  readonly command?: string;
+  readonly port?: string;
+  readonly concurrency?: string;
+  readonly auth?: string;
+  readonly methods?: string;
 };
 
 /** `service/function`, or `function` with --service or without. Errors: exit 2. */
@@ -45,7 +52,7 @@ export function parseName(text: string, service: string | undefined): FunctionNa
 
 export async function create(text: string, flags: FunctionFlags, deps: CliDeps): Promise<number> {
   const name = parseName(text, flags.service);
-  const settings = parseSettings(flags);
+  const settings = parseSettings(flags, name);
   const target = await findApiTarget(flags, deps.env, deps.cwd);
   const printer = createPrinter(deps, flags.json === true);
   const zip = await packCode(resolve(deps.cwd, flags.code ?? ''));
@@ -60,10 +67,10 @@ export async function create(text: string, flags: FunctionFlags, deps: CliDeps):
 
 export async function update(text: string, flags: FunctionFlags, deps: CliDeps): Promise<number> {
   const name = parseName(text, flags.service);
-  const settings = parseSettings(flags);
+  const settings = parseSettings(flags, name);
   if (Object.keys(settings).length === 0 && flags.code === undefined) {
     throw wrongUsage(
-      'nothing to update: give --code, --runtime, --handler, --memory, --timeout, --env or --description',
+      'nothing to update: give --code, --runtime, --handler, --memory, --timeout, --env, --layer, --command, --port, --concurrency or --description',
     );
   }
   const target = await findApiTarget(flags, deps.env, deps.cwd);
@@ -123,15 +130,51 @@ function report(what: string, answer: JsonRecord, printer: Printer): void {
 }
 
 /** The members that the flags name; absent flags are absent members. */
-function parseSettings(flags: FunctionFlags): Record<string, unknown> {
+function parseSettings(flags: FunctionFlags, { serviceName }: FunctionName): Record<string, unknown> {
   const settings: Record<string, unknown> = {};
   if (flags.runtime !== undefined) settings['runtime'] = flags.runtime;
   if (flags.handler !== undefined) settings['handler'] = flags.handler;
   if (flags.description !== undefined) settings['description'] = flags.description;
   if (flags.memory !== undefined) settings['memorySize'] = parseWhole('--memory', flags.memory, 'megabytes');
   if (flags.timeout !== undefined) settings['timeout'] = parseWhole('--timeout', flags.timeout, 'seconds');
+  if (flags.layer !== undefined) settings['layers'] = flags.layer.filter((arn) => arn !== '');
+  if (flags.concurrency !== undefined) {
+    settings['instanceConcurrency'] = parseWhole('--concurrency', flags.concurrency, 'requests');
+  }
+  Object.assign(settings, parseProgram(flags, serviceName === null));
   if (flags.env !== undefined) settings['environmentVariables'] = Object.fromEntries(flags.env.map(parseVariable));
   return settings;
+}
+
+/** Command and port of a custom runtime; FC 2 has the port beside its configuration. Source: docs (fc-api.md 7.2). */
+function parseProgram({ command, port }: FunctionFlags, isFc3: boolean): Record<string, unknown> {
+  const number = port === undefined ? null : parseWhole('--port', port, 'a TCP port');
+  const [program, ...args] = command === undefined ? [] : command.split(/\s+/).filter((word) => word !== '');
+  const started = program === undefined ? {} : { command: [program], args };
+  if (isFc3) {
+    const config = { ...started, ...(number === null ? {} : { port: number }) };
+    return Object.keys(config).length === 0 ? {} : { customRuntimeConfig: config };
+  }
+  return {
+    ...(program === undefined ? {} : { customRuntimeConfig: started }),
+    ...(number === null ? {} : { caPort: number }),
+  };
+}
+
+/** The trigger that `function url` makes. */
+const urlTrigger = 'url';
+const allMethods = ['GET', 'POST', 'PUT', 'DELETE', 'HEAD', 'PATCH', 'OPTIONS'];
+
+export async function url(text: string, flags: FunctionFlags, deps: CliDeps): Promise<number> {
+  const name = parseName(text, flags.service);
+  const target = await findApiTarget(flags, deps.env, deps.cwd);
+  const methods = flags.methods === undefined ? allMethods : flags.methods.toUpperCase().split(',');
+  const trigger = { name: urlTrigger, authType: flags.auth ?? 'anonymous', methods, qualifier: null };
+  const found = await ensureHttpTrigger(target, name, trigger);
+  const printer = createPrinter(deps, flags.json === true);
+  printer.json({ url: found });
+  printer.line(found ?? 'the server tells no URL');
+  return 0;
 }
 
 function parseWhole(flag: string, text: string, unit: string): number {

@@ -1,6 +1,7 @@
 // Brings a server to what a plan says, through the public APIs only, and remembers what is deployed so that a second
 // plan changes only what differs. Used by `dev` at start and at each reload.
 import { createHash } from 'node:crypto';
+import { basename } from 'node:path';
 import {
   createFunction,
   createService,
@@ -12,8 +13,10 @@ import {
   updateFunction,
   updateService,
 } from '../client/functions.ts';
+import { ensureLayer } from '../client/layers.ts';
 import type { DevApp } from '../client/local-server.ts';
 import type { ApiTarget } from '../client/openapi.ts';
+import { deleteTrigger, ensureHttpTrigger } from '../client/triggers.ts';
 import { packCode } from '../pack.ts';
 import { ensureDevApp } from './dev-app.ts';
 import {
@@ -51,6 +54,8 @@ export class Deployment {
   readonly #options: DeploymentOptions;
   readonly #services = new Map<string, string>();
   readonly #functions = new Map<string, string>();
+  /** By function: the URLs of its triggers by name. */
+  readonly #triggers = new Map<string, ReadonlyMap<string, string | null>>();
   readonly #apis = new Map<string, DeployedApi>();
   readonly #groups = new Map<string, string>();
   #app: DevApp | null = null;
@@ -62,6 +67,13 @@ export class Deployment {
   /** The app that signs for the developer; null while the project has no API. */
   get app(): DevApp | null {
     return this.#app;
+  }
+
+  /** URLs of the functions that have HTTP triggers. */
+  get urls(): readonly { readonly functionName: string; readonly url: string }[] {
+    return [...this.#triggers].flatMap(([functionName, triggers]) =>
+      [...triggers.values()].flatMap((url) => (url === null ? [] : [{ functionName, url }])),
+    );
   }
 
   groupId(groupName: string): string | null {
@@ -99,13 +111,40 @@ export class Deployment {
     const { target, dataDir } = this.#options;
     const name = formatName(plan);
     const zip = await packCode(plan.codePath, [dataDir]);
-    const print = fingerprint([plan, createHash('sha256').update(zip).digest('hex')]);
+    const layers = await this.#applyLayers(plan);
+    const print = fingerprint([plan, layers, createHash('sha256').update(zip).digest('hex')]);
     if (this.#functions.get(name) === print) return false;
+    const settings = { ...plan.settings, layers };
     const isThere = this.#functions.has(name) || (await orMissing(getFunction(target, plan))) !== null;
-    if (isThere) await updateFunction(target, plan, plan.settings, zip);
-    else await createFunction(target, plan, plan.settings, zip);
+    if (isThere) await updateFunction(target, plan, settings, zip);
+    else await createFunction(target, plan, settings, zip);
+    await this.#applyTriggers(plan);
     this.#functions.set(name, print);
     return true;
+  }
+
+  /** ARNs; what is a path is published first, when its content is new. */
+  async #applyLayers(plan: FunctionPlan): Promise<readonly string[]> {
+    const { target, dataDir } = this.#options;
+    const arns: string[] = [];
+    for (const layer of plan.layers) {
+      if (layer.startsWith('acs:')) arns.push(layer);
+      else arns.push(await ensureLayer(target, layerName(layer), await packCode(layer, [dataDir])));
+    }
+    return arns;
+  }
+
+  /** Triggers that the template names no more are taken away when it was this deployment that made them. */
+  async #applyTriggers(plan: FunctionPlan): Promise<void> {
+    const { target } = this.#options;
+    const name = formatName(plan);
+    const former = this.#triggers.get(name) ?? new Map<string, string | null>();
+    for (const old of former.keys()) {
+      if (!plan.triggers.some((trigger) => trigger.name === old)) await deleteTrigger(target, plan, old);
+    }
+    const urls = new Map<string, string | null>();
+    for (const trigger of plan.triggers) urls.set(trigger.name, await ensureHttpTrigger(target, plan, trigger));
+    this.#triggers.set(name, urls);
   }
 
   async #applyGroup(plan: GroupPlan): Promise<string[]> {
@@ -153,4 +192,12 @@ export class Deployment {
 
 function isGranted(api: ApiPlan): boolean {
   return api.auth === 'APP' || api.auth === 'APPOPENID';
+}
+
+/** A layer's name by the last part of its path: `./layers/common.zip` is `common`. */
+function layerName(path: string): string {
+  return basename(path)
+    .replace(/\.zip$/i, '')
+    .replace(/[^\w-]/g, '-')
+    .replace(/^[^A-Za-z_]+/, '');
 }

@@ -38,9 +38,10 @@ for (const name of ['template.yml', 'template.node.yml']) {
       group.apis.map((api) => ({ api, stage: group.stage, url: apiUrl('http://127.0.0.1:8080', null, api.path) })),
     );
     const app = { appId: 1, appKey: 'key', appSecret: 'do-not-print-this' };
-    const lines = exampleLines({ app, functions: plan.functions, apis }, { program: 'yunmen', dataDir: null }).map(
-      ({ command }) => command,
-    );
+    const lines = exampleLines(
+      { app, urls: [], functions: plan.functions, apis },
+      { program: 'yunmen', dataDir: null },
+    ).map(({ command }) => command);
     assert.equal(lines[0], 'yunmen call POST /testadd -d a=12323 -d b=142');
     assert.match(
       lines[1] ?? '',

@@ -9,6 +9,8 @@ export type ApiView = { readonly api: ApiPlan; readonly stage: string; readonly 
 export type ProjectView = {
   readonly app: DevApp | null;
   readonly functions: readonly FunctionPlan[];
+  /** Of functions with HTTP triggers. */
+  readonly urls: readonly { readonly functionName: string; readonly url: string }[];
   readonly apis: readonly ApiView[];
 };
 
@@ -41,6 +43,9 @@ export function exampleLines(view: ProjectView, form: CallForm): readonly Exampl
   }
   if (open !== undefined) {
     examples.push({ title: 'anonymous, nothing to sign', command: curlText(sampleCall(open, null)) });
+  }
+  for (const { functionName, url } of view.urls) {
+    examples.push({ title: `${functionName} by its URL`, command: `curl ${quote(url)}` });
   }
   const first = signed ?? open;
   if (first !== undefined) {

@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import type { ApiTemplate, FunctionReference, ParameterTemplate } from './api-definition.ts';
-import type { FunctionTemplate, ServiceTemplate, Template } from './template.ts';
+import type { FunctionTemplate, HttpTriggerTemplate } from './function-template.ts';
+import type { ServiceTemplate, Template } from './template.ts';
 
 export type FunctionPlan = {
   readonly serviceName: string;
@@ -10,8 +11,11 @@ export type FunctionPlan = {
   /** Absolute path of a folder or zip. */
   readonly codePath: string;
   readonly runtime: string;
-  /** Body of CreateFunction and UpdateFunction without functionName and code. */
+  /** Body of CreateFunction and UpdateFunction without functionName, code and layers. */
   readonly settings: Readonly<Record<string, unknown>>;
+  /** ARNs, or absolute paths of folders and zips that are published as layers. */
+  readonly layers: readonly string[];
+  readonly triggers: readonly HttpTriggerTemplate[];
 };
 
 export type ServicePlan = {
@@ -76,6 +80,8 @@ function planFunction(serviceName: string, template: FunctionTemplate, projectDi
     functionName: template.name,
     codePath: resolve(projectDir, template.codeUri),
     runtime: template.runtime,
+    layers: template.layers.map((layer) => (layer.startsWith('acs:') ? layer : resolve(projectDir, layer))),
+    triggers: template.triggers,
     settings: withoutNull({
       runtime: template.runtime,
       handler: template.handler,
@@ -86,6 +92,7 @@ function planFunction(serviceName: string, template: FunctionTemplate, projectDi
       initializationTimeout: template.initializationTimeoutSeconds,
       instanceConcurrency: template.instanceConcurrency,
       environmentVariables: template.environment,
+      ...template.more,
     }),
   };
 }

@@ -81,6 +81,7 @@ export class ProjectSession {
     return {
       app: this.#deployment.app,
       functions: this.#plan.functions,
+      urls: this.#deployment.urls,
       apis: this.#plan.groups.flatMap((group) => {
         const groupId = this.#deployment.groupId(group.name);
         const isDefault = groupId === defaultGroupId;

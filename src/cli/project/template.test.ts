@@ -63,6 +63,9 @@ test('reads a service with a function', () => {
           initializationTimeoutSeconds: null,
           instanceConcurrency: null,
           environment: { MODE: 'dev', COUNT: '3' },
+          layers: [],
+          more: {},
+          triggers: [],
         },
       ],
     },
@@ -106,9 +109,40 @@ test('unknown types and properties are warned of with their line', () => {
   ]);
 });
 
-test('triggers are warned of by name', () => {
-  const text = `${head + service}      Events:\n        every:\n          Type: Timer\n`;
-  assert.match(parse(text).warnings.join('\n'), /:18: trigger every of function add is not deployed/);
+test('an HTTP trigger is read, others are warned of by name', () => {
+  const events = `      Events:
+        web:
+          Type: HTTP
+          Properties: { AuthType: ANONYMOUS, Methods: [get, POST], Qualifier: prod }
+        every:
+          Type: Timer
+`;
+  const template = parse(`${head + service}${events}`);
+  assert.deepEqual(template.services[0]?.functions[0]?.triggers, [
+    { name: 'web', authType: 'anonymous', methods: ['GET', 'POST'], qualifier: 'prod' },
+  ]);
+  assert.match(template.warnings.join('\n'), /:21: trigger every of function add is not deployed: type Timer/);
+  const without = `${head + service}      Events: { web: { Type: HTTP } }\n`;
+  assert.throws(() => parse(without), failure(/trigger web of function add needs Methods/));
+});
+
+test('layers, the program of a custom runtime and lifecycle hooks are read in the spelling of the API', () => {
+  const more = `        Layers: ['acs:fc:r:1:layers/l/versions/2', ./shared]
+        CAPort: 8000
+        InstanceSoftConcurrency: 3
+        CustomRuntimeConfig: { Command: [node], Args: [server.js] }
+        CustomHealthCheckConfig: { HttpGetUrl: /ready, PeriodSeconds: 5 }
+        InstanceLifecycleConfig: { PreStop: { Handler: index.stop, Timeout: 9 } }
+`;
+  const [read] = parse(`${head + service}${more}`).services[0]?.functions ?? [];
+  assert.deepEqual(read?.layers, ['acs:fc:r:1:layers/l/versions/2', './shared']);
+  assert.deepEqual(read?.more, {
+    caPort: 8000,
+    instanceSoftConcurrency: 3,
+    customRuntimeConfig: { command: ['node'], args: ['server.js'] },
+    customHealthCheckConfig: { httpGetUrl: '/ready', periodSeconds: 5 },
+    instanceLifecycleConfig: { preStop: { handler: 'index.stop', timeout: 9 } },
+  });
 });
 
 test('unknown extensions of an operation are warned of, documentation is not', () => {

@@ -1,23 +1,8 @@
 // A project's template.yml (dialect of the FC template tool, 2018-04-03) as typed values; plan.ts makes API calls of them.
 import { failed } from '../errors.ts';
 import { type ApiTemplate, readDefinition } from './api-definition.ts';
+import { type FunctionTemplate, readFunction } from './function-template.ts';
 import { formatProblem, YamlFile, type YamlReader } from './yaml-reader.ts';
-
-/** A function below a service. Times in seconds, memory in MB; null = not given, the service's default holds. */
-export type FunctionTemplate = {
-  readonly name: string;
-  /** As written, relative to the template's folder. */
-  readonly codeUri: string;
-  readonly handler: string;
-  readonly runtime: string;
-  readonly description: string | null;
-  readonly memoryMb: number | null;
-  readonly timeoutSeconds: number | null;
-  readonly initializer: string | null;
-  readonly initializationTimeoutSeconds: number | null;
-  readonly instanceConcurrency: number | null;
-  readonly environment: Readonly<Record<string, string>>;
-};
 
 export type ServiceTemplate = {
   readonly name: string;
@@ -100,38 +85,6 @@ function readService(name: string, resource: YamlReader): ServiceTemplate {
     else nested.warn(`${member} of service ${name} (type ${type ?? '(none)'}) is not known here and is skipped`);
   }
   return { ...service, functions };
-}
-
-function readFunction(name: string, resource: YamlReader): FunctionTemplate {
-  const properties = resource.at('Properties');
-  const template: FunctionTemplate = {
-    name,
-    codeUri: properties.text('CodeUri') ?? './',
-    handler: properties.requiredText('Handler'),
-    runtime: properties.requiredText('Runtime'),
-    description: properties.text('Description'),
-    memoryMb: properties.integer('MemorySize', 64, 32_768),
-    timeoutSeconds: properties.integer('Timeout', 1, 86_400),
-    initializer: properties.text('Initializer'),
-    initializationTimeoutSeconds: properties.integer('InitializationTimeout', 1, 600),
-    instanceConcurrency: properties.integer('InstanceConcurrency', 1, 200),
-    environment: readEnvironment(properties.at('EnvironmentVariables')),
-  };
-  if (/^oss:\/\//.test(template.codeUri))
-    properties.at('CodeUri').error('CodeUri must be a folder or a zip of this project');
-  properties.warnUnread(`function ${name}`);
-  const events = resource.at('Events');
-  for (const event of events.names) {
-    events.at(event).warn(`trigger ${event} of function ${name} is not deployed: triggers are not known here`);
-  }
-  resource.warnUnread(`function ${name}`, new Set(['Type']));
-  return template;
-}
-
-function readEnvironment(variables: YamlReader): Record<string, string> {
-  if (variables.value !== undefined && !variables.isMap())
-    variables.error('EnvironmentVariables must be a map of names and values');
-  return Object.fromEntries(variables.names.map((name) => [name, variables.text(name) ?? '']));
 }
 
 function readGroup(
