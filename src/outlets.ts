@@ -2,7 +2,7 @@
 import { ChannelError, type ChannelHandlers } from './base/channel.ts';
 import type { CounterAnswers, CounterBatch } from './base/counter-leases.ts';
 import type { Log, LogFields, LogLevel } from './base/log.ts';
-import { findInterpreters, type Interpreter, precompilePython } from './functions/index.ts';
+import { findInterpreters, type Interpreter, precompilePython, withJavaBootstrap } from './functions/index.ts';
 import type { HttpAuthentication, SignedHttpCall } from './model/http-function.ts';
 import type { RequestRecord } from './model/record.ts';
 import type { RequestLog } from './store/index.ts';
@@ -45,7 +45,11 @@ export function dataHandlers(log: Log, requests: Promise<RequestLog>, own: ForDa
         return { data: null };
       }
       if (name !== 'interpreters') throw new ChannelError(`control does not answer ${name}`);
-      const found = await allowed(await findInterpreters(), own, log);
+      const found = await allowed(
+        await withJavaBootstrap(await findInterpreters(), (text) => log.warn(text)),
+        own,
+        log,
+      );
       // Instances started meanwhile compile for themselves.
       void precompilePython(found);
       return { data: found };

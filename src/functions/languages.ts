@@ -70,7 +70,6 @@ export const languages = {
       '-XX:+UseSerialGC',
       '-XX:TieredStopAtLevel=1',
       '-Xshare:auto',
-      `-XX:SharedArchiveFile=${runtimePath}/build/bootstrap.jsa`,
       '-Dfile.encoding=UTF-8',
       // Java 8 let code look into these; programs for java8 do. The bootstrap cleans the environment through them.
       '--add-opens=java.base/java.lang=ALL-UNNAMED',

@@ -8,6 +8,7 @@ import { findInterpreters, findSandd, probeIsolation, probeSandd } from '../../s
 import type { StartableLanguage } from '../../src/functions/languages.ts';
 import type { HttpHandlerCall } from '../../src/model/http-handler.ts';
 import { type Code, type Fixture, openFixture } from './functions-fixture.ts';
+import { javaFunction, noJava } from './java-function.ts';
 
 const isolation = await probeIsolation();
 const native = await findSandd();
@@ -93,6 +94,15 @@ function web($request, $context) {
 `,
     }),
   },
+  {
+    language: 'java',
+    runtime: 'java11',
+    handler: 'example.Twin::handleRequest',
+    initializer: 'example.Twin::initialize',
+    http: 'example.HttpTwin::handleRequest',
+    errorType: 'java.lang.IllegalStateException',
+    code: javaFunction,
+  },
 ];
 
 const call: HttpHandlerCall = {
@@ -122,7 +132,8 @@ for (const tier of ['none', 'user', 'strong']) {
 
     for (const row of rows) {
       const name = row.language;
-      const none = found.some(({ language }) => language === name) ? false : `no ${name} on this machine`;
+      const lacks = found.some(({ language }) => language === name) ? false : `no ${name} on this machine`;
+      const none = name === 'java' ? noJava : lacks;
 
       test(`a ${name} function is initialised, answers, logs, and tells what it threw`, { skip: none }, async () => {
         const code = await row.code();

@@ -6,6 +6,7 @@ import { createServer, type Socket } from 'node:net';
 import { Channel, type Message } from '../../base/channel.ts';
 import { type Clock, systemClock } from '../../base/clock.ts';
 import { findInterpreters } from '../interpreters.ts';
+import { withJavaBootstrap } from '../java-bootstrap.ts';
 import { precompilePython } from '../precompile.ts';
 import { writeEtc } from './bubblewrap.ts';
 import { InstanceProcesses, type Placement } from './instance-processes.ts';
@@ -135,7 +136,7 @@ async function serve(processes: InstanceProcesses, name: string, { data }: Messa
       return { data: null };
     }
     case 'interpreters': {
-      const found = await findInterpreters();
+      const found = await withJavaBootstrap(await findInterpreters(), (text) => process.stderr.write(`${text}\n`));
       void precompilePython(found);
       return { data: found };
     }

@@ -1,0 +1,110 @@
+// The context object, made of the interfaces com.aliyun.fc.runtime that the function's own package brings.
+// Source: sdk (com.aliyun.fc.runtime:fc-java-core 1.4.1); docs (function-runtime.md 5).
+package yunmen;
+
+import java.lang.reflect.InvocationHandler;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Method;
+import java.lang.reflect.Proxy;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+final class Contexts {
+  private static final String PACKAGE = "com.aliyun.fc.runtime.";
+  private static final List<String> LEVELS = List.of("trace", "debug", "info", "warn", "error", "fatal");
+
+  private final ClassLoader loader;
+  private final Map<String, Object> given;
+  private final Output output;
+  private volatile Map<String, Object> credentials;
+
+  Contexts(ClassLoader loader, Map<String, Object> given, Output output) {
+    this.loader = loader;
+    this.given = given;
+    this.output = output;
+    renew(given.get("credentials"));
+  }
+
+  /** Credentials that hold from now on; null leaves the old ones. */
+  void renew(Object fresh) {
+    if (fresh != null) credentials = Json.object(fresh);
+    else if (credentials == null) credentials = Map.of("accessKeyId", "", "accessKeySecret", "", "securityToken", "");
+  }
+
+  Object make(Output.Mark mark, int retryCount) throws ClassNotFoundException {
+    Map<String, Object> function = Json.object(given.get("function"));
+    Map<String, Object> service = Json.object(given.get("service"));
+    Map<String, Object> members = new HashMap<>();
+    members.put("getRequestId", mark.requestId);
+    members.put("getRetryCount", retryCount);
+    members.put("getExecutionCredentials", bean("Credentials", credentials, Map.of()));
+    members.put("getService", bean("Service", service, Map.of()));
+    members.put(
+      "getFunctionParam",
+      bean(
+        "FunctionParam",
+        Map.of(),
+        Map.of(
+          "getFunctionName", function.get("name"),
+          "getFunctionHandler", function.get("handler"),
+          "getFunctionInitializer", function.get("initializer"),
+          "getMemoryLimitInMB", ((Number) function.get("memory")).intValue(),
+          "getExecTimeLimitInMillis", (int) (((Number) function.get("timeout")).doubleValue() * 1000)
+        )
+      )
+    );
+    members.put("getTracing", proxy("OpenTracing", Map.of("getSpanContext", "", "getSpanBaggages", Map.of(), "getJaegerEndpoint", "")));
+    members.put("getLogger", logger(mark));
+    return proxy("Context", members);
+  }
+
+  /** Getters for the members of `values`, and those of `more`. */
+  private Object bean(String name, Map<String, Object> values, Map<String, Object> more) throws ClassNotFoundException {
+    Map<String, Object> members = new HashMap<>(more);
+    values.forEach((member, value) -> members.put("get" + Character.toUpperCase(member.charAt(0)) + member.substring(1), value));
+    return proxy(name, members);
+  }
+
+  private Object proxy(String name, Map<String, Object> members) throws ClassNotFoundException {
+    return proxy(loader, PACKAGE + name, (method, arguments) -> {
+      if (!members.containsKey(method.getName())) throw new UnsupportedOperationException(method.getName());
+      return members.get(method.getName());
+    });
+  }
+
+  private Object logger(Output.Mark mark) throws ClassNotFoundException {
+    int[] lowest = {1}; // DEBUG; assumed
+    return proxy(loader, PACKAGE + "FunctionComputeLogger", (method, arguments) -> {
+      int level = LEVELS.indexOf(method.getName());
+      if (level >= lowest[0]) output.log(mark, method.getName().toUpperCase(), String.valueOf(arguments[0]));
+      else if (method.getName().equals("setLogLevel")) lowest[0] = ((Enum<?>) arguments[0]).ordinal();
+      return null;
+    });
+  }
+
+  interface Call {
+    Object run(Method method, Object[] arguments) throws Throwable;
+  }
+
+  /** An object of the interface, as the function's own class loader knows it. */
+  static Object proxy(ClassLoader loader, String interfaceName, Call call) throws ClassNotFoundException {
+    Class<?> type = Class.forName(interfaceName, false, loader);
+    InvocationHandler handler = (self, method, arguments) -> {
+      if (method.getDeclaringClass() != Object.class) {
+        if (method.isDefault()) return InvocationHandler.invokeDefault(self, method, arguments);
+        return call.run(method, arguments == null ? new Object[0] : arguments);
+      }
+      return switch (method.getName()) {
+        case "equals" -> self == arguments[0];
+        case "hashCode" -> System.identityHashCode(self);
+        default -> interfaceName + "@" + Integer.toHexString(System.identityHashCode(self));
+      };
+    };
+    return Proxy.newProxyInstance(loader, new Class<?>[] {type}, handler);
+  }
+
+  static Throwable causeOf(InvocationTargetException wrapped) {
+    return wrapped.getCause() == null ? wrapped : wrapped.getCause();
+  }
+}

@@ -1,0 +1,73 @@
+// The Java bootstrap's jar: in a checkout it is built from runtimes/java by the first JDK that is found, when it is missing or
+// older than its sources; the published package brings it. Called by who looks for interpreters.
+import { execFile } from 'node:child_process';
+import { access, readdir, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { Interpreter } from './choose-interpreter.ts';
+import { defaultRuntimesDirectory } from './runtimes-directory.ts';
+
+const buildTimeoutMs = 120_000;
+
+/** One build at a time: who asks meanwhile waits for the same. */
+const building = new Map<string, Promise<string | null>>();
+
+/**
+ * What was found, without the Javas when there is no bootstrap for them: `report` is told why.
+ * Waits for the build, some seconds once in a checkout.
+ */
+export async function withJavaBootstrap(
+  found: readonly Interpreter[],
+  report: (text: string) => void,
+  directory = `${defaultRuntimesDirectory()}/java`,
+): Promise<readonly Interpreter[]> {
+  const javas = found.filter(({ language }) => language === 'java');
+  if (javas.length === 0) return found;
+  const running =
+    building.get(directory) ?? buildWhereStale(directory, javas).finally(() => building.delete(directory));
+  building.set(directory, running);
+  const failure = await running;
+  if (failure === null) return found;
+  report(`Java functions cannot run: ${failure}`);
+  return found.filter(({ language }) => language !== 'java');
+}
+
+/** Null when the jar is there; else why not. */
+async function buildWhereStale(directory: string, javas: readonly Interpreter[]): Promise<string | null> {
+  const built = await timeOf(`${directory}/build/bootstrap.jar`);
+  if (built !== null && built >= (await newestSource(directory))) return null;
+  for (const { path } of javas) {
+    const javac = `${dirname(path)}/javac`;
+    if (await exists(javac)) return await build(directory, javac);
+  }
+  // An older jar than its sources still speaks the protocol of its time; without any there is nothing to start.
+  return built === null ? 'their bootstrap must be built once, by a JDK (Debian: default-jdk-headless)' : null;
+}
+
+function build(directory: string, javac: string): Promise<string | null> {
+  const options = { timeout: buildTimeoutMs, killSignal: 'SIGKILL', env: { PATH: '/usr/bin:/bin' } } as const;
+  return new Promise((resolve) => {
+    execFile(`${directory}/build.sh`, [javac], options, (error, _stdout, stderr) => {
+      resolve(error === null ? null : `building their bootstrap failed: ${stderr.trim() || error.message}`);
+    });
+  });
+}
+
+async function newestSource(directory: string): Promise<number> {
+  const names = await readdir(directory, { recursive: true });
+  const times = names.filter((name) => name.endsWith('.java')).map((name) => timeOf(`${directory}/${name}`));
+  return Math.max(0, ...(await Promise.all(times)).map((time) => time ?? 0));
+}
+
+async function timeOf(path: string): Promise<number | null> {
+  return await stat(path).then(
+    ({ mtimeMs }) => mtimeMs,
+    () => null,
+  );
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await access(path).then(
+    () => true,
+    () => false,
+  );
+}
