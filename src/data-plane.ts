@@ -35,9 +35,11 @@ import type { RequestRecord } from './model/record.ts';
 import type { InstancesNow } from './model/scaling.ts';
 import { watchProcess } from './process-metrics.ts';
 import { createRequestLogSender, type RequestLogSender } from './request-log-sender.ts';
+import { createRequestSpans, type RequestSpans } from './request-spans.ts';
 import { limitShare, provisionShare } from './scaling-share.ts';
 import { ServingLease } from './serving-lease.ts';
 import { type DataSettings, type ListeningAddresses, type ListenOrder, limits, type TlsListening } from './settings.ts';
+import { createTraceExporter, postTo, type TraceExporter } from './trace-exporter.ts';
 import { createTokenSealer, type TokenSealer } from './wire/security-token.ts';
 
 export type DataPlaneOutlets = {
@@ -112,6 +114,7 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
     trustedProxies: settings.trustedProxies,
     groupLimitPerSecond: settings.groupLimit,
     instanceLimitPerSecond: settings.instanceLimit,
+    traceRatio: settings.traces?.ratio ?? null,
     ...(settings.intranet === null ? {} : { intranet: settings.intranet }),
   };
   const { count, claimNonce } = sharedOrOwnCounters(settings, outlets);
@@ -124,15 +127,17 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
   const requests = startRequestLog(outlets, settings);
   const metrics = new RequestMetrics();
   const readProcess = watchProcess();
+  const traces = startTraces(settings, outlets.log, functions.invoke);
   const gateway = createGateway({
     clock: systemClock,
-    invoke: functions.invoke,
+    invoke: traces?.spans.invoke ?? functions.invoke,
     httpFunctions: functions.http,
     claimNonce,
     count,
     ...(lease === null ? {} : { enter: () => lease.enter() }),
     report(record) {
       metrics.add(record);
+      traces?.spans.add(record);
       if (record.failure === null) requests.add(record);
       else reportFailure(record);
     },
@@ -205,11 +210,29 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
     async close(graceMs) {
       await Promise.all(listeners.map((listener) => listener.close(graceMs)));
       await requests.flush();
+      await traces?.exporter.close();
       gateway.close();
       await functions.close();
       launcher.close();
     },
   };
+}
+
+type Traces = { readonly spans: RequestSpans; readonly exporter: TraceExporter };
+
+/** Null where the operator names no collector. */
+function startTraces({ traces, regionId }: DataSettings, log: Log, invoke: InvokeFunction): Traces | null {
+  if (traces === null) return null;
+  const exporter = createTraceExporter({
+    clock: systemClock,
+    post: postTo(traces.endpoint, traces.headers),
+    resource: { 'service.name': 'yunmen', 'cloud.region': regionId, 'process.pid': process.pid },
+    onTrouble(error, dropped) {
+      if (error === null) log.info('the collector takes traces again', { dropped });
+      else log.warn('the collector does not take traces; they are dropped meanwhile', { error, dropped });
+    },
+  });
+  return { exporter, spans: createRequestSpans(systemClock, { invoke, export: exporter.add, ratio: traces.ratio }) };
 }
 
 type Place = { readonly port: number; readonly isShared: boolean };

@@ -247,6 +247,7 @@ function dataSettings(
     groupLimit: options.groupLimit,
     instanceLimit: options.instanceLimit,
     intranet: options.intranet,
+    traces: options.traces,
     showWhyToLoopback: options.mode === 'dev',
     tier: launcher.tier,
     dataProcesses: options.dataProcesses,

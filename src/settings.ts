@@ -32,6 +32,12 @@ export type DataSettings = {
   readonly instanceLimit: number | null;
   /** Addresses and CIDR blocks that are not the internet; null: private and loopback ones. */
   readonly intranet: readonly string[] | null;
+  /** The collector that traces go to, with headers for it, and the share of traces that begin here; null: none are made. */
+  readonly traces: {
+    readonly endpoint: string;
+    readonly headers: Readonly<Record<string, string>>;
+    readonly ratio: number;
+  } | null;
   /** Answer loopback callers with `X-Yunmen-Why`. */
   readonly showWhyToLoopback: boolean;
   /** Isolation tier that instances get. */

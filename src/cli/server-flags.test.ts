@@ -34,6 +34,7 @@ test('without flags the documented defaults hold', () => {
     dataProcesses: 1,
     instanceLimit: null,
     intranet: null,
+    traces: null,
     printCredentials: false,
   });
 });
@@ -60,6 +61,28 @@ test('addresses of backends and places in VPCs are given in lists', () => {
   assert.deepEqual(parseServerOptions('start', {}, { YUNMEN_ALLOW_BACKEND: '127.0.0.1' }, '/').allowedBackends, [
     '127.0.0.1',
   ]);
+});
+
+test('a collector of traces has an address, headers and a share; none of them alone', () => {
+  const given = parseServerOptions(
+    'start',
+    { 'trace-endpoint': 'http://localhost:4318/', 'trace-ratio': '0.1' },
+    { YUNMEN_TRACE_HEADERS: 'authorization=Bearer a=b, x-team=one' },
+    '/',
+  );
+  assert.deepEqual(given.traces, {
+    endpoint: 'http://localhost:4318/',
+    headers: { authorization: 'Bearer a=b', 'x-team': 'one' },
+    ratio: 0.1,
+  });
+  for (const flags of [
+    { 'trace-endpoint': 'localhost:4318' },
+    { 'trace-endpoint': 'http://c', 'trace-ratio': '2' },
+    { 'trace-endpoint': 'http://c', 'trace-headers': 'nonsense' },
+    { 'trace-ratio': '0.5' },
+  ]) {
+    assert.throws(() => parseServerOptions('start', flags, {}, '/'), /trace-/);
+  }
 });
 
 test('what is no internet may be named', () => {

@@ -106,6 +106,19 @@ export const serverFlags = [
     shownDefault: 'private and loopback',
     isList: true,
   },
+  {
+    name: 'trace-endpoint',
+    value: 'url',
+    help: 'OpenTelemetry collector that takes traces by OTLP/HTTP, such as http://localhost:4318',
+    shownDefault: 'none',
+  },
+  {
+    name: 'trace-headers',
+    value: 'name=value',
+    help: 'headers for the collector, a comma list; better given in the environment',
+    shownDefault: 'none',
+  },
+  { name: 'trace-ratio', value: '0..1', help: 'share of the calls without a trace that get one', shownDefault: '1' },
   { name: 'print-credentials', value: null, help: 'print the secret of the access key', shownDefault: null },
 ] as const satisfies readonly ServerFlag[];
 
@@ -168,6 +181,7 @@ export function parseServerOptions(
     dataProcesses: parseProcesses(given('data-processes')),
     instanceLimit: parseCount(given('instance-limit')),
     intranet: given('intranet') === null ? null : parseBlocks(given('intranet')),
+    traces: parseTraces(given('trace-endpoint'), given('trace-headers'), given('trace-ratio')),
     printCredentials: parseSwitch(given('print-credentials'), false),
   };
   refuseContradictions(options);
@@ -218,6 +232,26 @@ function parseCount(given: Given | null): number | null {
   if (given === null) return null;
   if (/^[1-9]\d{0,8}$/.test(given.value)) return Number(given.value);
   throw wrongUsage(`${given.from} takes a whole number from 1, not '${given.value}'`);
+}
+
+/** Errors: wrong usage for an address that is none, headers without a name, a share outside 0 to 1, and for either without an address. */
+function parseTraces(endpoint: Given | null, headers: Given | null, ratio: Given | null): ServerOptions['traces'] {
+  if (endpoint === null) {
+    const alone = headers ?? ratio;
+    if (alone === null) return null;
+    throw wrongUsage(`${alone.from} says how traces are sent, and --trace-endpoint where: give both`);
+  }
+  const isUrl = URL.canParse(endpoint.value) && /^https?:\/\//.test(endpoint.value);
+  if (!isUrl)
+    throw wrongUsage(`${endpoint.from} takes an address such as http://localhost:4318, not '${endpoint.value}'`);
+  const share = ratio === null ? 1 : Number(ratio.value);
+  if (!(share >= 0 && share <= 1)) throw wrongUsage(`${ratio?.from} takes a number from 0 to 1, not '${ratio?.value}'`);
+  const pairs = itemsOf(headers).map((item): [string, string] => {
+    const [, name, value] = /^([A-Za-z0-9-]+)=([\x20-\x7e]*)$/.exec(item) ?? [];
+    if (name === undefined || value === undefined) throw wrongUsage(`${headers?.from} takes name=value, a comma list`);
+    return [name, value];
+  });
+  return { endpoint: endpoint.value, headers: Object.fromEntries(pairs), ratio: share };
 }
 
 const dataProcessesMax = 64;

@@ -51,6 +51,12 @@ export type ServerOptions = {
   readonly instanceLimit: number | null;
   /** Addresses and CIDR blocks that are not the internet; null: private and loopback ones. */
   readonly intranet: readonly string[] | null;
+  /** Where traces go; null: nowhere. `ratio`: the share, 0 to 1, of those that begin here. */
+  readonly traces: {
+    readonly endpoint: string;
+    readonly headers: Readonly<Record<string, string>>;
+    readonly ratio: number;
+  } | null;
   readonly printCredentials: boolean;
 };
 

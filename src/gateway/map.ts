@@ -83,8 +83,13 @@ function startDraft(admitted: Admitted, plan: MappingPlan, form: Parameters): Dr
       ? plan.contentType.value
       : (admitted.headers.get('content-type') ?? plan.contentType.fallback);
   if (contentType !== null) headers.set('Content-Type', contentType);
-  // A function's event has it only where the caller sent one: handlers that compare whole events must not see more than before.
-  if (admitted.headers.has('traceparent')) headers.set('traceparent', traceParentFor(admitted));
+  // A function's event has it only where the caller sent one or traces are kept: handlers that compare whole events must not see
+  // more than before.
+  if (admitted.headers.has('traceparent') || admitted.deps.settings.traceRatio !== null) {
+    headers.set('traceparent', traceParentFor(admitted));
+    const state = admitted.headers.get('tracestate');
+    if (state !== undefined && plan.sentThrough === null) headers.set('tracestate', state);
+  }
   if (sentThrough === null) return { headers, query: new Map(), path: new Map(), form: new Map() };
   sendHeadersThrough(admitted, sentThrough, headers);
   const withheld = withheldCode(admitted);

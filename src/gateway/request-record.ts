@@ -3,7 +3,7 @@ import { hidden, isSecretName } from '../base/secret-names.ts';
 import type { Failure, RequestRecord } from '../model/record.ts';
 import { RelayedBody } from './backends/relayed-body.ts';
 import type { GatewayReply, Progress } from './context.ts';
-import { continuedTrace } from './trace.ts';
+import { continuedTrace, isFlagged } from './trace.ts';
 
 /** Longest texts of a caller that a record keeps, in characters. */
 const hostLimit = 255;
@@ -20,6 +20,7 @@ export function recordOf(
   const { request, caller, headers } = progress;
   const app = caller?.kind === 'app' ? caller : null;
   const totalMs = progress.deps.clock.monotonic() - progress.startedAt;
+  const trace = continuedTrace(headers);
   const backendMs = progress.backendMs ?? null;
   return {
     requestId: progress.requestId,
@@ -38,7 +39,8 @@ export function recordOf(
     appKey: app?.appKey ?? null,
     nonce: headers?.get('x-ca-nonce')?.slice(0, idLimit) ?? null,
     initialRequestId: headers?.get('x-ca-api-gateway')?.slice(0, idLimit) ?? null,
-    traceId: continuedTrace(headers)?.traceId ?? null,
+    traceId: trace?.traceId ?? null,
+    callerSpan: trace === null ? null : { spanId: trace.parentId, isSampled: isFlagged(trace) },
     status,
     requestBytes: request.body.isPresent ? request.body.announcedBytes : 0,
     responseBytes: reply === null ? null : sizeOf(reply),

@@ -38,6 +38,8 @@ export type GatewaySettings = {
   readonly knownRoles: ReadonlySet<string> | null;
   /** Addresses and CIDR blocks of proxies whose X-Forwarded-For is believed. */
   readonly trustedProxies: readonly string[];
+  /** The share of traces, 0 to 1, that are kept of callers that sent none; null: traces are not kept, and functions get none of them. */
+  readonly traceRatio: number | null;
   /** Answers failed calls from loopback peers with `X-Yunmen-Why`. */
   readonly showWhyToLoopback: boolean;
 };
@@ -61,5 +63,6 @@ export const defaultGatewaySettings: GatewaySettings = {
   unknownCodeError: 'A400AC',
   knownRoles: null,
   trustedProxies: [],
+  traceRatio: null,
   showWhyToLoopback: false,
 };

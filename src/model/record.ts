@@ -40,6 +40,8 @@ export type RequestRecord = {
   readonly initialRequestId: string | null;
   /** The trace that the caller sent; null: one of the request's own, which has the id's 32 hex digits. */
   readonly traceId: string | null;
+  /** The caller's span in that trace, and whether it wants the trace to be kept. Not in the log. */
+  readonly callerSpan?: { readonly spanId: string; readonly isSampled: boolean } | null;
   readonly status: number;
   /** Of the body; null when it is not known. */
   readonly requestBytes: number | null;

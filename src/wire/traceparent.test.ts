@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { formatTraceParent, ownTraceId, parseTraceParent } from './traceparent.ts';
+import { formatTraceParent, isSampled, ownTraceId, parseTraceParent } from './traceparent.ts';
 
 const sent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00';
 const requestId = '1B2C3D4E-5F60-4711-8899-AABBCCDDEEFF';
@@ -11,6 +11,18 @@ test('continues a trace with its id and flags, under a parent of its own', () =>
     formatTraceParent(requestId, parseTraceParent(sent)),
     '00-4bf92f3577b34da6a3ce929d0e0e4736-8899aabbccddeeff-00',
   );
+});
+
+test('keeps a share of the traces that begin here, by their ids, and says so to whoever is called', () => {
+  let kept = 0;
+  for (let i = 0; i < 4_000; i++) {
+    const id = crypto.randomUUID();
+    const parent = formatTraceParent(id, null, 0.25);
+    assert.equal(parent.endsWith('-01'), isSampled(ownTraceId(id), 0.25));
+    if (parent.endsWith('-01')) kept += 1;
+    assert.ok(formatTraceParent(id, null, 0).endsWith('-00') && formatTraceParent(id, null, 1).endsWith('-01'));
+  }
+  assert.ok(kept > 800 && kept < 1_200, `${kept} of 4000`);
 });
 
 test('begins a trace that has the id of the request', () => {

@@ -20,10 +20,19 @@ export function ownTraceId(requestId: string): string {
 }
 
 /**
- * What is sent on: the same trace, with the gateway's span as the parent; flags as they came, `01` for a trace of our own,
- * since every request has a record.
+ * Whether a trace that begins here is one of the share that is kept: by its id, so that everybody who looks decides alike.
+ * Version and variant digits of a UUID are in the first 17 digits; the last 13 are random.
  */
-export function formatTraceParent(requestId: string, received: TraceParent | null): string {
+export function isSampled(traceId: string, ratio: number): boolean {
+  return Number.parseInt(traceId.slice(19), 16) < ratio * 2 ** 52;
+}
+
+/**
+ * What is sent on: the same trace, with the gateway's span as the parent; flags as they came, of a trace of our own whether it is one of the share
+ * that is kept (all, where nobody says otherwise: every request has a record).
+ */
+export function formatTraceParent(requestId: string, received: TraceParent | null, ratio = 1): string {
   const own = ownTraceId(requestId);
-  return `00-${received?.traceId ?? own}-${own.slice(16)}-${received?.flags ?? '01'}`;
+  const flags = received?.flags ?? (isSampled(own, ratio) ? '01' : '00');
+  return `00-${received?.traceId ?? own}-${own.slice(16)}-${flags}`;
 }
