@@ -34,6 +34,8 @@ export type FunctionsDeps = {
   /** The tier that the launcher starts instances in. */
   readonly tier: string;
   readonly limits?: Partial<Limits>;
+  /** Default: this machine's. */
+  readonly memory?: PlaneDeps['memory'];
   readonly log: Log;
   /** Takes each line that functions write. Default: dropped (a request's tail is kept all the same). */
   readonly onOutput?: (line: LogLine) => void;
@@ -86,6 +88,7 @@ export function createFunctions(deps: FunctionsDeps): Functions {
     isPublished: deps.isPublished,
     credentialsOf: deps.credentialsOf,
     limits,
+    ...(deps.memory === undefined ? {} : { memory: deps.memory }),
     runtimeFallback: deps.runtimeFallback,
     tier: parseIsolationTier(deps.tier),
     report: (text) => deps.log.warn(text),

@@ -115,6 +115,8 @@ async function acquire(
       return refuse('InternalServerError', 'the server is stopping');
     case 'caller-gone':
       return refuse('ClientClosedRequest', 'Invocation canceled by client');
+    case 'no-room':
+      return refuse('ResourceThrottled', acquired.message);
     case 'ready':
       return acquired;
     case 'start-failed':

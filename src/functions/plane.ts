@@ -7,9 +7,11 @@ import type { Credentials, FunctionConfig } from '../model/function.ts';
 import type { InvokeRefusalCode } from '../model/invocation.ts';
 import type { InstanceFact, InstanceLimit } from '../model/scaling.ts';
 import { chooseInterpreter, type Interpreter, type InterpreterChoice } from './choose-interpreter.ts';
+import { type HostMemory, SystemMemory } from './host-memory.ts';
 import { Deadlines } from './instances/deadlines.ts';
 import { Instance } from './instances/instance.ts';
 import type { InstanceEvents } from './instances/instance-port.ts';
+import { Places } from './instances/places.ts';
 import { Pool } from './instances/pool.ts';
 import type { PoolDeps } from './instances/pool-port.ts';
 import { PortClaims } from './instances/port-claims.ts';
@@ -42,6 +44,8 @@ export type PlaneDeps = {
   /** The temporary credentials that a function has now; null when it gets none. */
   readonly credentialsOf: (config: FunctionConfig) => Credentials | null;
   readonly limits: Limits;
+  /** Default: this machine's. */
+  readonly memory?: HostMemory;
   readonly runtimeFallback: boolean;
   readonly tier: IsolationTier;
   /** For the operator. */
@@ -70,10 +74,8 @@ export class Plane {
   /** Retired pools that still have instances or requests. */
   readonly #leaving = new Set<Pool<Instance>>();
   readonly #instances = new Map<string, Instance>();
-  /** Pools that wait for a place. */
-  readonly #starved = new Set<Pool<Instance>>();
   readonly #ports = new PortClaims();
-  #places: number;
+  readonly #places: Places<Pool<Instance>>;
   #inFlight = 0;
   #alone = 0;
   #waiting = 0;
@@ -89,7 +91,12 @@ export class Plane {
     this.clock = deps.clock;
     this.limits = deps.limits;
     this.deadlines = new Deadlines(deps.clock);
-    this.#places = deps.limits.instancesInAll;
+    this.#places = new Places({
+      count: deps.limits.instancesInAll,
+      memory: deps.memory ?? new SystemMemory(deps.clock),
+      pools: () => this.#pools.values(),
+      want: (pool) => this.#gate.want(pool),
+    });
     this.provisioner = new Provisioner({
       clock: deps.clock,
       find: deps.findMain ?? deps.find,
@@ -104,14 +111,14 @@ export class Plane {
       gate: this.#gate,
       limits: deps.limits,
       createInstance: (config, choice, events) => this.#createInstance(config, choice, events),
-      takePlace: (pool) => this.#takePlace(pool),
-      givePlaceBack: () => {
-        this.#places += 1;
-        this.#feedStarved();
-      },
-      becameIdle: () => this.#feedStarved(),
+      takePlace: (pool) => this.#places.take(pool),
+      givePlaceBack: () => this.#places.giveBack(),
+      becameIdle: () => this.#places.becameIdle(),
       isLoopBusy: () => loopLoad.isBusy(),
-      forget: (instance) => this.#instances.delete(instance.id),
+      forget: (instance) => {
+        this.#instances.delete(instance.id);
+        this.#places.ended();
+      },
       drained: (pool) => this.#leaving.delete(pool),
     };
   }
@@ -256,13 +263,6 @@ export class Plane {
     this.deadlines.close();
   }
 
-  #feedStarved(): void {
-    if (this.#starved.size === 0) return;
-    const hungry = [...this.#starved];
-    this.#starved.clear();
-    for (const pool of hungry) this.#gate.want(pool);
-  }
-
   /** Null when the launcher cannot tell what is here. */
   async #choose(runtimeId: string): Promise<InterpreterChoice | null> {
     const choose = (found: readonly Interpreter[]) => chooseInterpreter(runtimeId, found, this.#deps.runtimeFallback);
@@ -309,26 +309,6 @@ export class Plane {
     const instance = new Instance(plan, deps, events);
     this.#instances.set(instanceId, instance);
     return instance;
-  }
-
-  #takePlace(pool: Pool<Instance>): boolean {
-    if (this.#places <= 0) this.#evict();
-    if (this.#places <= 0) {
-      this.#starved.add(pool);
-      return false;
-    }
-    this.#places -= 1;
-    return true;
-  }
-
-  /** Ends the instance that has been idle longest, of any function. */
-  #evict(): void {
-    let oldest: Pool<Instance> | null = null;
-    for (const pool of this.#pools.values()) {
-      const since = pool.oldestIdleSince;
-      if (since !== null && (oldest === null || since < (oldest.oldestIdleSince ?? since))) oldest = pool;
-    }
-    oldest?.endOldestIdle();
   }
 }
 

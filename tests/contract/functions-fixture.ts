@@ -13,6 +13,7 @@ import {
   createFunctions,
   defaultRuntimesDirectory,
   type Functions,
+  type FunctionsDeps,
   findInterpreters,
   findSandd,
   type LauncherClient,
@@ -92,7 +93,11 @@ async function openLauncher(runDir: string, token: string, tier: string, codeRoo
   return { launcher: await connectSandd({ runDir, token, interpreters: findInterpreters, onGone() {} }), pid, exited };
 }
 
-export async function openFixture(tier: string, limits: Partial<Limits> = {}): Promise<Fixture> {
+export async function openFixture(
+  tier: string,
+  limits: Partial<Limits> = {},
+  more: Pick<FunctionsDeps, 'memory'> = {},
+): Promise<Fixture> {
   const runDir = mkdtempSync('/tmp/yunmen-');
   const codeRoot = mkdtempSync('/tmp/yunmen-code-');
   const token = randomHex(32);
@@ -108,6 +113,7 @@ export async function openFixture(tier: string, limits: Partial<Limits> = {}): P
     tier,
     limits,
     runtimeFallback: true,
+    ...more,
     log: { debug: note, info: note, warn: note, error: note },
     onOutput: (line) => lines.push(line),
     credentialsOf: () => fixture.credentials,

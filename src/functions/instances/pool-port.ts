@@ -31,6 +31,8 @@ export type Acquired<I> =
       readonly failure: StartFailure;
       readonly coldStart: ColdStart;
     }
+  /** The host has no room for an instance. */
+  | { readonly kind: 'no-room'; readonly message: string }
   | { readonly kind: 'closed' }
   | { readonly kind: 'caller-gone' };
 

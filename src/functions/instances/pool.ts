@@ -62,6 +62,8 @@ export class Pool<I extends PooledInstance> implements Starter {
   /** When a request was last given an instance (monotonic ms). */
   #movedAt = 0;
   #isRecheckDue = false;
+  /** Why no instance could be started when one was wanted last. */
+  #lackOfRoom = '';
   #startCostMs = assumedStartMs;
   #kept: Kept = nothingKept;
   /** Null: an instance runs one request at a time. */
@@ -119,7 +121,8 @@ export class Pool<I extends PooledInstance> implements Starter {
 
   /** Why instances that are to be kept are missing; empty: none is, or they are on their way. */
   get problem(): string {
-    if (this.#alive >= this.#kept.minimum || this.#lastFailure === null) return '';
+    if (this.#alive >= this.#kept.minimum) return '';
+    if (this.#lastFailure === null) return this.#lackOfRoom;
     return describeFailure(this.#lastFailure.failure);
   }
 
@@ -228,6 +231,13 @@ export class Pool<I extends PooledInstance> implements Starter {
     }
   }
 
+  /** Who waits is told, unless an instance of its own will free. */
+  refuseForLackOfRoom(message: string): void {
+    this.#lackOfRoom = message;
+    if (this.#alive > 0) return;
+    for (const waiter of this.#takeAllWaiting()) waiter.resolve({ kind: 'no-room', message });
+  }
+
   /** Ends the longest unused instance, to make room elsewhere. */
   endOldestIdle(): void {
     void this.#idle.shift()?.stop('idle');
@@ -238,6 +248,7 @@ export class Pool<I extends PooledInstance> implements Starter {
     // Without a request it is one of those that are kept.
     const [first] = this.#waiting;
     if (!this.#deps.takePlace(this)) return false;
+    this.#lackOfRoom = '';
     const began = this.#deps.clock.monotonic();
     let isStarting = true;
     /** `use` is done before others may start: it may make a further start needless. */
