@@ -15,9 +15,13 @@ def to_bytes(text):
     return text.encode('utf-8') if IS_2 else text.encode('utf-8', 'backslashreplace')
 
 
+# Half of what json.loads does beside this is looking for white space, which a head does not have around it.
+_read_value = json.JSONDecoder().scan_once
+
+
 def read_json(data):
     """A frame's head. On Python 2 with str, not unicode, as the cloud's own contexts have."""
-    value = json.loads(data.decode('utf-8'))
+    value = _read_value(data.decode('utf-8'), 0)[0]
     return _native(value) if IS_2 else value
 
 

@@ -9,6 +9,7 @@ HEADER = struct.Struct('>IBBHI')
 HEADER_SIZE = HEADER.size
 PART_LIMIT = FRAME_LIMIT - HEADER_SIZE
 WINDOW = 262144
+SMALL_READ = 4096
 # Frames of other streams that may arrive while a large result waits for credit.
 PENDING_LIMIT = 16
 
@@ -53,7 +54,8 @@ class Wire(object):
                     self._bytes = got[total:] if size > total else b''
                     split = HEADER_SIZE + head_size
                     return kind, flags, stream, got[HEADER_SIZE:split], got[split:total]
-            part = self._recv(FRAME_LIMIT)
+            # Room for one whole frame where one has begun: what is asked for is allocated, whatever comes.
+            part = self._recv(FRAME_LIMIT if got else SMALL_READ)
             if not part:
                 raise HostGone()
             got = got + part if got else part
