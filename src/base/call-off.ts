@@ -12,7 +12,9 @@ export type CallOffSignal = {
 /** Listeners are called once each, in their order; those that come after abort() are not called, as with AbortSignal. */
 export class CallOff implements CallOffSignal {
   #isAborted = false;
-  readonly #listeners: (() => void)[] = [];
+  /** Most have one listener at a time. */
+  #only: (() => void) | null = null;
+  #more: (() => void)[] | null = null;
 
   get aborted(): boolean {
     return this.#isAborted;
@@ -21,15 +23,24 @@ export class CallOff implements CallOffSignal {
   abort(): void {
     if (this.#isAborted) return;
     this.#isAborted = true;
-    for (const listener of this.#listeners.splice(0)) listener();
+    const listeners = [...(this.#only === null ? [] : [this.#only]), ...(this.#more ?? [])];
+    this.#only = null;
+    this.#more = null;
+    for (const listener of listeners) listener();
   }
 
   addEventListener(_type: 'abort', listener: () => void): void {
-    if (!this.#isAborted) this.#listeners.push(listener);
+    if (this.#isAborted) return;
+    if (this.#only === null && this.#more === null) this.#only = listener;
+    else if (this.#more === null) this.#more = [listener];
+    else this.#more.push(listener);
   }
 
   removeEventListener(_type: 'abort', listener: () => void): void {
-    const at = this.#listeners.lastIndexOf(listener);
-    if (at >= 0) this.#listeners.splice(at, 1);
+    if (this.#only === listener) this.#only = null;
+    else if (this.#more !== null) {
+      this.#more = this.#more.filter((other) => other !== listener);
+      if (this.#more.length === 0) this.#more = null;
+    }
   }
 }

@@ -41,7 +41,8 @@ export function createInvoke(plane: Plane): InvokeFunction {
       if (acquired.kind === 'refused') return acquired;
       if (acquired.kind === 'start-failed') return settleFailedStart(admitted, acquired);
       const delivered = await deliver(plane, admitted, acquired.instance, signal);
-      return await settle(plane, admitted, acquired, delivered);
+      const outcome = settle(plane, admitted, acquired, delivered);
+      return outcome instanceof Promise ? await outcome : outcome;
     } finally {
       plane.leave(admitted.pool);
     }
@@ -171,13 +172,13 @@ async function unlessGone(
   return { ended: { kind: 'caller-gone' }, durationMs: 0 };
 }
 
-/** Makes the outcome, and frees or ends the instance. */
-async function settle(
+/** Makes the outcome, and frees or ends the instance. A promise where the request's output is waited for. */
+function settle(
   plane: Plane,
   admitted: Admitted,
   { instance, coldStart }: Ready,
   { ended, durationMs }: Delivered,
-): Promise<InvocationOutcome> {
+): InvocationOutcome | Promise<InvocationOutcome> {
   const { request, pool } = admitted;
   switch (ended.kind) {
     case 'caller-gone':
@@ -186,30 +187,53 @@ async function settle(
       return refuse('ClientClosedRequest', 'Invocation canceled by client');
     case 'answered': {
       const { answer } = ended;
-      const isError = answer.kind === 'error';
-      const needsLog = isError || request.wantsLogTail || request.isUnusable?.(answer.body) === true;
-      if (needsLog) await instance.outputCompleted(plane.limits.logWaitMs, request.requestId);
-      const suffix = answer.kind === 'end' ? '' : errorSuffix(answer.type);
-      const log = needsLog ? instance.log.tail(request.requestId, suffix) : null;
-      const facts = factsOf(admitted, instance, { durationMs, coldStart, log });
-      if (isError && answer.willExit) giveUp(plane, pool, instance, 'exited');
-      else pool.putBack(instance, durationMs);
-      if (isError) return { kind: 'function-error', errorType: answer.type, body: answer.body, ...facts };
-      const { body, http } = answer;
-      return http === null ? { kind: 'success', body, ...facts } : { kind: 'success', body, http, ...facts };
+      const needsLog = answer.kind === 'error' || request.wantsLogTail || request.isUnusable?.(answer.body) === true;
+      if (needsLog) return settleWithLog(plane, admitted, { instance, coldStart, answer, durationMs });
+      const facts = factsOf(admitted, instance, { durationMs, coldStart, log: null });
+      pool.putBack(instance, durationMs);
+      return succeeded(answer, facts);
     }
     case 'bad-response':
       pool.putBack(instance, durationMs);
       return refuse('BadResponse', ended.reason);
     case 'ended': {
-      if (ended.end.kind === 'exited') {
-        await Promise.all([instance.outputCompleted(plane.limits.logWaitMs, request.requestId), instance.exitTold()]);
-      }
-      const outcome = failByPlatform(admitted, instance, ended.end, { durationMs, coldStart });
-      giveUp(plane, pool, instance, reasonOf(ended.end));
-      return outcome;
+      const fail = () => {
+        const outcome = failByPlatform(admitted, instance, ended.end, { durationMs, coldStart });
+        giveUp(plane, pool, instance, reasonOf(ended.end));
+        return outcome;
+      };
+      if (ended.end.kind !== 'exited') return fail();
+      const told = [instance.outputCompleted(plane.limits.logWaitMs, request.requestId), instance.exitTold()];
+      return Promise.all(told).then(fail);
     }
   }
+}
+
+type Answered = Extract<Ended, { kind: 'answered' }>['answer'];
+
+/** The outcome with the end of the request's output, when that is there. */
+async function settleWithLog(
+  plane: Plane,
+  admitted: Admitted,
+  {
+    instance,
+    coldStart,
+    answer,
+    durationMs,
+  }: { instance: Instance; coldStart: ColdStart | null; answer: Answered; durationMs: number },
+): Promise<InvocationOutcome> {
+  const { request, pool } = admitted;
+  await instance.outputCompleted(plane.limits.logWaitMs, request.requestId);
+  const log = instance.log.tail(request.requestId, answer.kind === 'end' ? '' : errorSuffix(answer.type));
+  const facts = factsOf(admitted, instance, { durationMs, coldStart, log });
+  if (answer.kind === 'error' && answer.willExit) giveUp(plane, pool, instance, 'exited');
+  else pool.putBack(instance, durationMs);
+  if (answer.kind === 'end') return succeeded(answer, facts);
+  return { kind: 'function-error', errorType: answer.type, body: answer.body, ...facts };
+}
+
+function succeeded({ body, http }: Extract<Answered, { kind: 'end' }>, facts: InvocationFacts): InvocationOutcome {
+  return http === null ? { kind: 'success', body, ...facts } : { kind: 'success', body, http, ...facts };
 }
 
 /** The instance never became ready: the request for which it was started gets its error. */

@@ -129,7 +129,7 @@ export class Instance {
    * Runs one request; the instance must be ready, or busy with fewer requests than it takes at once, and stays busy
    * until each is released, or until stop().
    */
-  async invoke(call: Call): Promise<Ended> {
+  invoke(call: Call): Promise<Ended> {
     const { requestId, timeoutMs } = call;
     // The request goes out meanwhile: it is read as soon as the process goes on.
     if (this.#state.kind === 'frozen') void this.#setFrozen(false);
@@ -139,12 +139,18 @@ export class Instance {
     this.#running += 1;
     this.log.begin(requestId);
     const facts = { requestId, tail: call.wantsLogTail, deadline: this.#deps.clock.now() + timeoutMs };
-    const head = { ...facts, ...this.#freshCredentials(call.credentials) };
+    const fresh = this.#freshCredentials(call.credentials);
+    const head = fresh === nothing ? facts : { ...facts, ...fresh };
     const { event, http, sink } = call;
     const { outcome: answer, settle } = this.#ask({ type: 'invoke', head, event, http, sink }, timeoutMs);
     this.#callers.set(requestId, () => settle({ kind: 'caller-gone' }));
-    const outcome = await answer;
-    this.#callers.delete(requestId);
+    return answer.then((outcome) => {
+      this.#callers.delete(requestId);
+      return this.#judgeCall(outcome, timeoutMs);
+    });
+  }
+
+  #judgeCall(outcome: Outcome, timeoutMs: number): Ended {
     switch (outcome.kind) {
       case 'answer':
         return this.#judge(outcome.answer);
