@@ -9,8 +9,8 @@ cd "$(dirname -- "$0")"
 work=build/work.$$
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$work/classes" "$work/stubs"
-"$javac" --release 17 -nowarn -d "$work/stubs" stubs/javax/servlet/*.java
-"$javac" --release 17 -nowarn -d "$work/classes" src/yunmen/*.java
-"$javac" --release 17 -nowarn -cp "$work/stubs" -d "$work/classes" bridge/yunmen/bridge/*.java
+"$javac" --release 17 -encoding UTF-8 -nowarn -d "$work/stubs" stubs/javax/servlet/*.java
+"$javac" --release 17 -encoding UTF-8 -nowarn -d "$work/classes" src/yunmen/*.java
+"$javac" --release 17 -encoding UTF-8 -nowarn -cp "$work/stubs" -d "$work/classes" bridge/yunmen/bridge/*.java
 "$jar" --create --file "$work/bootstrap.jar" -C "$work/classes" .
 mv -f "$work/bootstrap.jar" build/bootstrap.jar

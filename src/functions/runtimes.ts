@@ -3,7 +3,11 @@
 import type { StartableLanguage, Version } from './languages.ts';
 
 /** Languages whose bootstraps take several requests at a time. */
-export const concurrentLanguages: ReadonlySet<StartableLanguage> = new Set<StartableLanguage>(['node']);
+export const concurrentLanguages: ReadonlySet<StartableLanguage> = new Set<StartableLanguage>([
+  'node',
+  'python',
+  'java',
+]);
 
 export type ProgramForm = 'server' | 'polling';
 

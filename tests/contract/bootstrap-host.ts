@@ -52,8 +52,6 @@ export type Exit = { readonly code: number | null; readonly signal: string | nul
 export type HostOptions = {
   readonly pieceBytes?: number;
   readonly environment?: Readonly<Record<string, string>>;
-  /** Requests at a time. */
-  readonly concurrency?: number;
   /** The working directory at the start; the launcher makes it the code's. */
   readonly codePath?: string;
 };
@@ -168,9 +166,15 @@ export class BootstrapHost {
     return this.#log.ended;
   }
 
-  load(handler: string, dialect: string, codePath: string = fixturesOf[this.#language].code): Promise<Answer | null> {
+  load(
+    handler: string,
+    dialect: string,
+    codePath: string = fixturesOf[this.#language].code,
+    concurrency = 1,
+  ): Promise<Answer | null> {
     this.#stream += 1;
-    this.send({ type: 'load', stream: this.#stream, head: { handler, codePath, dialect, context } });
+    const head = { handler, codePath, dialect, context, ...(concurrency > 1 ? { concurrency } : {}) };
+    this.send({ type: 'load', stream: this.#stream, head });
     return this.#answer(null);
   }
 
@@ -192,6 +196,33 @@ export class BootstrapHost {
     const body = new BodyFrames(opening, Buffer.from(event));
     for (let bytes = body.next(); bytes !== null; bytes = body.next()) this.#frames.write(bytes);
     return this.#answer(body);
+  }
+
+  /** Invokes with each event at once, as one request id each; the results in the same order. No event needs credit. */
+  async invokeAtOnce(events: readonly string[]): Promise<readonly string[]> {
+    const open = new Map<number, { parts: Buffer[]; window: ReceiveWindow; at: number }>();
+    for (const [at, event] of events.entries()) {
+      this.#stream += 1;
+      open.set(this.#stream, { parts: [], window: new ReceiveWindow(), at });
+      const head = { requestId: `request-${event}`, tail: true, deadline: 4_000_000_000_000 };
+      this.send({ type: 'invoke', stream: this.#stream, head, payload: Buffer.from(event), isFinal: true });
+    }
+    const results: string[] = [];
+    while (open.size > 0) {
+      const frame = await this.#frames.next();
+      const request = frame === null ? undefined : open.get(frame.stream);
+      if (frame === null || request === undefined) throw new Error(`unexpected ${frame?.type}`);
+      if (frame.type === 'response-head') continue;
+      if (frame.type === 'error') throw new Error(frame.payload.toString());
+      request.parts.push(Buffer.from(frame.payload));
+      const grant = request.window.receive(frame.payload.length);
+      if (grant === null) throw new Error('the bootstrap overran its window');
+      if (frame.type === 'end') {
+        results[request.at] = Buffer.concat(request.parts).toString();
+        open.delete(frame.stream);
+      } else if (grant > 0) this.#frames.write(encodeCredit(frame.stream, grant));
+    }
+    return results;
   }
 
   /** The payload of the answer to a ping. */

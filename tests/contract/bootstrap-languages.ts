@@ -12,10 +12,12 @@ export type LanguageFixtures = {
   readonly dialect: string;
   /** What the result "nothing" is as bytes. */
   readonly nothing: string;
-  /** Shown in an error's document as its message when the initializer fails. */
+  /** More than the interpreter with an echo function takes. */
   readonly peakKbLimit: number;
   /** FC_ variables that a function of this dialect sees, of those that the test sets. */
   readonly visible: readonly string[];
+  /** A handler that two requests must be inside of at once; null: the bootstrap takes one at a time. */
+  readonly meets: string | null;
   readonly names: {
     readonly [Name in
       | 'echo'
@@ -50,6 +52,7 @@ export const fixturesOf: Readonly<Record<StartableLanguage, LanguageFixtures>> =
   python: {
     code: `${root}fixtures/functions/python`,
     dialect: 'python3.10',
+    meets: 'odd.meets',
     nothing: 'null',
     peakKbLimit: 400_000,
     visible: oldVariables,
@@ -82,6 +85,7 @@ export const fixturesOf: Readonly<Record<StartableLanguage, LanguageFixtures>> =
   node: {
     code: `${root}fixtures/functions/nodejs`,
     dialect: 'nodejs20',
+    meets: 'odd.meets',
     nothing: '',
     peakKbLimit: 400_000,
     visible: oldVariables,
@@ -114,6 +118,7 @@ export const fixturesOf: Readonly<Record<StartableLanguage, LanguageFixtures>> =
   php: {
     code: `${root}fixtures/functions/php`,
     dialect: 'php7.2',
+    meets: null,
     nothing: '',
     peakKbLimit: 400_000,
     visible: oldVariables,
@@ -147,6 +152,7 @@ export const fixturesOf: Readonly<Record<StartableLanguage, LanguageFixtures>> =
     // Built from fixtures/functions/java by the test that uses it.
     code: `${root}fixtures/functions/java/build/code`,
     dialect: 'java11',
+    meets: 'example.Meets::handleRequest',
     nothing: '',
     peakKbLimit: 900_000,
     visible: ['FC_FUNC_CODE_PATH'],

@@ -309,6 +309,31 @@ export function suite(interpreter: Interpreter): void {
       }
     }));
 
+  const { meets } = fixturesOf[interpreter.language];
+  // (Node 12.17 and newer can tell whose output it is.)
+  const tellsApart = interpreter.language !== 'node' || Number(interpreter.version.split('.')[0]) >= 14;
+  if (meets !== null && tellsApart) {
+    it('runs several requests at a time, each with its markers and its window', () =>
+      using(interpreter, async (host) => {
+        const { dialect, code } = fixturesOf[interpreter.language];
+        assert.equal((await host.load(meets, dialect, code, 2))?.kind, 'end');
+        const results = await host.invokeAtOnce(['a', 'b']);
+        assert.deepEqual(
+          results.map((text) => [text[0], text.length]),
+          [
+            ['a', 1024 * 1024],
+            ['b', 1024 * 1024],
+          ],
+        );
+        for (const event of ['a', 'b']) {
+          const log = await host.logWith(`FC Invoke End RequestId: request-${event}\n`);
+          assert.match(log, new RegExp(`^FC Invoke Start RequestId: request-${event}$`, 'm'));
+          assert.match(log, new RegExp(`met by request-${event}$`, 'm'));
+        }
+        assert.deepEqual((await host.invokeAtOnce(['c']))[0]?.length, 1024 * 1024);
+      }));
+  }
+
   it('passes on bytes of any kind that are printed and returned', () =>
     loaded(interpreter, names.printsBinary, async (host) => {
       const answer = await host.invoke(requestId);

@@ -59,8 +59,8 @@ class Context(object):
         self.region = made.region
         self.account_id = self.accountId = made.account_id
         self.retry_count = retry_count
-        # Not null only with several requests at a time, which this bootstrap does not do.
-        self.logger = None
+        # Not null only with several requests at a time.
+        self.logger = made.shown_logger
         self.tracing = made.tracing
 
 
@@ -89,12 +89,16 @@ class ContextMaker(object):
         self.credentials = Credentials(given.get('credentials') or {})
         self.tracing = Tracing()
         self.logger = logging.getLogger()
+        self.shown_logger = None
         if is_flat(dialect):
             self.function = FlatFunction(function, service)
             self._type = FlatContext
         else:
             self.function = Function(function)
             self._type = Context
+
+    def show_logger(self):
+        self.shown_logger = self.logger
 
     def make(self, request_id, retry_count=0, credentials=None):
         if credentials is not None:

@@ -14,18 +14,48 @@ from .versions import IS_2, set_blocking, to_bytes
 HOLD_LIMIT = 8192
 
 
+class Mark(object):
+    """Where the log stands around one request."""
+
+    __slots__ = ('kind', 'request_id', 'is_tail', 'is_start_due', 'has_start')
+
+    def __init__(self, kind, request_id, is_tail):
+        self.kind = kind
+        self.request_id = request_id
+        self.is_tail = is_tail
+        self.is_start_due = True
+        self.has_start = False
+
+
+class _Holder(object):
+    """The mark of the last request that began; one place for all threads."""
+
+    mark = None
+
+
+class _ThreadHolder(threading.local):
+    """The mark of the request that runs on this thread."""
+
+    mark = None
+
+
 class Output(object):
-    """The log stream and where it is between the markers of one request."""
+    """The log stream, and where it is between the markers of requests."""
 
     def __init__(self):
-        self.request_id = ''
         self._lock = threading.RLock()
-        self._kind = 'Invoke'
-        self._is_tail = False
-        self._is_start_due = False
-        self._has_start = False
+        self._holder = _Holder()
         self._ends_line = True
         self._streams = []
+
+    @property
+    def request_id(self):
+        mark = self._holder.mark
+        return '' if mark is None else mark.request_id
+
+    def separate(self):
+        """From now on each request has a thread of its own."""
+        self._holder = _ThreadHolder()
 
     def install(self):
         """Puts the streams and the root logger in place."""
@@ -49,36 +79,35 @@ class Output(object):
     def _after_fork(self):
         self._lock = threading.RLock()
         for stream in self._streams:
-            stream.pending = b''
+            stream.held.pending = b''
 
     def begin(self, kind, request_id, is_tail):
-        """A request begins: its Start marker goes out with the first output."""
-        self._kind = kind
-        self.request_id = request_id
-        self._is_tail = is_tail
-        self._is_start_due = True
-        self._has_start = False
+        """A request begins, on this thread: its Start marker goes out with the first output."""
+        mark = self._holder.mark = Mark(kind, request_id, is_tail)
+        return mark
 
-    def finish(self, error_suffix='', error_text=''):
+    def finish(self, mark, error_suffix='', error_text=''):
         """All is flushed; the markers are completed when there was output, an error, or a tail is wanted."""
         for stream in self._streams:
-            if stream.pending:
+            if stream.held.pending:
                 stream.flush()
-        if self._has_start or self._is_tail or error_suffix:
+        if mark.has_start or mark.is_tail or error_suffix:
             if error_text and not error_text.endswith('\n'):
                 error_text += '\n'
-            line = 'FC %s End RequestId: %s%s\n' % (self._kind, self.request_id, error_suffix)
-            newline = '' if self._ends_line else '\n'
-            self.write(to_bytes(newline) + to_bytes(error_text) + to_bytes(line))
-        self._is_start_due = False
+            line = 'FC %s End RequestId: %s%s\n' % (mark.kind, mark.request_id, error_suffix)
+            with self._lock:
+                newline = b'' if self._ends_line else b'\n'
+                self.write(newline + to_bytes(error_text) + to_bytes(line))
+        mark.is_start_due = False
 
     def write(self, data, fd=1):
+        mark = self._holder.mark
         with self._lock:
-            if self._is_start_due:
-                self._is_start_due = False
-                self._has_start = True
+            if mark is not None and mark.is_start_due:
+                mark.is_start_due = False
+                mark.has_start = True
                 newline = '' if self._ends_line else '\n'
-                data = ('%sFC %s Start RequestId: %s\n' % (newline, self._kind, self.request_id)).encode() + data
+                data = ('%sFC %s Start RequestId: %s\n' % (newline, mark.kind, mark.request_id)).encode() + data
             self._ends_line = data.endswith(b'\n')
             while data:
                 try:
@@ -100,11 +129,15 @@ class Output(object):
         return self._lock
 
 
+class _Held(threading.local):
+    pending = b''
+
+
 class _LineStream(io.BufferedIOBase):
     """What is under a text stream (`sys.stdout.buffer`): passes on all completed lines of each write."""
 
     def __init__(self, output, fd):
-        self.pending = b''
+        self.held = _Held()
         self._output = output
         self._fd = fd
 
@@ -120,16 +153,16 @@ class _LineStream(io.BufferedIOBase):
     def write(self, data):
         data = bytes(data)
         with self._output.lock():
-            held = self.pending + data
+            held = self.held.pending + data
             end = len(held) if len(held) > HOLD_LIMIT else held.rfind(b'\n') + 1
-            self.pending = held[end:]
+            self.held.pending = held[end:]
             if end:
                 self._output.write(held[:end], self._fd)
         return len(data)
 
     def flush(self):
         with self._output.lock():
-            held, self.pending = self.pending, b''
+            held, self.held.pending = self.held.pending, b''
             if held:
                 self._output.write(held, self._fd)
 

@@ -12,6 +12,7 @@ from .errors import LoadError, document_of, text_of
 from .handler import clean_environment, encode_result, enter_code, find_handler
 from .memory import PeakMemory
 from .output import Output
+from .threads import serve_many
 from .versions import close_on_exec, read_json, to_bytes
 from .wsgi import call as call_http
 
@@ -87,7 +88,12 @@ class Instance(object):
             elif kind == w.PING:
                 self._wire.send(w.PING, 0, b'', payload, w.FIN)
             elif kind == w.LOAD and self._contexts is None:
-                self._load(stream, read_json(head))
+                given = read_json(head)
+                self._load(stream, given)
+                if given.get('concurrency', 1) > 1:
+                    self._output.separate()
+                    self._contexts.show_logger()
+                    serve_many(self, self._wire)
             elif kind == w.HOOK:
                 self._hook(stream, read_json(head))
             elif kind != w.CANCEL and kind != w.CREDIT:  # those two may come after their stream has closed
@@ -114,10 +120,15 @@ class Instance(object):
             raise w.ProtocolError('invoke without a loaded handler')
         if not flags & w.FIN:
             event = self._wire.read_body(stream, event)
-        output = self._output
-        output.begin('Invoke', head['requestId'], head['tail'])
-        self._memory.begin()
         self._is_busy = True
+        self.answer(self._wire, stream, head, event)
+        self._is_busy = False
+
+    def answer(self, wire, stream, head, event):
+        """Runs one request and sends its answer."""
+        output = self._output
+        mark = output.begin('Invoke', head['requestId'], head['tail'])
+        self._memory.begin()
         try:
             context = self._contexts.make(head['requestId'], head.get('retryCount', 0), head.get('credentials'))
             given = head.get('http')
@@ -129,19 +140,17 @@ class Instance(object):
         except SystemExit:
             raise
         except BaseException as error:
-            self._is_busy = False
-            output.finish(UNHANDLED_SUFFIX, text_of(error))
-            self._fail(stream, error)
+            output.finish(mark, UNHANDLED_SUFFIX, text_of(error))
+            self._fail(stream, error, wire)
             return
-        self._is_busy = False
-        output.finish()
-        self._wire.send_body(w.END, stream, b'{"rss":%d}' % self._memory.kilobytes(), result, http)
+        output.finish(mark)
+        wire.send_body(w.END, stream, b'{"rss":%d}' % self._memory.kilobytes(), result, http)
 
     def _hook(self, stream, head):
         if self._contexts is None:
             raise w.ProtocolError('hook before load')
         output = self._output
-        output.begin(MARKER_WORDS.get(head['hook'], 'Hook'), head['requestId'], False)
+        mark = output.begin(MARKER_WORDS.get(head['hook'], 'Hook'), head['requestId'], False)
         self._is_busy = True
         try:
             find_handler(head['handler'])(self._contexts.make(head['requestId']))
@@ -149,16 +158,25 @@ class Instance(object):
             raise
         except BaseException as error:
             self._is_busy = False
-            output.finish(UNHANDLED_SUFFIX, text_of(error))
+            output.finish(mark, UNHANDLED_SUFFIX, text_of(error))
             self._fail(stream, error)
             return
         self._is_busy = False
-        output.finish()
+        output.finish(mark)
         self._wire.send(w.END, stream, b'{"rss":%d}' % self._memory.kilobytes())
 
-    def _fail(self, stream, error):
+    def hook(self, stream, head):
+        self._hook(stream, head)
+
+    def set_busy(self, is_busy):
+        self._is_busy = is_busy
+
+    def end(self, code):
+        leave(self._output, exit_code(code))
+
+    def _fail(self, stream, error, wire=None):
         head = b'{"type":"UnhandledInvocationError","rss":%d}' % self._memory.kilobytes()
-        self._wire.send_body(w.ERROR, stream, head, document_of(error))
+        (wire or self._wire).send_body(w.ERROR, stream, head, document_of(error))
 
     def on_terminate(self, _signal, frame):
         """The time is over, or the instance is no longer wanted. Source: docs (function-runtime.md 11)."""

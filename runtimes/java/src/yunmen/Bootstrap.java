@@ -1,5 +1,5 @@
 // Entry of a Java instance: reads the start line, connects to the host, says hello, serves until the host goes.
-// Started as `java … -cp build/bootstrap.jar yunmen.Bootstrap` by the launcher; the protocol is told in ../PROTOCOL.md.
+// Started as `java ... -cp build/bootstrap.jar yunmen.Bootstrap` by the launcher; the protocol is told in ../PROTOCOL.md.
 package yunmen;
 
 import java.io.FileDescriptor;
