@@ -49,6 +49,8 @@ static size_t write_seed(uint8_t *bytes) {
         if (list == 2) at = put_text(at, "/opt/x");
       }
     }
+    uint32_t relay = next() % 3;
+    at = put(put(at, relay, 1), relay == 0 ? 0 : 1 + next() % 65535, 2);
   }
   put(bytes, (uint32_t)(at - bytes - 4), 4);
   return (size_t)(at - bytes);

@@ -38,29 +38,52 @@ static int connect_output(int directory) {
   return output;
 }
 
-// Its own user must reach the directory and the frame socket, and nobody else. Without a start line no bootstrap of ours
-// runs, and there is no frame socket.
-static const char *give_sockets(int directory, bool has_frames, uid_t uid) {
-  int frames = has_frames ? open_socket(directory, "f.sock") : -1;
-  bool is_given = !has_frames || (frames >= 0 && fchownat(frames, "", (uid_t)-1, uid, AT_EMPTY_PATH) == 0);
+// Its own user must reach the directory and the socket that it connects to, if there is one, and nobody else.
+static const char *give_sockets(int directory, const char *name, uid_t uid) {
+  int given = name != NULL ? open_socket(directory, name) : -1;
+  bool is_given = name == NULL || (given >= 0 && fchownat(given, "", (uid_t)-1, uid, AT_EMPTY_PATH) == 0);
   char path[32];
-  snprintf(path, sizeof path, "/proc/self/fd/%d", frames);
-  is_given = is_given && (!has_frames || chmod(path, 0660) == 0);
-  if (frames >= 0) close(frames);
-  if (!is_given) return "cannot give it its frame socket";
+  snprintf(path, sizeof path, "/proc/self/fd/%d", given);
+  is_given = is_given && (name == NULL || chmod(path, 0660) == 0);
+  if (given >= 0) close(given);
+  if (!is_given) return "cannot give it its socket";
   snprintf(path, sizeof path, "/proc/self/fd/%d", directory);
   return chown(path, (uid_t)-1, uid) == 0 && chmod(path, 0710) == 0 ? NULL : "cannot open its directory to it";
+}
+
+// What an instance connects to: a bootstrap of ours to its frames, a program that polls through its relay. Else nothing.
+static const char *own_socket(const struct start *start) {
+  if (start->relay == RELAY_OUT) return "a.sock";
+  return start->is_spare || start->start_line[0] != 0 ? "f.sock" : NULL;
+}
+
+// Where a relay takes connections of the data process, and of nobody else. What lies there is looked at, not believed.
+static int listen_for_relay(int directory) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  struct stat seen;
+  char path[32];
+  int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), made = -1;
+  snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/s.sock", directory);
+  if (listener >= 0 && bind(listener, (struct sockaddr *)&address, sizeof address) == 0) made = open_beneath(directory, "s.sock", O_PATH | O_NOFOLLOW);
+  snprintf(path, sizeof path, "/proc/self/fd/%d", made);
+  bool is_ours = made >= 0 && fstat(made, &seen) == 0 && S_ISSOCK(seen.st_mode) && seen.st_uid == geteuid() && chmod(path, 0600) == 0 &&
+                 (!place.is_root || fchownat(made, "", place.owner, (gid_t)-1, AT_EMPTY_PATH) == 0) && listen(listener, 256) == 0;
+  if (made >= 0) close(made);
+  if (is_ours) return listener;
+  if (listener >= 0) close(listener);
+  return -1;
 }
 
 // The function's output is connected and its start line written before there is a process of it.
 const char *open_handles(const struct start *start, struct handles *child, int *own, int *line_end, uid_t uid) {
   int line[2] = {-1, -1}, pair[2] = {-1, -1};
-  *child = (struct handles){-1, -1, -1};
+  *child = (struct handles){-1, -1, -1, -1};
   int directory = open_instance_directory(&place, start->id);
   if (directory < 0) return "cannot open its socket directory";
   child->output = connect_output(directory);
   const char *wrong = child->output < 0 ? "cannot connect its log socket" : NULL;
-  if (wrong == NULL && place.tier != TIER_NONE && place.is_root) wrong = give_sockets(directory, start->is_spare || start->start_line[0] != 0, uid);
+  if (wrong == NULL && place.tier != TIER_NONE && place.is_root) wrong = give_sockets(directory, own_socket(start), uid);
+  if (wrong == NULL && start->relay == RELAY_IN && (child->relay = listen_for_relay(directory)) < 0) wrong = "cannot listen for its relay";
   int why = errno;
   close(directory);
   errno = why;
@@ -85,4 +108,5 @@ void close_handles(struct handles handles) {
   if (handles.control >= 0) close(handles.control);
   if (handles.input >= 0) close(handles.input);
   if (handles.output >= 0) close(handles.output);
+  if (handles.relay >= 0) close(handles.relay);
 }

@@ -63,20 +63,37 @@ static void ask_for_map(void) {
 }
 
 static void close_others(struct handles handles) {
-  int kept[3] = {handles.control, handles.input, handles.output};
-  for (int round = 0; round < 2; round++)
-    for (int at = 0; at < 2; at++)
+  int kept[4] = {handles.control, handles.input, handles.output, handles.relay};
+  for (int round = 0; round < 3; round++)
+    for (int at = 0; at < 3; at++)
       if (kept[at] > kept[at + 1]) {
         int higher = kept[at];
         kept[at] = kept[at + 1];
         kept[at + 1] = higher;
       }
   unsigned from = 3;
-  for (int at = 0; at < 3; at++) {
+  for (int at = 0; at < 4; at++) {
+    if (kept[at] < 0) continue;
     if ((unsigned)kept[at] > from) syscall(SYS_close_range, from, kept[at] - 1, 0);
     from = (unsigned)kept[at] + 1;
   }
   syscall(SYS_close_range, from, ~0U, 0);
+}
+
+// Has what the program has, and nothing of ours but its listening socket.
+static void start_relay(const struct start *start, const struct place *place, int listening) {
+  pid_t relay = fork();
+  if (relay < 0) give_up("cannot start", "its relay");
+  if (relay > 0) return;
+  prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  prctl(PR_SET_NAME, "sandd-relay", 0, 0, 0);
+  if (dup2(listening, 0) != 0) _exit(1);
+  syscall(SYS_close_range, 1, ~0U, 0);
+  control = -1; // what goes wrong shows by what does not answer
+  setsid();
+  drop_rights(place->tier, false);
+  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  relay_run(start, 0);
 }
 
 // The program's side of the fork. `started` closes by itself when the program runs; else it carries what give_up says.
@@ -185,6 +202,12 @@ _Noreturn void instance_run(const struct start *start, const struct place *place
   sigprocmask(SIG_SETMASK, &child, NULL);
   int children = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
   if (children < 0 || pipe2(started, O_CLOEXEC) != 0) give_up("cannot watch", "the program");
+  if (start->relay != RELAY_NONE) {
+    int listening = start->relay == RELAY_OUT ? relay_listen(start) : handles.relay;
+    if (listening < 0) give_up("cannot listen for", "its relay");
+    start_relay(start, place, listening);
+    close(listening);
+  }
   pid_t program = fork();
   if (program < 0) give_up("cannot start", "a process");
   if (program == 0) run_program(start, place, handles, freezer.members, started[1]);

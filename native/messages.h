@@ -19,6 +19,8 @@ enum {
 
 enum word { AUTHENTICATE = 1, START, STOP, FREEZE, THAW, SPARE, ASSIGN, CONFIGURE = 16, ALLOW, DONE = 64, FAILED, EXITED };
 enum tier { TIER_NONE, TIER_USER, TIER_STRONG, TIERS };
+// A way into a network of its own (relay.c): RELAY_IN from s.sock to a port, RELAY_OUT from a port to a.sock.
+enum relay { RELAY_NONE, RELAY_IN, RELAY_OUT, RELAYS };
 enum network { NETWORK_HOST, NETWORK_NONE, NETWORK_OPEN, NETWORKS };
 
 // Every pointer leads into the message's own bytes and is ended by a zero byte there.
@@ -27,6 +29,8 @@ struct start {
   uint32_t memory_mb;
   bool is_spare; // it waits for an ASSIGN: `code` is where all packages are, there is no start line yet
   enum network network;
+  enum relay relay;
+  uint16_t relay_port;
   uint16_t argc, envc, bindc;
   char *argv[ARGV_MAX + 1], *env[ENV_MAX + 1];
   struct { const char *from, *to; } binds[BIND_MAX];

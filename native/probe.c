@@ -118,7 +118,7 @@ static bool begin_trial(struct trial *trial, struct place *place, char *why, siz
   start = (struct start){.id = trial->id, .code = path, .memory_mb = place->inside == exceed ? little_memory_mb : 128};
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0 || pipe2(out, O_CLOEXEC) != 0) return false;
   trial->pid = instance_clone(place->tier, &pidfd);
-  if (trial->pid == 0) instance_run(&start, place, (struct handles){pair[0], open("/dev/null", O_RDONLY | O_CLOEXEC), out[1]});
+  if (trial->pid == 0) instance_run(&start, place, (struct handles){pair[0], open("/dev/null", O_RDONLY | O_CLOEXEC), out[1], -1});
   close(pair[0]);
   close(out[1]);
   trial->control = pair[1];

@@ -44,7 +44,7 @@ struct place {
 enum { MAP_ME = 'M', RUNNING = 'R', BROKEN = 'B', ENDED = 'E', GO = 'G', TERMINATE = 'T', KILL = 'K', FREEZE_ALL = 'F', THAW_ALL = 'W', ASSIGNED = 'A' };
 struct assigned { uint8_t word; uint32_t memory_mb; }; // to the first process of a spare
 struct ending { uint8_t word, is_signal, value, out_of_memory; };
-struct handles { int control, input, output; };
+struct handles { int control, input, output, relay; }; // relay: -1, or where a RELAY_IN takes connections
 pid_t instance_clone(enum tier tier, int *pidfd); // 0 in the child
 bool instance_map(enum tier tier, pid_t pid, uid_t uid); // asked for by MAP_ME
 _Noreturn void instance_run(const struct start *start, const struct place *place, struct handles handles);
@@ -55,6 +55,10 @@ struct tree_size { uint64_t pages; int processes; }; // pages that the processes
 struct tree_size tree_measure(bool is_all_ours); // is_all_ours: all of /proc is
 void tree_signal(int number);
 void tree_end(pid_t program); // returns when nothing is left, or after five seconds
+
+// -- relay.c: the way into its network.
+int relay_listen(const struct start *start); // RELAY_OUT: on its port; -1 when that cannot be
+_Noreturn void relay_run(const struct start *start, int listening);
 
 // -- root.c: what an instance sees.
 #define waiting_code "/opt" // while a spare of an ordinary user waits: the code of all functions

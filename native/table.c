@@ -148,6 +148,7 @@ void start_instance(const struct start *start, uint32_t call) {
   struct handles handles;
   if (find(start->id) != NULL) return say_failed(call, "the instance is there already");
   if (start->network != NETWORK_HOST) return say_failed(call, start->network == NETWORK_NONE ? "the network mode 'none' is not to be had here" : "the network mode 'open' is not to be had here");
+  if (start->relay != RELAY_NONE && place.tier == TIER_NONE) return say_failed(call, "a relay needs a sandbox");
   while (at < INSTANCES_MAX && instances[at].state != FREE) at++;
   if (at == INSTANCES_MAX) return say_failed(call, "there are too many instances");
   const char *wrong = open_handles(start, &handles, &own, &line, FIRST_UID + (uid_t)at);

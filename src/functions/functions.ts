@@ -33,6 +33,8 @@ export type FunctionsDeps = {
   readonly runtimeFallback: boolean;
   /** The tier that the launcher starts instances in. */
   readonly tier: string;
+  /** Instances do not share the host's network. Default: they do. */
+  readonly hasOwnNetwork?: boolean;
   readonly limits?: Partial<Limits>;
   /** Default: this machine's. */
   readonly memory?: PlaneDeps['memory'];
@@ -91,6 +93,7 @@ export function createFunctions(deps: FunctionsDeps): Functions {
     ...(deps.memory === undefined ? {} : { memory: deps.memory }),
     runtimeFallback: deps.runtimeFallback,
     tier: parseIsolationTier(deps.tier),
+    hasOwnNetwork: deps.hasOwnNetwork ?? false,
     report: (text) => deps.log.warn(text),
     onOutput: deps.onOutput ?? (() => {}),
   });

@@ -48,6 +48,8 @@ export type PlaneDeps = {
   readonly memory?: HostMemory;
   readonly runtimeFallback: boolean;
   readonly tier: IsolationTier;
+  /** Instances do not share the host's network. */
+  readonly hasOwnNetwork: boolean;
   /** For the operator. */
   report(text: string): void;
   onOutput(line: LogLine): void;
@@ -296,6 +298,7 @@ export class Plane {
       config,
       choice,
       tier: this.#deps.tier,
+      hasOwnNetwork: this.#deps.hasOwnNetwork,
       instanceId,
       socketDirectory: `${this.#deps.runDir}/i/${instanceId}`,
       runtimesDirectory: this.#deps.runtimesDirectory,

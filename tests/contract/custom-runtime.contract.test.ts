@@ -14,9 +14,11 @@ const strong = native.ok ? ((await probeSandd(native.path)).get('strong') ?? 'th
 const source = readFileSync(new URL('../../fixtures/functions/custom/server.py', import.meta.url), 'utf8');
 const code = { bootstrap: source };
 const server: ServerProgram = { command: [], args: [], port: 9000, healthCheck: null, image: null };
-const custom = (more: Partial<FunctionConfig> = {}): Partial<FunctionConfig> => ({
+let nextPort = 23_000;
+/** Each with a port of its own: relayed instances here share the host's network all the same. */
+const custom = ({ server: given = server, ...more }: Partial<FunctionConfig> = {}): Partial<FunctionConfig> => ({
   runtime: 'custom.debian10',
-  server,
+  server: { ...given, port: nextPort++ },
   ...more,
 });
 const get = (requestUri: string, more: Partial<HttpHandlerCall> = {}): HttpHandlerCall => ({
@@ -45,15 +47,20 @@ const seenIn = (body: Buffer) => JSON.parse(body.toString()) as Seen;
 const valuesOf = ({ headers }: Seen, wanted: string) =>
   headers.filter(([name]) => name.toLowerCase() === wanted).map(([, value]) => value);
 
-for (const tier of ['none', 'user', 'strong']) {
+for (const [tier, isRelayed] of [
+  ['none', false],
+  ['user', false],
+  ['strong', false],
+  ['strong', true],
+] as const) {
   const missing = isolation.missing.find((each) => each.tier === tier);
   const lacking = missing === undefined ? false : `${missing.why}; ${missing.install}`;
   const skip = tier === 'strong' ? strong !== 'ok' && strong : lacking;
 
-  group(`custom runtimes in tier ${tier}`, { skip }, () => {
+  group(`custom runtimes in tier ${tier}${isRelayed ? ', relayed' : ''}`, { skip }, () => {
     let plane: Fixture;
     before(async () => {
-      plane = await openFixture(tier, { idleMs: 60_000 });
+      plane = await openFixture(tier, { idleMs: 60_000 }, { hasOwnNetwork: isRelayed });
     });
     after(async () => {
       await plane.close();

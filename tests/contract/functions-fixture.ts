@@ -96,7 +96,7 @@ async function openLauncher(runDir: string, token: string, tier: string, codeRoo
 export async function openFixture(
   tier: string,
   limits: Partial<Limits> = {},
-  more: Pick<FunctionsDeps, 'memory'> = {},
+  more: Pick<FunctionsDeps, 'memory' | 'hasOwnNetwork'> = {},
 ): Promise<Fixture> {
   const runDir = mkdtempSync('/tmp/yunmen-');
   const codeRoot = mkdtempSync('/tmp/yunmen-code-');

@@ -165,3 +165,23 @@ for (const tier of ['none', 'user', 'strong']) {
     });
   });
 }
+
+group('programs that poll through a relay', { skip: strong !== 'ok' && strong }, () => {
+  test('the API is at one port inside, and answers as elsewhere', async (t) => {
+    const plane = await openFixture('strong', { idleMs: 60_000 }, { hasOwnNetwork: true });
+    t.after(() => plane.close());
+    plane.publish(
+      'relayed',
+      {
+        ...code,
+        main: code.main.replace('import time\n', 'import time\nprint(os.environ["FC_RUNTIME_API"], flush=True)\n'),
+      },
+      go1(),
+    );
+    assert.equal(seenIn((await plane.succeed('relayed', 'payload')).body).payload, 'payload');
+    assert.equal((await plane.fail('relayed', 'error')).errorType, 'UnhandledInvocationError');
+    const large = Buffer.alloc(3 * 1024 * 1024, 'x');
+    assert.equal(seenIn((await plane.succeed('relayed', large)).body).payload.length, large.length);
+    assert.ok(plane.lines.some(({ text }) => text === '127.0.0.1:19001'));
+  });
+});

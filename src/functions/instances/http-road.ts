@@ -5,7 +5,7 @@ import { type CommonFacts, instanceHeaders, requestHeaders } from '../../wire/co
 import type { FrameCredentials, HookName } from '../../wire/frames.ts';
 import { Endpoint } from './endpoint.ts';
 import type { Answer, Question } from './exchange.ts';
-import type { Asking, Road, RoadDeps, RoadEvents, RoadPlan } from './road.ts';
+import { type Asking, type Road, type RoadDeps, type RoadEvents, type RoadPlan, serverSocketName } from './road.ts';
 import { connectServer, type ServerAddress, whenListening } from './server-address.ts';
 import { callServer, type ServerAnswer, type ServerRequest } from './server-call.ts';
 import { whenHealthy } from './server-health.ts';
@@ -52,7 +52,9 @@ export class HttpRoad implements Road {
   ) {
     const { http, deps, events, endpoint, port } = how;
     this.environment = { FC_SERVER_PORT: String(port), FC_CUSTOM_LISTEN_PORT: String(port) };
-    this.#address = { kind: 'loopback', port };
+    this.#address = http.isRelayed
+      ? { kind: 'relay', path: `${plan.launch.socketDirectory}/${serverSocketName}` }
+      : { kind: 'loopback', port };
     this.#plan = http;
     this.#endpoint = endpoint;
     this.#events = events;
@@ -67,18 +69,18 @@ export class HttpRoad implements Road {
     };
     this.#headers = instanceHeaders(this.#facts);
     this.#credentials = context.credentials;
-    this.#release = () => deps.ports.release(port);
+    this.#release = http.isRelayed ? () => {} : () => deps.ports.release(port);
     this.#agent = this.#connections();
   }
 
   /** Errors: rejects when no port is free, or as Endpoint.open(). */
   static async open(plan: StartPlan, http: HttpPlan, deps: RoadDeps, events: RoadEvents): Promise<HttpRoad> {
-    const port = await deps.ports.claim(http.port);
+    const port = http.isRelayed ? http.port : await deps.ports.claim(http.port);
     try {
       const endpoint = await Endpoint.openOutput(plan.launch.socketDirectory, events);
       return new HttpRoad(plan, { http, deps, events, endpoint, port });
     } catch (error) {
-      deps.ports.release(port);
+      if (!http.isRelayed) deps.ports.release(port);
       throw error;
     }
   }

@@ -16,7 +16,7 @@ export function openRoad(plan: StartPlan, deps: RoadDeps, events: RoadEvents): P
     case 'http':
       return HttpRoad.open(plan, road, deps, events);
     case 'runtime-api':
-      return RuntimeApiRoad.open(plan, deps, events);
+      return RuntimeApiRoad.open(plan, road, deps, events);
     default:
       return assertNever(road);
   }

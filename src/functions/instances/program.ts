@@ -3,10 +3,10 @@
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import type { FunctionConfig } from '../../model/function.ts';
-import type { Exit } from '../launcher/port.ts';
+import type { Exit, Relay } from '../launcher/port.ts';
 import type { ProgramForm } from '../runtimes.ts';
 import type { StartFailure } from './instance-port.ts';
-import type { RoadPlan } from './road.ts';
+import { apiPort, type RoadPlan } from './road.ts';
 
 /** What is run. */
 export type ProgramPlan = {
@@ -29,7 +29,7 @@ const finder = '/usr/bin/env';
 export function planProgram(
   config: FunctionConfig,
   form: ProgramForm,
-  codePath: string,
+  { codePath, isRelayed }: { readonly codePath: string; readonly isRelayed: boolean },
 ): { readonly program: ProgramPlan; readonly road: RoadPlan } {
   const { server } = config;
   const port = server?.port ?? 9000;
@@ -45,8 +45,14 @@ export function planProgram(
       file: named === null ? null : `${config.code.directory}/${named}`,
       port: form === 'server' ? port : null,
     },
-    road: form === 'server' ? { kind: 'http', port, healthCheck } : { kind: 'runtime-api' },
+    road: form === 'server' ? { kind: 'http', port, healthCheck, isRelayed } : { kind: 'runtime-api', isRelayed },
   };
+}
+
+/** What the launcher has to relay, of an instance with a network of its own. */
+export function relayOf(road: RoadPlan): Relay | null {
+  if (road.kind === 'frames' || !road.isRelayed) return null;
+  return road.kind === 'http' ? { kind: 'in', port: road.port } : { kind: 'out', port: apiPort };
 }
 
 /** The path within the code when a command names a file there: `./run`, `bin/run`, `/code/run`. */

@@ -8,7 +8,7 @@ import type { FrameCredentials, HookName } from '../../wire/frames.ts';
 import { readHttpAnswerParams, readHttpHead, writeHttpParams } from '../../wire/http-params.ts';
 import { Endpoint } from './endpoint.ts';
 import type { Answer, Question } from './exchange.ts';
-import type { Asking, Road, RoadDeps, RoadEvents } from './road.ts';
+import { type Asking, apiPort, apiSocketName, type Road, type RoadDeps, type RoadEvents } from './road.ts';
 import type { StartPlan } from './start-plan.ts';
 
 /** `x-fc-function-type`. Source: sdk (fc-runtime-go-sdk, function.go). */
@@ -33,13 +33,14 @@ type Open = {
 };
 
 /**
- * A program on the host's network is reached by nobody but those that know its secret, which stands in the address that
- * it is given: clients put the API's paths behind it.
+ * On the host's network it is reached by nobody but those that know its secret, which stands in the address that the
+ * program is given: clients put the API's paths behind it. In a network of its own nobody else can come.
  */
 export class RuntimeApiRoad implements Road {
   readonly #events: RoadEvents;
   readonly #endpoint: Endpoint;
   readonly #server: Server;
+  readonly #isRelayed: boolean;
   readonly #secret: Buffer;
   readonly #bodyLimitBytes: number;
   readonly #headers: readonly string[];
@@ -52,10 +53,20 @@ export class RuntimeApiRoad implements Road {
   #onFirstPoll: ((answer: Answer) => void) | null = null;
   #hasPolled = false;
 
-  private constructor(plan: StartPlan, deps: RoadDeps, events: RoadEvents, endpoint: Endpoint) {
+  private constructor(
+    plan: StartPlan,
+    how: {
+      readonly deps: RoadDeps;
+      readonly events: RoadEvents;
+      readonly endpoint: Endpoint;
+      readonly isRelayed: boolean;
+    },
+  ) {
+    const { deps, events, endpoint, isRelayed } = how;
     this.#events = events;
     this.#endpoint = endpoint;
-    this.#secret = Buffer.from(`/${randomBytes(16).toString('hex')}`);
+    this.#isRelayed = isRelayed;
+    this.#secret = Buffer.from(isRelayed ? '' : `/${randomBytes(16).toString('hex')}`);
     this.#bodyLimitBytes = deps.limits.invocationBytes;
     const { context } = plan.load;
     this.#credentials = context.credentials;
@@ -71,13 +82,20 @@ export class RuntimeApiRoad implements Road {
   }
 
   /** Errors: rejects when it cannot listen; nothing is left behind then. */
-  static async open(plan: StartPlan, deps: RoadDeps, events: RoadEvents): Promise<RuntimeApiRoad> {
+  static async open(
+    plan: StartPlan,
+    { isRelayed }: { readonly isRelayed: boolean },
+    deps: RoadDeps,
+    events: RoadEvents,
+  ): Promise<RuntimeApiRoad> {
     const endpoint = await Endpoint.openOutput(plan.launch.socketDirectory, events);
-    const road = new RuntimeApiRoad(plan, deps, events, endpoint);
+    const road = new RuntimeApiRoad(plan, { deps, events, endpoint, isRelayed });
+    const { socketDirectory } = plan.launch;
+    const where = isRelayed ? { path: `${socketDirectory}/${apiSocketName}` } : { port: 0, host: '127.0.0.1' };
     try {
       await new Promise<void>((resolve, reject) => {
         road.#server.once('error', reject);
-        road.#server.listen({ port: 0, host: '127.0.0.1' }, resolve);
+        road.#server.listen(where, resolve);
       });
       return road;
     } catch (error) {
@@ -87,6 +105,7 @@ export class RuntimeApiRoad implements Road {
   }
 
   get environment(): Readonly<Record<string, string>> {
+    if (this.#isRelayed) return { FC_RUNTIME_API: `127.0.0.1:${apiPort}` };
     const { port } = this.#server.address() as AddressInfo;
     return { FC_RUNTIME_API: `127.0.0.1:${port}${this.#secret.toString()}` };
   }

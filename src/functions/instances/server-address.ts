@@ -2,11 +2,14 @@
 import { connect, type Socket } from 'node:net';
 import type { Clock } from '../../base/clock.ts';
 
-/** A port of the host's loopback: the instance has no network of its own. */
-export type ServerAddress = { readonly kind: 'loopback'; readonly port: number };
+/** loopback: a port of the host, whose network the instance shares. relay: a unix socket that leads into its own network. */
+export type ServerAddress =
+  | { readonly kind: 'loopback'; readonly port: number }
+  | { readonly kind: 'relay'; readonly path: string };
 
-export function connectServer({ port }: ServerAddress): Socket {
-  return connect({ host: '127.0.0.1', port, noDelay: true });
+export function connectServer(address: ServerAddress): Socket {
+  if (address.kind === 'relay') return connect({ path: address.path });
+  return connect({ host: '127.0.0.1', port: address.port, noDelay: true });
 }
 
 /** Between two attempts, ms: soon after the start, less often when it takes long. */
@@ -21,13 +24,15 @@ export function whenListening(address: ServerAddress, clock: Clock, onListening:
   let socket: Socket | null = null;
   const attempt = () => {
     socket = connectServer(address);
-    socket.once('connect', () => {
+    // A relay is connected at once, and says a byte when the server listens.
+    socket.once(address.kind === 'relay' ? 'data' : 'connect', () => {
       socket?.destroy();
       if (isOver) return;
       isOver = true;
       onListening();
     });
-    socket.once('error', () => {
+    socket.on('error', () => {}); // told by its end, too
+    socket.once('close', () => {
       if (isOver) return;
       cancelPause = clock.after(pauseMs, attempt);
       pauseMs = Math.min(pauseMs * 1.5, longestPauseMs);

@@ -8,7 +8,7 @@ import { placeInstance } from '../launcher/placement.ts';
 import type { IsolationTier, LaunchSpec } from '../launcher/port.ts';
 import { concurrencyOf } from './concurrency.ts';
 import { instanceEnvironment } from './environment.ts';
-import { type ProgramPlan, planProgram, programStartMs } from './program.ts';
+import { type ProgramPlan, planProgram, programStartMs, relayOf } from './program.ts';
 import type { RoadPlan } from './road.ts';
 
 export type StartPlan = {
@@ -37,6 +37,8 @@ export type PlanInput = {
   /** The package's `runtimes` directory. */
   readonly runtimesDirectory: string;
   readonly token: string;
+  /** Instances do not share the host's network. */
+  readonly hasOwnNetwork: boolean;
   /** The function's, as they are now. */
   readonly credentials: Credentials | null;
 };
@@ -104,7 +106,9 @@ function startProgram(input: PlanInput, choice: Extract<InterpreterChoice, { int
     runtimeDirectory: '/nonexistent',
     language: config.runtime,
   });
-  const { program, road } = planProgram(config, choice.program, place.codePath);
+  const where = { codePath: place.codePath, isRelayed: input.hasOwnNetwork };
+  const { program, road } = planProgram(config, choice.program, where);
+  const relay = relayOf(road);
   return {
     road,
     launch: {
@@ -122,6 +126,7 @@ function startProgram(input: PlanInput, choice: Extract<InterpreterChoice, { int
       ],
       token: '',
       memoryMb: config.memoryMb,
+      ...(relay === null ? {} : { relay }),
     },
     load: {
       handler: config.handler,

@@ -34,7 +34,15 @@ export type LaunchSpec = {
   /** The instance's secret, given to it through its start pipe. Empty: no bootstrap of ours, nothing is on its input. */
   readonly token: string;
   readonly memoryMb: number;
+  /** The way into an instance that has a network of its own. Missing: none. */
+  readonly relay?: Relay;
 };
+
+/**
+ * in: what connects to `s.sock` of the socket directory (made by the launcher) goes to a port where the program listens; the
+ * first who connects is told by a `+` that it does. out: what connects to a port inside goes to `a.sock`, which is listened to.
+ */
+export type Relay = { readonly kind: 'in' | 'out'; readonly port: number };
 
 /** What makes the instance of a function of a spare. */
 export type Assignment = {

@@ -19,6 +19,7 @@ const words = {
 };
 const tiers = { none: 0, user: 1, strong: 2 } as const satisfies Record<IsolationTier, number>;
 const hostNetwork = 0;
+const relays = { in: 1, out: 2 } as const;
 const headBytes = 9;
 /** Largest message of either side, and the longest text in one. */
 const messageLimitBytes = 256 * 1024;
@@ -125,6 +126,8 @@ function encodeSpec(word: number, call: number, spec: LaunchSpec, line: string):
     ...list(Object.entries(environment).map(([name, value]) => `${name}=${value}`)),
     number(readOnly.length, 2),
     ...readOnly.flatMap(({ from, to }) => [text(resolve(from)), text(resolve(to))]),
+    number(spec.relay === undefined ? 0 : relays[spec.relay.kind], 1),
+    number(spec.relay?.port ?? 0, 2),
   ]);
 }
 

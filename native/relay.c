@@ -1,0 +1,158 @@
+// Carries connections between a socket of the host's side and a port inside an instance, whose network the host cannot
+// reach. A process of the instance with the rights of its program, started before it by instance.c. All it may lose is its
+// own function's: no secret, no right. In: what connects to `s.sock` goes to a port where the program listens. Out: what
+// connects to a port inside goes to `a.sock`, where the data process listens.
+#define _GNU_SOURCE
+#include "sandbox.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { PAIRS_MAX = 256, FLOW_BYTES = 16 * 1024, LISTENER = PAIRS_MAX, EVENTS = 64 };
+
+// What is read from one end and not yet written to the other.
+struct flow { size_t from, to; bool is_done; uint8_t bytes[FLOW_BYTES]; };
+static struct pair { bool is_used; int ends[2]; struct flow flows[2]; } pairs[PAIRS_MAX];
+static int used, events, listener;
+
+static struct sockaddr_in loopback(uint16_t port) {
+  return (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+}
+
+int relay_listen(const struct start *start) {
+  struct sockaddr_in address = loopback(start->relay_port);
+  int one = 1, file = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (file < 0 || setsockopt(file, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0 ||
+      bind(file, (struct sockaddr *)&address, sizeof address) != 0 || listen(file, PAIRS_MAX) != 0) {
+    if (file >= 0) close(file);
+    return -1;
+  }
+  return file;
+}
+
+static int connect_other(const struct start *start) {
+  struct sockaddr_in inside = loopback(start->relay_port);
+  struct sockaddr_un outside = {.sun_family = AF_UNIX, .sun_path = "/run/yunmen/a.sock"};
+  bool is_in = start->relay == RELAY_IN;
+  int one = 1, file = socket(is_in ? AF_INET : AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (file < 0) return -1;
+  int done = is_in ? connect(file, (struct sockaddr *)&inside, sizeof inside) : connect(file, (struct sockaddr *)&outside, sizeof outside);
+  if ((done != 0 && errno != EINPROGRESS) || (is_in && setsockopt(file, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) != 0)) {
+    close(file);
+    return -1;
+  }
+  return file;
+}
+
+static void listen_on(bool is_on) {
+  struct epoll_event wanted = {.events = is_on ? EPOLLIN : 0, .data.u32 = LISTENER};
+  if (epoll_ctl(events, EPOLL_CTL_MOD, listener, &wanted) != 0) _exit(1);
+}
+
+static void drop(struct pair *pair) {
+  close(pair->ends[0]);
+  close(pair->ends[1]);
+  pair->is_used = false;
+  if (used-- == PAIRS_MAX) listen_on(true);
+}
+
+// As much as goes without waiting; events come for changes only. False when nothing more can come of this direction.
+static bool carry(struct pair *pair, int from) {
+  struct flow *flow = &pair->flows[from];
+  int source = pair->ends[from], sink = pair->ends[1 - from];
+  while (!flow->is_done) {
+    if (flow->from == flow->to) {
+      ssize_t length = recv(source, flow->bytes, FLOW_BYTES, MSG_DONTWAIT);
+      if (length < 0 && errno == EINTR) continue;
+      if (length < 0) return errno == EAGAIN;
+      if (length == 0) {
+        flow->is_done = true;
+        return shutdown(sink, SHUT_WR) == 0;
+      }
+      flow->from = 0;
+      flow->to = (size_t)length;
+    }
+    ssize_t length = send(sink, flow->bytes + flow->from, flow->to - flow->from, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (length < 0 && errno == EINTR) continue;
+    if (length < 0) return errno == EAGAIN;
+    flow->from += (size_t)length;
+  }
+  return true;
+}
+
+static void serve(struct pair *pair) {
+  if (!pair->is_used) return; // it went with an event before this one
+  bool goes_on = carry(pair, 0) && carry(pair, 1);
+  if (!goes_on || (pair->flows[0].is_done && pair->flows[1].is_done)) drop(pair);
+}
+
+static void take(const struct start *start, int one) {
+  int other = connect_other(start);
+  struct pair *pair = pairs;
+  while (pair < pairs + PAIRS_MAX && pair->is_used) pair++;
+  if (other < 0 || pair == pairs + PAIRS_MAX) {
+    close(one);
+    if (other >= 0) close(other);
+    return;
+  }
+  pair->is_used = true;
+  pair->ends[0] = one;
+  pair->ends[1] = other;
+  for (int at = 0; at < 2; at++) pair->flows[at].from = pair->flows[at].to = pair->flows[at].is_done = 0;
+  if (++used == PAIRS_MAX) listen_on(false);
+  struct epoll_event wanted = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.u32 = (uint32_t)(pair - pairs)};
+  for (int at = 0; at < 2; at++)
+    if (epoll_ctl(events, EPOLL_CTL_ADD, pair->ends[at], &wanted) != 0) {
+      drop(pair);
+      return;
+    }
+  serve(pair);
+}
+
+// Until the program listens; the first who connects asks for nothing else, and is told so.
+static void wait_for_program(const struct start *start) {
+  struct timespec pause = {0, 2 * 1000 * 1000};
+  struct sockaddr_in address = loopback(start->relay_port);
+  for (;;) {
+    int file = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool listens = file >= 0 && connect(file, (struct sockaddr *)&address, sizeof address) == 0;
+    if (file >= 0) close(file);
+    if (listens) break;
+    nanosleep(&pause, NULL);
+    if (pause.tv_nsec < 50 * 1000 * 1000) pause.tv_nsec += pause.tv_nsec / 2;
+  }
+  int first;
+  while ((first = accept4(listener, NULL, NULL, SOCK_CLOEXEC)) < 0) nanosleep(&pause, NULL);
+  ssize_t told = send(first, "+", 1, MSG_NOSIGNAL);
+  close(first);
+  if (told != 1) _exit(1); // who would ask has gone, and this instance with him
+}
+
+_Noreturn void relay_run(const struct start *start, int listening) {
+  listener = listening;
+  if (start->relay == RELAY_IN) wait_for_program(start);
+  fcntl(listener, F_SETFL, O_NONBLOCK);
+  struct epoll_event ready[EVENTS], wanted = {.events = EPOLLIN, .data.u32 = LISTENER};
+  events = epoll_create1(EPOLL_CLOEXEC);
+  if (events < 0 || epoll_ctl(events, EPOLL_CTL_ADD, listener, &wanted) != 0) _exit(1);
+  for (;;) {
+    int count = epoll_wait(events, ready, EVENTS, -1);
+    for (int at = 0; at < count; at++) {
+      if (ready[at].data.u32 != LISTENER) {
+        serve(&pairs[ready[at].data.u32]);
+        continue;
+      }
+      int one = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+      if (one >= 0) take(start, one);
+    }
+  }
+}
