@@ -54,5 +54,17 @@ if (installed.ok) {
         assert.equal(code, 0, stderr);
       });
     }
+
+    for (const [title, sdk] of [
+      ['aliyun-fc2', 'fc2'],
+      ['alibabacloud_fc_open20210406', 'fc_open'],
+      ['alibabacloud_fc20230330', 'fc3'],
+    ] as const) {
+      it(`layers, triggers, provisioned instances and limits with ${title}`, async () => {
+        const env = { YUNMEN_SERVER: server, PYTHONDONTWRITEBYTECODE: '1' };
+        const { code, stderr } = await run(python, ['conformance/python/operations.py', sdk], { env });
+        assert.equal(code, 0, stderr);
+      });
+    }
   });
 }
