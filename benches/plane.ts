@@ -75,6 +75,7 @@ export async function openPlane(
     launcher,
     tier,
     limits,
+    packagesDirectory: code,
     runtimeFallback: true,
     log: { debug: note, info: note, warn: note, error: note },
     credentialsOf: () => null,

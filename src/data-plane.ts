@@ -99,6 +99,7 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
     findMain: (target) => directory.findMain(target),
     isPublished: (config) => directory.isPublished(config),
     credentialsOf,
+    packagesDirectory: settings.codeDirectory,
     runtimeFallback: settings.runtimeFallback,
     tier: settings.tier,
     limits: { ...shareOfLimits(settings.dataProcesses), ...(settings.strict ? { freezeMs: 0 } : {}) },

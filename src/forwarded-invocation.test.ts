@@ -28,7 +28,7 @@ test('every kind of outcome arrives as it was sent', () => {
     maxMemoryMb: 9.2,
     codeChecksum: '42',
     versionId: 'LATEST',
-    coldStart: { waitMs: 1, startMs: 2, loadMs: 3, initializerMs: 4 },
+    coldStart: { isSpare: true, waitMs: 1, startMs: 2, codeMs: 5, loadMs: 3, initializerMs: 4 },
     runtimeNote: null,
   };
   const outcomes: InvocationOutcome[] = [

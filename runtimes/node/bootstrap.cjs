@@ -27,8 +27,9 @@ function readStartLine() {
   return bytes.toString('utf8', 0, length);
 }
 
-const start = JSON.parse(readStartLine());
-require('./agent/serve.cjs').serve(start);
+const isSpare = process.env.FC_SPARE !== undefined;
+const agent = require('./agent/serve.cjs');
+const spare = isSpare ? require('./agent/spare.cjs') : null;
 
 // Functions do not find our modules in the cache of theirs.
 const home = path.join(__dirname, 'agent') + path.sep;
@@ -36,3 +37,13 @@ for (const name of Object.keys(require.cache)) {
   if (name.indexOf(home) === 0) delete require.cache[name];
 }
 module.children.length = 0;
+
+if (isSpare) {
+  spare.rehearse(() => {
+    const start = JSON.parse(spare.wait());
+    spare.takeEnvironment(start.environment);
+    agent.serve(start);
+  });
+} else {
+  agent.serve(JSON.parse(readStartLine()));
+}

@@ -1,6 +1,7 @@
 # Entry of a Python instance: reads the start line, connects to the host, says hello, serves until the host goes.
 # Started as `python /path/bootstrap.py` by the launcher; the protocol is told in ../PROTOCOL.md.
 # Here and in agent/: what Python 2.7 and every Python 3 from 3.6 on can parse, and ASCII only.
+import json
 import os
 import sys
 
@@ -20,15 +21,21 @@ def read_start_line():
 
 
 def main():
-    line = read_start_line()
+    is_spare = 'FC_SPARE' in os.environ
+    line = None if is_spare else read_start_line()
     home = os.path.dirname(os.path.abspath(__file__))
     sys.path[:] = [home] + [entry for entry in sys.path if entry not in ('', home)]
     from agent.serve import start
+    if is_spare:
+        from agent import spare
     # Functions see neither this folder nor the modules that it holds.
     sys.path.remove(home)
     # (Kept here: Python 2 empties a module that nobody holds.)
     names = [name for name in sys.modules if name == 'agent' or name.startswith('agent.')]
     modules = [sys.modules.pop(name) for name in names]
+    if is_spare:
+        line = spare.wait()
+        spare.take_environment(json.loads(line.decode('utf-8'))['environment'])
     start(line)
     del modules
 

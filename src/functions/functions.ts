@@ -45,6 +45,8 @@ export type FunctionsDeps = {
   readonly authenticateHttp?: HttpDoorDeps['authenticate'];
   /** The package's `runtimes` folder, if not where it always is. */
   readonly runtimesDirectory?: string;
+  /** Below it lies the code of all functions. Without it no processes wait for functions. */
+  readonly packagesDirectory?: string;
 };
 
 /** Counts at this moment. */
@@ -53,6 +55,8 @@ export type FunctionsStats = {
   readonly inFlight: number;
   readonly waiting: number;
   readonly pools: number;
+  /** Processes that wait for a function. */
+  readonly spares: number;
 };
 
 export type Functions = {
@@ -84,6 +88,7 @@ export function createFunctions(deps: FunctionsDeps): Functions {
     clock: deps.clock,
     runDir: deps.runDir,
     runtimesDirectory: deps.runtimesDirectory ?? defaultRuntimesDirectory(),
+    packagesDirectory: deps.packagesDirectory ?? null,
     launcher: deps.launcher,
     find: deps.find,
     ...(deps.findMain === undefined ? {} : { findMain: deps.findMain }),
@@ -156,7 +161,13 @@ export function createFunctions(deps: FunctionsDeps): Functions {
         gone: 0,
       };
       for (const { state } of plane.instances.values()) instances[state.kind] += 1;
-      return { instances, inFlight: plane.inFlight, waiting: plane.waiting, pools: plane.poolCount };
+      return {
+        instances,
+        inFlight: plane.inFlight,
+        waiting: plane.waiting,
+        pools: plane.poolCount,
+        spares: plane.spareCount,
+      };
     },
   };
 }

@@ -241,7 +241,7 @@ function settleFailedStart(
   admitted: Admitted,
   { instance, failure, coldStart }: Extract<Acquired<Instance>, { kind: 'start-failed' }>,
 ): InvocationOutcome {
-  const durationMs = coldStart.startMs + coldStart.loadMs + coldStart.initializerMs;
+  const durationMs = coldStart.startMs + coldStart.codeMs + coldStart.loadMs + coldStart.initializerMs;
   switch (failure.kind) {
     case 'platform':
       return refuse('InternalServerError', 'the instance could not be started');

@@ -29,6 +29,10 @@ export type Limits = {
   readonly graceMs: number;
   /** How long an answer waits for the End marker of its log. */
   readonly logWaitMs: number;
+  /** Memory of processes that wait for a function, MB; 0: none wait. */
+  readonly spareMemoryMb: number;
+  /** From giving such a process its function to its hello; then another is started. */
+  readonly assignMs: number;
   /** Event and result of one invocation. */
   readonly invocationBytes: number;
 };
@@ -52,6 +56,8 @@ export const defaultLimits: Limits = {
   loadMs: 30_000,
   graceMs: 1_000,
   logWaitMs: 50,
+  spareMemoryMb: 96,
+  assignMs: 2_000,
   invocationBytes: 32 * megabyte,
 };
 

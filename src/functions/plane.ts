@@ -23,6 +23,7 @@ import type { StateKind } from './instances/state.ts';
 import type { Exit, IsolationTier, Launcher } from './launcher/port.ts';
 import type { Limits } from './limits.ts';
 import { Provisioner } from './provisioning/provisioner.ts';
+import { Spares } from './spares/spares.ts';
 
 export type FindFunction = (
   target: FunctionTarget,
@@ -35,6 +36,8 @@ export type PlaneDeps = {
   /** Instances' socket directories are made in `<runDir>/i`. */
   readonly runDir: string;
   readonly runtimesDirectory: string;
+  /** Below it lies the code of all functions; null: it is not known, and no processes wait for functions. */
+  readonly packagesDirectory: string | null;
   readonly launcher: Launcher;
   readonly find: FindFunction;
   /** The same without chance: of an alias its main version. Default: find(). */
@@ -70,6 +73,7 @@ export class Plane {
   readonly #deps: PlaneDeps;
   readonly #poolDeps: PoolDeps<Instance, Pool<Instance>>;
   readonly #gate: StartGate;
+  readonly #spares: Spares;
   readonly #quotas = new Quotas();
   /** By the published object itself: a new one is a new configuration. Bounded by instances and requests. */
   readonly #pools = new Map<FunctionConfig, Pool<Instance>>();
@@ -106,6 +110,17 @@ export class Plane {
       openPool: (config) => this.openPool(config),
     });
     this.#gate = new StartGate(deps.limits.startsAtOnce);
+    this.#spares = new Spares({
+      clock: deps.clock,
+      runDir: deps.runDir,
+      runtimesDirectory: deps.runtimesDirectory,
+      packagesDirectory: deps.packagesDirectory,
+      launcher: deps.launcher,
+      limits: deps.limits,
+      tier: deps.tier,
+      isBusy: () => this.#gate.starting > 0,
+      report: (text) => deps.report(text),
+    });
     const loopLoad = createLoopLoad(() => deps.clock.monotonic());
     this.#poolDeps = {
       clock: deps.clock,
@@ -140,6 +155,10 @@ export class Plane {
 
   get waiting(): number {
     return this.#waiting;
+  }
+
+  get spareCount(): number {
+    return this.#spares.count;
   }
 
   get poolCount(): number {
@@ -249,6 +268,7 @@ export class Plane {
   }
 
   exited(exit: Exit): void {
+    if (this.#spares.exited(exit)) return;
     this.#instances.get(exit.instanceId)?.exited(exit);
   }
 
@@ -262,6 +282,7 @@ export class Plane {
     await Promise.all([...this.#pools.values(), ...this.#leaving].map((pool) => pool.close()));
     this.#pools.clear();
     this.#leaving.clear();
+    await this.#spares.close();
     this.deadlines.close();
   }
 
@@ -293,7 +314,8 @@ export class Plane {
     choice: Extract<InterpreterChoice, { ok: true }>,
     events: InstanceEvents<Instance>,
   ): Instance {
-    const instanceId = `c-${randomHex(4)}-${randomHex(10)}`;
+    const spare = this.#spares.take(config, choice);
+    const instanceId = spare?.id ?? `c-${randomHex(4)}-${randomHex(10)}`;
     const plan = planStart({
       config,
       choice,
@@ -302,14 +324,14 @@ export class Plane {
       instanceId,
       socketDirectory: `${this.#deps.runDir}/i/${instanceId}`,
       runtimesDirectory: this.#deps.runtimesDirectory,
-      token: randomHex(32),
+      token: spare?.token ?? randomHex(32),
       credentials: this.credentialsOf(config),
     });
     const { clock, launcher, limits, report, onOutput } = this.#deps;
     const forwardLine = (requestId: string | null, text: string) =>
       onOutput({ functionKey: config.key, instanceId, requestId, text });
     const deps = { clock, deadlines: this.deadlines, launcher, limits, ports: this.#ports, forwardLine, report };
-    const instance = new Instance(plan, deps, events);
+    const instance = new Instance(plan, deps, events, spare);
     this.#instances.set(instanceId, instance);
     return instance;
   }

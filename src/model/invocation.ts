@@ -68,11 +68,14 @@ export type InvocationFacts = {
   readonly logTail: Buffer | null;
   /**
    * Milliseconds spent before the handler ran; null for a warm call. wait: until a process could be started. start: until
-   * it said hello. load: importing the function's module. initializer: running it (0: it has none).
+   * it said hello; with a process that was waiting already (isSpare) that is 0, and code is what giving it code and
+   * environment took. load: importing the function's module. initializer: running it (0: it has none).
    */
   readonly coldStart: {
+    readonly isSpare: boolean;
     readonly waitMs: number;
     readonly startMs: number;
+    readonly codeMs: number;
     readonly loadMs: number;
     readonly initializerMs: number;
   } | null;

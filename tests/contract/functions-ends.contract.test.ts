@@ -191,7 +191,7 @@ for (const tier of ['none', 'user'] as const) {
     }
 
     test(`${instances} instances come and go and leave nothing`, async () => {
-      const many = await openFixture(tier, { idleMs: 60_000 });
+      const many = await openFixture(tier, { idleMs: 60_000, spareMemoryMb: 0 });
       try {
         for (const lane of lanes) many.publish(lane, echo);
         const startAndEnd = (rounds: number) =>

@@ -112,6 +112,7 @@ export async function openFixture(
     launcher,
     tier,
     limits,
+    packagesDirectory: codeRoot,
     runtimeFallback: true,
     ...more,
     log: { debug: note, info: note, warn: note, error: note },

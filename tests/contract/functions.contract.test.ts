@@ -314,7 +314,7 @@ for (const tier of ['none', 'user', 'strong']) {
     });
 
     test('an instance that is not used ends', async () => {
-      const brief = await openFixture(tier, { idleMs: 50 });
+      const brief = await openFixture(tier, { idleMs: 50, spareMemoryMb: 0 });
       try {
         brief.publish('idle', echoPython);
         await brief.succeed('idle', 'x');

@@ -36,8 +36,10 @@ export async function invoke(
   }
   if (flags.log === true) {
     if (answer.log !== null) deps.stderr.write(ended(answer.log));
-    const parts = Object.entries(coldStartOf(answer) ?? {}).map(([name, ms]) => `${name} ${ms}`);
-    if (parts.length > 0) deps.stderr.write(`Cold start, ms: ${parts.join(', ')}\n`);
+    const coldStart = coldStartOf(answer) ?? {};
+    const parts = Object.entries(coldStart).map(([name, ms]) => `${name} ${ms}`);
+    const how = 'code' in coldStart ? 'Cold start with a waiting process' : 'Cold start';
+    if (parts.length > 0) deps.stderr.write(`${how}, ms: ${parts.join(', ')}\n`);
   }
   deps.stdout.write(answer.body);
   if (answer.body.length > 0 && answer.body.at(-1) !== 0x0a) deps.stdout.write('\n');

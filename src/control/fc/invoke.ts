@@ -26,7 +26,8 @@ function readTypes(call: FcCall): boolean {
 
 /**
  * Source: docs (function-invocation.md 1). Durations in ms, memory in MB with a fraction. Ours alone, in the shape of
- * Server-Timing: `x-yunmen-cold-start: wait;dur=0.1, start;dur=21.0, load;dur=3.0, initializer;dur=0.0, handler;dur=0.4`.
+ * Server-Timing: `x-yunmen-cold-start: wait;dur=0.1, start;dur=21.0, load;dur=3.0, initializer;dur=0.0, handler;dur=0.4`;
+ * with a process that was waiting `code` (and environment) in the place of `start`.
  */
 function factHeaders(
   facts: InvocationFacts,
@@ -44,8 +45,14 @@ function factHeaders(
   if (facts.runtimeNote !== null) headers['x-yunmen-runtime'] = facts.runtimeNote.replace(/[^\x20-\x7e]/g, '?');
   const { coldStart } = facts;
   if (shows.coldStart && coldStart !== null) {
-    const parts = { wait: coldStart.waitMs, start: coldStart.startMs, load: coldStart.loadMs };
-    const all = { ...parts, initializer: coldStart.initializerMs, handler: facts.durationMs };
+    const process = coldStart.isSpare ? { code: coldStart.codeMs } : { start: coldStart.startMs };
+    const all = {
+      wait: coldStart.waitMs,
+      ...process,
+      load: coldStart.loadMs,
+      initializer: coldStart.initializerMs,
+      handler: facts.durationMs,
+    };
     const text = Object.entries(all).map(([name, ms]) => `${name};dur=${ms.toFixed(1)}`);
     headers['x-yunmen-cold-start'] = text.join(', ');
   }

@@ -71,7 +71,7 @@ function makeFake(number: number, events: InstanceEvents<Fake>, now: () => numbe
     number,
     state: { kind: 'starting', since: 0 },
     hook: Promise.withResolvers<boolean>(),
-    times: { startMs: 10, loadMs: 5, initializerMs: 0 },
+    times: { isSpare: false, startMs: 10, codeMs: 0, loadMs: 5, initializerMs: 0 },
     start: () => Promise.resolve(),
     release() {
       fake.state = { kind: 'idle', since: now() };

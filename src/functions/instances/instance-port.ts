@@ -36,8 +36,17 @@ export type StartFailure =
   /** The function's module or initializer failed; `body` is its error document. */
   | { readonly kind: 'error'; readonly errorType: FunctionErrorType; readonly body: Buffer };
 
-/** Milliseconds from the order to start until hello, for loading the module, and for the initializer. */
-export type StartTimes = { readonly startMs: number; readonly loadMs: number; readonly initializerMs: number };
+/**
+ * Milliseconds from the order to start until hello, for loading the module, and for the initializer. With a process that
+ * waited (isSpare) codeMs is from the order until it had code and environment and said hello, and startMs is 0.
+ */
+export type StartTimes = {
+  readonly isSpare: boolean;
+  readonly startMs: number;
+  readonly codeMs: number;
+  readonly loadMs: number;
+  readonly initializerMs: number;
+};
 
 export type InstanceEvents<I> = {
   onReady(instance: I): void;

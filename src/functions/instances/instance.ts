@@ -8,6 +8,8 @@ import type { FrameHeads } from '../../wire/frames.ts';
 import type { PlatformEnd } from '../documents.ts';
 import type { Exit, Launcher } from '../launcher/port.ts';
 import type { Limits } from '../limits.ts';
+import { giveFunction } from '../spares/give-function.ts';
+import type { Spare } from '../spares/spare.ts';
 import type { Deadline, Deadlines } from './deadlines.ts';
 import type { Answer, Question } from './exchange.ts';
 import type { Call, Ended, InstanceEvents, StartFailure, StartTimes } from './instance-port.ts';
@@ -16,7 +18,7 @@ import { openRoad } from './open-road.ts';
 import type { PortClaims } from './port-claims.ts';
 import { checkProgram, describeProgramFailure, type ProgramPlan } from './program.ts';
 import { type OutputLog, RequestLog } from './request-log.ts';
-import type { Road } from './road.ts';
+import type { Road, RoadEvents } from './road.ts';
 import { SharedLog } from './shared-log.ts';
 import { frameCredentials, type StartPlan } from './start-plan.ts';
 import { type EndReason, type InstanceState, isAlive, isReady, move } from './state.ts';
@@ -76,9 +78,12 @@ export class Instance {
   #pid = 0;
   #peakKb = 0;
   #measuredAt = Number.NEGATIVE_INFINITY;
-  #times: StartTimes = { startMs: 0, loadMs: 0, initializerMs: 0 };
+  /** The process that waited for it; null: it has none, or no longer. */
+  #spare: Spare | null;
+  #times: StartTimes = { isSpare: false, startMs: 0, codeMs: 0, loadMs: 0, initializerMs: 0 };
 
-  constructor(plan: StartPlan, deps: InstanceDeps, events: InstanceEvents<Instance>) {
+  constructor(plan: StartPlan, deps: InstanceDeps, events: InstanceEvents<Instance>, spare: Spare | null = null) {
+    this.#spare = spare;
     this.id = plan.launch.instanceId;
     this.startedAt = deps.clock.now();
     this.plan = plan;
@@ -217,6 +222,11 @@ export class Instance {
 
   /** The launcher says that the process has ended and nothing of it is left. */
   exited(exit: Exit): void {
+    if (this.#spare !== null) {
+      // Before its hello another takes its place.
+      this.#waits.settleAll({ kind: 'disconnected' });
+      return;
+    }
     this.#peakKb = Math.max(this.#peakKb, exit.peakMemoryKb);
     this.#howExited = exit;
     this.#exit.resolve();
@@ -307,24 +317,18 @@ export class Instance {
     try {
       const wrong = this.plan.program === null ? null : await checkProgram(this.plan.program);
       if (wrong !== null) return wrong;
-      this.#road = await openRoad(this.plan, this.#deps, {
-        onReady: () => this.#hello(),
-        onLost: (violation) => this.#lost(violation),
-        onOutput: (chunk) => this.log.receive(chunk),
-        onOutputEnd: () => this.log.close(),
-        onSuspicion: (text) => this.#report(text),
-      });
-      if (!isAlive(this.#state)) {
-        this.#road.close();
+      if (this.#spare !== null && (await this.#startFromSpare(this.#spare))) return null;
+      if (isAlive(this.#state)) this.#road = await openRoad(this.plan, this.#deps, this.#roadEvents());
+      if (this.#road === null || !isAlive(this.#state)) {
+        this.#road?.close();
         return { kind: 'platform', message: 'the instance was stopped' };
       }
-      const hello = this.#waits.begin(limits.startMs, { kind: 'expired' });
-      this.#helloCame = () => hello.settle({ kind: 'hello' });
+      const hello = this.#waitForHello(limits.startMs);
       const environment = { ...launch.environment, ...this.#road.environment };
       const { pid } = await launcher.start({ ...launch, environment });
       this.#pid = pid;
       this.#road.started();
-      const outcome = await hello.outcome;
+      const outcome = await hello;
       this.#times = { ...this.#times, startMs: this.#since(this.#state.since) };
       if (outcome.kind === 'hello') return null;
       if (outcome.kind === 'disconnected') return { kind: 'ended', end: { kind: 'exited' } };
@@ -333,6 +337,45 @@ export class Instance {
       this.#waits.settleAll({ kind: 'disconnected' });
       return { kind: 'platform', message: error instanceof Error ? error.message : String(error) };
     }
+  }
+
+  /** False: the process that waited is gone, for whatever reason, and its id can be used anew. */
+  async #startFromSpare(spare: Spare): Promise<boolean> {
+    const began = this.#deps.clock.monotonic();
+    const problem = await giveFunction(spare, {
+      launch: this.plan.launch,
+      launcher: this.#deps.launcher,
+      events: this.#roadEvents(),
+      waitForHello: async (road) => {
+        this.#road = road;
+        return (await this.#waitForHello(this.#deps.limits.assignMs)).kind;
+      },
+    });
+    this.#spare = null;
+    if (problem === null) {
+      this.#pid = spare.pid;
+      this.#times = { ...this.#times, isSpare: true, codeMs: this.#since(began) };
+      return true;
+    }
+    if (isAlive(this.#state)) this.#report(`a process that waited could not be given it: ${problem}`);
+    this.#road = null;
+    return false;
+  }
+
+  #waitForHello(limitMs: number): Promise<Outcome> {
+    const hello = this.#waits.begin(limitMs, { kind: 'expired' });
+    this.#helloCame = () => hello.settle({ kind: 'hello' });
+    return hello.outcome;
+  }
+
+  #roadEvents(): RoadEvents {
+    return {
+      onReady: () => this.#hello(),
+      onLost: (violation) => this.#lost(violation),
+      onOutput: (chunk) => this.log.receive(chunk),
+      onOutputEnd: () => this.log.close(),
+      onSuspicion: (text) => this.#report(text),
+    };
   }
 
   async #load(): Promise<StartFailure | null> {

@@ -16,7 +16,14 @@ test('a request without an instance starts one and gets it with its cold start',
   const { acquired } = result;
   assert.ok(acquired?.kind === 'ready');
   assert.equal(acquired.instance, made[0]);
-  assert.deepEqual(acquired.coldStart, { waitMs: 0, startMs: 10, loadMs: 5, initializerMs: 0 });
+  assert.deepEqual(acquired.coldStart, {
+    isSpare: false,
+    waitMs: 0,
+    startMs: 10,
+    codeMs: 0,
+    loadMs: 5,
+    initializerMs: 0,
+  });
 });
 
 test('the instance used last is used next', async () => {

@@ -427,7 +427,7 @@ export class Pool<I extends PooledInstance> implements Starter {
   #answerByLastFailure(): void {
     if (this.#lastFailure === null || this.#alive > 0 || !this.#pace.isLooping) return;
     if (this.#deps.clock.monotonic() >= this.#pace.pausedUntil) return;
-    const coldStart = { waitMs: 0, startMs: 0, loadMs: 0, initializerMs: 0 };
+    const coldStart = { isSpare: false, waitMs: 0, startMs: 0, codeMs: 0, loadMs: 0, initializerMs: 0 };
     for (const waiter of this.#takeAllWaiting()) {
       waiter.resolve({ kind: 'start-failed', ...this.#lastFailure, coldStart });
     }
@@ -476,8 +476,8 @@ export class Pool<I extends PooledInstance> implements Starter {
   }
 }
 
-function sum({ startMs, loadMs, initializerMs }: StartTimes): number {
-  return startMs + loadMs + initializerMs;
+function sum({ startMs, codeMs, loadMs, initializerMs }: StartTimes): number {
+  return startMs + codeMs + loadMs + initializerMs;
 }
 
 function average(old: number | null, value: number): number {

@@ -12,6 +12,11 @@ export type Place = {
   readonly layersPath: string | null;
 };
 
+/** Whether an instance has a root of its own, which shows its code at a place that is the same for all. */
+export function hasOwnRoot(tier: IsolationTier): boolean {
+  return tier === 'user' || tier === 'strong';
+}
+
 export const sandboxCodePath = '/code';
 export const sandboxLayersPath = '/opt';
 export const sandboxSocketDirectory = '/run/yunmen';

@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { FunctionConfig } from '../../model/function.ts';
+import type { Interpreter } from '../choose-interpreter.ts';
+import { spareShape } from './shape.ts';
+
+const python: Interpreter = { language: 'python', version: '3.11.2', path: '/usr/bin/python3.11', prefix: '/usr' };
+const config: FunctionConfig = {
+  key: 'f',
+  accountId: '1',
+  regionId: 'cn-hangzhou',
+  serviceName: null,
+  functionName: 'f',
+  versionId: 'LATEST',
+  qualifier: 'LATEST',
+  runtime: 'python3.10',
+  handler: 'index.handler',
+  memoryMb: 128,
+  timeoutMs: 3_000,
+  initializer: null,
+  environment: {},
+  instanceConcurrency: 1,
+  role: null,
+  logProject: '',
+  logStore: '',
+  code: { checksum: '0', sizeBytes: 0, directory: '/code' },
+};
+const shapeOf = (changes: Partial<FunctionConfig>, interpreter: Interpreter | null = python) =>
+  spareShape({ ...config, ...changes }, { ok: true, interpreter, note: null, program: 'server' } as never);
+
+test('functions of one interpreter share the processes that wait, whatever else they are', () => {
+  const one = shapeOf({ memoryMb: 3_072, environment: { NAME: 'value' }, role: 'acs:ram::1:role/x' });
+  assert.equal(one?.key, shapeOf({})?.key);
+  assert.notEqual(one?.key, shapeOf({}, { ...python, path: '/usr/bin/python3.12' })?.key);
+});
+
+test('what is read before our code runs makes a process of its own', () => {
+  for (const name of [
+    'LD_PRELOAD',
+    'LD_LIBRARY_PATH',
+    'LD_AUDIT',
+    'PYTHONPATH',
+    'PYTHONHASHSEED',
+    'PYTHONSTARTUP',
+    'NODE_OPTIONS',
+    'NODE_EXTRA_CA_CERTS',
+    'MALLOC_ARENA_MAX',
+    'GLIBC_TUNABLES',
+    'LANG',
+    'LC_ALL',
+    'TZ',
+    'PATH',
+    'OPENSSL_CONF',
+    'SSL_CERT_FILE',
+    'UV_THREADPOOL_SIZE',
+  ]) {
+    assert.equal(shapeOf({ environment: { [name]: 'x' } }), null, name);
+  }
+  assert.notEqual(shapeOf({ environment: { OLD_PATH: 'x', MY_LANG: 'x', XLD_PRELOAD: 'x' } }), null);
+});
+
+test('layers, programs of the user, Python 2, other languages and large environments wait for nobody', () => {
+  assert.equal(shapeOf({ layersDirectory: '/layers/x' }), null);
+  assert.equal(shapeOf({}, null), null);
+  assert.equal(shapeOf({}, { ...python, version: '2.7.18' }), null);
+  assert.equal(shapeOf({}, { ...python, language: 'php' }), null);
+  assert.equal(shapeOf({ environment: { LARGE: 'x'.repeat(6 * 1024) } }), null);
+});

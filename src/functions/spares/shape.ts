@@ -1,0 +1,41 @@
+// Which functions can be given to a waiting process: those that a process started without them would be like. Pure.
+// Used by spares.ts.
+import type { FunctionConfig } from '../../model/function.ts';
+import type { Interpreter, InterpreterChoice } from '../choose-interpreter.ts';
+
+/**
+ * Languages whose bootstraps can wait (a row each), and what a waiting process takes of the host's memory, MB: what it
+ * does not share with others, and its sandbox.
+ */
+const memoryMb: Readonly<Record<string, number>> = { python: 8, node: 24 };
+
+/** Room for an environment in a waiting process, and for the function's part; the cloud takes 4 KB. Source: docs (fc-api.md). */
+export const spareEnvironmentBytes = 12 * 1024;
+const ownEnvironmentBytes = 6 * 1024;
+
+/**
+ * Variables that the loader of shared libraries, the C library or the interpreter reads before our code runs. A function
+ * that sets one gets a process of its own from the start: nothing of it may reach a process that is not yet its.
+ */
+const readAtStart =
+  /^(LD_|PYTHON|NODE_|MALLOC_|GLIBC_|GCONV_PATH$|LOCPATH$|NLSPATH$|LANG$|LANGUAGE$|LC_|TZ$|TZDIR$|PATH$|HOME$|TMPDIR$|OPENSSL_|SSL_|SSLKEYLOGFILE$|UV_|ICU_|V8_|RES_OPTIONS$|LOCALDOMAIN$|HOSTALIASES$)/;
+
+type Runnable = Extract<InterpreterChoice, { ok: true }>;
+
+export type SpareShape = { readonly key: string; readonly interpreter: Interpreter; readonly memoryMb: number };
+
+/** `key`: what processes with the same interpreter share. Null: the function's process must be started for it. */
+export function spareShape(config: FunctionConfig, { interpreter }: Runnable): SpareShape | null {
+  if (interpreter === null || (config.layersDirectory ?? null) !== null) return null;
+  if (interpreter.language === 'python' && !interpreter.version.startsWith('3.')) return null;
+  if (Object.keys(config.environment).some((name) => readAtStart.test(name))) return null;
+  const own = Object.entries(config.environment).reduce(
+    (sum, [name, value]) => sum + Buffer.byteLength(name + value),
+    0,
+  );
+  if (own > ownEnvironmentBytes) return null;
+  const size = memoryMb[interpreter.language];
+  return size === undefined
+    ? null
+    : { key: `${interpreter.language} ${interpreter.path}`, interpreter, memoryMb: size };
+}

@@ -1,0 +1,127 @@
+// One process that waits for a function: started in its sandbox, its interpreter up, its sockets open, nothing in it yet.
+// Made by spares.ts; instance.ts takes its road over.
+import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
+import { FrameRoad } from '../instances/frame-road.ts';
+import type { Road, RoadEvents } from '../instances/road.ts';
+import type { Launcher, LaunchSpec } from '../launcher/port.ts';
+
+/** What a bootstrap writes when it waits (runtimes/PROTOCOL.md); what comes before it is the interpreter's. */
+const readyLine = Buffer.from('FC_SPARE ready\n');
+/** Of the interpreter's own words before that. */
+const outputLimitBytes = 8 * 1024;
+
+export type SpareEvents = {
+  onReady(spare: Spare): void;
+  /** It is of no use any more; nothing of it is left when stop() resolves. Called at most once, never after take(). */
+  onBroken(spare: Spare, why: string): void;
+};
+
+export type SpareSpec = {
+  readonly launch: LaunchSpec;
+  readonly key: string;
+  readonly resultLimitBytes: number;
+  /** The tier gives instances a root of their own, in which the launcher puts the code. */
+  readonly hasPrivateRoot: boolean;
+};
+
+export class Spare {
+  readonly id: string;
+  readonly token: string;
+  readonly key: string;
+  readonly #launch: LaunchSpec;
+  readonly #launcher: Launcher;
+  readonly #events: SpareEvents;
+  readonly #resultLimitBytes: number;
+  readonly #hasPrivateRoot: boolean;
+  #state: 'starting' | 'ready' | 'taken' | 'gone' = 'starting';
+  #road: Road | null = null;
+  #owner: RoadEvents | null = null;
+  #output = Buffer.alloc(0);
+  #pid = 0;
+
+  constructor(spec: SpareSpec, launcher: Launcher, events: SpareEvents) {
+    this.id = spec.launch.instanceId;
+    this.token = spec.launch.token;
+    this.key = spec.key;
+    this.#launch = spec.launch;
+    this.#resultLimitBytes = spec.resultLimitBytes;
+    this.#hasPrivateRoot = spec.hasPrivateRoot;
+    this.#launcher = launcher;
+    this.#events = events;
+  }
+
+  /** Of its first process. */
+  get pid(): number {
+    return this.#pid;
+  }
+
+  get isReady(): boolean {
+    return this.#state === 'ready';
+  }
+
+  /** Never rejects: onReady or onBroken follows. */
+  async start(): Promise<void> {
+    const { socketDirectory } = this.#launch;
+    try {
+      this.#road = await FrameRoad.open(this.#launch, this.#resultLimitBytes, {
+        onReady: () => this.#owner?.onReady(),
+        onLost: (violation) => this.#owner?.onLost(violation),
+        onOutput: (chunk) => this.#hear(chunk),
+        onOutputEnd: () => (this.#owner === null ? this.break('it ended') : this.#owner.onOutputEnd()),
+        onSuspicion: (text) => this.#owner?.onSuspicion(text),
+      });
+      // The loader of libraries looks here when there is no private root; it remembers which directories were missing.
+      if (!this.#hasPrivateRoot) mkdirSync(`${socketDirectory}/code/lib`, { recursive: true });
+      if (this.#state === 'gone') this.#road.close();
+      else this.#pid = (await this.#launcher.startSpare(this.#launch)).pid;
+    } catch (error) {
+      this.break(error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  /** It is `owner`'s from now on. What the interpreter said before is told first. `codeDirectory`: of its function. */
+  take(owner: RoadEvents, codeDirectory: string): Road {
+    const road = this.#road;
+    if (this.#state !== 'ready' || road === null) throw new Error('a spare was taken that is not ready');
+    this.#state = 'taken';
+    this.#owner = owner;
+    if (!this.#hasPrivateRoot) {
+      const code = `${this.#launch.socketDirectory}/code`;
+      rmSync(code, { recursive: true });
+      symlinkSync(codeDirectory, code);
+    }
+    if (this.#output.length > 0) owner.onOutput(this.#output);
+    return road;
+  }
+
+  /** It is of no use: tells so, once. */
+  break(why: string): void {
+    if (this.#state === 'gone' || this.#state === 'taken') return;
+    this.#state = 'gone';
+    this.#events.onBroken(this, why);
+  }
+
+  /** Ends it. Resolves when nothing is left. */
+  async stop(): Promise<void> {
+    this.#state = 'gone';
+    // The launcher has gone, and its processes with it, when this fails.
+    await this.#launcher.stop(this.id, 0).catch(() => {});
+    this.#road?.close();
+  }
+
+  #hear(chunk: Buffer): void {
+    if (this.#owner !== null) {
+      this.#owner.onOutput(chunk);
+      return;
+    }
+    const output = Buffer.concat([this.#output, chunk]);
+    const isReady = output.subarray(-readyLine.length).equals(readyLine);
+    this.#output = isReady ? output.subarray(0, -readyLine.length) : output;
+    if (this.#state === 'starting' && isReady) {
+      this.#state = 'ready';
+      this.#events.onReady(this);
+    } else if (this.#output.length > outputLimitBytes || this.#state === 'ready') {
+      this.break('it says more than that it is ready');
+    }
+  }
+}

@@ -1,0 +1,261 @@
+// Processes that wait for functions, by kind: follows demand within a budget of memory, refills when nobody waits for it,
+// replaces what dies with growing pauses. Asked by plane.ts for each instance that is to start.
+import type { Clock } from '../../base/clock.ts';
+import { randomHex } from '../../base/ids.ts';
+import type { FunctionConfig } from '../../model/function.ts';
+import type { InterpreterChoice } from '../choose-interpreter.ts';
+import { planStart } from '../instances/start-plan.ts';
+import { hasOwnRoot } from '../launcher/placement.ts';
+import type { Exit, IsolationTier, Launcher } from '../launcher/port.ts';
+import type { Limits } from '../limits.ts';
+import { Demand } from './demand.ts';
+import { spareEnvironmentBytes, spareShape } from './shape.ts';
+import { Spare } from './spare.ts';
+
+export type SparesDeps = {
+  readonly clock: Clock;
+  readonly runDir: string;
+  readonly runtimesDirectory: string;
+  /** Below it lies the code of all functions. */
+  readonly packagesDirectory: string | null;
+  readonly launcher: Launcher;
+  readonly limits: Limits;
+  readonly tier: IsolationTier;
+  /** A function is being started: a refill would only slow it down. */
+  isBusy(): boolean;
+  report(text: string): void;
+};
+
+type Runnable = Extract<InterpreterChoice, { ok: true }>;
+type Interpreter = NonNullable<Runnable['interpreter']>;
+
+type Kind = {
+  readonly key: string;
+  readonly interpreter: Interpreter;
+  readonly memoryMb: number;
+  readonly demand: Demand;
+  /** Oldest first. */
+  readonly spares: Set<Spare>;
+};
+
+/** Kinds are interpreters that are here; more than these are not kept waiting. */
+const kindsMax = 16;
+const refillMs = 20;
+/** So long refills give way to starts of functions. */
+const patienceMs = 1_000;
+const sweepMs = 10_000;
+/** What a process is limited to while it waits, MB; control groups count the interpreter's start. */
+const waitingLimitMb = 256;
+const reportedFailures = 5;
+
+export class Spares {
+  readonly #deps: SparesDeps;
+  readonly #kinds = new Map<string, Kind>();
+  /** All that have not been taken, and those that are ending. */
+  readonly #byId = new Map<string, Spare>();
+  readonly #ending = new Set<Promise<void>>();
+  #cancelRefill: (() => void) | null = null;
+  #cancelSweep: (() => void) | null = null;
+  #busySince: number | null = null;
+  #failures = 0;
+  #isClosed = false;
+
+  constructor(deps: SparesDeps) {
+    this.#deps = deps;
+  }
+
+  /** Those that are ready. */
+  get count(): number {
+    return [...this.#byId.values()].filter((each) => each.isReady).length;
+  }
+
+  /** Null: none waits that this function could have. Whatever comes of it, more are kept for the next. */
+  take(config: FunctionConfig, choice: Runnable): Spare | null {
+    const kind = this.#kindOf(config, choice);
+    if (kind === null) return null;
+    const spare = [...kind.spares].find((each) => each.isReady) ?? null;
+    if (spare !== null) {
+      kind.spares.delete(spare);
+      this.#byId.delete(spare.id);
+    }
+    const left = [...kind.spares].filter((each) => each.isReady).length;
+    kind.demand.used(this.#now(), left);
+    this.#planRefill(refillMs);
+    return spare;
+  }
+
+  /** A function is published that could use one. */
+  expect(config: FunctionConfig, choice: Runnable): void {
+    this.#kindOf(config, choice)?.demand.expect(this.#now());
+    this.#planRefill(refillMs);
+  }
+
+  /** True when it was one of these. */
+  exited({ instanceId, signal, code }: Exit): boolean {
+    const spare = this.#byId.get(instanceId);
+    spare?.break(`it ended (${signal ?? `code ${code}`})`);
+    return spare !== undefined;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#cancelRefill?.();
+    this.#cancelSweep?.();
+    for (const spare of [...this.#byId.values()]) this.#end(spare);
+    await Promise.all(this.#ending);
+  }
+
+  #now(): number {
+    return this.#deps.clock.monotonic();
+  }
+
+  #kindOf(config: FunctionConfig, choice: Runnable): Kind | null {
+    const { launcher, tier, limits } = this.#deps;
+    const shape = spareShape(config, choice);
+    if (shape === null || limits.spareMemoryMb <= 0 || this.#isClosed) return null;
+    if (!launcher.spareTiers.includes(tier) || this.#deps.packagesDirectory === null) return null;
+    const { key, interpreter, memoryMb } = shape;
+    const known = this.#kinds.get(key);
+    if (known !== undefined) return known;
+    if (this.#kinds.size >= kindsMax) return null;
+    const most = Math.floor(limits.spareMemoryMb / memoryMb);
+    const kind: Kind = { key, interpreter, memoryMb, demand: new Demand(most), spares: new Set() };
+    this.#kinds.set(key, kind);
+    return kind;
+  }
+
+  #planRefill(afterMs: number): void {
+    if (this.#cancelRefill !== null || this.#isClosed) return;
+    this.#cancelRefill = this.#deps.clock.after(afterMs, () => {
+      this.#cancelRefill = null;
+      this.#refill();
+    });
+  }
+
+  #refill(): void {
+    const now = this.#now();
+    if (!this.#deps.isBusy()) this.#busySince = null;
+    else this.#busySince ??= now;
+    if (this.#busySince !== null && now - this.#busySince < patienceMs) {
+      this.#planRefill(refillMs);
+      return;
+    }
+    let next = Number.POSITIVE_INFINITY;
+    for (const kind of this.#kinds.values()) {
+      if (kind.spares.size >= kind.demand.wanted(now)) continue;
+      // One after the other: a start takes a processor, and the next may not be wanted any more.
+      if ([...kind.spares].some((each) => !each.isReady)) continue;
+      if (kind.demand.pausedUntil > now) next = Math.min(next, kind.demand.pausedUntil - now);
+      else if (this.#makeRoom(kind)) this.#start(kind);
+    }
+    if (next < Number.POSITIVE_INFINITY) this.#planRefill(next);
+    this.#planSweep();
+  }
+
+  /** Demand ebbs with time. */
+  #planSweep(): void {
+    if (this.#cancelSweep !== null || this.#isClosed || this.#byId.size === 0) return;
+    this.#cancelSweep = this.#deps.clock.after(sweepMs, () => {
+      this.#cancelSweep = null;
+      const now = this.#now();
+      for (const { spares, demand } of this.#kinds.values()) {
+        const [oldest] = spares;
+        if (oldest !== undefined && spares.size > demand.wanted(now)) this.#end(oldest);
+      }
+      this.#planSweep();
+    });
+  }
+
+  /** Whether one more fits into the budget; kinds that were used longer ago give way. */
+  #makeRoom(kind: Kind): boolean {
+    const budget = this.#deps.limits.spareMemoryMb - kind.memoryMb;
+    const used = () => [...this.#kinds.values()].reduce((sum, each) => sum + each.spares.size * each.memoryMb, 0);
+    const older = [...this.#kinds.values()]
+      .filter((each) => each !== kind && each.demand.usedAt < kind.demand.usedAt)
+      .sort((a, b) => a.demand.usedAt - b.demand.usedAt);
+    for (const each of older) for (const spare of each.spares) if (used() > budget) this.#end(spare);
+    return used() <= budget;
+  }
+
+  #start(kind: Kind): void {
+    const { launcher, limits } = this.#deps;
+    const launch = this.#plan(kind.interpreter);
+    const hasPrivateRoot = hasOwnRoot(this.#deps.tier);
+    const spec = { launch, key: kind.key, resultLimitBytes: limits.invocationBytes, hasPrivateRoot };
+    const spare = new Spare(spec, launcher, {
+      onReady: () => {
+        kind.demand.succeeded();
+        this.#planRefill(refillMs);
+      },
+      onBroken: (broken, why) => {
+        kind.demand.failed(this.#now());
+        this.#failures += 1;
+        if (this.#failures <= reportedFailures) this.#deps.report(`a process that waited for a function broke: ${why}`);
+        this.#end(broken);
+        this.#planRefill(refillMs);
+      },
+    });
+    kind.spares.add(spare);
+    this.#byId.set(spare.id, spare);
+    void spare.start();
+  }
+
+  #end(spare: Spare): void {
+    this.#kinds.get(spare.key)?.spares.delete(spare);
+    const ending = spare.stop().then(() => {
+      this.#byId.delete(spare.id);
+      this.#ending.delete(ending);
+    });
+    this.#ending.add(ending);
+  }
+
+  /** As for a function of no code and no environment, but for the room in which its environment will be. */
+  #plan(interpreter: Interpreter) {
+    const { runDir, runtimesDirectory, packagesDirectory, tier } = this.#deps;
+    const instanceId = `c-${randomHex(4)}-${randomHex(10)}`;
+    const socketDirectory = `${runDir}/i/${instanceId}`;
+    const { launch } = planStart({
+      config: emptyFunction(interpreter.language, `${socketDirectory}/code`),
+      choice: { ok: true, interpreter, note: null },
+      tier,
+      instanceId,
+      socketDirectory,
+      runtimesDirectory,
+      token: randomHex(32),
+      credentials: null,
+      hasOwnNetwork: false,
+    });
+    const kept = Object.entries(launch.environment).filter(([name]) => !name.startsWith('FC_'));
+    const environment = { ...Object.fromEntries(kept), FC_INSTANCE_ID: instanceId };
+    const room = 'x'.repeat(spareEnvironmentBytes);
+    return {
+      ...launch,
+      environment: { ...environment, FC_SPARE: room },
+      codeDirectory: packagesDirectory ?? socketDirectory,
+      memoryMb: waitingLimitMb,
+    };
+  }
+}
+
+function emptyFunction(runtime: string, directory: string): FunctionConfig {
+  return {
+    key: '',
+    accountId: '',
+    regionId: '',
+    serviceName: null,
+    functionName: '',
+    versionId: '',
+    qualifier: '',
+    runtime,
+    handler: '',
+    memoryMb: waitingLimitMb,
+    timeoutMs: 0,
+    initializer: null,
+    environment: {},
+    instanceConcurrency: 1,
+    role: null,
+    logProject: '',
+    logStore: '',
+    code: { checksum: '', sizeBytes: 0, directory },
+  };
+}

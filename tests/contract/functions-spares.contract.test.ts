@@ -1,0 +1,201 @@
+// Processes that wait for functions: what a function can see of it (nothing), what becomes of one that breaks, and what
+// never reaches one.
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { findSandd, probeSandd } from '../../src/functions/index.ts';
+import { type Fixture, openFixture } from './functions-fixture.ts';
+
+const found = await findSandd();
+const isStrong = found.ok && (await probeSandd(found.path)).get('strong') === 'ok';
+
+/** Tells what a process can know of itself, but for what differs between any two instances. */
+const lookPython = `
+import gc, json, os, resource, sys, threading, signal, random, tempfile, logging
+own = os.environ['FC_INSTANCE_ID']
+def text(path):
+    with open(path) as file:
+        return file.read().replace(own, 'ID')
+def status():
+    kept = ('Name', 'Umask', 'Uid', 'Gid', 'Groups', 'NSpid', 'Threads', 'Sig', 'Shd', 'Cap', 'NoNew', 'Seccomp', 'PPid', 'Pid')
+    return sorted(line for line in text('/proc/self/status').split('\\n') if line.startswith(kept))
+def mounts():
+    return sorted(' '.join(line.split()[4:6] + line.split(' - ')[1].split()[:1]) for line in text('/proc/self/mountinfo').split('\\n') if line and '/yunmen' not in line)
+facts = {
+    'environ': sorted('%s=%s' % pair for pair in os.environ.items()),
+    'raw environ': [each for each in text('/proc/self/environ').split('\\0') if each],
+    'argv': [sys.argv, sys.orig_argv if hasattr(sys, 'orig_argv') else None, text('/proc/self/cmdline')],
+    'cwd': [os.getcwd(), os.readlink('/proc/self/cwd')],
+    'path': sys.path, 'modules': sorted(sys.modules), 'flags': str(sys.flags),
+    'main': sorted(vars(sys.modules['__main__'])),
+    'ids': [os.getuid(), os.geteuid(), os.getgid(), os.getgroups()],
+    'pids': [os.getpid(), os.getppid(), os.getsid(0) == os.getpid()] if os.getpid() < 9 else [os.getsid(0) == os.getpid()],
+    'descriptors': sorted('%s %s' % (fd, os.readlink('/proc/self/fd/' + fd).split(':')[0]) for fd in os.listdir('/proc/self/fd') if fd in '0123'),
+    'limits': text('/proc/self/limits'), 'status': status() if os.getpid() < 9 else [], 'mounts': mounts(), 'threads': threading.active_count(),
+    'signals': [str(signal.getsignal(each)) [:20] for each in (signal.SIGTERM, signal.SIGINT, signal.SIGPIPE)],
+    'gc': [gc.isenabled(), gc.get_threshold(), gc.get_freeze_count()], 'score': text('/proc/self/oom_score_adj'),
+    'tmp': sorted(os.listdir('/tmp')) if os.getpid() < 9 else [], 'opt': os.listdir('/opt') if os.getpid() < 9 else [],
+    'handlers': len(logging.getLogger().handlers), 'streams': [sys.stdin.read(), sys.stdout.encoding, sys.stdout.fileno()],
+}
+def handler(event, context):
+    return json.dumps({'facts': facts, 'chance': [random.random(), os.urandom(8).hex()], 'hash': hash('x' * 9)}).replace(own, 'ID')
+`;
+const lookNode = `
+const fs = require('fs');
+const own = process.env.FC_INSTANCE_ID;
+const text = (path) => fs.readFileSync(path, 'latin1').split(own).join('ID');
+const isAlone = process.pid < 9;
+const facts = {
+  environ: Object.keys(process.env).map((name) => name + '=' + process.env[name]),
+  raw: text('/proc/self/environ').split('\\0').filter((each) => each),
+  argv: [process.argv, process.execArgv, process.argv0, process.title, text('/proc/self/cmdline')],
+  cwd: [process.cwd(), fs.readlinkSync('/proc/self/cwd')],
+  cache: Object.keys(require.cache), main: require.main && require.main.filename, paths: [module.paths, require('module').globalPaths],
+  parents: [module.parent === null, require.main.children.length],
+  ids: [process.getuid(), process.getgid(), process.getgroups()],
+  pids: isAlone ? [process.pid, process.ppid] : [],
+  globals: Object.getOwnPropertyNames(globalThis).sort(),
+  handlers: process.eventNames().map(String).sort(),
+  fd: [0, 1, 2].map((fd) => fs.readlinkSync('/proc/self/fd/' + fd).split(':')[0]),
+  active: process.getActiveResourcesInfo().sort(),
+  limits: text('/proc/self/limits'),
+  status: isAlone ? text('/proc/self/status').split('\\n').filter((line) => /^(Name|Umask|Uid|Gid|Groups|NSpid|Sig|Shd|Cap|NoNew|Seccomp|Pid|PPid)/.test(line)) : [],
+  unix: text('/proc/net/unix').split('\\n').filter((line) => line.includes('fc-spare')),
+  tmp: isAlone ? [fs.readdirSync('/tmp'), fs.readdirSync('/opt')] : [],
+  zone: [new Date(0).getTimezoneOffset(), Intl.DateTimeFormat().resolvedOptions().timeZone, new Date(0).toString()],
+};
+exports.handler = (event, context, callback) => callback(null, JSON.stringify({ facts, chance: [Math.random(), require('crypto').randomBytes(8).toString('hex')] }).split(own).join('ID'));
+`;
+const languages = [
+  ['Python', 'python3.10', { 'index.py': lookPython }],
+  ['Node', 'nodejs20', { 'index.js': lookNode }],
+] as const;
+
+/** Processes of the plane that wait, by the mark in the environment that they were started with. */
+function waitingPids({ runDir }: Fixture): number[] {
+  const ids = readdirSync(`${runDir}/i`);
+  return readdirSync('/proc').flatMap((name) => {
+    try {
+      const environment = /^\d+$/.test(name) ? readFileSync(`/proc/${name}/environ`, 'latin1') : '';
+      return environment.includes('FC_SPARE=') && ids.some((id) => environment.includes(id)) ? [Number(name)] : [];
+    } catch {
+      return []; // it has ended
+    }
+  });
+}
+
+async function until(isDone: () => boolean): Promise<void> {
+  const deadline = performance.now() + 20_000;
+  while (!isDone()) {
+    assert.ok(performance.now() < deadline, 'it did not come to that');
+    await sleep(10);
+  }
+}
+
+/** A call that is served by a process that waited. */
+async function callWaiting(plane: Fixture, name: string) {
+  await until(() => plane.functions.stats().spares > 0);
+  const outcome = await plane.succeed(name);
+  assert.equal(outcome.coldStart?.isSpare, true);
+  return outcome;
+}
+
+for (const tier of ['none', 'strong']) {
+  describe(`processes that wait for functions in tier ${tier}`, {
+    skip: tier === 'strong' && !isStrong ? 'tier strong cannot be had here' : false,
+  }, () => {
+    for (const [language, runtime, files] of languages) {
+      test(`a ${language} function cannot tell that its process waited`, async (t) => {
+        const plane = await openFixture(tier);
+        t.after(() => plane.close());
+        const code = plane.publish('first', files, { runtime, environment: { A: 'é', B: '2' } }).code;
+        const same = { runtime, environment: { A: 'é', B: '2' }, code, functionName: 'second' };
+        const fresh = await plane.succeed('first');
+        assert.equal(fresh.coldStart?.isSpare, false);
+        plane.publish('second', files, { ...same, functionName: 'second' });
+        const waited = await callWaiting(plane, 'second');
+        const [left, right] = [fresh, waited].map(({ body }) =>
+          JSON.parse(body.toString().replaceAll('first', 'second')),
+        );
+        assert.deepEqual(right.facts, left.facts);
+        assert.notDeepEqual(right.chance, left.chance);
+        if (language === 'Python') assert.notEqual(right.hash, left.hash, 'the seed of hashes');
+      });
+
+      test(`a ${language} process that dies while it waits is replaced, and calls do not notice`, async (t) => {
+        const plane = await openFixture(tier);
+        t.after(() => plane.close());
+        plane.publish('first', files, { runtime });
+        await plane.succeed('first');
+        await until(() => plane.functions.stats().spares > 0);
+        const pids = waitingPids(plane);
+        assert.ok(pids.length > 0);
+        for (const pid of pids) process.kill(pid, 'SIGKILL');
+        plane.publish('second', files, { runtime });
+        await plane.succeed('second');
+        await until(() => plane.functions.stats().spares > 0 && !waitingPids(plane).some((pid) => pids.includes(pid)));
+        plane.publish('third', files, { runtime });
+        await callWaiting(plane, 'third');
+      });
+    }
+
+    test('a process that hangs when it is given a function costs the call some time, no more', async (t) => {
+      const plane = await openFixture(tier, { assignMs: 100 });
+      t.after(() => plane.close());
+      const [, runtime, files] = languages[0];
+      plane.publish('first', files, { runtime });
+      await plane.succeed('first');
+      await until(() => plane.functions.stats().spares > 0);
+      for (const pid of waitingPids(plane)) process.kill(pid, 'SIGSTOP');
+      plane.publish('second', files, { runtime });
+      const { coldStart } = await plane.succeed('second');
+      assert.equal(coldStart?.isSpare, false);
+      assert.match(plane.reports.join('\n'), /a process that waited could not be given it: expired/);
+    });
+
+    test('what a function has the loader and interpreter read at their start never meets a process that waits', async (t) => {
+      const plane = await openFixture(tier);
+      t.after(() => plane.close());
+      const files = { 'index.py': 'def handler(event, context):\n    return "ok"\n' };
+      plane.publish('first', files);
+      await plane.succeed('first');
+      await until(() => plane.functions.stats().spares > 0);
+      for (const environment of [
+        { LD_PRELOAD: '/code/evil.so' },
+        { PYTHONPATH: '/code' },
+        { PYTHONSTARTUP: '/code/evil.py' },
+        { NODE_OPTIONS: '--require /code/evil.js' },
+      ]) {
+        plane.publish('other', files, { environment });
+        assert.equal((await plane.succeed('other')).coldStart?.isSpare, false, JSON.stringify(environment));
+      }
+      assert.ok(plane.functions.stats().spares > 0);
+    });
+
+    test('code runs where a relative path, a library and a module of its own are found', async (t) => {
+      const plane = await openFixture(tier);
+      t.after(() => plane.close());
+      const files = {
+        'index.py':
+          'import helper, os\ndef handler(event, context):\n    return helper.word + open("word.txt").read() + os.environ["FC_FUNC_CODE_PATH"]\n',
+        'helper.py': 'word = "helped "\n',
+        'word.txt': 'read ',
+      };
+      plane.publish('first', files);
+      await plane.succeed('first');
+      const { code } = plane.publish('second', files);
+      const place = tier === 'none' ? code.directory : '/code';
+      assert.equal((await callWaiting(plane, 'second')).body.toString(), `helped read ${place}/`);
+    });
+
+    test('with no memory for it none waits', async (t) => {
+      const plane = await openFixture(tier, { spareMemoryMb: 0 });
+      t.after(() => plane.close());
+      plane.publish('first', { 'index.py': 'def handler(event, context):\n    return "ok"\n' });
+      await plane.succeed('first');
+      await sleep(100);
+      assert.deepEqual([plane.functions.stats().spares, waitingPids(plane)], [0, []]);
+    });
+  });
+}
