@@ -194,6 +194,7 @@ export function sendReply(
   if (!hasBody || isHead || body.length === 0) response.end();
   // Text goes out in one piece with the head; bytes would be written apart from it.
   else if (typeof body !== 'string' && body.length <= joinedLimitBytes) response.end(body.toString('latin1'), 'latin1');
+  else if (typeof body === 'string' && !nonAscii.test(body)) response.end(body, 'latin1');
   else response.end(asBytesWhereNeeded(headers, body));
 }
 

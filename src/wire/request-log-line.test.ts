@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { RequestRecord } from '../model/record.ts';
-import { createTimeWriter, readLogLine, writeLogLine } from './request-log-line.ts';
+import { createTimeWriter, readIndexedMembers, readLogLine, writeLogLine } from './request-log-line.ts';
 
 const text = fc.string({ unit: 'binary', maxLength: 20 }).map((value) => value.toWellFormed());
 const optional = <T>(inner: fc.Arbitrary<T>) => fc.option(inner, { nil: null });
@@ -69,4 +69,31 @@ test('a cut line, another document and nonsense are no records', () => {
     }),
   );
   for (const line of ['', '[]', 'null', '{}', '{"requestId":1}', '\u0000']) assert.equal(readLogLine(line), null);
+});
+
+test('the members of an index are those of the record, whatever the texts beside them hold', () => {
+  const indexed = (line: string) => {
+    const read = readIndexedMembers(line);
+    return read === null ? null : [read.requestId, read.at, read.status, read.apiId, read.appId];
+  };
+  const tricky = fc.constantFrom(
+    '","apiUid":"x',
+    ',"apiUid":"x"',
+    '"FrontRequestStart":5',
+    '","appId":7,"',
+    '\\',
+    '"',
+    '}}',
+  );
+  fc.assert(
+    fc.property(record, tricky, fc.nat(200), (made, path, cut) => {
+      const value = { ...made, path };
+      const line = writeLogLine(value, createTimeWriter()).slice(0, -1);
+      assert.deepEqual(indexed(line), [value.requestId, value.at, value.status, value.apiId, value.appId]);
+      assert.equal(indexed(line.slice(0, -1 - cut)), null);
+    }),
+  );
+  for (const line of ['', '[]', 'null', '{}', '{}}', '{"requestId":1}}', '{"requestId":"a"}}']) {
+    assert.equal(readIndexedMembers(line), null);
+  }
 });

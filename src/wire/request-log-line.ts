@@ -112,6 +112,36 @@ function readFailure(members: Members): Failure | null {
   };
 }
 
+/** What the index of a file of lines holds of each. */
+export type IndexedMembers = Pick<RequestRecord, 'requestId' | 'at' | 'status' | 'apiId' | 'appId'>;
+
+const lineStart = '{"requestId":"';
+
+/**
+ * What readLogLine() would say of these members, for less than half its cost: looks for them where writeLogLine() puts them. Quotes
+ * inside texts are escaped, so a member's name and quotes are found nowhere else. Null for a line that is not whole.
+ */
+export function readIndexedMembers(line: string): IndexedMembers | null {
+  if (!line.startsWith(lineStart) || !line.endsWith('}}')) return null;
+  const requestId = line.slice(lineStart.length, line.indexOf('"', lineStart.length));
+  const status = numberAfter(line, '"statusCode":');
+  const at = numberAfter(line, '"FrontRequestStart":');
+  if (status === null || at === null) return null;
+  const apiAt = line.indexOf(',"apiUid":"');
+  const apiStart = apiAt + ',"apiUid":"'.length;
+  const apiId = apiAt === -1 ? null : line.slice(apiStart, line.indexOf('"', apiStart));
+  // An id with an escape in it is none of ours.
+  if (requestId.includes('\\') || apiId?.includes('\\') === true) return readLogLine(line);
+  return { requestId, at, status, apiId, appId: numberAfter(line, ',"appId":') };
+}
+
+function numberAfter(line: string, name: string): number | null {
+  const at = line.indexOf(name);
+  if (at === -1) return null;
+  const value = Number.parseFloat(line.slice(at + name.length, at + name.length + 20));
+  return Number.isNaN(value) ? null : value;
+}
+
 /** The record of a line; null for a line that is none (the last one before a crash may be cut). */
 export function readLogLine(line: string): RequestRecord | null {
   let members: unknown;

@@ -1,7 +1,7 @@
 // The index of a closed segment: what its lines are about, and where each request id is. Made once when the segment is closed,
 // kept beside it as `<segment>.idx`. Called by segments.ts and search.ts.
 import { open, readFile, writeFile } from 'node:fs/promises';
-import { readLogLine } from '../../wire/request-log-line.ts';
+import { readIndexedMembers } from '../../wire/request-log-line.ts';
 
 /** What a search needs to pass a segment over. Times in epoch ms; a list that would be too long is null: it may hold anything. */
 export type SegmentSummary = {
@@ -58,7 +58,8 @@ export async function buildIndex(segmentPath: string): Promise<SegmentSummary> {
   for (let start = 0, end = 0; start < bytes.length; start = end + 1) {
     end = bytes.indexOf(10, start);
     if (end === -1) end = bytes.length;
-    const record = readLogLine(bytes.toString('utf8', start, end));
+    // Bytes as they are: what is indexed is ASCII.
+    const record = readIndexedMembers(bytes.toString('latin1', start, end));
     if (record !== null) {
       positions.push([idHash(record.requestId), start]);
       from = Math.min(from, record.at);
