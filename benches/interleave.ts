@@ -12,7 +12,11 @@ export type Contestant = {
   readonly dataPid: number | null;
 };
 
-const warmUpMs = 2000;
+/**
+ * A contestant is warm when it has answered so many requests, or after so many windows: until then the compiler works beside
+ * it, and a request costs up to twice as much.
+ */
+const warmUp = { requests: 30_000, windowMs: 2000, windows: 8 };
 /** One connection shows latency, not throughput: its windows may be shorter. */
 const loads = [
   { connections: 64, share: 1 },
@@ -37,13 +41,26 @@ async function measure(
   return { load, allMicros, dataMicros };
 }
 
-/** Rounds A B C A B C … at each number of connections, after one unmeasured window each. */
+async function warm(
+  generator: LoadGenerator,
+  contestant: Contestant,
+  connections: number,
+  share: number,
+): Promise<void> {
+  let requests = 0;
+  for (let window = 0; window < warmUp.windows && requests < warmUp.requests * share; window++) {
+    const { load } = await measure(generator, contestant, connections, warmUp.windowMs * share);
+    requests += load.requests;
+  }
+}
+
+/** Rounds A B C A B C … at each number of connections, after unmeasured windows each. */
 export async function interleave(contestants: readonly Contestant[], rounds: number, windowMs: number): Promise<Row[]> {
   const generator = startLoadGenerator();
   const rows: Row[] = [];
   try {
     for (const { connections, share } of loads) {
-      for (const contestant of contestants) await measure(generator, contestant, connections, warmUpMs * share);
+      for (const contestant of contestants) await warm(generator, contestant, connections, share);
       const windows = new Map<string, Window[]>(contestants.map(({ name }) => [name, []]));
       for (let round = 1; round <= rounds; round++) {
         console.error(`round ${round} of ${rounds} at ${connections} connections`);

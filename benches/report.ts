@@ -50,6 +50,7 @@ const headings = [
   'CPU µs all',
   '× hello',
   'CPU µs data',
+  '× hello',
   'added p50 ms',
 ];
 
@@ -67,6 +68,7 @@ export function formatTable(rows: readonly Row[]): string {
       row.cpuAll.toFixed(1),
       isHello ? '1' : (row.cpuAll / hello.cpuAll).toFixed(2),
       row.cpuData === null ? '' : row.cpuData.toFixed(1),
+      row.cpuData === null || hello === undefined ? '' : (row.cpuData / hello.cpuAll).toFixed(2),
       isHello ? '' : (row.p50 - hello.p50).toFixed(3),
     ];
   });
