@@ -23,6 +23,16 @@ process.exitCode = await runCli(process.argv.slice(2), {
     const { reportIsolation } = await import('./isolation-report.ts');
     return await reportIsolation();
   },
+  runtimes() {
+    const tools = import('./runtime-tools.ts').then(({ createRuntimeTools }) =>
+      createRuntimeTools((text) => process.stderr.write(`yunmen: ${text}\n`)),
+    );
+    return {
+      list: async () => await (await tools).list(),
+      add: async (id, options) => await (await tools).add(id, options),
+      remove: async (id) => await (await tools).remove(id),
+    };
+  },
   version,
   stdout: process.stdout,
   stderr: process.stderr,

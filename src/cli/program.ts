@@ -7,6 +7,7 @@ import type { InvokeFlags } from './commands/invoke.ts';
 import type { KeyFlags } from './commands/key.ts';
 import type { LayerFlags } from './commands/layer.ts';
 import type { LogsFlags } from './commands/logs.ts';
+import type { RuntimeFlags } from './commands/runtime.ts';
 import type { ServeFlags } from './commands/serve.ts';
 import type { WhyFlags } from './commands/why.ts';
 import { environmentName, type ServerFlag, serverFlags } from './server-flags.ts';
@@ -40,6 +41,7 @@ export function createProgram(deps: CliDeps, finish: Finish): Command {
   addWhyCommand(program, deps, finish);
   addLogsCommand(program, deps, finish);
   addKeyCommands(program, deps, finish);
+  addRuntimeCommands(program, deps, finish);
   addDoctorCommand(program, deps, finish);
   program.addHelpText(
     'after',
@@ -256,6 +258,41 @@ function addDoctorCommand(program: Command, deps: CliDeps, finish: Finish): void
       finish(await doctor(flags, deps));
     })
     .addHelpText('after', examples(['yunmen doctor', 'yunmen doctor --json']));
+}
+
+function addRuntimeCommands(program: Command, deps: CliDeps, finish: Finish): void {
+  const group = program.command('runtime').description('what runs functions here: list it, fetch more, remove it');
+  group.showHelpAfterError('(yunmen runtime --help lists the commands)');
+  const load = () => import('./commands/runtime.ts');
+  group
+    .command('list')
+    .description('what each runtime id really runs on')
+    .addOption(json())
+    .action(async (flags: RuntimeFlags) => finish(await (await load()).list(flags, deps)))
+    .addHelpText('after', examples(['yunmen runtime list', 'yunmen runtime list --json']));
+  group
+    .command('add')
+    .description('fetch the Node of a runtime id from npm; for other languages, name the package that brings them')
+    .argument('<id>', 'such as nodejs16, or node@16.20.2')
+    .option('--libraries', 'instead, install the libraries that the cloud preinstalls for this id')
+    .option('--only <name>', 'of those only this one; may be repeated', collect)
+    .addOption(json())
+    .action(async (id: string, flags: RuntimeFlags) => finish(await (await load()).add(id, flags, deps)))
+    .addHelpText(
+      'after',
+      examples([
+        'yunmen runtime add nodejs16',
+        'yunmen runtime add node@8.17.0',
+        'yunmen runtime add nodejs12 --libraries --only co',
+      ]),
+    );
+  group
+    .command('remove')
+    .description('remove what was fetched for a runtime id')
+    .argument('<id>', 'such as nodejs16, or node@16.20.2')
+    .addOption(json())
+    .action(async (id: string, flags: RuntimeFlags) => finish(await (await load()).remove(id, flags, deps)))
+    .addHelpText('after', examples(['yunmen runtime remove nodejs16']));
 }
 
 function addKeyCommands(program: Command, deps: CliDeps, finish: Finish): void {

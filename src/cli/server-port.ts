@@ -2,6 +2,7 @@
 // Types only; main.ts supplies the implementation.
 
 import type { IsolationReport } from '../model/isolation-report.ts';
+import type { RuntimeTools } from '../model/runtime-report.ts';
 
 /** Isolation tiers that can be demanded; null lets the server choose the strongest that works here. */
 export const isolationTiers = ['strong', 'user', 'restricted', 'none'] as const;
@@ -114,6 +115,8 @@ export type CliDeps = {
   discoverPython(): Promise<boolean>;
   /** What keeps functions apart here, by trying it. Absent where no server can be started either. */
   probeIsolation?(): Promise<IsolationReport>;
+  /** What runs functions here. Absent where no server can be started either. */
+  runtimes?(): RuntimeTools;
   readonly version: string;
   readonly stdout: Output;
   readonly stderr: Output;

@@ -13,6 +13,8 @@ export type Interpreter = {
   readonly prefix: string;
   /** Settings of it elsewhere, which a sandbox has to show, too. */
   readonly shows?: readonly string[];
+  /** Where the cloud's preinstalled libraries are, by runtime id, if somebody added them; among `shows`. */
+  readonly libraries?: Readonly<Record<string, string>>;
 };
 
 export type InterpreterChoice =

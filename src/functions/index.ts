@@ -4,7 +4,7 @@ export { chooseInterpreter, type Interpreter } from './choose-interpreter.ts';
 export { createFunctions, type Functions, type FunctionsDeps, type FunctionsStats } from './functions.ts';
 export type { AuthenticateHttp, HttpDoor } from './http/http-door.ts';
 export type { LogLine } from './instances/request-log.ts';
-export { fetchedRuntimesDirectory, findInterpreters } from './interpreters.ts';
+export { fetchedRuntimesDirectory, findInterpreters, librariesDirectory } from './interpreters.ts';
 export { withJavaBootstrap } from './java-bootstrap.ts';
 export { connectLauncher, type LauncherClient } from './launcher/client.ts';
 export { parseInterpreters } from './launcher/messages.ts';
@@ -23,6 +23,7 @@ export { type LauncherOptions, type RunningLauncher, runLauncher } from './launc
 export { endInstances, endInstancesByMark } from './launcher/tree-ender.ts';
 export { defaultLimits, type Limits, shareOfLimits } from './limits.ts';
 export { precompilePython } from './precompile.ts';
+export { languageNameOf, preinstalledLibraries } from './preinstalled.ts';
 export { type CredentialsOf, createRoleCredentials, type IssueCredentials } from './role-credentials.ts';
 export { findRuntime, isKnownRuntime, type Runtime, type RuntimeId, runtimeIds, runtimes } from './runtimes.ts';
 export { defaultRuntimesDirectory } from './runtimes-directory.ts';

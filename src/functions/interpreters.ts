@@ -6,6 +6,7 @@ import { homedir } from 'node:os';
 import { dirname } from 'node:path';
 import { type Interpreter, parseVersion } from './choose-interpreter.ts';
 import { languageIds, languageOf, type StartableLanguage } from './languages.ts';
+import { findRuntime } from './runtimes.ts';
 
 export type Whereabouts = {
   /** As in the environment: directories joined by `:`. */
@@ -21,6 +22,11 @@ export type Whereabouts = {
 export function fetchedRuntimesDirectory(env: NodeJS.ProcessEnv = process.env): string {
   const cache = env['XDG_CACHE_HOME'];
   return `${cache?.startsWith('/') ? cache : `${homedir()}/.cache`}/yunmen/runtimes`;
+}
+
+/** Where the cloud's preinstalled libraries of a runtime id are, if they were added. `fetched`: fetchedRuntimesDirectory(). */
+export function librariesDirectory(fetched: string, runtimeId: string): string {
+  return `${fetched}/libraries/${runtimeId}`;
 }
 
 /** How long one interpreter may take to tell its version, how many are asked at once, how many at all. */
@@ -69,7 +75,24 @@ export async function findInterpreters(
   await Promise.all(Array.from({ length: askedAtOnce }, worker));
   const byPath = new Map<string, Interpreter>();
   for (const each of found) if (each !== null && !byPath.has(each.path)) byPath.set(each.path, each);
-  return [...byPath.values()];
+  const libraries = await addedLibraries(where.fetched);
+  return [...byPath.values()].map((each) => withLibraries(each, libraries));
+}
+
+/** Directories that `yunmen runtime add --libraries` made, by runtime id. */
+async function addedLibraries(fetched: string): Promise<ReadonlyMap<string, string>> {
+  const ids = (await list(`${fetched}/libraries`)).filter((id) => findRuntime(id) !== null);
+  return new Map(ids.map((id) => [id, librariesDirectory(fetched, id)]));
+}
+
+function withLibraries(interpreter: Interpreter, all: ReadonlyMap<string, string>): Interpreter {
+  const own = [...all].filter(([id]) => {
+    const runtime = findRuntime(id);
+    return runtime?.kind === 'startable' && runtime.language === interpreter.language;
+  });
+  if (own.length === 0) return interpreter;
+  const shows = [...(interpreter.shows ?? []), ...own.map(([, path]) => path)];
+  return { ...interpreter, shows, libraries: Object.fromEntries(own) };
 }
 
 type Candidate = { readonly language: StartableLanguage; readonly path: string };

@@ -81,3 +81,14 @@ test('layers are searched after the code: Python before its own packages, Node, 
   assert.match(path ?? '', /:\/data\/layers\/nodejs\/node20\/node_modules:\/data\/layers\/nodejs\/node_modules$/);
   assert.equal(instanceEnvironment(config, place)['PYTHONPATH'], undefined);
 });
+
+test('libraries that were added for an id are found after the code and the layers, by that id alone', () => {
+  const libraries = { 'python3.10': '/lib/py', nodejs12: '/lib/node' };
+  const withLibraries = { ...place, interpreter: { ...python, libraries } };
+  assert.equal(instanceEnvironment(config, withLibraries)['PYTHONPATH'], '/lib/py');
+  const older = instanceEnvironment({ ...config, runtime: 'python3.9' }, withLibraries);
+  assert.equal(older['PYTHONPATH'], undefined);
+  const node = { language: 'node', version: '12.1.0', path: '/n/bin/node', prefix: '/n/bin', libraries } as const;
+  const seen = instanceEnvironment({ ...config, runtime: 'nodejs12' }, { ...place, interpreter: node });
+  assert.match(seen['NODE_PATH'] ?? '', /^\/lib\/node\/node_modules:\/opt\/nodejs\/node12\/node_modules:/);
+});

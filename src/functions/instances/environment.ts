@@ -39,7 +39,7 @@ export function instanceEnvironment(
     TZ: 'UTC',
     ...(interpreter === null ? programVariables(place) : languageVariables(config, place, interpreter)),
     ...user,
-    ...(layersPath === null || interpreter === null ? {} : searchedLayers(layersPath, interpreter, user)),
+    ...(interpreter === null ? {} : searchedByPython(config, place, interpreter, user)),
     ...credentialVariables(config, instance.credentials),
     FC_FUNC_CODE_PATH: interpreter === null ? codePath : `${codePath}/`,
     ...(interpreter === null ? {} : { FC_RUNTIME_VERSION: interpreter.version }),
@@ -76,9 +76,11 @@ function languageVariables(
     case 'node': {
       const major = /^nodejs(\d+)/.exec(config.runtime)?.[1] ?? '';
       const modules = `${layersPath ?? sandboxLayersPath}/nodejs`;
+      const added = interpreter.libraries?.[config.runtime];
       return {
         LD_LIBRARY_PATH: `${codePath}/:${codePath}/lib${libraries}`,
-        NODE_PATH: `/usr/local/lib/node_modules:${modules}/node${major}/node_modules:${modules}/node_modules`,
+        // Libraries that were added for this id stand where the image has its own.
+        NODE_PATH: `${added === undefined ? '/usr/local/lib' : added}/node_modules:${modules}/node${major}/node_modules:${modules}/node_modules`,
       };
     }
     case 'java':
@@ -93,19 +95,25 @@ function languageVariables(
 }
 
 /**
- * Python looks into layers after the code and before its own packages, whatever PYTHONPATH the user has set.
- * Source: docs (function-runtime.md 2).
+ * Python looks into layers after the code and before its own packages, whatever PYTHONPATH the user has set; then into
+ * the libraries that were added for its id. Source: docs (function-runtime.md 2).
  */
-function searchedLayers(
-  layersPath: string,
-  { language, version }: Interpreter,
+function searchedByPython(
+  { runtime }: FunctionConfig,
+  { layersPath }: Pick<Place, 'layersPath'>,
+  { language, version, libraries }: Interpreter,
   user: Readonly<Record<string, string>>,
 ): Record<string, string> {
-  if (language !== 'python') return {};
+  const added = libraries?.[runtime];
+  if (language !== 'python' || (layersPath === null && added === undefined)) return {};
   const [major, minor] = version.split('.');
   const own = user['PYTHONPATH'];
-  const layers = [`${layersPath}/python/lib/python${major}.${minor}/site-packages`, `${layersPath}/python`];
-  return { PYTHONPATH: [...(own === undefined ? [] : [own]), ...layers].join(':') };
+  const layers =
+    layersPath === null
+      ? []
+      : [`${layersPath}/python/lib/python${major}.${minor}/site-packages`, `${layersPath}/python`];
+  const places = [...(own === undefined ? [] : [own]), ...layers, ...(added === undefined ? [] : [added])];
+  return { PYTHONPATH: places.join(':') };
 }
 
 /** Only a function with a role finds them here; the context object has them always. Source: docs (function-runtime.md 2). */

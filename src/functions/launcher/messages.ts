@@ -85,8 +85,13 @@ export function parseInterpreters(data: unknown): readonly Interpreter[] {
       path: absolute(fields, 'path'),
       prefix: absolute(fields, 'prefix'),
       ...(shows.length === 0 ? {} : { shows }),
+      ...(fields['libraries'] === undefined ? {} : { libraries: librariesOf(fieldsOf(fields['libraries'])) }),
     };
   });
+}
+
+function librariesOf(fields: Fields): Record<string, string> {
+  return Object.fromEntries(Object.keys(fields).map((id) => [id, absolute(fields, id)]));
 }
 
 function fieldsOf(data: unknown): Fields {
