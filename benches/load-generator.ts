@@ -17,6 +17,9 @@ let callNumber = 0;
 
 function makeCall(target: Target): Call {
   if (target.kind === 'hello') return { text: 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n', expected: 'hello' };
+  if (target.kind === 'plain') {
+    return { text: `GET ${target.path} HTTP/1.1\r\nHost: localhost\r\n\r\n`, expected: target.body };
+  }
   const number = String(++callNumber);
   const body = `n=${number}`;
   const signed = [
@@ -51,6 +54,7 @@ function runConnection(target: Target, tally: Tally, pace: Pace): Promise<void> 
   const socket = createConnection({ host: hostname, port: Number(port), noDelay: true });
   socket.setEncoding('latin1');
   const reader = new AnswerReader();
+  const wanted = target.kind === 'plain' ? target.status : 200;
   let sentAt = 0;
   let expected: string | null = null;
   let dueAt = pace.startAt;
@@ -80,7 +84,7 @@ function runConnection(target: Target, tally: Tally, pace: Pace): Promise<void> 
         const answer = reader.push(String(latin1));
         if (answer === null) return;
         tally.latencies.push(performance.now() - sentAt);
-        if (answer.status !== 200 || answer.body !== expected) {
+        if (answer.status !== wanted || answer.body !== expected) {
           fail(tally, `${answer.head}\r\n${answer.body}\nexpected ${expected}`);
         }
         next();

@@ -1,8 +1,15 @@
 // What benches/main.ts asks of the load generator, and what it answers.
 
-/** `hello` is a plain GET; `signed` is a POST of a form, signed as an app, each call with its own number, nonce and timestamp. */
+/** `hello` is a plain GET; `plain` one of a path, with what it must answer; `signed` is a POST of a form, signed as an app, each call with its own number, nonce and timestamp. */
 export type Target =
   | { readonly kind: 'hello'; readonly origin: string }
+  | {
+      readonly kind: 'plain';
+      readonly origin: string;
+      readonly path: string;
+      readonly status: number;
+      readonly body: string;
+    }
   | {
       readonly kind: 'signed';
       readonly origin: string;

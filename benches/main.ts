@@ -1,14 +1,16 @@
 // `npm run bench`: one interleaved run of raw node:http hello, signed call → Python echo, signed call → Node echo.
-// Options: --only hello|calls|proxy|start|nothing-blocks|cold|neighbour|roads, --seconds <of one window at 64 connections>, --rounds, --write <file>.
+// Options: --only hello|calls|proxy|start|nothing-blocks|cold|neighbour|roads|held|policies, --seconds <of one window at 64 connections>, --rounds, --write <file>.
 import { writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { runCold } from './cold.ts';
 import { setUpEchoes } from './echo-project.ts';
+import { runHeld } from './held.ts';
 import { type Contestant, interleave } from './interleave.ts';
 import type { Target } from './load-job.ts';
 import { runNeighbour } from './neighbour.ts';
 import { runNothingBlocks } from './nothing-blocks.ts';
+import { runPolicies } from './policies.ts';
 import { startHello, startYunmen, type Yunmen } from './processes.ts';
 import { familyOf, memoryKb } from './processor-time.ts';
 import { runProxy } from './proxy.ts';
@@ -80,14 +82,24 @@ function options() {
   const rounds = Number(values.rounds);
   const seconds = Number(values.seconds);
   if (
-    !['all', 'hello', 'calls', 'proxy', 'start', 'nothing-blocks', 'cold', 'neighbour', 'roads'].includes(
-      values.only,
-    ) ||
+    ![
+      'all',
+      'hello',
+      'calls',
+      'proxy',
+      'start',
+      'nothing-blocks',
+      'cold',
+      'neighbour',
+      'roads',
+      'held',
+      'policies',
+    ].includes(values.only) ||
     !(rounds >= 1) ||
     !(seconds > 0)
   ) {
     console.error(
-      'usage: npm run bench -- [--only hello|calls|proxy|start|nothing-blocks|cold|neighbour|roads] [--rounds n] [--seconds s] [--write docs/benchmarks.md]',
+      'usage: npm run bench -- [--only hello|calls|proxy|start|nothing-blocks|cold|neighbour|roads|held|policies] [--rounds n] [--seconds s] [--write docs/benchmarks.md]',
     );
     process.exit(2);
   }
@@ -104,6 +116,8 @@ if (only === 'all' || only === 'nothing-blocks') parts.push(await runNothingBloc
 if (only === 'all' || only === 'cold') parts.push(await runCold());
 if (only === 'all' || only === 'neighbour') parts.push(await runNeighbour());
 if (only === 'all' || only === 'roads') parts.push(await runRoads(rounds, windowMs));
+if (only === 'all' || only === 'held') parts.push(await runHeld(rounds, windowMs));
+if (only === 'all' || only === 'policies') parts.push(await runPolicies(rounds, windowMs));
 const heading = `${new Date().toISOString().slice(0, 10)}; ${describeMachine()}.`;
 const text = [heading, ...parts].join('\n\n');
 console.log(`\n${text}`);
