@@ -4,6 +4,7 @@
 #include "sandbox.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/fsuid.h>
 #include <sys/stat.h>
@@ -15,22 +16,45 @@ enum { ALLOWED_MAX = 128 };
 static struct { char path[PATH_LIMIT]; struct stat is; } allowed[ALLOWED_MAX];
 static int count;
 
-// Looked at as the user that control runs as: it cannot allow what it could not read.
-const char *allow_directory(const char *path, uid_t user, gid_t group) {
-  for (int at = 0; at < count; at++)
-    if (strcmp(allowed[at].path, path) == 0) return NULL;
-  if (count == ALLOWED_MAX) return "too many directories";
-  if (strlen(path) >= PATH_LIMIT) return "the path is too long";
+// As that user and group sees it; -1 when it does not.
+static int open_as(const char *path, uid_t user, gid_t group) {
   uid_t own = (uid_t)setfsuid(user);
   gid_t own_group = (gid_t)setfsgid(group);
   int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   int why = errno;
   setfsgid(own_group);
   setfsuid(own);
-  if (directory < 0) return strerror(why);
-  if (fstat(directory, &allowed[count].is) != 0) {
+  errno = why;
+  return directory;
+}
+
+static bool is_entered(const char *path, const struct place *place) {
+  struct stat seen;
+  uid_t own = (uid_t)setfsuid(place->first_uid); // sandd is in the shared group, too
+  gid_t own_group = (gid_t)setfsgid(place->first_uid);
+  char inside[PATH_LIMIT + 2];
+  snprintf(inside, sizeof inside, "%s/.", path);
+  bool is = stat(inside, &seen) == 0;
+  setfsgid(own_group);
+  setfsuid(own);
+  return is;
+}
+
+// Control cannot allow what its own user could not read. Where instances see the file tree of the host, they must get there.
+const char *allow_directory(const char *path, const struct place *place) {
+  for (int at = 0; at < count; at++)
+    if (strcmp(allowed[at].path, path) == 0) return NULL;
+  if (count == ALLOWED_MAX) return "too many directories";
+  if (strlen(path) >= PATH_LIMIT) return "the path is too long";
+  int directory = open_as(path, place->owner, place->owner_group);
+  if (directory < 0 || fstat(directory, &allowed[count].is) != 0) {
+    const char *why = strerror(errno);
+    if (directory >= 0) close(directory);
+    return why;
+  }
+  if (place->tier == TIER_RESTRICTED && place->first_uid != 0 && !is_entered(path, place)) {
     close(directory);
-    return strerror(errno);
+    return "instances cannot enter it: a directory on the way to it is closed to others";
   }
   strcpy(allowed[count++].path, path);
   return NULL;

@@ -77,12 +77,12 @@ static int listen_for_relay(int directory) {
 // The function's output is connected and its start line written before there is a process of it.
 const char *open_handles(const struct start *start, struct handles *child, int *own, int *line_end, uid_t uid) {
   int line[2] = {-1, -1}, pair[2] = {-1, -1};
-  *child = (struct handles){-1, -1, -1, -1};
+  *child = (struct handles){-1, -1, -1, -1, uid};
   int directory = open_instance_directory(&place, start->id);
   if (directory < 0) return "cannot open its socket directory";
   child->output = connect_output(directory);
   const char *wrong = child->output < 0 ? "cannot connect its log socket" : NULL;
-  if (wrong == NULL && place.tier != TIER_NONE && place.is_root) wrong = give_sockets(directory, own_socket(start), uid);
+  if (wrong == NULL && place.tier != TIER_NONE && uid != 0) wrong = give_sockets(directory, own_socket(start), uid);
   if (wrong == NULL && start->relay == RELAY_IN && (child->relay = listen_for_relay(directory)) < 0) wrong = "cannot listen for its relay";
   int why = errno;
   close(directory);

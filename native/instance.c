@@ -18,11 +18,14 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
-// In tier user memory is measured so often; nothing else limits it there.
+// Without control groups memory is measured so often; nothing else limits it there. Files are in one of four times.
 enum { measure_ms = 250 };
 static int control = -1; // the way to sandd; in the program's process: to the first one
+static uid_t uid;        // in tier restricted: its own user of the host, or 0
+static const char *id;
 
 _Noreturn void give_up(const char *what, const char *which) {
   char text[256] = {BROKEN};
@@ -32,7 +35,7 @@ _Noreturn void give_up(const char *what, const char *which) {
 
 pid_t instance_clone(enum tier tier, int *pidfd) {
   struct clone_args wanted = {.flags = CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)pidfd, .exit_signal = SIGCHLD};
-  if (tier != TIER_NONE) wanted.flags |= CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS;
+  if (has_namespaces(tier)) wanted.flags |= CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS;
   if (tier == TIER_USER) wanted.flags |= CLONE_NEWUSER | CLONE_NEWCGROUP;
   pid_t pid = (pid_t)syscall(SYS_clone3, &wanted, sizeof wanted);
   // Containers' filters of system calls cannot look into clone3's arguments, so they say that there is no such call.
@@ -107,8 +110,10 @@ static _Noreturn void run_program(const struct start *start, const struct place 
   control = 3;
   syscall(SYS_close_range, 4, ~0U, 0);
   setsid();
-  if (place->tier != TIER_NONE) drop_rights(place->tier, false);
-  const char *code = place->tier == TIER_NONE ? start->code : "/code";
+  if (has_namespaces(place->tier)) drop_rights(place->tier, false);
+  if (place->tier == TIER_RESTRICTED) restricted_drop(start, place, handles.uid);
+  if (place->tier == TIER_NONE && place->owner != geteuid()) become(place->owner, place->owner_group, 0);
+  const char *code = has_namespaces(place->tier) ? "/code" : start->code;
   if (chdir(code) != 0) give_up("cannot enter", code);
   signal(SIGPIPE, SIG_DFL);
   sigprocmask(SIG_SETMASK, &none, NULL);
@@ -126,12 +131,13 @@ static void set_frozen(const struct freezer *freezer, bool is_frozen) {
     const char *word = is_frozen ? freezer->frozen : freezer->thawed;
     if (write(freezer->state, word, strlen(word)) < 0) return; // the group has gone: nothing is frozen
   } else if (getpid() == 1) kill(-1, is_frozen ? SIGSTOP : SIGCONT);
-  else tree_signal(is_frozen ? SIGSTOP : SIGCONT);
+  else restricted_signal(uid, is_frozen ? SIGSTOP : SIGCONT);
 }
 
 static _Noreturn void end_all(const struct place *place, const struct freezer *freezer, pid_t program) {
   set_frozen(freezer, false);
   if (place->tier == TIER_NONE) tree_end(program);
+  if (place->tier == TIER_RESTRICTED) restricted_end(place, id, uid, program);
   _exit(0); // the end of pid 1 is the end of all its processes
 }
 
@@ -140,13 +146,35 @@ static void tell_end(int status, bool out_of_memory) {
   if (send(control, &ending, sizeof ending, MSG_NOSIGNAL) < 0) return; // sandd has gone: nobody wants to know
 }
 
+static int64_t now_ms(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+enum verdict { WITHIN, TOO_MUCH_MEMORY, TOO_MUCH_ELSE };
+
+// By the clock, not when nothing happens: who starts one process after the other would never be looked at.
+static enum verdict measure(const struct place *place, uint32_t memory_mb) {
+  static int64_t due;
+  static unsigned times;
+  if (now_ms() < due) return WITHIN;
+  struct tree_size size = tree_measure(place->tier == TIER_USER);
+  bool fills_disk = place->tier == TIER_RESTRICTED && times++ % 4 == 3 && restricted_fills_disk(place, id);
+  due = now_ms() + measure_ms; // however long it took
+  if (size.pages * (uint64_t)sysconf(_SC_PAGESIZE) >> 20 > memory_mb) return TOO_MUCH_MEMORY;
+  return fills_disk || (place->tier == TIER_RESTRICTED && size.processes > PROCESSES_MAX) ? TOO_MUCH_ELSE : WITHIN;
+}
+
 static _Noreturn void attend(uint32_t memory_mb, const struct place *place, const struct freezer *freezer, pid_t program, int children) {
   struct pollfd sources[2] = {{control, POLLIN, 0}, {children, POLLIN, 0}};
   bool is_frozen = false;
   for (;;) {
-    bool measures = place->tier == TIER_USER && !is_frozen && memory_mb > 0;
-    if (poll(sources, 2, measures ? measure_ms : -1) == 0 && tree_measure(true).pages * (uint64_t)sysconf(_SC_PAGESIZE) >> 20 > memory_mb) {
-      tell_end(SIGKILL, true);
+    bool measures = (place->tier == TIER_USER || place->tier == TIER_RESTRICTED) && !is_frozen && memory_mb > 0;
+    poll(sources, 2, measures ? measure_ms : -1);
+    enum verdict verdict = measures ? measure(place, memory_mb) : WITHIN;
+    if (verdict != WITHIN) {
+      tell_end(SIGKILL, verdict == TOO_MUCH_MEMORY);
       end_all(place, freezer, program);
     }
     struct signalfd_siginfo told;
@@ -176,7 +204,9 @@ _Noreturn void instance_run(const struct start *start, const struct place *place
   char why[256];
   sigset_t child;
   control = handles.control;
-  if (place->tier == TIER_NONE) prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+  uid = handles.uid;
+  id = start->id;
+  if (!has_namespaces(place->tier)) prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
   else prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   close_others(handles);
   setsid();
@@ -188,10 +218,11 @@ _Noreturn void instance_run(const struct start *start, const struct place *place
     if (wrong != NULL) give_up(wrong, start->id);
     if (unshare(CLONE_NEWCGROUP) != 0) give_up("cannot make", "a namespace of control groups");
   }
-  if (place->tier != TIER_NONE) {
+  if (place->tier == TIER_RESTRICTED) restricted_prepare(start, place, uid);
+  if (has_namespaces(place->tier)) {
     if (sethostname("fc", 2) != 0) give_up("cannot name", "the host");
-    if (place->is_root && setgroups(0, NULL) != 0) give_up("cannot leave", "groups");
     build_root(start, place);
+    if (place->is_root && setgroups(0, NULL) != 0) give_up("cannot leave", "groups");
   }
   if (place->tier == TIER_STRONG) { // last, so that the mounts belong to a namespace that it has no rights in
     if (unshare(CLONE_NEWUSER) != 0) give_up("cannot make", "a user namespace");
@@ -216,14 +247,23 @@ _Noreturn void instance_run(const struct start *start, const struct place *place
   close(handles.output);
   for (int standard = 0; standard < 3; standard++) close(standard);
   if (freezer.members >= 0) close(freezer.members);
-  if (place->tier != TIER_NONE) {
+  if (place->tier == TIER_RESTRICTED) {
+    restricted_hold();
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    snprintf(why, sizeof why, "/proc/%d", program);
+    open(why, O_PATH | O_CLOEXEC); // kept: a rule for it holds as long as the kernel remembers the directory
+  } else if (place->tier != TIER_NONE) {
     drop_rights(place->tier, true);
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     // With a freezer of version 1 a kill would wait for ever for what is frozen: the end of `control` thaws first.
     prctl(PR_SET_PDEATHSIG, freezer.state >= 0 ? 0 : SIGKILL, 0, 0, 0);
   }
   ssize_t length = read(started[0], why, sizeof why);
-  if (length > 0) _exit(write(control, why, (size_t)length) < 0 ? 126 : 125);
+  if (length > 0) {
+    ssize_t told = write(control, why, (size_t)length);
+    if (place->tier == TIER_RESTRICTED) restricted_end(place, id, uid, program);
+    _exit(told < 0 ? 126 : 125);
+  }
   close(started[0]);
   char word = RUNNING;
   if (send(control, &word, 1, MSG_NOSIGNAL) < 0) end_all(place, &freezer, program);

@@ -18,7 +18,7 @@ enum {
 #define NOBODY_ELSE UINT32_MAX
 
 enum word { AUTHENTICATE = 1, START, STOP, FREEZE, THAW, SPARE, ASSIGN, CONFIGURE = 16, ALLOW, DONE = 64, FAILED, EXITED };
-enum tier { TIER_NONE, TIER_USER, TIER_STRONG, TIERS };
+enum tier { TIER_NONE, TIER_USER, TIER_STRONG, TIER_RESTRICTED, TIERS };
 // A way into a network of its own (relay.c): RELAY_IN from s.sock to a port, RELAY_OUT from a port to a.sock.
 enum relay { RELAY_NONE, RELAY_IN, RELAY_OUT, RELAYS };
 enum network { NETWORK_HOST, NETWORK_NONE, NETWORK_OPEN, NETWORKS };

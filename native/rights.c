@@ -68,7 +68,49 @@ enum { allow = SECCOMP_RET_ALLOW };
 static unsigned refuse(int why) { return SECCOMP_RET_ERRNO | (unsigned)why; }
 static size_t argument(int index) { return offsetof(struct seccomp_data, args) + 8 * (size_t)index; } // low half, little endian
 
-static void write_program(void) {
+// Where System V memory, message queues and the like are everybody's.
+static const int shared[] = {
+  SYS_shmget, SYS_shmat, SYS_shmctl, SYS_semget, SYS_semop, SYS_semtimedop, SYS_semctl, SYS_msgget, SYS_msgsnd, SYS_msgrcv, SYS_msgctl,
+  SYS_mq_open, SYS_mq_unlink,
+};
+// What Landlock does not look at, where all files are the same user's.
+static const int modes[] = {
+  SYS_fchmod, SYS_fchmodat, 452 /* fchmodat2 */, SYS_fchown, SYS_fchownat,
+#if defined(__x86_64__)
+  SYS_chmod, SYS_chown, SYS_lchown,
+#endif
+};
+// Their first argument is a process; 0 is the own one.
+static const int of_a_process[] = {SYS_prlimit64, SYS_sched_setaffinity, SYS_sched_setattr, SYS_sched_setparam, SYS_sched_setscheduler};
+static const int of_any_process[] = {SYS_setpriority, SYS_ioprio_set}; // their second is, if the first says so
+
+static void refuse_list(const int *list, size_t count) {
+  for (size_t at = 0; at < count; at++) {
+    when_equal((unsigned)list[at], 1);
+    answer(refuse(EPERM));
+  }
+}
+
+static void keep_to_oneself(void) {
+  for (size_t at = 0; at < sizeof of_a_process / sizeof *of_a_process; at++) {
+    when_equal((unsigned)of_a_process[at], 4);
+    load(argument(0));
+    when_equal(0, 1);
+    answer(allow);
+    answer(refuse(EPERM));
+  }
+  for (size_t at = 0; at < sizeof of_any_process / sizeof *of_any_process; at++) {
+    when_equal((unsigned)of_any_process[at], 6);
+    load(argument(0));
+    when_equal(at == 0 ? 0u /* PRIO_PROCESS */ : 1u /* IOPRIO_WHO_PROCESS */, 3);
+    load(argument(1));
+    when_equal(0, 1);
+    answer(allow);
+    answer(refuse(EPERM));
+  }
+}
+
+static void write_program(enum calls calls) {
   static const unsigned personalities[] = {0, 0xffffffff}, families[] = {AF_UNIX, AF_INET, AF_INET6};
   load(offsetof(struct seccomp_data, arch));
   when_equal(OWN_ARCHITECTURE, 1);
@@ -79,10 +121,10 @@ static void write_program(void) {
   add((struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 0x40000000, 0, 1)); // the x32 numbers
   answer(refuse(ENOSYS));
 #endif
-  for (size_t at = 0; at < sizeof refused / sizeof *refused; at++) {
-    when_equal((unsigned)refused[at], 1);
-    answer(refuse(EPERM));
-  }
+  refuse_list(refused, sizeof refused / sizeof *refused);
+  if (calls >= CALLS_AMONG_USERS) refuse_list(shared, sizeof shared / sizeof *shared);
+  if (calls >= CALLS_OF_ONE_USER) refuse_list(modes, sizeof modes / sizeof *modes);
+  if (calls >= CALLS_AMONG_USERS) keep_to_oneself();
   for (size_t at = 0; at < sizeof unknown / sizeof *unknown; at++) {
     when_equal((unsigned)unknown[at], 1);
     answer(refuse(ENOSYS));
@@ -159,30 +201,43 @@ static void confine_files(bool is_first) {
   close(rules);
 }
 
-static void limit(int what, rlim_t value) {
+void limit(int what, uint64_t value) {
   struct rlimit now, wanted = {value, value};
   if (getrlimit((__rlimit_resource_t)what, &now) != 0) give_up("cannot read", "a limit");
   if (now.rlim_max != RLIM_INFINITY && now.rlim_max < value) wanted.rlim_cur = wanted.rlim_max = now.rlim_max;
   if (setrlimit((__rlimit_resource_t)what, &wanted) != 0) give_up("cannot set", "a limit");
 }
 
-void drop_rights(enum tier tier, bool is_first) {
-  struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
-  struct __user_cap_data_struct none[2] = {{0, 0, 0}, {0, 0, 0}};
+void set_limits(void) {
   limit(RLIMIT_CORE, 0);
   limit(RLIMIT_NOFILE, FILES_MAX);
   limit(RLIMIT_MEMLOCK, 8 << 20);
   limit(RLIMIT_MSGQUEUE, 0);
-  if (tier == TIER_USER) limit(RLIMIT_NPROC, PROCESSES_MAX); // counted within the user namespace
+}
+
+// Who may not do that has nothing in it that could be got: no new rights come by programs.
+void drop_bounding(void) {
   for (int capability = 0; capability < 64; capability++)
-    if (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0 && errno != EINVAL) give_up("cannot drop", "a capability");
+    if (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0 && errno != EINVAL && errno != EPERM) give_up("cannot drop", "a capability");
   if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0) give_up("cannot drop", "ambient capabilities");
+}
+
+void refuse_calls(enum calls calls) {
+  if (program_length == 0) write_program(calls);
+  struct sock_fprog filter = {program_length, program};
+  if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter) != 0) give_up("cannot filter", "system calls");
+}
+
+void drop_rights(enum tier tier, bool is_first) {
+  struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+  struct __user_cap_data_struct none[2] = {{0, 0, 0}, {0, 0, 0}};
+  set_limits();
+  if (tier == TIER_USER) limit(RLIMIT_NPROC, PROCESSES_MAX); // counted within the user namespace
+  drop_bounding();
   if (setresgid(SHOWN_ID, SHOWN_ID, SHOWN_ID) != 0) give_up("cannot change", "the group");
   if (setresuid(SHOWN_ID, SHOWN_ID, SHOWN_ID) != 0) give_up("cannot change", "the user");
   if (syscall(SYS_capset, &header, none) != 0) give_up("cannot drop", "capabilities");
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) give_up("cannot refuse", "new privileges");
   confine_files(is_first);
-  if (program_length == 0) write_program();
-  struct sock_fprog filter = {program_length, program};
-  if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter) != 0) give_up("cannot filter", "system calls");
+  refuse_calls(CALLS_OF_ALL);
 }

@@ -162,7 +162,7 @@ static void show_processes(enum tier tier) {
   }
 }
 
-static bool is_under_usr(const char *path) {
+bool is_under_usr(const char *path) {
   return strcmp(path, "/usr") == 0 || strncmp(path, "/usr/", 5) == 0;
 }
 

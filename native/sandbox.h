@@ -7,7 +7,8 @@
 enum {
   INSTANCES_MAX = 1024,
   SHOWN_ID = 10003,         // uid and gid that an instance sees as its own
-  FIRST_UID = 100000,       // on the host: this + the instance's place in the table
+  FIRST_UID = 100000,       // of the first range of users that find_first_uid tries; instances have one by their place
+  FIRST_UID_LOW = 20000,
   PROCESSES_MAX = 1024,     // of one instance
   FILES_MAX = 16384,        // open files of one process
 };
@@ -38,13 +39,16 @@ struct place {
   uint32_t pids;
   bool is_root; // sandd itself is
   uid_t owner;  // the data process's user; ours unless it was told otherwise
+  uid_t first_uid; // 0: instances have no user of their own
+  gid_t owner_group;
 };
 // What the first process says to sandd, one message each: MAP_ME, RUNNING, BROKEN + text, ENDED + struct ending.
 // And sandd to it: GO after MAP_ME, then what is wanted of it.
 enum { MAP_ME = 'M', RUNNING = 'R', BROKEN = 'B', ENDED = 'E', GO = 'G', TERMINATE = 'T', KILL = 'K', FREEZE_ALL = 'F', THAW_ALL = 'W', ASSIGNED = 'A' };
 struct assigned { uint8_t word; uint32_t memory_mb; }; // to the first process of a spare
 struct ending { uint8_t word, is_signal, value, out_of_memory; };
-struct handles { int control, input, output, relay; }; // relay: -1, or where a RELAY_IN takes connections
+struct handles { int control, input, output, relay; uid_t uid; }; // relay: -1, or where a RELAY_IN takes connections; uid 0: no user of its own
+static inline bool has_namespaces(enum tier tier) { return tier == TIER_USER || tier == TIER_STRONG; }
 pid_t instance_clone(enum tier tier, int *pidfd); // 0 in the child
 bool instance_map(enum tier tier, pid_t pid, uid_t uid); // asked for by MAP_ME
 _Noreturn void instance_run(const struct start *start, const struct place *place, struct handles handles);
@@ -63,16 +67,36 @@ _Noreturn void relay_run(const struct start *start, int listening);
 // -- root.c: what an instance sees.
 #define waiting_code "/opt" // while a spare of an ordinary user waits: the code of all functions
 void build_root(const struct start *start, const struct place *place);
+bool is_under_usr(const char *path);
 
 // -- rights.c: what an instance may do.
 void drop_rights(enum tier tier, bool is_first);
 int landlock_version(void);
+// The steps of it that restricted.c takes, too.
+enum calls { CALLS_OF_ALL, CALLS_AMONG_USERS, CALLS_OF_ONE_USER }; // each refuses more than the one before
+void refuse_calls(enum calls calls);
+void set_limits(void);
+void limit(int what, uint64_t value);
+void drop_bounding(void);
+
+// The group of all instances, by which they may enter the directories that lead to their code, and nobody else may.
+static inline gid_t shared_group(const struct place *place) { return place->first_uid == 0 ? 0 : place->first_uid + INSTANCES_MAX; }
+
+// -- restricted.c: what takes the place of namespaces and of root.c in tier restricted.
+uid_t find_first_uid(void); // of as many as there are instances, that we may become; 0: we may not
+void restricted_prepare(const struct start *start, const struct place *place, uid_t uid);
+void restricted_drop(const struct start *start, const struct place *place, uid_t uid);
+void become(uid_t uid, gid_t gid, gid_t shared); // for good; shared 0: no group besides
+void restricted_hold(void);
+void restricted_signal(uid_t uid, int number);
+bool restricted_fills_disk(const struct place *place, const char *id);
+void restricted_end(const struct place *place, const char *id, uid_t uid, pid_t program);
 
 // -- probe.c
 int probe(void);
 
 // -- allowed.c: which directories of the host may be shown.
-const char *allow_directory(const char *path, uid_t user, gid_t group); // what is wrong, NULL when it is allowed from now on
+const char *allow_directory(const char *path, const struct place *place); // what is wrong, NULL when it is allowed from now on
 int open_allowed(const char *path); // a descriptor (O_PATH) of what is allowed and reached through no link, else -1
 
 // -- files.c

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "server.h"
 #include <errno.h>
+#include <grp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -27,7 +28,6 @@ bool is_ending;
 static char token[TOKEN_MAX + 1];
 static int events, signals;
 static bool is_orphan;
-static gid_t group; // of the data process
 
 int64_t now_ms(void) {
   struct timespec now;
@@ -61,13 +61,16 @@ static struct message message;
 // What it is answered: NULL for done. False when it does not take that.
 static bool answer_parent(uint32_t call, const char *wrong) {
   uint8_t answer[9 + 2 + 512] = {0};
-  size_t length = wrong == NULL ? 0 : strnlen(wrong, 511), size = wrong == NULL ? 9 : 11 + length;
+  size_t length = wrong == NULL ? 0 : strnlen(wrong, 511), size = wrong == NULL ? 13 : 11 + length;
   write_u32(answer, (uint32_t)size - 4);
   answer[4] = wrong == NULL ? DONE : FAILED;
   write_u32(answer + 5, call);
-  answer[9] = (uint8_t)(length >> 8);
-  answer[10] = (uint8_t)length;
-  if (wrong != NULL) memcpy(answer + 11, wrong, length);
+  if (wrong == NULL) write_u32(answer + 9, shared_group(&place));
+  else {
+    answer[9] = (uint8_t)(length >> 8);
+    answer[10] = (uint8_t)length;
+    memcpy(answer + 11, wrong, length);
+  }
   return send(PARENT, answer, size, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)size;
 }
 
@@ -115,21 +118,30 @@ static void configure(void) {
   place.is_root = geteuid() == 0;
   place.pids = PROCESSES_MAX;
   place.owner = message.owner == NOBODY_ELSE ? geteuid() : message.owner;
-  group = message.group == NOBODY_ELSE ? getegid() : message.group;
+  place.owner_group = message.group == NOBODY_ELSE ? getegid() : message.group;
+  place.first_uid = find_first_uid();
   snprintf(place.run_dir, sizeof place.run_dir, "%s", message.run_dir);
   snprintf(token, sizeof token, "%s", message.token);
   if (place.tier == TIER_STRONG && !place.is_root) refuse_to_start("the tier 'strong' needs root");
+  if (has_namespaces(place.tier) && place.is_root && place.first_uid == 0) refuse_to_start("root here may not become another user");
   if (place.owner != geteuid() && !place.is_root) refuse_to_start("only root can serve another user");
 }
 
-static void make_places(void) {
+static void make_directory(const char *name, uid_t uid, gid_t gid, mode_t mode) {
   char path[128];
+  snprintf(path, sizeof path, "%s/%s", place.run_dir, name);
+  if (mkdir(path, mode) != 0 && errno != EEXIST) refuse_to_start("cannot make %s: %s", path, strerror(errno));
+  if (lchown(path, uid, gid) != 0 || chmod(path, mode) != 0) refuse_to_start("cannot give %s away: %s", path, strerror(errno));
+}
+
+// The run directory stays ours alone to write, so that nobody can put something else where we go by name.
+static void make_places(void) {
+  bool is_entered = place.owner != geteuid() || (place.tier == TIER_RESTRICTED && place.first_uid != 0);
   umask(077);
-  for (int at = 0; at < 2; at++) {
-    snprintf(path, sizeof path, "%s/%s", place.run_dir, at == 0 ? "i" : "root");
-    if (mkdir(path, 0700) != 0 && errno != EEXIST) refuse_to_start("cannot make %s: %s", path, strerror(errno));
-    if (at == 0 && lchown(path, place.owner, group) != 0) refuse_to_start("cannot give %s away: %s", path, strerror(errno));
-  }
+  if (is_entered && chmod(place.run_dir, 0711) != 0) refuse_to_start("cannot open %s: %s", place.run_dir, strerror(errno));
+  make_directory("i", place.owner, place.owner_group, is_entered ? 0711 : 0700);
+  make_directory("root", geteuid(), getegid(), 0700);
+  if (place.tier == TIER_RESTRICTED) make_directory("t", geteuid(), getegid(), 0711);
   if (place.tier == TIER_STRONG) {
     cgroups_clean();
     if (!cgroups_open(&place.groups, strrchr(place.run_dir, '/') + 1)) refuse_to_start("%s", cgroups_why);
@@ -165,7 +177,7 @@ static void hear_parent(void) {
   if (length > 0) in_length += (size_t)length;
   bool is_heard = length > 0;
   while (is_heard && take_message(&wrong)) {
-    if (wrong == NULL) wrong = message.word == ALLOW ? allow_directory(message.directory, place.owner, group) : "that is not for the starter to say";
+    if (wrong == NULL) wrong = message.word == ALLOW ? allow_directory(message.directory, &place) : "that is not for the starter to say";
     is_heard = answer_parent(message.call, wrong);
     wrong = NULL;
   }
@@ -199,7 +211,9 @@ static int serve(void) {
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);
   }
-  if (place.tier == TIER_NONE) prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+  if (!has_namespaces(place.tier)) prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+  gid_t groups[1] = {shared_group(&place)};
+  if (place.first_uid != 0 && setgroups(groups[0] != 0, groups) != 0) refuse_to_start("cannot leave groups: %s", strerror(errno));
   make_places();
   open_events();
   if (!answer_parent(0, NULL)) return 2;
@@ -216,8 +230,8 @@ static int serve(void) {
     for (int at = 0; at < count; at++) handle((enum source)(happened[at].data.u64 >> 32), (int)(uint32_t)happened[at].data.u64);
   }
   char path[128];
-  for (int at = 0; at < 3; at++) {
-    snprintf(path, sizeof path, "%s/%s", place.run_dir, (const char *[]){"i", "root", "launcher.sock"}[at]);
+  for (int at = 0; at < 4; at++) {
+    snprintf(path, sizeof path, "%s/%s", place.run_dir, (const char *[]){"i", "t", "root", "launcher.sock"}[at]);
     if (unlink(path) != 0) remove_directory(path, 2);
   }
   if (is_orphan) rmdir(place.run_dir);

@@ -33,6 +33,11 @@ static struct instance instances[INSTANCES_MAX];
 static int living;
 static char packages[PATH_LIMIT]; // where the code of all functions is, as the last spare was told
 
+// Of the host; 0 when instances have no user of their own.
+static uid_t uid_of(int at) {
+  return place.first_uid == 0 || place.tier == TIER_NONE ? 0 : place.first_uid + (uid_t)at;
+}
+
 static struct instance *find(const char *id) {
   for (int at = 0; at < INSTANCES_MAX; at++)
     if (instances[at].state != FREE && strcmp(instances[at].id, id) == 0) return &instances[at];
@@ -60,7 +65,7 @@ static bool hear(struct instance *instance) {
   switch (text[0]) {
     case MAP_ME:
       if (instance->line >= 0 && !place.is_root && !open_entrance(&instance->entrance, instance->pid)) instance->is_broken = true;
-      if (!instance->is_broken && instance_map(place.tier, instance->pid, FIRST_UID + (uid_t)(instance - instances))) tell(instance, GO);
+      if (!instance->is_broken && instance_map(place.tier, instance->pid, uid_of((int)(instance - instances)))) tell(instance, GO);
       else {
         snprintf(instance->why, sizeof instance->why, "cannot give it a user of its own: %s", strerror(errno));
         instance->is_broken = true;
@@ -94,6 +99,11 @@ static void forget(struct instance *instance, int status, const struct rusage *u
   while (hear(instance)) {}
   cgroups_outcome(&place.groups, instance->id, &peak_kb, &out_of_memory);
   cgroups_remove(&place.groups, instance->id);
+  if (place.tier == TIER_RESTRICTED) { // it did so itself, unless it was killed
+    char path[128];
+    snprintf(path, sizeof path, "%s/t/%s", place.run_dir, instance->id);
+    remove_directory(path, 128);
+  }
   close(instance->control);
   close(instance->entrance.pidfd);
   close_entrance(&instance->entrance);
@@ -140,18 +150,19 @@ void reap(void) {
         forget(&instances[at], status, &usage);
         break;
       }
-  if (place.tier == TIER_NONE) end_strays();
+  if (!has_namespaces(place.tier)) end_strays();
 }
 
 void start_instance(const struct start *start, uint32_t call) {
   int at = 0, own = -1, line = -1, pidfd = -1;
   struct handles handles;
   if (find(start->id) != NULL) return say_failed(call, "the instance is there already");
+  if (start->is_spare && place.tier == TIER_RESTRICTED) return say_failed(call, "without mounts a spare cannot be given code");
   if (start->network != NETWORK_HOST) return say_failed(call, start->network == NETWORK_NONE ? "the network mode 'none' is not to be had here" : "the network mode 'open' is not to be had here");
-  if (start->relay != RELAY_NONE && place.tier == TIER_NONE) return say_failed(call, "a relay needs a sandbox");
+  if (start->relay != RELAY_NONE && !has_namespaces(place.tier)) return say_failed(call, "a relay needs a sandbox");
   while (at < INSTANCES_MAX && instances[at].state != FREE) at++;
   if (at == INSTANCES_MAX) return say_failed(call, "there are too many instances");
-  const char *wrong = open_handles(start, &handles, &own, &line, FIRST_UID + (uid_t)at);
+  const char *wrong = open_handles(start, &handles, &own, &line, uid_of(at));
   pid_t pid = -1;
   if (wrong == NULL) {
     pid = instance_clone(place.tier, &pidfd);

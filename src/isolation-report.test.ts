@@ -43,6 +43,12 @@ const cases: readonly (readonly [title: string, findings: Findings, tier: string
     /misses: x/,
   ],
   [
+    'where no namespaces can be made the restricted tier is taken, and the container’s own line would raise it',
+    { native: native(['strong', 'x'], ['user', 'x'], ['restricted', 'ok']), bubblewrap: noBubblewrap, isRoot: true },
+    'restricted',
+    /^let the container make namespaces: docker run/,
+  ],
+  [
     'with nothing at all no tier is chosen, and the line of this system is told',
     { native: notBuilt, bubblewrap: noBubblewrap, isRoot: false },
     null,

@@ -31,6 +31,10 @@ const words: Readonly<Record<string, readonly [tried: string, held: string]>> = 
   'own-root': ['see files of the host', 'sees a root of its own, with its code'],
   'kept-root': ['write into the system, its code, its socket’s directory', 'all of them are read-only'],
   tmp: ['write into /tmp, and into /proc/sys', '/tmp is writable, /proc/sys is not'],
+  'others-processes': ['signal and look at processes of others', 'refused; it cannot list them'],
+  'others-files': ['read files of the host', 'refused by Landlock; it reads its code and the system'],
+  'kept-files': ['write into the system, its code, /tmp', 'refused'],
+  'others-places': ['write where others do, and into /proc/sys', 'refused'],
   'no-mounts': ['mount and unmount', 'refused'],
   filter: ['make system calls that anybody may make', 'the listed ones are refused'],
   'no-raw-sockets': ['open raw, packet and hypervisor sockets', 'refused'],
@@ -48,6 +52,7 @@ export function describeIsolation({ native, bubblewrap, isRoot }: Findings): Iso
   const strong = raiseToStrong(native, isRoot);
   if (held('user')) return { trials, tier: 'user', launcher: 'sandd', raise: strong };
   if (bubblewrap.tier === 'user') return { trials, tier: 'user', launcher: 'node', raise: strong };
+  if (held('restricted')) return { trials, tier: 'restricted', launcher: 'sandd', raise: namespacesLine };
   const install = bubblewrap.missing[0]?.install ?? null;
   return {
     trials,
@@ -57,6 +62,9 @@ export function describeIsolation({ native, bubblewrap, isRoot }: Findings): Iso
   };
 }
 
+/** Of docker and its like: what a container must be allowed, so that namespaces can be made in it. */
+const namespacesLine =
+  'let the container make namespaces: docker run --security-opt seccomp=unconfined --security-opt apparmor=unconfined …';
 const compilerLine = 'apt-get install -y gcc libc6-dev';
 
 function raiseToStrong(native: Findings['native'], isRoot: boolean): string {
@@ -77,7 +85,7 @@ function nativeTrials(native: Findings['native']): IsolationTrial[] {
     if (what !== undefined) {
       const [tried, effect] = words[what] ?? [what, 'held'];
       trials.push({ tier, tried, effect: value === 'yes' ? effect : 'it did not hold', isHeld: value === 'yes' });
-    } else if (key === 'strong' || key === 'user') {
+    } else if (key === 'strong' || key === 'user' || key === 'restricted') {
       trials.push({ tier, tried: 'all of this tier', effect: value === 'ok' ? 'held' : value, isHeld: value === 'ok' });
     } else if (key === 'landlock') {
       const effect = value === '0' ? 'the kernel does not have it' : `version ${value}`;

@@ -1,4 +1,5 @@
 // Starts the launcher: sandd when it is there and has the tier, else the launcher in Node. Used by server.ts.
+import { chmodSync, chownSync, statSync } from 'node:fs';
 import type { Log } from './base/log.ts';
 import { startOwnProcess } from './child-process.ts';
 import {
@@ -6,6 +7,7 @@ import {
   endInstances,
   findSandd,
   type IsolationTier,
+  probeIsolation,
   probeSandd,
   startSandd,
 } from './functions/index.ts';
@@ -20,6 +22,8 @@ export type StartedLauncher = {
   readonly pid: number;
   /** Lets it show instances what is in this directory. Null, or why it does not. The one in Node shows what it is told. */
   allow(directory: string): Promise<string | null>;
+  /** Lets instances through these directories, whose contents are closed to them as to others, where they need it. */
+  openWay(directories: readonly string[]): void;
   /** How it ended. Resolves once. */
   readonly exited: Promise<string>;
   /** It ends every instance, and then itself. */
@@ -38,11 +42,14 @@ export async function chooseLauncher(
   log: Log,
 ): Promise<BeginLauncher> {
   const native = await chooseNative(settings.isolation);
-  if (native.ok) return (place) => startNativeLauncher(native, place, log);
-  if (settings.isolation === 'strong') {
-    throw new Error(`the isolation tier 'strong' cannot be had here: ${native.why}`);
+  // The order is strong, user, restricted: another launcher's user comes before our restricted.
+  const isBeaten = native.ok && native.tier === 'restricted' && settings.isolation === null && (await hasBubblewrap());
+  if (native.ok && !isBeaten) return (place) => startNativeLauncher(native, place, log);
+  if (!native.ok && (settings.isolation === 'strong' || settings.isolation === 'restricted')) {
+    throw new Error(`the isolation tier '${settings.isolation}' cannot be had here: ${native.why}`);
   }
-  log.warn(`functions are started by the slower launcher: ${native.why}`);
+  const why = native.ok ? 'it has tier user here' : native.why;
+  log.warn(`functions are started by the slower launcher: ${why}`);
   return (place) => startNodeLauncher({ ...settings, ...place }, log);
 }
 
@@ -58,10 +65,25 @@ async function startNativeLauncher(
     name: 'launcher',
     kind: 'sandd',
     tier,
+    openWay(directories) {
+      if (tier === 'restricted' && sandd.sharedGroup !== null) directories.forEach(openTo(sandd.sharedGroup));
+    },
     async cleanUp() {
-      if (tier === 'none') await endInstances(runDir);
+      if (tier === 'none' || tier === 'restricted') await endInstances(runDir);
       if ((await sandd.exited) !== 'exit code 0' && tier === 'strong') await cleanAfterSandd(path);
     },
+  };
+}
+
+async function hasBubblewrap(): Promise<boolean> {
+  return (await probeIsolation()).tier === 'user';
+}
+
+/** Its members may pass, and see no names. */
+function openTo(group: number): (directory: string) => void {
+  return (directory) => {
+    chownSync(directory, statSync(directory).uid, group);
+    chmodSync(directory, 0o710);
   };
 }
 
@@ -77,7 +99,7 @@ async function chooseNative(isolation: string | null): Promise<NativeChoice> {
   if (isolation === 'none') return { ok: true, path, tier: 'none' };
   const results = await probeSandd(path);
   const reasons: string[] = [];
-  for (const tier of ['strong', 'user'] as const) {
+  for (const tier of ['strong', 'user', 'restricted'] as const) {
     if (isolation !== null && isolation !== tier) continue;
     const result = results.get(tier) ?? 'the probe did not come to an end';
     if (result === 'ok') return { ok: true, path, tier };
@@ -94,7 +116,9 @@ async function startNodeLauncher(settings: LauncherSettings, log: Log): Promise<
     const { tier } = (await channel.call('configure', settings)).data as { tier: string };
     const cleanUp = async () => void (await endInstances(settings.runDir));
     const allow = async () => null;
-    return { name: 'launcher', kind: 'node', tier, pid, exited, allow, close, kill: child.kill, cleanUp };
+    const openWay = () => {}; // it shows what it is told
+    const { kill } = child;
+    return { name: 'launcher', kind: 'node', tier, pid, exited, allow, openWay, close, kill, cleanUp };
   } catch (error) {
     close();
     await exited;

@@ -214,6 +214,7 @@ async function startDataProcesses(
       }),
     settings: async (started) => {
       const codeDirectory = (await opening).packages.directory;
+      started.openWay([options.dataDir, codeDirectory]);
       for (const directory of [codeDirectory, defaultRuntimesDirectory()]) {
         const refusal = await started.allow(directory);
         if (refusal !== null) throw new Error(`functions cannot be shown ${directory}: ${refusal}`);

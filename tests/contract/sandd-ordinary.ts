@@ -1,15 +1,21 @@
-// The launchers' contract on sandd as whoever runs this. Run by sandd.contract.test.ts as an ordinary user.
+// The launchers' contract on sandd as whoever runs this, where it runs: an ordinary user, or a container. Run by
+// sandd.contract.test.ts. SANDD: the program; SANDD_TIERS: those to test.
+import { isolationTiers } from '../../src/functions/index.ts';
 import { testLauncher } from '../../src/functions/launcher/suite.ts';
 import { testSpares } from '../../src/functions/launcher/suite-spares.ts';
 import { openSandd } from './sandd-open.ts';
 
 const path = process.env['SANDD'] ?? '';
-for (const tier of ['none', 'user'] as const) {
+const wanted = (process.env['SANDD_TIERS'] ?? '').split(',');
+// Where instances share our user there is no number of processes that the kernel holds; who has too many is ended.
+const isRoot = process.getuid?.() === 0;
+for (const tier of isolationTiers.filter((each) => wanted.includes(each))) {
   const open = () => openSandd(path, tier);
   const suite = {
-    name: `sandd of an ordinary user, tier ${tier}`,
+    name: `sandd of uid ${process.getuid?.()}, tier ${tier}`,
     tier,
-    limits: tier === 'user',
+    limits: tier === 'user' || (tier === 'restricted' && isRoot),
+    hasWatches: tier === 'restricted',
     skip: false,
     open,
   } as const;

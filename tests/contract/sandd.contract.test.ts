@@ -3,13 +3,14 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { copyFileSync, existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { randomHex } from '../../src/base/ids.ts';
 import { cleanAfterSandd, connectSandd, findSandd, type IsolationTier, probeSandd } from '../../src/functions/index.ts';
 import { testLauncher } from '../../src/functions/launcher/suite.ts';
 import { testSpares } from '../../src/functions/launcher/suite-spares.ts';
+import { containerProgram } from '../harness/container.ts';
 import { type OpenSandd, openSandd } from './sandd-open.ts';
 
 const found = await findSandd();
@@ -23,13 +24,13 @@ function missing(tier: IsolationTier): string | false {
   return result === 'ok' ? false : result;
 }
 
-const tiers = ['none', 'user', 'strong'] as const;
+const tiers = ['none', 'restricted', 'user', 'strong'] as const;
 for (const tier of tiers) {
   const suite = {
     name: `sandd, tier ${tier}`,
     tier,
     limits: tier !== 'none',
-    hasWatches: tier === 'strong',
+    hasWatches: tier === 'strong' || tier === 'restricted',
     skip: missing(tier),
     open: () => openSandd(path, tier),
   };
@@ -57,7 +58,7 @@ async function startScript({ launcher, runDir }: OpenSandd, tier: IsolationTier,
     environment: { FC_INSTANCE_ID: instanceId },
     codeDirectory: '/usr/share',
     socketDirectory,
-    socketPath: tier === 'none' ? `${socketDirectory}/f.sock` : '/run/yunmen/f.sock',
+    socketPath: tier === 'none' || tier === 'restricted' ? `${socketDirectory}/f.sock` : '/run/yunmen/f.sock',
     readOnly: [],
     token: randomHex(32),
     memoryMb: 128,
@@ -155,17 +156,39 @@ test('who does not know the token cannot use sandd, and nobody can take it over'
 });
 
 const isRoot = process.getuid?.() === 0;
-test('an ordinary user has the contract, too', { skip: isRoot ? missing('user') : false }, async (t) => {
-  if (!isRoot) return t.diagnostic('this is an ordinary user already');
+const ordinary = 65_534;
+
+/** Runs the contract in another process, as `wrap` has it. */
+async function contractElsewhere(t: TestContext, tiers: string, wrap: readonly string[]): Promise<void> {
   const directory = mkdtempSync('/tmp/yunmen-ordinary-');
   t.after(() => rmSync(directory, { recursive: true, force: true }));
   await promisify(execFile)('chmod', ['755', directory]);
   copyFileSync(path, `${directory}/sandd`);
   const entry = new URL('./sandd-ordinary.ts', import.meta.url).pathname;
-  const environment = { SANDD: `${directory}/sandd`, HOME: '/tmp', PATH: '/usr/bin:/bin' };
-  const options = { uid: 65_534, gid: 65_534, env: environment, cwd: '/', maxBuffer: 1 << 20 };
-  const run = promisify(execFile)(process.execPath, ['--test', entry], options);
+  const env = { SANDD: `${directory}/sandd`, SANDD_TIERS: tiers, HOME: '/tmp', PATH: '/usr/bin:/bin' };
+  const [file = process.execPath, ...args] = [...wrap, process.execPath, '--test', entry];
+  const run = promisify(execFile)(file, args, { env, cwd: '/', maxBuffer: 1 << 20 });
   const { stdout } = await run.catch((error: { stdout: string }) => error);
   assert.match(stdout, /# fail 0|ℹ fail 0/, stdout);
   assert.doesNotMatch(stdout, /(#|ℹ) pass 0/, stdout);
+}
+
+test('an ordinary user has the contract, too', { skip: isRoot ? missing('user') : false }, async (t) => {
+  if (!isRoot) return t.diagnostic('this is an ordinary user already');
+  const wrap = ['setpriv', `--reuid=${ordinary}`, `--regid=${ordinary}`, '--clear-groups'];
+  await contractElsewhere(t, 'none,user,restricted', wrap);
 });
+
+for (const who of ['root', String(ordinary)]) {
+  const skip = isRoot ? missing('restricted') : 'it takes root to make a container';
+  test(`in a container without privileges, as ${who}, only restricted holds, and has the contract`, {
+    skip,
+  }, async (t) => {
+    const container = await containerProgram();
+    const { stdout } = await promisify(execFile)(container, [who, path, 'probe']);
+    assert.match(stdout, /^restricted=ok$/m);
+    assert.match(stdout, /^user=cannot make a process with namespaces: /m);
+    assert.doesNotMatch(stdout, /^strong=ok$/m);
+    await contractElsewhere(t, 'restricted', [container, who === 'root' ? 'tracer' : who]);
+  });
+}

@@ -25,8 +25,15 @@ const config: FunctionConfig = {
 };
 const python = { language: 'python', version: '3.10.1', path: '/opt/py/bin/python3', prefix: '/opt/py' } as const;
 const credentials = { accessKeyId: 'id', accessKeySecret: 'secret', securityToken: 'token', expiresAt: 0 };
-const here = { codePath: '/code', layersPath: null };
+const here = { codePath: '/code', layersPath: null, temporaryPath: null };
 const place = { instanceId: 'c-1', place: here, interpreter: python, credentials };
+
+test('where /tmp is not its own, it is told where to write, and that is its home', () => {
+  const seen = instanceEnvironment(config, { ...place, place: { ...here, temporaryPath: '/tmp/yunmen-x/t/c-1' } });
+  assert.deepEqual([seen['TMPDIR'], seen['HOME']], ['/tmp/yunmen-x/t/c-1', '/tmp/yunmen-x/t/c-1']);
+  const usual = instanceEnvironment(config, place);
+  assert.deepEqual([usual['TMPDIR'], usual['HOME']], [undefined, '/tmp']);
+});
 
 test('a function of a service sees its service and the legacy credentials too', () => {
   const seen = instanceEnvironment(config, place);

@@ -17,7 +17,7 @@ export function instanceEnvironment(
   config: FunctionConfig,
   instance: {
     readonly instanceId: string;
-    readonly place: Pick<Place, 'codePath' | 'layersPath'>;
+    readonly place: Pick<Place, 'codePath' | 'layersPath' | 'temporaryPath'>;
     /** Null: the user's own program. */
     readonly interpreter: Interpreter | null;
     /** Those of the instance's start; the environment keeps them. */
@@ -25,7 +25,7 @@ export function instanceEnvironment(
   },
 ): Record<string, string> {
   const { interpreter, place } = instance;
-  const { codePath, layersPath } = place;
+  const { codePath, layersPath, temporaryPath } = place;
   const user: Record<string, string> = {};
   for (const [name, value] of Object.entries(config.environment)) {
     if (name.startsWith(prefixReserved) || reserved.has(name) || !nameForm.test(name) || value.includes('\0')) continue;
@@ -35,7 +35,9 @@ export function instanceEnvironment(
   return {
     PATH: `${interpreter === null ? '' : `${directoryOf(interpreter.path)}:`}/usr/local/bin:/usr/bin:/bin${layersPath === null ? '' : `:${layersPath}/bin`}`,
     LANG: 'C.UTF-8',
-    HOME: '/tmp',
+    HOME: temporaryPath ?? '/tmp',
+    // Where /tmp is everybody's.
+    ...(temporaryPath === null ? {} : { TMPDIR: temporaryPath }),
     TZ: 'UTC',
     ...(interpreter === null ? programVariables(place) : languageVariables(config, place, interpreter)),
     ...user,

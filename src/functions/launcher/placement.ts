@@ -1,4 +1,5 @@
 // Where things of an instance are as the instance itself sees them, by isolation tier. Used by both sides.
+import { basename, resolve } from 'node:path';
 import { frameSocketName } from '../instances/endpoint.ts';
 import type { IsolationTier } from './port.ts';
 
@@ -10,6 +11,8 @@ export type Place = {
   readonly runtimePath: string;
   /** Without a trailing slash; null: the function has no layers. */
   readonly layersPath: string | null;
+  /** The only place to write to. null: /tmp. */
+  readonly temporaryPath: string | null;
 };
 
 /** Whether an instance has a root of its own, which shows its code at a place that is the same for all. */
@@ -38,11 +41,13 @@ export function placeInstance(
 ): Place {
   switch (tier) {
     case 'none':
+    case 'restricted':
       return {
         codePath: host.codeDirectory,
         socketPath: `${host.socketDirectory}/${frameSocketName}`,
         runtimePath: host.runtimeDirectory,
         layersPath: host.layersDirectory ?? null,
+        temporaryPath: tier === 'none' ? null : temporaryPathOf(host.socketDirectory),
       };
     case 'user':
     case 'strong':
@@ -51,6 +56,12 @@ export function placeInstance(
         socketPath: `${sandboxSocketDirectory}/${frameSocketName}`,
         runtimePath: `/var/fc/runtime/${host.language}`,
         layersPath: host.layersDirectory ? sandboxLayersPath : null,
+        temporaryPath: null,
       };
   }
+}
+
+/** `<run>/i/<id>` → `<run>/t/<id>`, which the launcher makes. */
+function temporaryPathOf(socketDirectory: string): string {
+  return resolve(socketDirectory, '../../t', basename(socketDirectory));
 }

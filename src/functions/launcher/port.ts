@@ -3,10 +3,11 @@
 import type { Interpreter } from '../choose-interpreter.ts';
 
 /**
- * How far instances are kept apart. none: not at all (development). user: namespaces of an ordinary user. strong: as
- * root, with limits by control groups and a user of the host for each instance.
+ * How far instances are kept apart, the weakest first. none: not at all (development). restricted: without namespaces, for
+ * containers that may make none. user: namespaces of an ordinary user. strong: as root, with limits by control groups and
+ * a user of the host for each instance.
  */
-export const isolationTiers = ['none', 'user', 'strong'] as const;
+export const isolationTiers = ['none', 'restricted', 'user', 'strong'] as const;
 export type IsolationTier = (typeof isolationTiers)[number];
 
 /** Errors: throws on a name that is no tier. */

@@ -50,7 +50,8 @@ export async function connectSandd(options: SanddOptions): Promise<SanddClient> 
     return { pid: fields.readUInt32BE(0) };
   };
   return {
-    spareTiers: isolationTiers,
+    // Without mounts a spare cannot be given code.
+    spareTiers: isolationTiers.filter((tier) => tier !== 'restricted'),
     start: (spec) => start(spec, encodeStart),
     startSpare: (spec) => start(spec, encodeSpare),
     async assign(assignment) {

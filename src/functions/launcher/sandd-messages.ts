@@ -17,7 +17,7 @@ const words = {
   failed: 65,
   exited: 66,
 };
-const tiers = { none: 0, user: 1, strong: 2 } as const satisfies Record<IsolationTier, number>;
+const tiers = { none: 0, user: 1, strong: 2, restricted: 3 } as const satisfies Record<IsolationTier, number>;
 const hostNetwork = 0;
 const relays = { in: 1, out: 2 } as const;
 const headBytes = 9;

@@ -34,6 +34,8 @@ export type RunningSandd = {
    * Null when it is allowed, else sandd's sentence, e.g. when it is not there.
    */
   allow(directory: string): Promise<string | null>;
+  /** The group that instances are in besides, where each has a user of its own; null: they have none. */
+  readonly sharedGroup: number | null;
   /** How it ended, e.g. `exit code 1`. */
   readonly exited: Promise<string>;
   /** It ends every instance, and then itself. */
@@ -59,25 +61,33 @@ export async function startSandd(
     throw new Error('cannot reach sandd');
   createInterface({ input: child.stderr }).on('line', options.report);
   const starter = new StarterCalls(parent);
-  const wrong = await starter.call(() => encodeConfigure(options));
-  if (wrong !== null) {
+  const configured = await starter.call(() => encodeConfigure(options));
+  if (configured.kind === 'failed') {
     parent.destroy();
     await exited;
-    throw new Error(`the native launcher cannot serve tier '${options.tier}': ${wrong}`);
+    throw new Error(`the native launcher cannot serve tier '${options.tier}': ${configured.why}`);
   }
   return {
     pid: child.pid,
     exited,
-    allow: (directory) => starter.call((call) => encodeAllow(call, directory)),
+    sharedGroup: configured.fields.readUInt32BE(0) || null,
+    async allow(directory) {
+      const answer = await starter.call((call) => encodeAllow(call, directory));
+      return answer.kind === 'failed' ? answer.why : null;
+    },
     close: () => parent.destroy(),
     kill: (signal) => child.kill(signal),
   };
 }
 
+type StarterAnswer =
+  | { readonly kind: 'done'; readonly fields: Buffer }
+  | { readonly kind: 'failed'; readonly why: string };
+
 /** What its starter says to sandd on descriptor 3, one answer each. */
 class StarterCalls {
   readonly #parent: Duplex;
-  readonly #waiting = new Map<number, (why: string | null) => void>();
+  readonly #waiting = new Map<number, (answer: StarterAnswer) => void>();
   #next = 0;
 
   constructor(parent: Duplex) {
@@ -90,14 +100,14 @@ class StarterCalls {
     parent.on('close', () => this.#end());
   }
 
-  /** Null when it is done, else why not. */
-  call(encode: (call: number) => Buffer): Promise<string | null> {
+  call(encode: (call: number) => Buffer): Promise<StarterAnswer> {
     const call = this.#next++;
     return new Promise((resolve) => {
-      const timer = setTimeout(() => resolve('it does not answer'), startTimeoutMs);
-      this.#waiting.set(call, (why) => {
+      const late = { kind: 'failed', why: 'it does not answer' } as const;
+      const timer = setTimeout(() => resolve(late), startTimeoutMs);
+      this.#waiting.set(call, (answer) => {
         clearTimeout(timer);
-        resolve(why);
+        resolve(answer);
       });
       if (this.#parent.destroyed) this.#end();
       else this.#parent.write(encode(call));
@@ -108,11 +118,11 @@ class StarterCalls {
     if (answer.kind === 'exited') return;
     const settle = this.#waiting.get(answer.call);
     this.#waiting.delete(answer.call);
-    settle?.(answer.kind === 'failed' ? answer.why : null);
+    settle?.(answer);
   }
 
   #end(): void {
-    for (const settle of this.#waiting.values()) settle('it ended');
+    for (const settle of this.#waiting.values()) settle({ kind: 'failed', why: 'it ended' });
     this.#waiting.clear();
   }
 }

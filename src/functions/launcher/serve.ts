@@ -111,8 +111,9 @@ async function place(tier: IsolationTier, runDir: string): Promise<Placement> {
       if (!found.ok) throw new Error(`isolation tier 'user' does not work here: ${found.why}`);
       return { tier, setup: found.setup };
     }
+    case 'restricted':
     case 'strong':
-      throw new Error("isolation tier 'strong' takes the native launcher");
+      throw new Error(`isolation tier '${tier}' takes the native launcher`);
   }
 }
 

@@ -35,6 +35,7 @@ async function startWaiting(bench: Bench, script: string, code: string) {
 
 /** Runs the contract; `limits`: it bounds what one instance takes. */
 export function testSpares({ name, tier, limits, skip, open }: LauncherSuite): void {
+  if (tier === 'restricted') return; // without mounts a spare cannot be given code
   const isPrivate = tier === 'user' || tier === 'strong';
   describe(`launcher contract, spares: ${name}`, { skip }, () => {
     const assignmentOf = (spec: LaunchSpec, codeDirectory: string, memoryMb = 128) => ({

@@ -51,7 +51,7 @@ export function testLauncher({ name, tier, limits, skip, hasWatches = false, ope
       assert.equal(socket, bench.last?.socketPath);
       assert.equal(token, bench.last?.token);
       assert.ok(rest.includes('FC_MARK=seen') && rest.includes('to stderr'));
-      assert.ok(rest.includes(tier === 'none' ? bench.codeDirectory : '/code'));
+      assert.ok(rest.includes(tier === 'none' || tier === 'restricted' ? bench.codeDirectory : '/code'));
       const known = /^(FC_MARK|FC_INSTANCE_ID|PWD|SHLVL|_|OLDPWD)=/;
       const inherited = rest.filter((line) => /^[A-Za-z_]+=/.test(line) && !known.test(line));
       assert.deepEqual(inherited, [], 'nothing is inherited');
@@ -253,8 +253,8 @@ export function testLauncher({ name, tier, limits, skip, hasWatches = false, ope
       });
     }
 
-    // Without isolation there is nothing to see.
-    if (tier !== 'none') {
+    if (tier === 'restricted') testRestrictedView(open);
+    if (tier === 'user' || tier === 'strong') {
       test('an instance sees neither host files nor host processes, and can write only /tmp', async () => {
         const bench = await openBench(open, tier);
         const hostFile = `${bench.codeDirectory}/index.py`;
@@ -273,6 +273,26 @@ export function testLauncher({ name, tier, limits, skip, hasWatches = false, ope
         await bench.close();
       });
     }
+  });
+}
+
+/** Without a root of its own it is where the host's files are, and may reach hardly any. */
+function testRestrictedView(open: () => Promise<OpenLauncher>): void {
+  test('an instance reaches neither host files nor host processes, and can write only its own directory, which goes with it', async () => {
+    const bench = await openBench(open, 'restricted');
+    const spec = bench.spec(['/bin/sh', '-c', '']);
+    const own = placeInstance('restricted', { ...spec, runtimeDirectory: '/', language: 'python' }).temporaryPath;
+    const script = `
+      cat ${bench.runDir}/launcher.sock /etc/hostname /etc/shadow && echo "host file"; ls /tmp ${bench.runDir}/i && echo "listed"
+      [ -r index.py ] && cat index.py && echo "code"; cat /proc/$PPID/status && echo "process"; ls /proc && echo "processes"
+      for d in / . /usr /etc /var /tmp /dev/shm ${bench.runDir}/i/*; do (: > $d/x) && echo "wrote $d"; done
+      kill -0 $PPID && echo "signalled"; (: > $TMPDIR/x) && echo "wrote its own"
+      read line < /proc/self/status && echo "$line"; echo end`;
+    const { output } = await bench.run(`exec 2>/dev/null; ${script}`, (id) => ({ TMPDIR: `${bench.runDir}/t/${id}` }));
+    assert.deepEqual(output.trim().split('\n'), ['code', 'wrote its own', 'Name:\tsh', 'end']);
+    assert.ok(own?.startsWith(`${bench.runDir}/t/c-`));
+    assert.deepEqual(readdirSync(`${bench.runDir}/t`), []);
+    await bench.close();
   });
 }
 
@@ -367,10 +387,13 @@ export async function openBench(open: () => Promise<OpenLauncher>, tier: Isolati
     /** Runs a shell script to its end. */
     async run(
       script: string,
-      environment: Record<string, string> = {},
+      environment: Record<string, string> | ((instanceId: string) => Record<string, string>) = {},
       memoryMb = 128,
     ): Promise<{ output: string; exit: Exit }> {
-      const spec = bench.spec(['/bin/sh', '-c', script], environment, memoryMb);
+      const made = bench.spec(['/bin/sh', '-c', script], {}, memoryMb);
+      const more = typeof environment === 'function' ? environment(made.instanceId) : environment;
+      const spec = { ...made, environment: { ...made.environment, ...more } };
+      bench.last = spec;
       const output = bench.outputOf(spec);
       const exit = bench.exitOf(spec.instanceId);
       await launcher.start(spec);
