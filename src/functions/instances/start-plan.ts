@@ -8,6 +8,7 @@ import { placeInstance } from '../launcher/placement.ts';
 import type { IsolationTier, LaunchSpec } from '../launcher/port.ts';
 import { concurrencyOf } from './concurrency.ts';
 import { instanceEnvironment } from './environment.ts';
+import { layerBinds } from './layer-binds.ts';
 import { type ProgramPlan, planProgram, programStartMs, relayOf } from './program.ts';
 import type { RoadPlan } from './road.ts';
 
@@ -68,10 +69,7 @@ export function planStart(input: PlanInput): StartPlan {
       socketDirectory,
       socketPath: place.socketPath,
       readOnly: [
-        // First: an interpreter may lie below the place of the layers.
-        ...(layersDirectory === null || place.layersPath === null
-          ? []
-          : [{ from: layersDirectory, to: place.layersPath }]),
+        ...layerBinds(layersDirectory, place.layersPath, [interpreter.prefix, ...(interpreter.shows ?? [])]),
         ...[interpreter.prefix, ...(interpreter.shows ?? [])].map((path) => ({ from: path, to: path })),
         { from: runtimeDirectory, to: place.runtimePath },
       ],
@@ -119,9 +117,7 @@ function startProgram(input: PlanInput, choice: Extract<InterpreterChoice, { int
       socketDirectory,
       socketPath: place.socketPath,
       readOnly: [
-        ...(layersDirectory === null || place.layersPath === null
-          ? []
-          : [{ from: layersDirectory, to: place.layersPath }]),
+        ...layerBinds(layersDirectory, place.layersPath, choice.shows),
         ...choice.shows.map((path) => ({ from: path, to: path })),
       ],
       token: '',
