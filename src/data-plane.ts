@@ -102,7 +102,11 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
     packagesDirectory: settings.codeDirectory,
     runtimeFallback: settings.runtimeFallback,
     tier: settings.tier,
-    limits: { ...shareOfLimits(settings.dataProcesses), ...(settings.strict ? { freezeMs: 0 } : {}) },
+    limits: {
+      ...shareOfLimits(settings.dataProcesses),
+      spareMemoryMb: Math.floor(settings.spareMemoryMb / settings.dataProcesses),
+      ...(settings.strict ? { freezeMs: 0 } : {}),
+    },
     log: outlets.log,
     authenticateHttp: outlets.authenticateHttp,
   });

@@ -247,6 +247,7 @@ function dataSettings(
     trustedProxies: options.trustedProxies,
     groupLimit: options.groupLimit,
     instanceLimit: options.instanceLimit,
+    spareMemoryMb: options.spareMemoryMb,
     intranet: options.intranet,
     traces: options.traces,
     showWhyToLoopback: options.mode === 'dev',

@@ -30,6 +30,8 @@ export type DataSettings = {
   readonly groupLimit: number | null;
   /** Calls a second that all API groups together may have; null: as many as come. */
   readonly instanceLimit: number | null;
+  /** Memory of processes that wait for a function, MB, of all data processes together; 0: none wait. */
+  readonly spareMemoryMb: number;
   /** Addresses and CIDR blocks that are not the internet; null: private and loopback ones. */
   readonly intranet: readonly string[] | null;
   /** The collector that traces go to, with headers for it, and the share of traces that begin here; null: none are made. */

@@ -32,6 +32,7 @@ test('without flags the documented defaults hold', () => {
     trustedProxies: [],
     groupLimit: null,
     dataProcesses: 1,
+    spareMemoryMb: 96,
     instanceLimit: null,
     intranet: null,
     traces: null,
@@ -88,6 +89,13 @@ test('a collector of traces has an address, headers and a share; none of them al
 test('what is no internet may be named', () => {
   const given = parseServerOptions('start', { intranet: '198.51.100.0/24', 'instance-limit': '9' }, {}, '/');
   assert.deepEqual([given.intranet, given.instanceLimit], [['198.51.100.0/24'], 9]);
+  for (const [value, megabytes] of [
+    ['0', 0],
+    ['512', 512],
+  ] as const) {
+    assert.equal(parseServerOptions('start', { 'spare-memory': value }, {}, '/').spareMemoryMb, megabytes);
+  }
+  assert.throws(() => parseServerOptions('start', { 'spare-memory': '-1' }, {}, '/'), /whole number/);
   assert.throws(() => parseServerOptions('start', { intranet: 'office' }, {}, '/'), /takes addresses/);
 });
 

@@ -94,6 +94,12 @@ export const serverFlags = [
     shownDefault: '1',
   },
   {
+    name: 'spare-memory',
+    value: 'megabytes',
+    help: 'memory for processes that wait for a function, so that its first call need not start one; 0: none wait',
+    shownDefault: '96',
+  },
+  {
     name: 'instance-limit',
     value: 'calls',
     help: 'calls a second that all API groups together may have',
@@ -179,6 +185,7 @@ export function parseServerOptions(
     trustedProxies: parseBlocks(given('trusted-proxy')),
     groupLimit: parseCount(given('group-limit')),
     dataProcesses: parseProcesses(given('data-processes')),
+    spareMemoryMb: given('spare-memory')?.value === '0' ? 0 : (parseCount(given('spare-memory')) ?? 96),
     instanceLimit: parseCount(given('instance-limit')),
     intranet: given('intranet') === null ? null : parseBlocks(given('intranet')),
     traces: parseTraces(given('trace-endpoint'), given('trace-headers'), given('trace-ratio')),

@@ -50,6 +50,7 @@ export type ServerOptions = {
   readonly dataProcesses: number;
   /** Calls a second that all API groups together may have; null: as many as come. */
   readonly instanceLimit: number | null;
+  readonly spareMemoryMb: number;
   /** Addresses and CIDR blocks that are not the internet; null: private and loopback ones. */
   readonly intranet: readonly string[] | null;
   /** Where traces go; null: nowhere. `ratio`: the share, 0 to 1, of those that begin here. */

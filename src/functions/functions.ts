@@ -137,7 +137,13 @@ export function createFunctions(deps: FunctionsDeps): Functions {
       now,
       reportBug: (error, requestId) => deps.log.error('a bug in an HTTP trigger', { requestId, error: inspect(error) }),
     }),
-    apply: (batch) => triggers.apply(batch),
+    apply(batch) {
+      triggers.apply(batch);
+      const runtimeIds = batch.changes.flatMap(({ kind, value }) =>
+        kind === 'function' && value !== null ? [value.runtime] : [],
+      );
+      for (const runtimeId of new Set(runtimeIds)) plane.expect(runtimeId);
+    },
     limitChanged: (key, limit) => plane.limitChanged(key, limit),
     provisionChanged: (key, provision) => plane.provisioner.change(key, provision),
     instancesNow: (functionKey, qualifier) => ({

@@ -248,6 +248,14 @@ export class Plane {
     });
   }
 
+  /** Functions of a runtime have been published: a process for the first call may be made ready. */
+  expect(runtimeId: string): void {
+    if (this.limits.spareMemoryMb <= 0) return;
+    void this.#choose(runtimeId).then((choice) => {
+      if (choice?.ok === true && !this.#isClosed) this.#spares.expect(choice);
+    });
+  }
+
   /** Retires the pools of some configurations. */
   retire(isMeant: (config: FunctionConfig) => boolean): void {
     for (const [config, pool] of this.#pools) {

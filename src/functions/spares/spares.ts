@@ -85,8 +85,8 @@ export class Spares {
   }
 
   /** A function is published that could use one. */
-  expect(config: FunctionConfig, choice: Runnable): void {
-    this.#kindOf(config, choice)?.demand.expect(this.#now());
+  expect(choice: Runnable): void {
+    this.#kindOf(emptyFunction('', ''), choice)?.demand.expect(this.#now());
     this.#planRefill(refillMs);
   }
 

@@ -1,0 +1,149 @@
+// Attacks on the processes that wait for functions: start-up files and variables of a package must reach neither them nor
+// the function that gets one next. Each is first shown to be real on a plain interpreter that has the whole machine.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { findSandd, probeSandd } from '../../src/functions/index.ts';
+import { type Fixture, openFixture } from '../contract/functions-fixture.ts';
+import { temporaryDirectory } from '../harness/server.ts';
+
+const found = await findSandd();
+const isStrong = found.ok && (await probeSandd(found.path)).get('strong') === 'ok';
+const mark = 'EARLY_CODE_RAN';
+const earlyPython = `import builtins\nbuiltins.${mark} = True\nprint('${mark}')\n`;
+const earlyNode = `globalThis.${mark} = true;\nconsole.log('${mark}');\n`;
+
+type Early = {
+  readonly title: string;
+  readonly runtime: 'python3.10' | 'nodejs20';
+  readonly files: Readonly<Record<string, string>>;
+  readonly environment: Readonly<Record<string, string>>;
+  /** Arguments of the plain interpreter, in the package's directory. */
+  readonly plain: readonly string[];
+};
+
+const attacks: readonly Early[] = [
+  {
+    title: 'a sitecustomize by PYTHONPATH',
+    runtime: 'python3.10',
+    files: { 'sitecustomize.py': earlyPython },
+    environment: { PYTHONPATH: '.' },
+    plain: ['-c', 'pass'],
+  },
+  {
+    title: 'a usercustomize by PYTHONUSERBASE',
+    runtime: 'python3.10',
+    files: { 'sitecustomize.py': 'import usercustomize\n', 'usercustomize.py': earlyPython },
+    environment: { PYTHONPATH: '.', PYTHONUSERBASE: '.' },
+    plain: ['-c', 'pass'],
+  },
+  {
+    title: 'a .pth file that imports',
+    runtime: 'python3.10',
+    files: {
+      'early.pth': 'import early_by_pth\n',
+      'early_by_pth.py': earlyPython,
+      'sitecustomize.py': 'import site; site.addsitedir(".")\n',
+    },
+    environment: { PYTHONPATH: '.' },
+    plain: ['-c', 'pass'],
+  },
+  {
+    title: "a module in the place of the library's",
+    runtime: 'python3.10',
+    files: { 'json.py': earlyPython },
+    environment: {},
+    plain: ['-c', 'import json'],
+  },
+  {
+    title: 'a file required by NODE_OPTIONS',
+    runtime: 'nodejs20',
+    files: { 'early.js': earlyNode },
+    environment: { NODE_OPTIONS: '--require ./early.js' },
+    plain: ['-e', '0'],
+  },
+  {
+    title: 'a package.json that makes all of it ES modules, with a module named as one of ours',
+    runtime: 'nodejs20',
+    files: { 'agent/package.json': '{"type":"commonjs","main":"early.js"}', 'agent/early.js': earlyNode },
+    environment: {},
+    plain: ['-e', 'require("./agent")'],
+  },
+];
+
+const victims = {
+  'python3.10': {
+    'index.py': `import builtins, sys\ndef handler(event, context):\n    return '${mark}' if hasattr(builtins, '${mark}') else 'clean ' + str('json' in sys.modules and sys.modules['json'].__file__)\n`,
+  },
+  nodejs20: {
+    'index.js': `exports.handler = (e, c, callback) => callback(null, globalThis.${mark} ? '${mark}' : 'clean');\n`,
+  },
+} as const;
+const attackers = {
+  'python3.10': { 'index.py': 'def handler(event, context):\n    return "ran"\n' },
+  nodejs20: { 'index.js': 'exports.handler = (e, c, callback) => callback(null, "ran");\n' },
+} as const;
+
+async function untilOneWaits(plane: Fixture): Promise<void> {
+  const deadline = performance.now() + 20_000;
+  while (plane.functions.stats().spares === 0) {
+    assert.ok(performance.now() < deadline, 'none waits');
+    await sleep(10);
+  }
+}
+
+/** What a process that waits has mapped and been started with. */
+function seenOfWaiting({ runDir }: Fixture): string {
+  const ids = readdirSync(`${runDir}/i`);
+  return readdirSync('/proc')
+    .map((name) => {
+      try {
+        const environment = /^\d+$/.test(name) ? readFileSync(`/proc/${name}/environ`, 'latin1') : '';
+        if (!environment.includes('FC_SPARE=') || !ids.some((id) => environment.includes(id))) return '';
+        return `${environment}${readFileSync(`/proc/${name}/maps`, 'latin1')}`;
+      } catch {
+        return ''; // it has ended
+      }
+    })
+    .join('\n');
+}
+
+for (const tier of ['none', 'strong']) {
+  describe(`processes that wait in tier ${tier}`, {
+    skip: tier === 'strong' && !isStrong ? 'tier strong cannot be had here' : false,
+  }, () => {
+    for (const { title, runtime, files, environment, plain } of attacks) {
+      test(`are reached by ${title}: no`, async (t) => {
+        const bare = temporaryDirectory(t);
+        for (const [name, text] of Object.entries(files)) {
+          mkdirSync(dirname(join(bare, name)), { recursive: true });
+          writeFileSync(join(bare, name), text);
+        }
+        const program = runtime === 'python3.10' ? 'python3' : 'node';
+        const { stdout } = spawnSync(program, plain, {
+          cwd: bare,
+          env: { PATH: process.env['PATH'], ...environment },
+          encoding: 'utf8',
+        });
+        assert.match(stdout, new RegExp(mark), 'outside of the platform it runs');
+        const plane = await openFixture(tier);
+        t.after(() => plane.close());
+        plane.publish('first', victims[runtime], { runtime });
+        await plane.succeed('first');
+        await untilOneWaits(plane);
+        plane.publish('attacker', { ...files, ...attackers[runtime] }, { runtime, environment });
+        await plane.invoke('attacker');
+        await untilOneWaits(plane);
+        const seen = seenOfWaiting(plane);
+        assert.ok(seen.includes('FC_SPARE=') && !seen.includes('early') && !seen.includes('NODE_OPTIONS=--require'));
+        plane.publish('victim', victims[runtime], { runtime });
+        const { body, coldStart } = await plane.succeed('victim');
+        assert.equal(coldStart?.isSpare, true);
+        assert.match(body.toString(), /^clean/);
+      });
+    }
+  });
+}
