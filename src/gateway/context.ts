@@ -11,6 +11,7 @@ import type { RequestRecord } from '../model/record.ts';
 import type { Parameters } from '../wire/query.ts';
 import type { BackendState, OutboundOptions } from './backends/backend-state.ts';
 import type { RelayedBody } from './backends/relayed-body.ts';
+import type { BodyBudget } from './body-budget.ts';
 import type { CompiledApi } from './compile-api.ts';
 import type { Refusal } from './errors.ts';
 import type { MappingPlan } from './mapping-plan.ts';
@@ -43,6 +44,8 @@ export type PipelineDeps = GatewayDeps & {
   readonly backends: BackendState;
   /** Who may say in X-Forwarded-For whom it calls for. */
   readonly trustedProxies: IpRanges;
+  /** The memory that bodies may take together. */
+  readonly bodies: BodyBudget;
   /** Where callers are who do not come from the internet. */
   readonly intranet: IpRanges;
 };

@@ -5,6 +5,7 @@ import { compileIpRanges } from '../base/ip-ranges.ts';
 import { BackendState } from './backends/backend-state.ts';
 import type { BreakerEvent } from './backends/breaker.ts';
 import { RelayedBody } from './backends/relayed-body.ts';
+import { BodyBudget } from './body-budget.ts';
 import type { GatewayDeps, GatewayRequest, PipelineDeps } from './context.ts';
 import { attachEdges } from './http-edges.ts';
 import { type Incoming, type Outgoing, requestOf, sendReply } from './listener.ts';
@@ -45,6 +46,7 @@ export function createGateway(given: GatewayDeps): Gateway {
   let deps: PipelineDeps = {
     ...given,
     backends,
+    bodies: new BodyBudget(given.settings.bodiesLimitBytes),
     trustedProxies: compileIpRanges(given.settings.trustedProxies),
     intranet: compileIpRanges(given.settings.intranet),
   };

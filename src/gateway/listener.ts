@@ -4,7 +4,8 @@ import type { ServerOptions, ServerResponse } from 'node:http';
 import type { Http2ServerResponse } from 'node:http2';
 import type { Readable, Writable } from 'node:stream';
 import { RelayedBody } from './backends/relayed-body.ts';
-import type { GatewayDeps, GatewayReply, GatewayRequest } from './context.ts';
+import { type BodyBudget, NoRoomForBody, uncountedBytes } from './body-budget.ts';
+import type { GatewayReply, GatewayRequest, PipelineDeps } from './context.ts';
 import { ClientGone } from './errors.ts';
 import { ambiguityOf, type Framing, framingOf } from './http-edges.ts';
 import { headersByName, plainHeaders } from './http2-head.ts';
@@ -62,10 +63,10 @@ class HttpBody implements BodySource {
   readonly announcedBytes: number | null;
   readonly #message: Incoming;
   readonly #response: Outgoing;
-  readonly #deps: GatewayDeps;
+  readonly #deps: PipelineDeps;
   readonly #isAwaited: boolean;
 
-  constructor(message: Incoming, response: Outgoing, framing: Framing, deps: GatewayDeps) {
+  constructor(message: Incoming, response: Outgoing, framing: Framing, deps: PipelineDeps) {
     const { length, encoding, expectation } = framing;
     const isChunked = encoding !== undefined || streamOf(response)?.endAfterHeaders === false;
     this.announcedBytes = length === undefined ? null : Number(length);
@@ -77,7 +78,8 @@ class HttpBody implements BodySource {
   }
 
   read(limitBytes: number): Promise<Buffer> {
-    return readAll(this.#message, limitBytes, this.#begin());
+    const room = new BodyRoom(this.#deps.bodies, this.#response);
+    return readAll(this.#message, limitBytes, room, this.#begin());
   }
 
   async *chunks(limitBytes: number): AsyncGenerator<Buffer, void, undefined> {
@@ -96,8 +98,29 @@ class HttpBody implements BodySource {
   }
 }
 
+/** What one body takes of the budget of all, until its answer is out or its connection gone. */
+class BodyRoom {
+  readonly #budget: BodyBudget;
+  readonly #response: Outgoing;
+  #taken = 0;
+
+  constructor(budget: BodyBudget, response: Outgoing) {
+    this.#budget = budget;
+    this.#response = response;
+  }
+
+  /** False: there is none. `size`: of the body so far, with the chunk of `bytes`. */
+  take(size: number, bytes: number): boolean {
+    if (size <= uncountedBytes) return true;
+    if (!this.#budget.take(bytes)) return false;
+    if (this.#taken === 0) this.#response.once('close', () => this.#budget.giveBack(this.#taken));
+    this.#taken += bytes;
+    return true;
+  }
+}
+
 /** All of the body; `settled` runs when it is there, or will not be. */
-function readAll(message: Incoming, limitBytes: number, settled: () => void): Promise<Buffer> {
+function readAll(message: Incoming, limitBytes: number, room: BodyRoom, settled: () => void): Promise<Buffer> {
   if (message.destroyed) {
     settled();
     return Promise.reject(new ClientGone());
@@ -112,10 +135,12 @@ function readAll(message: Incoming, limitBytes: number, settled: () => void): Pr
     };
     const onData = (chunk: Buffer) => {
       size += chunk.length;
-      if (size > limitBytes) {
+      const error = size > limitBytes ? new BodyTooLarge() : room.take(size, chunk.length) ? null : new NoRoomForBody();
+      if (error !== null) {
         message.off('data', onData);
         message.pause();
-        fail(new BodyTooLarge());
+        first = more = null;
+        fail(error);
       } else if (first === null) first = chunk;
       else if (more === null) more = [first, chunk];
       else more.push(chunk);
@@ -135,7 +160,7 @@ function readAll(message: Incoming, limitBytes: number, settled: () => void): Pr
 const nothing = () => {};
 
 /** The request as the pipeline wants it. Nothing of the body is read yet; one that takes too long ends the connection. */
-export function requestOf(message: Incoming, response: Outgoing, deps: GatewayDeps): GatewayRequest {
+export function requestOf(message: Incoming, response: Outgoing, deps: PipelineDeps): GatewayRequest {
   const stream = streamOf(response);
   const framing = framingOf(message.rawHeaders);
   return {

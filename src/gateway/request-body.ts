@@ -1,6 +1,7 @@
 // The body of one request: read once, when a step first needs it, within the limit. Used by identify.ts and map.ts.
 import { isFormType } from '../wire/gateway-signature.ts';
 import { decoderFor, noParameters, type Parameters, parseParameters, parseRawBareNames } from '../wire/query.ts';
+import { NoRoomForBody } from './body-budget.ts';
 import { refuse } from './errors.ts';
 
 /** Where the bytes come from; listener.ts makes it from node:http. */
@@ -59,6 +60,18 @@ function tooLarge(limitBytes: number, got: number | null): Error {
   );
 }
 
+function noRoom(): Error {
+  return refuse(
+    'X503BZ',
+    {},
+    {
+      side: 'platform',
+      field: 'body',
+      message: 'The bodies of all requests under way take as much memory as they may; try again when some are done.',
+    },
+  );
+}
+
 /** Errors: I413RL at once when Content-Length is over the limit. */
 export class RequestBody {
   readonly isForm: boolean;
@@ -94,7 +107,7 @@ export class RequestBody {
     return this.#wasRead;
   }
 
-  /** All of the body; a promise only while it comes. Errors: I413RL, ClientGone. */
+  /** All of the body; a promise only while it comes. Errors: I413RL, X503BZ, ClientGone. */
   bytes(): Buffer | Promise<Buffer> {
     this.#bytes ??= this.#source.isPresent ? this.#read() : noBytes;
     return this.#bytes;
@@ -135,6 +148,7 @@ export class RequestBody {
       this.#bytes = bytes;
       return bytes;
     } catch (error) {
+      if (error instanceof NoRoomForBody) throw noRoom();
       throw error instanceof BodyTooLarge ? tooLarge(this.#limitBytes, null) : error;
     }
   }

@@ -6,6 +6,8 @@ export type GatewaySettings = {
   readonly defaultGroup: string | null;
   /** Source: docs (gateway.md 10.1), 8 MB for shared instances. */
   readonly bodyLimitBytes: number;
+  /** The bodies of all requests under way that are kept whole; more are refused (X503BZ). Source: assumed. */
+  readonly bodiesLimitBytes: number;
   /** How long the request line and headers may take to arrive, from the connection's start or the last answer's end. Milliseconds. Source: assumed. */
   readonly headTimeoutMs: number;
   /** How long a connection may be without traffic while an answer is under way; longer than any API's time-out. Milliseconds. Source: assumed. */
@@ -47,6 +49,7 @@ export type GatewaySettings = {
 export const defaultGatewaySettings: GatewaySettings = {
   defaultGroup: null,
   bodyLimitBytes: 8 * 1024 * 1024,
+  bodiesLimitBytes: 512 * 1024 * 1024,
   headTimeoutMs: 30_000,
   stallTimeoutMs: 180_000,
   connectionLimit: 20_000,
