@@ -17,9 +17,12 @@ export type Told = { readonly kind: 'succeeded' | 'refused' | 'broken' | 'ended'
 const victimCode = (file: string, sharedKey: number) => `
 import ctypes, json, os
 secret = open('secret.txt').read()
-for directory in ('/tmp', '/dev/shm'):
-    with open(directory + '/${file}', 'w') as kept:
-        kept.write(secret)
+for directory in (os.environ.get('TMPDIR', '/tmp'), '/dev/shm'):
+    try:
+        with open(directory + '/${file}', 'w') as kept:
+            kept.write(secret)
+    except PermissionError:
+        if 'TMPDIR' not in os.environ or directory != '/dev/shm': raise # tier restricted has none
 ctypes.CDLL(None).shmget(${sharedKey}, 4096, 0o1600)
 def handler(event, context):
     return json.dumps({'id': os.environ['FC_INSTANCE_ID'], 'secret': secret})
@@ -113,6 +116,7 @@ export class AttackServer {
       secret,
       canary,
       victimFile,
+      victimTmp: this.tier === 'restricted' ? join(this.server.facts.runDir, 't', String(id)) : '/tmp',
       sharedKey,
       ...this.#factsOf(String(id)),
       abstract: await this.#listenAbstract(),

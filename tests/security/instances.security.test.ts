@@ -11,7 +11,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { findSandd, probeSandd } from '../../src/functions/index.ts';
+import { findSandd, isolationTiers, probeSandd } from '../../src/functions/index.ts';
 import { leftovers, processTree, temporaryDirectory } from '../harness/server.ts';
 import { type Attack, attacks } from './attack-list.ts';
 import { AttackServer, attacksDirectory, type Told, told } from './attack-server.ts';
@@ -20,7 +20,7 @@ import { packageAttacks, startupAttacks } from './package-attacks.ts';
 const isRoot = process.getuid?.() === 0;
 const sandd = await findSandd();
 const probed = sandd.ok ? await probeSandd(sandd.path) : new Map<string, string>();
-const tiers = ['none', ...['user', 'strong'].filter((tier) => probed.get(tier) === 'ok')];
+const tiers = ['none', ...['restricted', 'user', 'strong'].filter((tier) => probed.get(tier) === 'ok')];
 
 const capabilities = /CapEff:\s+(\w+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0';
 
@@ -79,7 +79,8 @@ test('the tiers that can run here are attacked, all of them in CI', (t) => {
   const unfit = attacks.filter((attack) => !canRun(attack)).map(({ title }) => title);
   if (unfit.length > 0) t.diagnostic(`not to be had here: ${unfit.join('; ')}`);
   // A laptop may lack what a tier needs; where changes are judged all of them must be attacked.
-  const needed = process.env['CI'] !== 'true' ? ['none'] : isRoot ? ['none', 'user', 'strong'] : ['none', 'user'];
+  const needed =
+    process.env['CI'] !== 'true' ? ['none'] : isRoot ? [...isolationTiers] : ['none', 'restricted', 'user'];
   assert.deepEqual(
     needed.filter((tier) => !tiers.includes(tier)),
     [],

@@ -13,7 +13,7 @@ def read_code_of_another(given):
 
 
 def read_tmp_of_another(given):
-    return given['secret'] in kit.read_text('/tmp/' + given['victimFile'])
+    return given['secret'] in kit.read_text('%s/%s' % (given['victimTmp'], given['victimFile']))
 
 
 def read_tmp_through_proc(given):
@@ -81,14 +81,14 @@ def plant_in_interpreter(given):
 
 
 def make_device(given):
-    path = tempfile.mktemp(prefix='yunmen-device-', dir='/tmp')
+    path = tempfile.mktemp(prefix='yunmen-device-', dir=kit.temporary)
     os.mknod(path, 0o060600, os.makedev(7, 0))
     os.unlink(path)
     return path
 
 
 def follow_symlink_out(given):
-    path = tempfile.mktemp(prefix='yunmen-link-', dir='/tmp')
+    path = tempfile.mktemp(prefix='yunmen-link-', dir=kit.temporary)
     os.symlink(given['canary'], path)
     try:
         return given['secret'] in kit.read_text(path)
@@ -97,14 +97,14 @@ def follow_symlink_out(given):
 
 
 def hard_link_to_host_file(given):
-    path = tempfile.mktemp(prefix='yunmen-link-', dir='/tmp')
+    path = tempfile.mktemp(prefix='yunmen-link-', dir=kit.temporary)
     os.link(given['canary'], path)
     os.unlink(path)
     return path
 
 
 def become_another_by_setuid(given):
-    path = tempfile.mktemp(prefix='yunmen-setuid-', dir='/tmp')
+    path = tempfile.mktemp(prefix='yunmen-setuid-', dir=kit.temporary)
     shutil.copy('/usr/bin/id', path)
     try:
         os.chown(path, 4242, -1)
@@ -115,7 +115,7 @@ def become_another_by_setuid(given):
 
 
 def leave_root_by_chroot(given):
-    inner = tempfile.mkdtemp(prefix='yunmen-root-', dir='/tmp')
+    inner = tempfile.mkdtemp(prefix='yunmen-root-', dir=kit.temporary)
 
     def leave():
         os.chroot(inner)

@@ -10,6 +10,8 @@ import signal
 import traceback
 
 libc = ctypes.CDLL(None, use_errno=True)
+# Where it may write: in tier restricted /tmp is not its own.
+temporary = os.environ.get('TMPDIR', '/tmp')
 is_arm = platform.machine() == 'aarch64'
 
 

@@ -74,7 +74,7 @@ def bomb_of_memory_by_children(given):
 
 
 def bomb_of_memory_in_tmp(given):
-    path = tempfile.mktemp(prefix='yunmen-memory-', dir='/tmp')
+    path = tempfile.mktemp(prefix='yunmen-memory-', dir=kit.temporary)
     try:
         with open(path, 'wb', buffering=0) as file:
             for _ in range(300):
@@ -96,7 +96,7 @@ def allocate(directory, size):
 
 
 def bomb_of_disk(given):
-    return allocate('/tmp', 600 << 20)
+    return allocate(kit.temporary, 600 << 20)
 
 
 def bomb_of_shared_memory(given):
