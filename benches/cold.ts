@@ -7,6 +7,7 @@ import { markdownTable } from './report.ts';
 
 const calls = 20;
 const idleInstances = 5;
+const idleGapMs = 50;
 const planes = [
   ['node', 'none'],
   ['node', 'user'],
@@ -15,7 +16,7 @@ const planes = [
   ['sandd', 'strong'],
 ] as const satisfies readonly (readonly [LauncherKind, string])[];
 
-const echoes = {
+export const echoes = {
   Python: { runtime: 'python3.10', files: { 'index.py': 'def handler(event, context):\n    return event\n' } },
   Node: {
     runtime: 'nodejs20',
@@ -23,27 +24,32 @@ const echoes = {
   },
 } as const;
 
-type Cold = { total: number; wait: number; start: number; load: number; handler: number };
+type Cold = { total: number; wait: number; start: number; code: number; load: number; handler: number };
 
 export function percentile(values: readonly number[], part: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 0;
 }
 
-async function coldCall(plane: BenchPlane, name: string): Promise<Cold & { instanceId: string }> {
+async function coldCall(plane: BenchPlane, name: string, isSpare = false): Promise<Cold & { instanceId: string }> {
   const began = performance.now();
   const outcome = await plane.invoke(name, 'x');
   const total = performance.now() - began;
   if (outcome.kind !== 'success' || outcome.coldStart === null) throw new Error(`${plane.name}: not a cold success`);
-  const { waitMs, startMs, loadMs } = outcome.coldStart;
-  return {
-    total,
-    wait: waitMs,
-    start: startMs,
-    load: loadMs,
-    handler: outcome.durationMs,
-    instanceId: outcome.instanceId,
-  };
+  if (outcome.coldStart.isSpare !== isSpare) throw new Error(`${plane.name}: the process was not the one wanted`);
+  const { waitMs, startMs, codeMs, loadMs } = outcome.coldStart;
+  const times = { total, wait: waitMs, start: startMs, code: codeMs, load: loadMs, handler: outcome.durationMs };
+  return { ...times, instanceId: outcome.instanceId };
+}
+
+/** A process waits for the next cold call. */
+async function untilOneWaits({ functions, name }: BenchPlane): Promise<void> {
+  const until = performance.now() + 20_000;
+  while (functions.stats().spares === 0) {
+    if (performance.now() > until) throw new Error(`${name}: no process waits`);
+    await delay(10);
+  }
+  await delay(idleGapMs);
 }
 
 /** Of all processes of an instance, found by the mark in their environment. */
@@ -62,73 +68,62 @@ function memoryOf(instanceId: string): { readonly rss: number; readonly pss: num
   return all;
 }
 
-async function measure(plane: BenchPlane, language: keyof typeof echoes): Promise<string[]> {
+async function measure(plane: BenchPlane, language: keyof typeof echoes, isWaiting: boolean): Promise<string[]> {
   const { runtime, files } = echoes[language];
   plane.publish(language, runtime, files);
   await coldCall(plane, language);
   const cold: Cold[] = [];
   for (let call = 0; call < calls; call += 1) {
     plane.forget(language);
-    await delay(50);
-    cold.push(await coldCall(plane, language));
+    await (isWaiting ? untilOneWaits(plane) : delay(idleGapMs));
+    cold.push(await coldCall(plane, language, isWaiting));
   }
-  const names = Array.from({ length: idleInstances }, (_, index) => `${language}-${index}`);
   const idle: { rss: number; pss: number }[] = [];
-  for (const name of names) plane.publish(name, runtime, files);
-  const ids = await Promise.all(names.map(async (name) => (await coldCall(plane, name)).instanceId));
-  for (const id of ids) idle.push(memoryOf(id));
-  const median = (part: keyof Cold) =>
-    percentile(
-      cold.map((call) => call[part]),
-      0.5,
-    ).toFixed(1);
-  const memory = (kind: 'rss' | 'pss') =>
+  for (let each = 0; each < idleInstances; each += 1) {
+    if (isWaiting) await untilOneWaits(plane);
+    plane.publish(`${language}-${each}`, runtime, files);
+    idle.push(memoryOf((await coldCall(plane, `${language}-${each}`, isWaiting)).instanceId));
+  }
+  const at = (values: readonly number[], part: number) => percentile(values, part).toFixed(1);
+  const all = (part: keyof Cold) => cold.map((call) => call[part]);
+  const parts = (['wait', 'start', 'code', 'load', 'handler'] as const).map((part) => at(all(part), 0.5));
+  const memory = (['rss', 'pss'] as const).map((kind) =>
     (
       percentile(
         idle.map((each) => each[kind]),
         0.5,
       ) / 1024
-    ).toFixed(1);
-  const p90 = percentile(
-    cold.map(({ total }) => total),
-    0.9,
-  ).toFixed(1);
-  const parts = (['total', 'wait', 'start', 'load', 'handler'] as const).map(median);
-  const [total = '', ...rest] = parts;
-  return [language, plane.name, total, p90, ...rest, memory('rss'), memory('pss')];
+    ).toFixed(1),
+  );
+  const kind = isWaiting ? 'waiting' : 'started';
+  return [language, kind, plane.name, at(all('total'), 0.5), at(all('total'), 0.9), ...parts, ...memory];
 }
 
-/** Each tier beside none; what cannot be had here is said. */
+/** Each tier beside none, with a process that waits and without; what cannot be had here is said. */
 export async function runCold(): Promise<string> {
   const rows: string[][] = [];
   const missing: string[] = [];
   for (const [kind, tier] of planes) {
-    let plane: BenchPlane;
-    try {
-      plane = await openPlane(kind, tier);
-    } catch (error) {
-      missing.push(`${kind} ${tier}: ${error instanceof Error ? error.message : String(error)}`);
-      continue;
-    }
-    try {
-      for (const language of ['Python', 'Node'] as const) rows.push(await measure(plane, language));
-    } finally {
-      await plane.close();
+    for (const isWaiting of [false, true]) {
+      if (isWaiting && kind === 'node' && tier !== 'none') continue; // bubblewrap has none
+      try {
+        const plane = await openPlane(kind, tier, isWaiting ? {} : { spareMemoryMb: 0 });
+        for (const language of ['Python', 'Node'] as const) {
+          try {
+            rows.push(await measure(plane, language, isWaiting));
+          } catch (error) {
+            missing.push(`${language}: ${error instanceof Error ? error.message : String(error)}`);
+          }
+        }
+        await plane.close();
+      } catch (error) {
+        missing.push(`${kind} ${tier}: ${error instanceof Error ? error.message : String(error)}`);
+      }
     }
   }
-  rows.sort(([left = ''], [right = '']) => right.localeCompare(left));
-  const head = [
-    'cold call',
-    'launcher and tier',
-    'p50 ms',
-    'p90 ms',
-    'wait',
-    'start',
-    'load',
-    'handler',
-    'RSS MB',
-    'PSS MB',
-  ];
+  rows.sort(([left = '', how = ''], [right = '', other = '']) => right.localeCompare(left) || other.localeCompare(how));
+  const times = ['p50 ms', 'p90 ms', 'wait', 'start', 'code', 'load', 'handler'];
+  const head = ['cold call', 'process', 'launcher and tier', ...times, 'RSS MB', 'PSS MB'];
   const notes = missing.length === 0 ? '' : `\n\nNot measured: ${missing.join('; ')}.`;
-  return `Cold calls, ${calls} each, without the gateway; parts are medians in ms, memory is that of one idle instance.\n\n${markdownTable(head, rows)}${notes}`;
+  return `Cold calls, ${calls} each after ${idleGapMs} ms of rest, without the gateway: with a process that waited and with one that was started for the call. Parts are medians in ms, memory is that of one idle instance.\n\n${markdownTable(head, rows)}${notes}`;
 }

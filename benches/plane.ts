@@ -24,6 +24,8 @@ export type LauncherKind = 'node' | 'sandd';
 export type BenchPlane = {
   readonly name: string;
   readonly launcher: LauncherClient;
+  readonly launcherPid: number;
+  readonly runDir: string;
   readonly functions: Functions;
   /** A file that begins with `#!` may be executed. */
   publish(name: string, runtime: string, files: Readonly<Record<string, string>>, more?: Partial<FunctionConfig>): void;
@@ -41,7 +43,7 @@ async function open(kind: LauncherKind, tier: IsolationTier, { runDir, code }: {
     const child = await startOwnProcess('launcher', { onCall: () => Promise.reject(), onNote() {}, onClose() {} });
     await child.channel.call('configure', { runDir, launcherToken: token, isolation: tier, mode: 'start' });
     const launcher = await connectLauncher({ runDir, token, onGone() {} });
-    return { launcher, close: async () => launcher.close() };
+    return { launcher, launcherPid: child.pid, close: async () => launcher.close() };
   }
   const found = await findSandd();
   if (!found.ok) throw new Error(found.why);
@@ -53,7 +55,7 @@ async function open(kind: LauncherKind, tier: IsolationTier, { runDir, code }: {
     launcher.close();
     await sandd.exited;
   };
-  return { launcher, close };
+  return { launcher, launcherPid: sandd.pid, close };
 }
 
 /** Errors: rejects when the launcher cannot serve the tier here. */
@@ -66,7 +68,7 @@ export async function openPlane(
   const code = mkdtempSync('/tmp/yunmen-code-');
   chmodSync(code, 0o755);
   await precompilePython(await findInterpreters());
-  const { launcher, close } = await open(kind, tier, { runDir, code });
+  const { launcher, launcherPid, close } = await open(kind, tier, { runDir, code });
   const published = new Map<string, FunctionConfig>();
   const note = () => {};
   const functions = createFunctions({
@@ -88,6 +90,8 @@ export async function openPlane(
   return {
     name: `${kind === 'node' ? (tier === 'none' ? 'plain' : 'bubblewrap') : 'sandd'} ${tier}`,
     launcher,
+    launcherPid,
+    runDir,
     functions,
     publish(name, runtime, files, more = {}) {
       const directory = `${code}/${name}`;

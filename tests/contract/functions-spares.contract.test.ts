@@ -189,6 +189,23 @@ for (const tier of ['none', 'strong']) {
       assert.equal((await callWaiting(plane, 'second')).body.toString(), `helped read ${place}/`);
     });
 
+    test('what was used longer ago gives way when memory is short', async (t) => {
+      const plane = await openFixture(tier, { spareMemoryMb: 24 });
+      t.after(() => plane.close());
+      const names = languages.map(([language, runtime, files]) => {
+        plane.publish(language, files, { runtime });
+        return language;
+      });
+      for (const name of names) {
+        await plane.succeed(name);
+        await until(() => plane.functions.stats().spares > 0);
+      }
+      const [, runtime, files] = languages[1];
+      await until(() => waitingPids(plane).every((pid) => readFileSync(`/proc/${pid}/cmdline`).includes('node')));
+      plane.publish('next', files, { runtime });
+      await callWaiting(plane, 'next');
+    });
+
     test('with no memory for it none waits', async (t) => {
       const plane = await openFixture(tier, { spareMemoryMb: 0 });
       t.after(() => plane.close());
