@@ -11,7 +11,7 @@ const provision: Provision = {
   qualifier: 'LATEST',
   target: 5,
   schedules: [{ ...bounds, fires: { kind: 'at', time: 1 }, target: 1 }],
-  tracking: [{ ...bounds, metricTarget: 0.5, minimum: 2, maximum: 7 }],
+  tracking: [{ ...bounds, metric: 'use', metricTarget: 0.5, minimum: 2, maximum: 7 }],
   since: 0,
   keepsCpu: false,
   allowsOnDemand: true,

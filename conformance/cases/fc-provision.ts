@@ -247,7 +247,8 @@ function provisionCasesOf(world: World, fc: ProvisionFc): void {
           (now) => at(now, 'current') === 1,
         );
         await fails('InvalidArgument', track(policy({ metricType: 'Mood' })));
-        await fails('InvalidArgument', track(policy({ metricType: 'CPUUtilization' })));
+        assert.equal(at(await track(policy({ metricType: 'CPUUtilization' })), 'target'), 0);
+        await fails('InvalidArgument', track(policy({ metricType: 'GPUMemUtilization' })));
         await fails('InvalidArgument', track(policy({ metricTarget: 2 })));
         await fails('InvalidArgument', track(policy({ maxCapacity: 0 })));
         await fc.put(name, 'LATEST', { target: 0 });

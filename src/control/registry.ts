@@ -174,13 +174,11 @@ const functionActions: Readonly<Record<string, Registered<FcAction>>> = {
 
 const onlyHttp = 'triggers of type http with authType anonymous or function; without corsConfig';
 
-const onlyUse = 'target tracking by ProvisionedConcurrencyUtilization';
-
 const provisionActions: Readonly<Record<string, Registered<FcAction>>> = {
   GetProvisionConfig: done(provisions.getProvisionConfig),
   ListInstances: done(listInstances),
   ListProvisionConfigs: done(provisions.listProvisionConfigs),
-  PutProvisionConfig: partial(provisions.putProvisionConfig, onlyUse),
+  PutProvisionConfig: done(provisions.putProvisionConfig),
 };
 
 const triggerActions: Readonly<Record<string, Registered<FcAction>>> = {
@@ -272,10 +270,7 @@ export const fcRegistry: FcRegistry = {
     ListTagResources: done(tags.listTagResources),
     PublishFunctionVersion: done(versions.publishNewVersion),
     PutConcurrencyConfig: done(limits.putInstanceLimit),
-    PutScalingConfig: partial(
-      provisions.putScalingConfig,
-      `${onlyUse}; no resident pools, mixed mode or dispatch policy`,
-    ),
+    PutScalingConfig: partial(provisions.putScalingConfig, 'no resident pools, mixed mode or dispatch policy'),
     TagResources: done(tags.tagResources),
     UntagResources: done(tags.untagResources),
   },

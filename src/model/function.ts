@@ -58,6 +58,8 @@ export type FunctionConfig = {
   readonly environment: Readonly<Record<string, string>>;
   /** Requests that one instance may get at once. */
   readonly instanceConcurrency: number;
+  /** Processors that its memory or its owner gives an instance; absent: 1. */
+  readonly cpu?: number;
   /** Only provisioned instances serve it. */
   readonly disablesOnDemand?: boolean;
   /** An instance unused for so long ends; absent or null: as everywhere. */

@@ -32,8 +32,12 @@ export type ScheduledTarget = {
   readonly target: number;
 };
 
-/** Keeps the share of provisioned instances that are in use near `metricTarget` (0 to 1). Times in epoch ms. */
+/**
+ * Keeps a share near `metricTarget` (0 to 1): of provisioned instances that are in use, or of their processors that are
+ * busy. Times in epoch ms.
+ */
 export type TrackedTarget = {
+  readonly metric: 'use' | 'cpu';
   readonly startAt: number | null;
   readonly endAt: number | null;
   readonly metricTarget: number;

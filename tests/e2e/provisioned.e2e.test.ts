@@ -88,6 +88,23 @@ describe('provisioned instances', () => {
     await client.until(2, (ids) => ids.some((id) => !before.includes(id)));
   });
 
+  test('a policy follows the processors that the instances keep busy', async () => {
+    const client = new Client(await startServer(cleanup, start, temporaryDirectory(cleanup)));
+    await client.makeFunction();
+    const busy = `exports.handler = (e, c, done) => { const until = Date.now() + 8_000; while (Date.now() < until); done(null, ''); };`;
+    const code = { zipFile: await zipped({ 'index.js': busy }) };
+    await client.call('updateFunction', 's', 'f', { code, timeout: 60 });
+    const [startTime, endTime] = ['2020-01-01T00:00:00Z', '2099-01-01T00:00:00Z'];
+    const bounds = { minCapacity: 1, maxCapacity: 2, startTime, endTime };
+    const policy = { name: 'cpu', metricType: 'CPUUtilization', metricTarget: 0.5, ...bounds };
+    await client.call('putProvisionConfig', 's', 'f', 'LATEST', { target: 0, targetTrackingPolicies: [policy] });
+    await client.until(1);
+    const spinning = client.call('invokeFunction', 's', 'f', 'e').catch(() => null);
+    await client.until(2);
+    await client.call('deleteFunction', 's', 'f');
+    await spinning;
+  });
+
   test('two data processes share a target', async () => {
     const server = await startServer(cleanup, [...start, '--data-processes', '2'], temporaryDirectory(cleanup));
     const client = new Client(server);

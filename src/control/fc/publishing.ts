@@ -21,6 +21,12 @@ function environmentOf(settings: FcRecord): Record<string, string> {
   return Object.fromEntries(entries.map(([name, value]) => [name, String(value)]));
 }
 
+/** 3 GB have two processors. Source: docs (function-invocation.md 6: tied to memory); the ratio assumed. */
+function cpuOf(settings: FcRecord): number {
+  const cpu = fcNumber(settings, 'cpu') ?? 0;
+  return cpu > 0 ? cpu : (fcNumber(settings, 'memorySize') ?? 128) / 1536;
+}
+
 /** 0 is as absent (assumed). */
 function idleMsOf(settings: FcRecord): number | null {
   const seconds = fcNumber(settings, 'idleTimeout') ?? 0;
@@ -60,6 +66,7 @@ function publishedFunction(place: Place, { row, service, versionId }: FunctionVe
     preStop: lifecycleHookOf(settings, 'preStop'),
     environment: environmentOf(settings),
     instanceConcurrency: fcNumber(settings, 'instanceConcurrency') ?? 1,
+    cpu: cpuOf(settings),
     disablesOnDemand: settings['disableOndemand'] === true,
     idleMs: idleMsOf(settings),
     softConcurrency: fcNumber(settings, 'instanceSoftConcurrency'),

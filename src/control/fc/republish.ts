@@ -6,7 +6,7 @@ import type { Store, WriteTransaction } from '../../store/port.ts';
 import { publishVersion } from './publishing.ts';
 
 /** Counted up whenever the shape of PublishedFunction changes. */
-const format = 5;
+const format = 6;
 /** The name under which it is kept how functions were published: `<format> <region>`. */
 const metaName = 'functionsPublishedAs';
 const pageSize = 200;

@@ -10,15 +10,9 @@ import { type FcRecord, fcNumber, fcText, isFcRecord } from './types.ts';
 const listLimit = 100;
 /** More than any installation has. Source: assumed. */
 export const highestTarget = 100_000;
-const metrics = ['ProvisionedConcurrencyUtilization'] as const;
+const metrics = { ProvisionedConcurrencyUtilization: 'use', CPUUtilization: 'cpu' } as const;
 /** Known to the cloud; nothing here measures them. */
-const unmeasured = [
-  'CPUUtilization',
-  'GPUMemUtilization',
-  'GPUSmUtilization',
-  'GPUDecoderUtilization',
-  'GPUEncoderUtilization',
-];
+const unmeasured = ['GPUMemUtilization', 'GPUSmUtilization', 'GPUDecoderUtilization', 'GPUEncoderUtilization'];
 
 /** The records of a list member; its name as messages spell it. Errors: InvalidArgument for too many or names used twice. */
 export function readList(settings: FcRecord, member: string, kind: 'action' | 'policy'): readonly FcRecord[] {
@@ -103,13 +97,17 @@ export function readSchedule(item: FcRecord): ScheduledTarget {
   return { ...readBounds(item, zone), fires: readExpression(item, zone), target: readCount(item, 'target', 0) };
 }
 
+/** GPU metrics are refused: no instance here has one. */
+function readMetric(name: string): TrackedTarget['metric'] {
+  for (const [known, metric] of Object.entries(metrics)) if (known === name) return metric;
+  if (!unmeasured.includes(name))
+    refuseSetting('MetricType', [...Object.keys(metrics), ...unmeasured].join(' | '), name);
+  throw fcError('InvalidArgument', `MetricType ${name} is not supported by this server`);
+}
+
 /** `low` and `high` name the members of the bounds, which differ by operation. */
 export function readPolicy(item: FcRecord, low: string, high: string): TrackedTarget {
-  const metric = fcText(item, 'metricType');
-  if (!metrics.some((known) => known === metric)) {
-    if (!unmeasured.includes(metric)) refuseSetting('MetricType', [...metrics, ...unmeasured].join(' | '), metric);
-    throw fcError('InvalidArgument', `MetricType ${metric} is not supported by this server`);
-  }
+  const metric = readMetric(fcText(item, 'metricType'));
   const metricTarget = fcNumber(item, 'metricTarget') ?? 0;
   if (!(metricTarget > 0 && metricTarget <= 1)) refuseSetting('MetricTarget', 'more than 0, at most 1', metricTarget);
   const [minimum, maximum] = [readCount(item, low, 0), readCount(item, high, 0)];
@@ -119,5 +117,5 @@ export function readPolicy(item: FcRecord, low: string, high: string): TrackedTa
       `${high} ${maximum} of policy '${fcText(item, 'name')}' is less than ${low} ${minimum}`,
     );
   }
-  return { ...readBounds(item, readZone(item)), metricTarget, minimum, maximum };
+  return { metric, ...readBounds(item, readZone(item)), metricTarget, minimum, maximum };
 }

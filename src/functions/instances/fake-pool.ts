@@ -69,6 +69,8 @@ function makeFake(number: number, events: InstanceEvents<Fake>, now: () => numbe
   let ending: Promise<void> | null = null;
   const fake: Fake = {
     number,
+    id: String(number),
+    pid: 0,
     state: { kind: 'starting', since: 0 },
     hook: Promise.withResolvers<boolean>(),
     times: { isSpare: false, startMs: 10, codeMs: 0, loadMs: 5, initializerMs: 0 },

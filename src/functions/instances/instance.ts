@@ -53,6 +53,8 @@ export class Instance {
   readonly id: string;
   /** When it was made, epoch ms. */
   readonly startedAt: number;
+  /** Of its first process; 0 before that is started. */
+  pid = 0;
   readonly plan: StartPlan;
   readonly log: OutputLog;
   readonly #deps: InstanceDeps;
@@ -75,7 +77,6 @@ export class Instance {
   /** Resolves when the launcher has told of the exit. */
   readonly #exit = Promise.withResolvers<void>();
   #howExited: Exit | null = null;
-  #pid = 0;
   #peakKb = 0;
   #measuredAt = Number.NEGATIVE_INFINITY;
   /** The process that waited for it; null: it has none, or no longer. */
@@ -257,7 +258,7 @@ export class Instance {
 
   /** Peak memory of a process that cannot tell it any more, KB. */
   measurePeakKb(): number {
-    if (this.#pid > 0) this.#peakKb = Math.max(this.#peakKb, readPeakMemoryKb(this.#pid));
+    if (this.pid > 0) this.#peakKb = Math.max(this.#peakKb, readPeakMemoryKb(this.pid));
     return this.#peakKb;
   }
 
@@ -326,7 +327,7 @@ export class Instance {
       const hello = this.#waitForHello(limits.startMs);
       const environment = { ...launch.environment, ...this.#road.environment };
       const { pid } = await launcher.start({ ...launch, environment });
-      this.#pid = pid;
+      this.pid = pid;
       this.#road.started();
       const outcome = await hello;
       this.#times = { ...this.#times, startMs: this.#since(this.#state.since) };
@@ -353,7 +354,7 @@ export class Instance {
     });
     this.#spare = null;
     if (problem === null) {
-      this.#pid = spare.pid;
+      this.pid = spare.pid;
       this.#times = { ...this.#times, isSpare: true, codeMs: this.#since(began) };
       return true;
     }

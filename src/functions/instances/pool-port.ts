@@ -13,6 +13,8 @@ export type ColdStart = StartTimes & { readonly waitMs: number };
 
 /** What a pool needs to know of an instance. */
 export type PooledInstance = {
+  readonly id: string;
+  readonly pid: number;
   readonly state: InstanceState;
   readonly times: StartTimes;
   start(initializer: Hook | null, requestId: string): Promise<void>;

@@ -24,8 +24,10 @@ function setUp() {
   const clock = fakeClock();
   const pools = new Map<FunctionConfig, KeptPool & { kept: Kept[]; inFlight: number }>();
   const state = { config: base as FunctionConfig | null, refusal: '' };
+  const cpu = { ms: 0 };
   const provisioner = new Provisioner({
     clock,
+    readCpuMs: () => cpu.ms,
     find: () => (state.config === null ? { ok: false, message: 'it is gone' } : { ok: true, config: state.config }),
     poolOf: (config) => pools.get(config) ?? null,
     openPool: async (config) => {
@@ -33,6 +35,7 @@ function setUp() {
       const pool = {
         config,
         concurrency: 1,
+        instances: [{ id: 'a', pid: 7 }],
         inFlight: 0,
         problem: '',
         kept: [] as Kept[],
@@ -44,7 +47,7 @@ function setUp() {
     },
   });
   const last = (config = base) => pools.get(config)?.kept.at(-1);
-  return { clock, pools, state, provisioner, last };
+  return { clock, pools, state, provisioner, last, cpu };
 }
 
 test('a pool is made for provisioned instances, and let go when they are not wanted', () => {
@@ -80,7 +83,7 @@ test('a schedule is followed each second', () => {
 
 test('use raises the target within seconds and lets it fall after a minute only', () => {
   const { provisioner, clock, pools, last } = setUp();
-  const policy = { startAt: null, endAt: null, metricTarget: 0.5, minimum: 1, maximum: 5 };
+  const policy = { metric: 'use' as const, startAt: null, endAt: null, metricTarget: 0.5, minimum: 1, maximum: 5 };
   provisioner.change('f@prod', { ...provision, target: 0, tracking: [policy] });
   assert.equal(last()?.minimum, 1);
   const pool = pools.get(base);
@@ -104,4 +107,17 @@ test('why instances are missing can be told', async () => {
   state.config = null;
   clock.advance(1000);
   assert.equal(provisioner.now('f@prod').problem, 'it is gone');
+});
+
+test('busy processors raise the target of a policy that follows them', () => {
+  const { provisioner, clock, last, cpu } = setUp();
+  const policy = { metric: 'cpu' as const, startAt: null, endAt: null, metricTarget: 0.5, minimum: 1, maximum: 4 };
+  provisioner.change('f@prod', { ...provision, target: 0, tracking: [policy] });
+  clock.advance(5_000);
+  assert.equal(last()?.minimum, 1);
+  for (let second = 0; second < 40; second += 1) {
+    cpu.ms += 1_500;
+    clock.advance(1_000);
+  }
+  assert.equal(last()?.minimum, 3);
 });

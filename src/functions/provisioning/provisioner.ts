@@ -4,6 +4,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { FunctionTarget } from '../../model/api.ts';
 import type { FunctionConfig } from '../../model/function.ts';
 import { type Provision, scalingKey } from '../../model/scaling.ts';
+import { CpuMeter, type Measured } from './cpu-meter.ts';
 import { type Kept, nothingKept } from './kept.ts';
 import { makePlan, type Plan, targetAt } from './target.ts';
 
@@ -13,6 +14,7 @@ export type KeptPool = {
   /** Requests that one instance runs at once. */
   readonly concurrency: number;
   readonly inFlight: number;
+  readonly instances: Iterable<Measured>;
   /** Why instances that are to be kept could not be started; empty: they could. */
   readonly problem: string;
   keep(wants: Kept): void;
@@ -20,6 +22,8 @@ export type KeptPool = {
 
 export type ProvisionerDeps = {
   readonly clock: Clock;
+  /** Processor time of a process and its descendants, ms. Default: as /proc tells. */
+  readonly readCpuMs?: (pid: number) => number;
   /** The configuration that a qualifier leads to: of an alias the one of its main version. */
   find(
     target: FunctionTarget,
@@ -37,8 +41,10 @@ const releaseMs = 60_000;
 
 type Held = {
   readonly plan: Plan;
-  /** Instances' worth of requests under way, averaged. */
-  busy: number;
+  /** Instances' worth of requests under way and of processor time, averaged. */
+  readonly busy: { use: number; cpu: number };
+  /** Null: no policy follows CPU use. */
+  readonly meter: CpuMeter | null;
   target: number;
   /** Until when a higher target that use asked for holds (epoch ms). */
   heldUntil: number;
@@ -68,7 +74,15 @@ export class Provisioner {
       former?.pool?.keep(nothingKept);
       return;
     }
-    const fresh = { busy: former?.busy ?? 0, target: 0, heldUntil: 0, problem: '', isOpening: false };
+    const meter = provision.tracking.some(({ metric }) => metric === 'cpu') ? new CpuMeter(this.#deps.readCpuMs) : null;
+    const fresh = {
+      busy: former?.busy ?? { use: 0, cpu: 0 },
+      meter,
+      target: 0,
+      heldUntil: 0,
+      problem: '',
+      isOpening: false,
+    };
     const held: Held = { plan: makePlan(provision), pool: former?.pool ?? null, ...fresh };
     this.#held.set(key, held);
     this.#look(held);
@@ -108,18 +122,26 @@ export class Provisioner {
     if (this.#cancelTick !== null || this.#isClosed) return;
     this.#cancelTick = this.#deps.clock.after(everyMs, () => {
       this.#cancelTick = null;
-      for (const held of this.#held.values()) this.#look(held);
+      for (const held of this.#held.values()) {
+        if (held.pool !== null) this.#measure(held, held.pool);
+        this.#look(held);
+      }
       if (this.#held.size > 0) this.#planTick();
     });
   }
 
+  /** Each second: one part of a running average. */
+  #measure({ busy, meter }: Held, pool: KeptPool): void {
+    const weight = Math.min(1, everyMs / averageMs);
+    busy.use += (pool.inFlight / pool.concurrency - busy.use) * weight;
+    if (meter === null) return;
+    const cores = meter.coresUsed(pool.instances, this.#deps.clock.monotonic());
+    busy.cpu += (cores / (pool.config.cpu ?? 1) - busy.cpu) * weight;
+  }
+
   #look(held: Held): void {
     const now = this.#deps.clock.now();
-    const { pool, plan } = held;
-    if (pool !== null) {
-      const busy = pool.inFlight / pool.concurrency;
-      held.busy += (busy - held.busy) * Math.min(1, everyMs / averageMs);
-    }
+    const { plan } = held;
     const target = targetAt(plan, now, held.busy);
     const isTracked = plan.provision.tracking.length > 0;
     if (target >= held.target) held.heldUntil = now + releaseMs;

@@ -24,7 +24,7 @@ const cron = (expression: string, target: number, bounds = {}) => ({
   target,
 });
 const at = (changes: Partial<Provision>, now: string, busy = 0) =>
-  targetAt(makePlan({ ...provision, ...changes }), time(now), busy);
+  targetAt(makePlan({ ...provision, ...changes }), time(now), { use: busy, cpu: 0 });
 
 test('the default holds until a schedule fires, and the last that fired holds then', () => {
   const schedules = [cron('0 0 8 * * *', 10), cron('0 0 20 * * *', 1)];
@@ -51,11 +51,21 @@ test('a time fires once, the later of two wins, and the higher of two at once', 
 });
 
 test('what is in use is tracked between the bounds, beside the target', () => {
-  const tracking = [{ ...always, metricTarget: 0.6, minimum: 3, maximum: 8 }];
+  const tracking = [{ ...always, metric: 'use' as const, metricTarget: 0.6, minimum: 3, maximum: 8 }];
   assert.equal(at({ tracking, target: 0 }, '09:00:00', 0), 3);
   assert.equal(at({ tracking, target: 0 }, '09:00:00', 3), 5);
   assert.equal(at({ tracking, target: 0 }, '09:00:00', 100), 8);
   assert.equal(at({ tracking, target: 6 }, '09:00:00', 1), 6);
-  const late = [{ ...always, metricTarget: 0.6, minimum: 3, maximum: 8, startAt: time('10:00:00') }];
+  const late = [
+    { ...always, metric: 'use' as const, metricTarget: 0.6, minimum: 3, maximum: 8, startAt: time('10:00:00') },
+  ];
   assert.equal(at({ tracking: late, target: 0 }, '09:00:00', 3), 0);
+});
+
+test('a policy for CPU use follows processors, and the highest of several policies wins', () => {
+  const cpu = { ...always, metric: 'cpu' as const, metricTarget: 0.5, minimum: 1, maximum: 9 };
+  const use = { ...cpu, metric: 'use' as const };
+  const plan = makePlan({ ...provision, target: 0, tracking: [cpu, use] });
+  assert.equal(targetAt(plan, time('09:00:00'), { use: 1, cpu: 2.5 }), 5);
+  assert.equal(targetAt(plan, time('09:00:00'), { use: 4, cpu: 1 }), 8);
 });

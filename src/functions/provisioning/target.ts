@@ -44,15 +44,18 @@ function isInForce({ startAt, endAt }: TrackedTarget, now: number): boolean {
   return (startAt === null || now >= startAt) && (endAt === null || now <= endAt);
 }
 
+/** Instances' worth of requests under way, and of processor time; averaged by the caller. */
+export type Busy = { readonly use: number; readonly cpu: number };
+
 /**
- * The instances to keep now (epoch ms). `busy`: instances' worth of requests under way, averaged by the caller; a tracking
- * policy that is in force takes its part between its bounds, and the schedules' target holds beside it.
+ * The instances to keep now (epoch ms). A tracking policy that is in force takes its part between its bounds, and the
+ * schedules' target holds beside it.
  */
-export function targetAt(plan: Plan, now: number, busy: number): number {
+export function targetAt(plan: Plan, now: number, busy: Busy): number {
   let target = scheduledTarget(plan, now);
   for (const policy of plan.provision.tracking) {
     if (!isInForce(policy, now)) continue;
-    const wanted = Math.ceil(busy / policy.metricTarget - 1e-9);
+    const wanted = Math.ceil(busy[policy.metric] / policy.metricTarget - 1e-9);
     target = Math.max(target, Math.min(policy.maximum, Math.max(policy.minimum, wanted)));
   }
   return target;
