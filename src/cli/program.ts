@@ -218,15 +218,17 @@ function addCallCommand(program: Command, deps: CliDeps, finish: Finish): void {
 function addLogsCommand(program: Command, deps: CliDeps, finish: Finish): void {
   withTarget(program.command('logs'))
     .description('show the requests that the gateway answered')
+    .argument('[request-id]', 'only this one')
     .option('--api <id>', 'of this API')
     .option('--app <id>', 'of this app')
     .option('--status <status>', 'with this status, such as 404 or 5xx')
     .option('--since <time>', 'from 10m, 2h or 1d ago on, or from a time on')
+    .option('--until <time>', 'before 10m, 2h or 1d ago, or before a time')
     .option('--limit <count>', 'the newest so many', '100')
     .option('-f, --follow', 'go on with those that come')
-    .action(async (flags: LogsFlags) => {
-      const { logs } = await import('./commands/logs.ts');
-      finish(await logs(flags, deps));
+    .action(async (requestId: string | undefined, flags: LogsFlags) => {
+      const { logOfRequest, logs } = await import('./commands/logs.ts');
+      finish(await (requestId === undefined ? logs(flags, deps) : logOfRequest(requestId, flags, deps)));
     })
     .addHelpText('after', examples(['yunmen logs --follow', 'yunmen logs --status 5xx --since 1h --json']));
 }

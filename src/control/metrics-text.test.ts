@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { latencyBucketsMs, type ServerMetrics } from '../model/metrics.ts';
 import { writeMetrics } from './metrics-text.ts';
@@ -48,4 +49,12 @@ test('writes the text format: buckets summed up, seconds, labels escaped, each n
     used.filter((name) => !explained.includes(name)),
     [],
   );
+});
+
+test('every name is in the reference, with its type, and nothing else is', () => {
+  const text = writeMetrics(data);
+  const told = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, type]) => `${name} ${type}`).sort();
+  const reference = readFileSync(new URL('../../docs/metrics.md', import.meta.url), 'utf8');
+  const named = [...reference.matchAll(/^\| `(yunmen_\w+)` \| (\w+) \|/gm)].map(([, name, type]) => `${name} ${type}`);
+  assert.deepEqual(named.sort(), told);
 });

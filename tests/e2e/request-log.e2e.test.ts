@@ -81,6 +81,9 @@ test('requests are found by id, API, status and time, by the API and the command
   assert.deepEqual(await ids('--api', apiId), [good.id]);
   assert.deepEqual(await ids('--status', '4xx', '--since', '10m'), [bad.id]);
   assert.deepEqual(await ids('--app', '1'), []);
+  assert.deepEqual(await ids('--until', '1h'), []);
+  assert.deepEqual(await ids('--until', new Date(Date.now() + 60_000).toISOString()), [good.id, bad.id]);
+  assert.deepEqual(await ids(good.id), [good.id]);
   assert.equal((await yunmen(server, 'why', good.id))[0]?.['code'], null);
 
   const metrics = await (await fetch(`${server.ready.api}/metrics`)).text();

@@ -4,6 +4,7 @@ import { systemClock } from '../../base/clock.ts';
 import { isRecord, type JsonRecord, readNumber, readRecord, readText } from '../client/json.ts';
 import { findApiTarget, type TargetFlags } from '../client/local-server.ts';
 import { type ApiTarget, callRoa, readAnswer } from '../client/openapi.ts';
+import { checkRequestId, fetchRequest } from '../client/requests.ts';
 import { wrongUsage } from '../errors.ts';
 import { createPrinter, type Printer, printable } from '../output.ts';
 import type { CliDeps } from '../server-port.ts';
@@ -14,6 +15,7 @@ export type LogsFlags = TargetFlags & {
   readonly app?: string;
   readonly status?: string;
   readonly since?: string;
+  readonly until?: string;
   readonly limit?: string;
   readonly follow?: boolean;
 };
@@ -28,13 +30,13 @@ const lateMs = 5_000;
 const units = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
 /** `90s`, `10m`, `2h`, `1d` before now, or a time like 2026-11-22T20:00:00Z. Epoch ms. Errors: wrong usage. */
-export function parseSince(text: string, now: number): number {
+export function parseSince(text: string, now: number, flag = '--since'): number {
   const [, count, unit] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
   if (count !== undefined && (unit === 's' || unit === 'm' || unit === 'h' || unit === 'd')) {
     return Math.max(0, now - Number(count) * units[unit]);
   }
   const at = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN;
-  if (Number.isNaN(at)) throw wrongUsage(`--since takes 90s, 10m, 2h, 1d or a time, not '${text.slice(0, 80)}'`);
+  if (Number.isNaN(at)) throw wrongUsage(`${flag} takes 90s, 10m, 2h, 1d or a time, not '${text.slice(0, 80)}'`);
   return at;
 }
 
@@ -58,6 +60,7 @@ function queryOf(flags: LogsFlags, now: number): Record<string, string> {
     ...(flags.app === undefined ? {} : { app: parseNumber('--app', flags.app, Number.MAX_SAFE_INTEGER) }),
     ...(flags.status === undefined ? {} : { status: parseStatus(flags.status) }),
     ...(flags.since === undefined ? {} : { since: String(parseSince(flags.since, now)) }),
+    ...(flags.until === undefined ? {} : { until: String(parseSince(flags.until, now, '--until')) }),
     limit: parseNumber('--limit', flags.limit ?? '100', pageLimit),
   };
 }
@@ -67,6 +70,15 @@ async function ask(target: ApiTarget, query: Readonly<Record<string, string>>): 
   const call = { method: 'GET', path: '/yunmen/requests', action: 'ListRequests', version: 'yunmen', query } as const;
   const { records } = readAnswer(await callRoa(target, call));
   return Array.isArray(records) ? records.filter(isRecord).reverse() : [];
+}
+
+/** One request. Exit 1 when nothing is known of it (any more). */
+export async function logOfRequest(requestId: string, flags: LogsFlags, deps: CliDeps): Promise<number> {
+  checkRequestId(requestId);
+  const target = await findApiTarget(flags, deps.env, deps.cwd);
+  const record = await fetchRequest(target, requestId);
+  show(readRecord(record, 'record'), createPrinter(deps, flags.json === true));
+  return 0;
 }
 
 export async function logs(flags: LogsFlags, deps: CliDeps): Promise<number> {

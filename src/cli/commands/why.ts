@@ -1,9 +1,7 @@
 // `yunmen why <request-id>`: why the gateway answered a request as it did.
-import { encodeRfc3986 } from '../../wire/percent-encoding.ts';
 import { type JsonRecord, readNumber, readRecord, readText } from '../client/json.ts';
 import { findApiTarget, type TargetFlags } from '../client/local-server.ts';
-import { callRoa, readAnswer } from '../client/openapi.ts';
-import { failed, wrongUsage } from '../errors.ts';
+import { checkRequestId, fetchRequest } from '../client/requests.ts';
 import { columns, createPrinter, type Printer, printable } from '../output.ts';
 import type { CliDeps } from '../server-port.ts';
 
@@ -22,22 +20,9 @@ export type Explanation = {
 
 /** Exit 0 when the request is known, 1 when it is not (any more). */
 export async function why(requestId: string, flags: WhyFlags, deps: CliDeps): Promise<number> {
-  if (!/^[0-9A-Za-z-]{8,64}$/.test(requestId))
-    throw wrongUsage(`'${requestId.slice(0, 80)}' is no request id; it is in the header X-Ca-Request-Id`);
+  checkRequestId(requestId);
   const target = await findApiTarget(flags, deps.env, deps.cwd);
-  const answer = await callRoa(target, {
-    method: 'GET',
-    path: `/yunmen/requests/${encodeRfc3986(requestId)}`,
-    action: 'GetRequest',
-    version: 'yunmen',
-  });
-  if (answer.status === 404) {
-    throw failed(
-      `nothing is kept of request ${requestId}: failed requests are kept for 30 days, as far as 64 MB hold them`,
-      { code: 'NotFoundRequest' },
-    );
-  }
-  const members = readAnswer(answer);
+  const members = await fetchRequest(target, requestId);
   const record = readRecord(members, 'record');
   const failure = readText(members, 'code') === null ? null : members;
   const explanation = explain(requestId, record, failure);
