@@ -31,6 +31,7 @@ struct start {
   enum network network;
   enum relay relay;
   uint16_t relay_port;
+  bool is_image; // its root is what the binds show, not the system's
   uint16_t argc, envc, bindc;
   char *argv[ARGV_MAX + 1], *env[ENV_MAX + 1];
   struct { const char *from, *to; } binds[BIND_MAX];

@@ -122,6 +122,10 @@ static void show_system(void) {
   make_file("etc/passwd", target);
   snprintf(target, sizeof target, "root:x:0:\nuser%d:x:%d:\n", SHOWN_ID, SHOWN_ID);
   make_file("etc/group", target);
+}
+
+static void show_devices(void) {
+  char from[64];
   make_directory("dev");
   for (size_t at = 0; at < sizeof devices / sizeof *devices; at++) {
     snprintf(from, sizeof from, "/dev/%s", devices[at]);
@@ -190,14 +194,15 @@ void build_root(const struct start *start, const struct place *place) {
   snprintf(path, sizeof path, "%s/root", place->run_dir);
   if (mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV, "size=1m,nr_inodes=1k,mode=755") != 0) give_up("cannot mount a root at", path);
   if (chdir(path) != 0) give_up("cannot enter", path);
-  show_system();
+  if (!start->is_image) show_system();
+  show_devices();
   make_directory("opt");
   show_processes(place->tier);
   mount_memory("tmp", "size=512m,nr_inodes=128k,mode=1777", 0);
   make_directory("var");
   make_link("../tmp", "var/tmp");
   for (int at = 0; at < start->bindc; at++)
-    if (!is_under_usr(start->binds[at].from)) show_named(start->binds[at].from, start->binds[at].to + 1, plain);
+    if (start->is_image || !is_under_usr(start->binds[at].from)) show_named(start->binds[at].from, start->binds[at].to + 1, plain);
   if (start->is_spare) show_place_for_code(start, place);
   else show_named(start->code, "code", plain);
   show_open(open_instance_directory(place, start->id), "run/yunmen", plain | MOUNT_ATTR_NOEXEC);

@@ -160,6 +160,7 @@ void start_instance(const struct start *start, uint32_t call) {
   if (start->is_spare && place.tier == TIER_RESTRICTED) return say_failed(call, "without mounts a spare cannot be given code");
   if (start->network != NETWORK_HOST) return say_failed(call, start->network == NETWORK_NONE ? "the network mode 'none' is not to be had here" : "the network mode 'open' is not to be had here");
   if (start->relay != RELAY_NONE && !has_namespaces(place.tier)) return say_failed(call, "a relay needs a sandbox");
+  if (start->is_image && !has_namespaces(place.tier)) return say_failed(call, "an image needs a root of its own");
   while (at < INSTANCES_MAX && instances[at].state != FREE) at++;
   if (at == INSTANCES_MAX) return say_failed(call, "there are too many instances");
   const char *wrong = open_handles(start, &handles, &own, &line, uid_of(at));

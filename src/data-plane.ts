@@ -109,6 +109,7 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
     },
     log: outlets.log,
     authenticateHttp: outlets.authenticateHttp,
+    imageDirectory: settings.imageDirectory,
   });
   const gatewaySettings = {
     ...defaultGatewaySettings,

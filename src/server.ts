@@ -215,7 +215,8 @@ async function startDataProcesses(
     settings: async (started) => {
       const codeDirectory = (await opening).packages.directory;
       started.openWay([options.dataDir, codeDirectory]);
-      for (const directory of [codeDirectory, defaultRuntimesDirectory()]) {
+      const images = options.imageDirectory === null ? [] : [options.imageDirectory];
+      for (const directory of [codeDirectory, defaultRuntimesDirectory(), ...images]) {
         const refusal = await started.allow(directory);
         if (refusal !== null) throw new Error(`functions cannot be shown ${directory}: ${refusal}`);
       }
@@ -254,6 +255,7 @@ function dataSettings(
     tier: launcher.tier,
     dataProcesses: options.dataProcesses,
     forwardToken,
+    imageDirectory: options.imageDirectory,
     launcher: launcher.kind,
   };
 }

@@ -50,6 +50,8 @@ export type DataSettings = {
   readonly place: number;
   /** What control proves itself with when it passes calls of HTTP triggers on. */
   readonly forwardToken: string;
+  /** Holds unpacked container images; null: none are served. */
+  readonly imageDirectory: string | null;
   /** Which launcher listens in runDir. */
   readonly launcher: 'sandd' | 'node';
 };

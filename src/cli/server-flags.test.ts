@@ -33,6 +33,7 @@ test('without flags the documented defaults hold', () => {
     groupLimit: null,
     dataProcesses: 1,
     spareMemoryMb: 96,
+    imageDirectory: null,
     instanceLimit: null,
     intranet: null,
     traces: null,

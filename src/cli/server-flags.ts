@@ -75,6 +75,12 @@ export const serverFlags = [
     isList: true,
   },
   {
+    name: 'image-dir',
+    value: 'directory',
+    help: 'holds container images, unpacked as OCI bundles, for custom-container',
+    shownDefault: 'none',
+  },
+  {
     name: 'trusted-proxy',
     value: 'cidr',
     help: 'proxies before the gateway whose X-Forwarded-For is believed; may be repeated',
@@ -159,6 +165,7 @@ export function parseServerOptions(
   };
   const text = (name: ServerFlagName) => given(name)?.value ?? null;
   const dataDir = text('data-dir') ?? '.yunmen';
+  const imageDirectory = text('image-dir');
   const options: ServerOptions = {
     mode,
     host: parseHost(given('host')),
@@ -182,6 +189,7 @@ export function parseServerOptions(
     ownDomainLimitPerDay: parseLimit(given('own-domain-limit')),
     allowedBackends: parseBlocks(given('allow-backend')),
     vpcTargets: parseVpcTargets(given('vpc-target')),
+    imageDirectory: imageDirectory === null ? null : resolve(cwd, imageDirectory),
     trustedProxies: parseBlocks(given('trusted-proxy')),
     groupLimit: parseCount(given('group-limit')),
     dataProcesses: parseProcesses(given('data-processes')),

@@ -42,6 +42,8 @@ export type ServerOptions = {
   readonly allowedBackends: readonly string[];
   /** `vpcId/instanceId` → host. */
   readonly vpcTargets: Readonly<Record<string, string>>;
+  /** Absolute path; holds unpacked container images. Null: none are served. */
+  readonly imageDirectory: string | null;
   /** Addresses and CIDR blocks of proxies whose X-Forwarded-For is believed. */
   readonly trustedProxies: readonly string[];
   /** Calls a second that each API group may have; null: as many as come. */

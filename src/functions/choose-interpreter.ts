@@ -1,4 +1,5 @@
 // Which of the interpreters found on this machine may run a runtime id. Pure; called once per started function.
+import type { UnpackedImage } from './images.ts';
 import { type Language, languageOf, levelText, type StartableLanguage, type Version } from './languages.ts';
 import { findRuntime, type ProgramForm } from './runtimes.ts';
 
@@ -24,6 +25,8 @@ export type InterpreterChoice =
       readonly interpreter: null;
       readonly program: ProgramForm;
       readonly shows: readonly string[];
+      /** The root that it gets instead of this machine's. */
+      readonly image?: UnpackedImage;
       readonly note: null;
     }
   | { readonly ok: true; readonly interpreter: Interpreter; readonly note: string | null }
@@ -48,6 +51,7 @@ export function chooseInterpreter(
     const shows = [...new Set(found.flatMap((each) => each.shows ?? []))].sort().slice(0, showsLimit);
     return { ok: true, interpreter: null, program: runtime.form, shows, note: null };
   }
+  if (runtime.kind === 'container') return { ok: false, message: `runtime '${runtimeId}' needs its image` };
   if (runtime.kind === 'not-startable') {
     return { ok: false, message: `runtime '${runtimeId}' (${runtime.language}) cannot be run by this server` };
   }

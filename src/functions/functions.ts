@@ -35,6 +35,8 @@ export type FunctionsDeps = {
   readonly tier: string;
   /** Instances do not share the host's network. Default: they do. */
   readonly hasOwnNetwork?: boolean;
+  /** Holds unpacked container images. Default: none are served. */
+  readonly imageDirectory?: string | null;
   readonly limits?: Partial<Limits>;
   /** Default: this machine's. */
   readonly memory?: PlaneDeps['memory'];
@@ -99,6 +101,7 @@ export function createFunctions(deps: FunctionsDeps): Functions {
     runtimeFallback: deps.runtimeFallback,
     tier: parseIsolationTier(deps.tier),
     hasOwnNetwork: deps.hasOwnNetwork ?? false,
+    imageDirectory: deps.imageDirectory ?? null,
     report: (text) => deps.log.warn(text),
     onOutput: deps.onOutput ?? (() => {}),
   });

@@ -8,6 +8,7 @@ import type { InvokeRefusalCode } from '../model/invocation.ts';
 import type { InstanceFact, InstanceLimit } from '../model/scaling.ts';
 import { chooseInterpreter, type Interpreter, type InterpreterChoice } from './choose-interpreter.ts';
 import { type HostMemory, SystemMemory } from './host-memory.ts';
+import { chooseImage } from './images.ts';
 import { Deadlines } from './instances/deadlines.ts';
 import { Instance } from './instances/instance.ts';
 import type { InstanceEvents } from './instances/instance-port.ts';
@@ -23,6 +24,7 @@ import type { StateKind } from './instances/state.ts';
 import type { Exit, IsolationTier, Launcher } from './launcher/port.ts';
 import type { Limits } from './limits.ts';
 import { Provisioner } from './provisioning/provisioner.ts';
+import { findRuntime } from './runtimes.ts';
 import { Spares } from './spares/spares.ts';
 
 export type FindFunction = (
@@ -53,6 +55,8 @@ export type PlaneDeps = {
   readonly tier: IsolationTier;
   /** Instances do not share the host's network. */
   readonly hasOwnNetwork: boolean;
+  /** Holds unpacked container images; null: none are served. */
+  readonly imageDirectory: string | null;
   /** For the operator. */
   report(text: string): void;
   onOutput(line: LogLine): void;
@@ -203,7 +207,7 @@ export class Plane {
   ): Promise<
     { readonly ok: true } | { readonly ok: false; readonly code: InvokeRefusalCode; readonly message: string }
   > {
-    const choice = await this.#choose(config.runtime);
+    const choice = await this.#choose(config);
     if (this.#isClosed || choice === null) {
       return { ok: false, code: 'InternalServerError', message: 'the server cannot start instances now' };
     }
@@ -295,7 +299,9 @@ export class Plane {
   }
 
   /** Null when the launcher cannot tell what is here. */
-  async #choose(runtimeId: string): Promise<InterpreterChoice | null> {
+  async #choose(config: FunctionConfig): Promise<InterpreterChoice | null> {
+    const { runtime: runtimeId } = config;
+    if (findRuntime(runtimeId)?.kind === 'container') return await this.#chooseImage(config);
     const choose = (found: readonly Interpreter[]) => chooseInterpreter(runtimeId, found, this.#deps.runtimeFallback);
     try {
       const first = choose(await this.#discover(false));
@@ -305,6 +311,13 @@ export class Plane {
       this.report(`cannot look for interpreters: ${error instanceof Error ? error.message : String(error)}`);
       return null;
     }
+  }
+
+  async #chooseImage(config: FunctionConfig): Promise<InterpreterChoice> {
+    const { imageDirectory: directory, tier } = this.#deps;
+    const choice = await chooseImage(config, { directory, hasOwnRoot: tier === 'user' || tier === 'strong' });
+    if (!choice.ok) return choice;
+    return { ok: true, interpreter: null, program: 'server', shows: [], image: choice.image, note: null };
   }
 
   /** The interpreters of this machine; `anew`: looked for again, unless that was done just now. */

@@ -20,6 +20,8 @@ export type Runtime =
     }
   /** The user's own program. server: it listens for HTTP. polling: it polls the runtime API. */
   | { readonly kind: 'program'; readonly form: ProgramForm }
+  /** A server in an image. */
+  | { readonly kind: 'container' }
   /** Accepted at create; an invocation is refused by name. */
   | { readonly kind: 'not-startable'; readonly language: string };
 
@@ -59,7 +61,7 @@ export const runtimes = {
   'custom.debian10': program('server'),
   'custom.debian11': program('server'),
   'custom.debian12': program('server'),
-  'custom-container': notYet('a container image'),
+  'custom-container': { kind: 'container' },
 } as const satisfies Readonly<Record<string, Runtime>>;
 
 export type RuntimeId = keyof typeof runtimes;

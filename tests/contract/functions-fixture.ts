@@ -70,7 +70,12 @@ export async function startLauncher(runDir: string, token: string, tier: string)
 type OpenLauncher = { readonly launcher: LauncherClient; readonly pid: number; readonly exited: Promise<unknown> };
 
 /** The launcher in Node, and for tier strong sandd. */
-async function openLauncher(runDir: string, token: string, tier: string, codeRoot: string): Promise<OpenLauncher> {
+async function openLauncher(
+  runDir: string,
+  token: string,
+  tier: string,
+  shown: readonly string[],
+): Promise<OpenLauncher> {
   if (tier !== 'strong') {
     const process = await startLauncher(runDir, token, tier);
     const launcher = await connectLauncher({ runDir, token, onGone: () => {} });
@@ -86,7 +91,7 @@ async function openLauncher(runDir: string, token: string, tier: string, codeRoo
     owner: null,
     report: () => {},
   });
-  for (const directory of [codeRoot, defaultRuntimesDirectory()]) await allow(directory);
+  for (const directory of [...shown, defaultRuntimesDirectory()]) await allow(directory);
   for (const { prefix, shows = [] } of await findInterpreters()) {
     for (const place of [prefix, ...shows]) await allow(place);
   }
@@ -96,12 +101,14 @@ async function openLauncher(runDir: string, token: string, tier: string, codeRoo
 export async function openFixture(
   tier: string,
   limits: Partial<Limits> = {},
-  more: Pick<FunctionsDeps, 'memory' | 'hasOwnNetwork'> = {},
+  more: Pick<FunctionsDeps, 'memory' | 'hasOwnNetwork' | 'imageDirectory'> = {},
 ): Promise<Fixture> {
   const runDir = mkdtempSync('/tmp/yunmen-');
   const codeRoot = mkdtempSync('/tmp/yunmen-code-');
   const token = randomHex(32);
-  const { launcher, pid, exited } = await openLauncher(runDir, token, tier, codeRoot);
+  const { imageDirectory = null } = more;
+  const shown = imageDirectory === null ? [codeRoot] : [codeRoot, imageDirectory];
+  const { launcher, pid, exited } = await openLauncher(runDir, token, tier, shown);
   const published = new Map<string, FunctionConfig>();
   const reports: string[] = [];
   const lines: LogLine[] = [];

@@ -357,6 +357,27 @@ describe('HTTP triggers', () => {
     assert.match(wrong.body, /"ErrorCode":"BadResponse"/);
   });
 
+  test('a container is created without a code package, and says what would bring its image', async () => {
+    const input = {
+      functionName: 'contained',
+      runtime: 'custom-container',
+      handler: 'any',
+      memorySize: 256,
+      timeout: 10,
+      customContainerConfig: { image: 'registry.example/team/site:v1', port: 9000 },
+    };
+    const made = await api.fc('POST', '/functions', input);
+    assert.equal(made.status, 200, JSON.stringify(made.body));
+    const invoked = await api.fc('POST', '/functions/contained/invocations');
+    assert.equal(invoked.status, 400);
+    assert.match(JSON.stringify(invoked.body), /custom-container: .*(--image-dir|a root of its own)/);
+    const { customContainerConfig: _image, ...bare } = { ...input, functionName: 'bare' };
+    assert.match(
+      JSON.stringify((await api.fc('POST', '/functions', bare)).body),
+      /CustomContainerConfig.Image is required/,
+    );
+  });
+
   test('a trigger that is changed or deleted is so for the next call', async () => {
     const url = await fc3('changing', 'nodejs20', { 'index.js': eventSource });
     assert.equal((await call(`${url}/`)).status, 202);

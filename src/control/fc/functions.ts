@@ -8,7 +8,7 @@ import { fcError } from '../errors.ts';
 import { commit } from '../ports.ts';
 import { queryValue, type Received } from '../received.ts';
 import type { FcCall } from './call.ts';
-import { takeCode } from './code.ts';
+import { codeOfImage, takeCode } from './code.ts';
 import { generationOf, settingsIn, withDefaults } from './function-settings.ts';
 import { removeInstanceLimits } from './instance-limits.ts';
 import { mergeLayers, resolveLayers } from './layer-arns.ts';
@@ -42,7 +42,7 @@ export const createFunction: FcAction = async (call) => {
   checkSettings(settings, { generation: generationOf(call.version), runtimes: deps.runtimes });
   await refuseTaken(call, serviceName, functionName);
   await mergeLayers(deps, settings);
-  const code = await takeCode(call);
+  const code = (await takeCode(call)) ?? (await codeOfImage(call, settings));
   if (code === null) throw fcError('InvalidArgument', 'Code is required: send code.zipFile');
   const now = deps.clock.now();
   const made: FunctionRow = {

@@ -61,7 +61,11 @@ const defaults: Readonly<Record<string, readonly string[]>> = {
 
 /** Settings that would change how a function runs here, and that this server cannot follow. Errors: InvalidArgument. */
 export function refuseUnserved(settings: FcRecord): void {
-  if (fcText(settings, 'runtime') === 'custom-container') refuse('Runtime custom-container');
+  const container = fcRecord(settings, 'customContainerConfig') ?? {};
+  if (fcText(settings, 'runtime') === 'custom-container' && fcText(container, 'image') === '') {
+    throw fcError('InvalidArgument', 'CustomContainerConfig.Image is required');
+  }
+  if (container['webServerMode'] === false) refuse('CustomContainerConfig.WebServerMode false');
   const instanceType = fcText(settings, 'instanceType');
   if (/^(?:g1|fc\.gpu\..+)$/.test(instanceType)) refuse(`InstanceType ${instanceType}`);
   const gpu = fcRecord(settings, 'gpuConfig') ?? {};

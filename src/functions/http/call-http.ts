@@ -53,7 +53,7 @@ export function takesEvents(find: FindFunction, target: HttpFunctionRequest['tar
 /** FC 3 has no HTTP handlers: its built-in runtimes get events. Source: docs (function-runtime.md 7). */
 function formOf({ runtime, serviceName }: FunctionConfig): 'server' | 'handler' | 'event' {
   const row = findRuntime(runtime);
-  if (row?.kind === 'program' && row.form === 'server') return 'server';
+  if (row?.kind === 'container' || (row?.kind === 'program' && row.form === 'server')) return 'server';
   return serviceName === null ? 'event' : 'handler';
 }
 

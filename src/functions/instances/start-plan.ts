@@ -3,6 +3,7 @@
 import type { Credentials, FunctionConfig, Hook } from '../../model/function.ts';
 import type { FrameContext, FrameCredentials, FrameHeads } from '../../wire/frames.ts';
 import type { InterpreterChoice } from '../choose-interpreter.ts';
+import type { UnpackedImage } from '../images.ts';
 import { languageOf } from '../languages.ts';
 import { placeInstance } from '../launcher/placement.ts';
 import type { IsolationTier, LaunchSpec } from '../launcher/port.ts';
@@ -48,7 +49,8 @@ export function planStart(input: PlanInput): StartPlan {
   const { config, choice, tier, instanceId, socketDirectory, token, credentials } = input;
   const { interpreter, note } = choice;
   const concurrency = concurrencyOf(config, choice);
-  if (interpreter === null) return startProgram(input, choice);
+  if (interpreter === null)
+    return choice.image === undefined ? startProgram(input, choice) : startImage(input, choice.image);
   const runtimeDirectory = `${input.runtimesDirectory}/${interpreter.language}`;
   const codeDirectory = config.code.directory;
   const layersDirectory = config.layersDirectory ?? null;
@@ -137,6 +139,31 @@ function startProgram(input: PlanInput, choice: Extract<InterpreterChoice, { int
     preFreeze: config.preFreeze ?? null,
     program,
     loadMs: programStartMs,
+  };
+}
+
+/** Variables that lead to places of this machine, or of a code package. */
+const ofThisMachine = new Set(['PATH', 'LD_LIBRARY_PATH', 'PYTHONPATH', 'BOOTSTRAP_FILE', 'FC_FUNC_CODE_PATH']);
+
+/** A program of the user's in a root of its own. Where it starts it finds as `/code`, too. */
+function startImage(input: PlanInput, image: UnpackedImage): StartPlan {
+  const plan = startProgram(input, { ok: true, interpreter: null, program: 'server', shows: [], note: null });
+  const own = Object.entries(plan.launch.environment).filter(([name]) => !ofThisMachine.has(name));
+  const named = Object.keys(input.config.environment).flatMap((name) => {
+    const value = plan.launch.environment[name];
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  return {
+    ...plan,
+    program: { argv: image.argv, file: null, port: plan.program?.port ?? null },
+    launch: {
+      ...plan.launch,
+      argv: image.argv,
+      environment: { ...Object.fromEntries(own), ...image.environment, ...Object.fromEntries(named) },
+      codeDirectory: image.workingDirectory,
+      readOnly: image.shows,
+      isImage: true,
+    },
   };
 }
 

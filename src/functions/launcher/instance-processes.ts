@@ -80,6 +80,8 @@ export class InstanceProcesses {
   async #start(spec: LaunchSpec, line: string | null): Promise<{ readonly pid: number }> {
     const { instanceId } = spec;
     if (this.#entries.has(instanceId)) throw new Error(`instance ${instanceId} is there already`);
+    if (spec.isImage === true)
+      throw new Error('this launcher runs no images (install gcc and libc6-dev for the native one)');
     if (spec.relay !== undefined) throw new Error('this launcher gives no networks, and so no relays');
     const spawning = this.#spawn(spec, line);
     const started = spawning.catch(() => null);

@@ -37,6 +37,8 @@ export type LaunchSpec = {
   readonly memoryMb: number;
   /** The way into an instance that has a network of its own. Missing: none. */
   readonly relay?: Relay;
+  /** Its root is what `readOnly` shows, not the system's: what was unpacked of a container image. */
+  readonly isImage?: boolean;
 };
 
 /**
