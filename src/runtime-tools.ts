@@ -107,6 +107,7 @@ function adviceFor(id: string): string {
   const runtime = findRuntime(id);
   if (runtime === null) return `'${id}' is no runtime id (see yunmen runtime list), nor node@<version>`;
   if (runtime.kind === 'program') return `'${id}' runs the program in the package: there is nothing to fetch`;
+  if (runtime.kind === 'container') return `'${id}' runs an unpacked image: start the server with --image-dir`;
   if (runtime.kind === 'not-startable') return `'${id}' (${runtime.language}) cannot be run by this server`;
   const { major, minor } = runtime.version;
   switch (runtime.language) {

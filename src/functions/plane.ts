@@ -207,7 +207,7 @@ export class Plane {
   ): Promise<
     { readonly ok: true } | { readonly ok: false; readonly code: InvokeRefusalCode; readonly message: string }
   > {
-    const choice = await this.#choose(config);
+    const choice = await this.#chooseFor(config);
     if (this.#isClosed || choice === null) {
       return { ok: false, code: 'InternalServerError', message: 'the server cannot start instances now' };
     }
@@ -298,10 +298,12 @@ export class Plane {
     this.deadlines.close();
   }
 
+  async #chooseFor(config: FunctionConfig): Promise<InterpreterChoice | null> {
+    return findRuntime(config.runtime)?.kind === 'container' ? this.#chooseImage(config) : this.#choose(config.runtime);
+  }
+
   /** Null when the launcher cannot tell what is here. */
-  async #choose(config: FunctionConfig): Promise<InterpreterChoice | null> {
-    const { runtime: runtimeId } = config;
-    if (findRuntime(runtimeId)?.kind === 'container') return await this.#chooseImage(config);
+  async #choose(runtimeId: string): Promise<InterpreterChoice | null> {
     const choose = (found: readonly Interpreter[]) => chooseInterpreter(runtimeId, found, this.#deps.runtimeFallback);
     try {
       const first = choose(await this.#discover(false));
