@@ -2,6 +2,7 @@
 // No sockets and no instances, so that a change of a step shows. Run by itself: `node benches/pipeline.ts [--rounds 5]`.
 import { createHmac, randomUUID } from 'node:crypto';
 import { parseArgs } from 'node:util';
+import { getHeapStatistics } from 'node:v8';
 import { systemClock } from '../src/base/clock.ts';
 import { createNonceStore } from '../src/base/nonce-store.ts';
 import { createWindowCounters } from '../src/base/window-counters.ts';
@@ -93,6 +94,12 @@ const echo = definition({
 });
 await gateway.apply({ version: 1, changes: [group(), api('echo', echo), theApp, grant('echo')] });
 
+/** Bytes of the JavaScript heap that were ever allocated; not in every Node. */
+function allocatedBytes(): number {
+  const statistics: object = getHeapStatistics();
+  return Number(Reflect.get(statistics, 'total_allocated_bytes') ?? 0);
+}
+
 async function answer(request: GatewayRequest): Promise<void> {
   const { reply, record } = await gateway.run(request);
   if (reply?.status !== 200 || reply.body !== '{"n":"1"}') throw new Error(JSON.stringify(record));
@@ -103,9 +110,13 @@ async function answer(request: GatewayRequest): Promise<void> {
 for (let round = 1; round <= Number(values.rounds); round++) {
   const requests = Array.from({ length: perRound }, (_, n) => signedRequest(n));
   const before = process.cpuUsage();
+  const allocatedBefore = allocatedBytes();
   // 64 at a time, as connections would.
   for (let at = 0; at < requests.length; at += 64) await Promise.all(requests.slice(at, at + 64).map(answer));
   const { user, system } = process.cpuUsage(before);
-  console.log(`round ${round}: ${((user + system) / perRound).toFixed(2)} µs of CPU a request`);
+  const allocated = (allocatedBytes() - allocatedBefore) / perRound;
+  console.log(
+    `round ${round}: ${((user + system) / perRound).toFixed(2)} µs of CPU and ${allocated.toFixed(0)} bytes a request`,
+  );
 }
 gateway.close();

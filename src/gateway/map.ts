@@ -20,20 +20,51 @@ type Draft = {
   readonly form: Map<string, string>;
 };
 
-/** Errors: X500AM, I400MP, I400IP, I400BD, I400CT, I413RL. */
-export async function mapRequest(admitted: Admitted): Promise<Mapped> {
+/** Errors: X500AM, I400MP, I400IP, I400BD, I400CT, I413RL. A promise only where something has to be waited for. */
+export function mapRequest(admitted: Admitted): Mapped | Promise<Mapped> {
+  const { mapping } = admitted.api;
+  if (mapping.kind !== 'plan' || mapping.plan.bodyCheck !== null) return prepare(admitted);
+  return mapByPlan(admitted, mapping.plan);
+}
+
+async function prepare(admitted: Admitted): Promise<Mapped> {
   if (admitted.api.mapping.kind === 'pending') await admitted.api.mapping.settled;
   const { mapping } = admitted.api;
   if (mapping.kind !== 'plan') throw brokenDefinition(admitted, mapping.kind === 'broken' ? mapping.reason : 'unknown');
-  const { plan } = mapping;
-  if (plan.bodyCheck !== null) await checkBody(admitted, plan.bodyCheck);
+  if (mapping.plan.bodyCheck !== null) await checkBody(admitted, mapping.plan.bodyCheck);
+  return mapByPlan(admitted, mapping.plan);
+}
+
+function mapByPlan(admitted: Admitted, plan: MappingPlan): Mapped | Promise<Mapped> {
   if (plan.body === 'form' && admitted.body.isPresent) refuseMultipart(admitted);
-  const form = plan.readsForm && admitted.body.isForm ? await admitted.body.form() : noParameters;
+  const form = plan.readsForm && admitted.body.isForm ? admitted.body.form() : noParameters;
+  if (form instanceof Promise || plan.inputs.some(isList)) return mapInputs(admitted, plan, form);
+  const draft = startDraft(admitted, plan, form);
+  for (const input of plan.inputs) putAll(draft, input, readInput(admitted, input, form));
+  return finish(admitted, plan, draft);
+}
+
+const isList = (input: InputPlan) => input.isList;
+
+async function mapInputs(
+  admitted: Admitted,
+  plan: MappingPlan,
+  reading: Parameters | Promise<Parameters>,
+): Promise<Mapped> {
+  const form = await reading;
   const draft = startDraft(admitted, plan, form);
   for (const input of plan.inputs) {
-    const value = input.isList ? await readList(admitted, input) : readInput(admitted, input, form);
-    if (value !== null) for (const target of input.targets) put(draft, target, value);
+    putAll(draft, input, input.isList ? await readList(admitted, input) : readInput(admitted, input, form));
   }
+  return finish(admitted, plan, draft);
+}
+
+function putAll(draft: Draft, { targets }: InputPlan, value: string | null): void {
+  if (value !== null) for (const target of targets) put(draft, target, value);
+}
+
+/** What comes from no parameter of the client. */
+function finish(admitted: Admitted, plan: MappingPlan, draft: Draft): Mapped {
   for (const { name, segment } of plan.plainSegments) draft.path.set(name, segmentValue(admitted, segment) ?? '');
   for (const constant of plan.constants) put(draft, constant, fillVariables(constant.value, admitted));
   for (const system of plan.systems) put(draft, system, systemValues[system.system](admitted));

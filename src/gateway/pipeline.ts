@@ -34,8 +34,11 @@ export async function runPipeline(
     if (matched.kind === 'preflight') return finish(matched, answerPreflight(matched));
     if (matched.kind === 'redirect') return finish(matched, answerRedirect(matched));
     const identified = await identify(matched);
-    const admitted = await admit(identified);
-    const mapped = await mapRequest(admitted);
+    // These two seldom wait: an `await` of what is there already would cost as much as they do.
+    const admitting = admit(identified);
+    const admitted = admitting instanceof Promise ? await admitting : admitting;
+    const mapping = mapRequest(admitted);
+    const mapped = mapping instanceof Promise ? await mapping : mapping;
     const replied = await reply(mapped);
     return finish(replied, answerBackend(replied, reasonPhrase), backendFailure(replied));
   } catch (error) {

@@ -45,11 +45,12 @@ export async function callFunctionEvent(given: Mapped, backend: FunctionBackend)
   assumeRole(given, backend.roleArn);
   const signed = signOutgoing(given, given.outgoing);
   const mapped = signed instanceof Promise ? await signed : signed;
+  const raw = rawBody(mapped);
   let read: FunctionAnswer | WrongShape | undefined;
   const invoke: InvokeRequest = {
     target: backend.target,
     requestId: mapped.requestId,
-    event: writeEvent(mapped.outgoing, await rawBody(mapped)),
+    event: writeEvent(mapped.outgoing, raw instanceof Promise ? await raw : raw),
     wantsLogTail: false,
     isUnusable: (body) => {
       read = readFunctionResult(body);
