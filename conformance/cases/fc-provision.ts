@@ -14,6 +14,8 @@ type ProvisionFc = {
   newFunction(): Promise<string>;
   /** Publishes version 1, and makes it `prod`. */
   publish(name: string): Promise<unknown>;
+  /** Of `prod`. */
+  deleteAlias(name: string): Promise<unknown>;
   /** The id of the instance that served. */
   invoke(name: string, qualifier: string): Promise<string>;
   put(name: string, qualifier: string, members: Members): Promise<unknown>;
@@ -34,6 +36,7 @@ function classic(world: World): ProvisionFc {
       await call('publishVersion', service, 'x');
       return await call('createAlias', service, 'prod', '1');
     },
+    deleteAlias: (name) => call('deleteAlias', name.split('/')[0], 'prod'),
     invoke: async (name, qualifier) =>
       textAt(await world.fc2('invokeFunction', ...name.split('/'), 'e', {}, qualifier), 'headers.x-fc-instance-id'),
     put: (name, qualifier, members) => call('putProvisionConfig', ...name.split('/'), qualifier, { ...members }),
@@ -61,6 +64,7 @@ function open(world: World): ProvisionFc {
       await call('publishServiceVersion', service, request('PublishServiceVersion', {}));
       return await call('createAlias', service, request('CreateAlias', { aliasName: 'prod', versionId: '1' }));
     },
+    deleteAlias: (name) => call('deleteAlias', name.split('/')[0], 'prod'),
     invoke: async (name, qualifier) =>
       textAt(
         await world.fcOpen('invokeFunction', ...name.split('/'), request('InvokeFunction', { qualifier })),
@@ -100,6 +104,7 @@ function third(world: World): ProvisionFc {
       const members = { aliasName: 'prod', versionId: '1' };
       return await call('createAlias', name, request('CreateAlias', input('CreateAliasInput', members)));
     },
+    deleteAlias: (name) => call('deleteAlias', name, 'prod'),
     invoke: async (name, qualifier) =>
       textAt(
         await world.fc3('invokeFunction', name, request('InvokeFunction', { qualifier })),
@@ -185,6 +190,9 @@ function provisionCasesOf(world: World, fc: ProvisionFc): void {
         assert.deepEqual(column(await fc.list(name), 'provisionConfigs', 'target'), [2]);
         assert.equal(at(await fc.put(name, 'prod', { target: 0 }), 'target'), 0);
         assert.deepEqual(column(await fc.list(name), 'provisionConfigs', 'target'), []);
+        await fc.put(name, 'prod', { target: 1 });
+        await fc.deleteAlias(name);
+        assert.deepEqual(column(await fc.list(name), 'provisionConfigs', 'target'), [], 'it goes with its alias');
         await fails('AliasNotFound', fc.put(name, 'none', { target: 1 }));
         await fails('FunctionNotFound', fc.put(`${name}x`, 'LATEST', { target: 1 }));
         await fails('InvalidArgument', fc.put(name, 'prod', { target: -1 }));

@@ -11,6 +11,7 @@ import type { FcAnswer } from './call.ts';
 import { checkIfMatch, checkName } from './names.ts';
 import { collectPage, readFcPage } from './pages.ts';
 import { describeOwner, getAlias, getOwner, getVersion, type Owner } from './qualifiers.ts';
+import { removeScalingOfQualifier } from './scaling-removal.ts';
 import { checkDescription } from './setting-rules.ts';
 import { type FcRecord, fcRecord, fcText } from './types.ts';
 
@@ -165,6 +166,7 @@ export const deleteAlias: FcAction = async (call) => {
   await commit(call.deps, async (tx) => {
     const row = await getAlias(tx, await getOwner(tx, call), call.path['aliasName'] ?? '');
     checkIfMatch(call.received, row.etag);
+    await removeScalingOfQualifier(tx, row.owner, row.aliasName);
     await tx.rows.aliases.delete(`${row.owner}/${row.aliasName}`);
     await tx.publish('alias', qualifiedKey(row.owner, row.aliasName), null);
   });

@@ -10,11 +10,9 @@ import { queryValue, type Received } from '../received.ts';
 import type { FcCall } from './call.ts';
 import { codeOfImage, takeCode } from './code.ts';
 import { generationOf, settingsIn, withDefaults } from './function-settings.ts';
-import { removeInstanceLimits } from './instance-limits.ts';
 import { mergeLayers, resolveLayers } from './layer-arns.ts';
 import { checkIfMatch, checkName, fc3Name, functionNotFound, getFunction, getService } from './names.ts';
 import { collectPage, readFcPage } from './pages.ts';
-import { removeProvisions } from './provisions.ts';
 import { publishFunction, settingsOf } from './publishing.ts';
 import {
   changedPublication,
@@ -23,6 +21,7 @@ import {
   markServiceChanged,
   resolveVersion,
 } from './qualifiers.ts';
+import { removeScalingOfFunction } from './scaling-removal.ts';
 import { checkSettings } from './setting-rules.ts';
 import { functionAnswer, showFunction } from './show-function.ts';
 import { hasTags, readQueryTags, readTags } from './tag-lists.ts';
@@ -211,8 +210,7 @@ export const deleteFunction: FcAction = async (call) => {
     if ((await tx.rows.triggers.list({ prefix: `${row.key}:`, limit: 1 })).length > 0) {
       throw fcError('FunctionNotEmpty', `function '${functionName}' has active triggers`);
     }
-    await removeInstanceLimits(tx, row.key);
-    await removeProvisions(tx, row.key);
+    await removeScalingOfFunction(tx, row.key);
     await tx.rows.functions.delete(row.key);
     await tx.publish('function', row.key, null);
     if (serviceName !== null) await markServiceChanged(tx, await getService(tx, serviceName));

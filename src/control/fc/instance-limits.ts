@@ -18,7 +18,6 @@ import { fcNumber } from './types.ts';
 
 /** More than any installation has. Source: assumed. */
 const highest = 1_000_000;
-const pageSize = 100;
 
 function isFc3(call: FcCall): boolean {
   return call.version === '2023-03-30';
@@ -95,23 +94,14 @@ export const deleteInstanceLimit: FcAction = async (call) => {
   await commit(call.deps, async (tx) => {
     const row = await get(tx, call);
     checkIfMatch(call.received, row.etag);
-    await remove(tx, row);
+    await removeInstanceLimit(tx, row);
   });
   return { kind: 'empty' };
 };
 
-async function remove(tx: WriteTransaction, row: InstanceLimitRow): Promise<void> {
+export async function removeInstanceLimit(tx: WriteTransaction, row: InstanceLimitRow): Promise<void> {
   await tx.rows.instanceLimits.delete(scalingKey(row));
   await tx.publish('instanceLimit', scalingKey(row), null);
-}
-
-/** Those of a function that goes itself. */
-export async function removeInstanceLimits(tx: WriteTransaction, functionKey: string): Promise<void> {
-  while (true) {
-    const rows = await tx.rows.instanceLimits.list({ prefix: `${functionKey}@`, limit: pageSize });
-    for (const row of rows) await remove(tx, row);
-    if (rows.length < pageSize) return;
-  }
 }
 
 /** FC 2 lists by prefix of the resource, FC 3 by function. An empty list of FC 2 is null. Source: sdk (fc-api.md 4.3). */

@@ -13,7 +13,6 @@ import { collectPage, readFcPage } from './pages.ts';
 import { provisionOf, readWanted } from './provision-settings.ts';
 import { checkQualifier } from './qualifiers.ts';
 
-const pageSize = 100;
 type Kind = ProvisionRow['kind'];
 type Place = Pick<ProvisionRow, 'functionKey' | 'serviceName' | 'functionName' | 'qualifier'>;
 
@@ -79,7 +78,7 @@ const put =
       refuseOther(kind, found.row);
       const changed: ProvisionRow = { ...found.place, kind, settings: body, modifiedAt: deps.clock.now() };
       if (isNothing) {
-        if (found.row !== null) await remove(tx, found.row);
+        if (found.row !== null) await removeProvision(tx, found.row);
         return { ...found, row: null };
       }
       if (found.row === null) await tx.rows.provisions.insert(changed);
@@ -126,23 +125,14 @@ const drop =
   async (call) => {
     await commit(call.deps, async (tx) => {
       const { row } = await find(tx, call);
-      if (row?.kind === kind) await remove(tx, row);
+      if (row?.kind === kind) await removeProvision(tx, row);
     });
     return { kind: 'empty' };
   };
 
-async function remove(tx: WriteTransaction, row: ProvisionRow): Promise<void> {
+export async function removeProvision(tx: WriteTransaction, row: ProvisionRow): Promise<void> {
   await tx.rows.provisions.delete(scalingKey(row));
   await tx.publish('provision', scalingKey(row), null);
-}
-
-/** Those of a function that goes itself. */
-export async function removeProvisions(tx: WriteTransaction, functionKey: string): Promise<void> {
-  while (true) {
-    const rows = await tx.rows.provisions.list({ prefix: `${functionKey}@`, limit: pageSize });
-    for (const row of rows) await remove(tx, row);
-    if (rows.length < pageSize) return;
-  }
 }
 
 export const putProvisionConfig = put('provision');

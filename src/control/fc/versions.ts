@@ -11,6 +11,7 @@ import { checkIfMatch } from './names.ts';
 import { pageToken, readFcPage } from './pages.ts';
 import { type FunctionVersion, functionsOf, publishVersion } from './publishing.ts';
 import { describeOwner, getOwner, getVersion, type Owner, publicationOf } from './qualifiers.ts';
+import { removeScalingOfQualifier } from './scaling-removal.ts';
 import { checkDescription } from './setting-rules.ts';
 import { fcText } from './types.ts';
 
@@ -129,6 +130,7 @@ async function removeVersion(tx: WriteTransaction, owner: string, versionId: str
     }
     if (frozen.length < pageSize) break;
   }
+  await removeScalingOfQualifier(tx, owner, versionId);
   await tx.rows.versions.delete(`${owner}/${versionId}`);
   await tx.publish('version', qualifiedKey(owner, versionId), null);
 }
@@ -147,6 +149,7 @@ export async function removeAliases(tx: WriteTransaction, owner: string): Promis
   while (true) {
     const aliases = await tx.rows.aliases.list({ prefix, limit: pageSize });
     for (const { aliasName } of aliases) {
+      await removeScalingOfQualifier(tx, owner, aliasName);
       await tx.rows.aliases.delete(`${prefix}${aliasName}`);
       await tx.publish('alias', qualifiedKey(owner, aliasName), null);
     }

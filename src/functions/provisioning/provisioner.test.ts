@@ -109,6 +109,14 @@ test('why instances are missing can be told', async () => {
   assert.equal(provisioner.now('f@prod').problem, 'it is gone');
 });
 
+test('what the qualifier leads to no more keeps nothing', () => {
+  const { provisioner, state, clock, last } = setUp();
+  provisioner.change('f@prod', provision);
+  state.config = null;
+  clock.advance(1000);
+  assert.equal(last()?.minimum, 0);
+});
+
 test('busy processors raise the target of a policy that follows them', () => {
   const { provisioner, clock, last, cpu } = setUp();
   const policy = { metric: 'cpu' as const, startAt: null, endAt: null, metricTarget: 0.5, minimum: 1, maximum: 4 };

@@ -155,6 +155,7 @@ export class Provisioner {
     const found = this.#deps.find({ serviceName, functionName, qualifier });
     if (!found.ok) {
       held.problem = found.message;
+      held.pool?.keep(nothingKept);
       held.pool = null;
       return;
     }
