@@ -101,6 +101,7 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
     credentialsOf,
     packagesDirectory: settings.codeDirectory,
     runtimeFallback: settings.runtimeFallback,
+    debug: settings.debug,
     tier: settings.tier,
     limits: {
       ...shareOfLimits(settings.dataProcesses),

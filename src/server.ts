@@ -216,7 +216,8 @@ async function startDataProcesses(
       const codeDirectory = (await opening).packages.directory;
       started.openWay([options.dataDir, codeDirectory]);
       const images = options.imageDirectory === null ? [] : [options.imageDirectory];
-      for (const directory of [codeDirectory, defaultRuntimesDirectory(), ...images]) {
+      const debugged = options.debug ? [options.debug.codeDirectory] : [];
+      for (const directory of [codeDirectory, defaultRuntimesDirectory(), ...images, ...debugged]) {
         const refusal = await started.allow(directory);
         if (refusal !== null) throw new Error(`functions cannot be shown ${directory}: ${refusal}`);
       }
@@ -240,6 +241,7 @@ function dataSettings(
     defaultGroup: options.defaultGroup,
     roles: options.roles,
     runtimeFallback: options.runtimeFallback,
+    debug: options.debug ?? null,
     strict: options.strict,
     allowsLoopbackBackends: options.mode === 'dev',
     ownDomainLimitPerDay: options.ownDomainLimitPerDay,

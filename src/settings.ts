@@ -1,4 +1,5 @@
 // What the processes are told and the bounds they keep. Flags and their environment names: cli/server-flags.ts.
+import type { DebugTarget } from './model/debugging.ts';
 
 /** Told by control to the data process when it starts. Ports: 0 = any free one. */
 export type DataSettings = {
@@ -14,6 +15,8 @@ export type DataSettings = {
   /** ARNs that an API may name as its role; null: every one. */
   readonly roles: readonly string[] | null;
   readonly runtimeFallback: boolean;
+  /** The function that a debugger may attach to. */
+  readonly debug: DebugTarget | null;
   /** Freeze an instance after each request at once. */
   readonly strict: boolean;
   /** Backends may be on loopback. */

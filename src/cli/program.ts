@@ -67,13 +67,16 @@ function addServerCommands(program: Command, deps: CliDeps, finish: Finish): voi
   const dev = withServerFlags(program.command('dev'))
     .description('run a server with a project, redeployed when you save a file')
     .argument('[dir]', 'folder with a template.yml', '.')
+    .option('--debug <function>', 'open the debugger of this function (Node, Python with debugpy, Java)')
+    .option('--debug-port <port>', 'where it listens (default: 9229, 5678, 5005)')
     .action(async (dir: string, options: Record<string, string | boolean>) => {
       const { dev: run } = await import('./commands/serve.ts');
-      finish(await run(dir, serveFlags(options), deps));
+      const { debug, debugPort } = options as { debug?: string; debugPort?: string };
+      finish(await run(dir, { ...serveFlags(options), debug, debugPort }, deps));
     });
   dev.addHelpText(
     'after',
-    examples(['yunmen dev', 'yunmen dev examples/testadd', 'yunmen dev examples/testadd --json']),
+    examples(['yunmen dev', 'yunmen dev examples/testadd', 'yunmen dev examples/testadd --debug add']),
   );
 }
 

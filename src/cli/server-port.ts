@@ -1,6 +1,7 @@
 // What the command line asks of the composition: start a server with these options, get this back.
 // Types only; main.ts supplies the implementation.
 
+import type { DebugTarget } from '../model/debugging.ts';
 import type { IsolationReport } from '../model/isolation-report.ts';
 import type { RuntimeTools } from '../model/runtime-report.ts';
 
@@ -34,6 +35,8 @@ export type ServerOptions = {
   readonly roles: readonly string[] | null;
   /** Serve a function whose interpreter is missing with the nearest newer minor version. */
   readonly runtimeFallback: boolean;
+  /** The function of the project that a debugger may attach to. */
+  readonly debug?: DebugTarget | null;
   /** Freeze an instance after each request at once, not only when it has been idle for a second. */
   readonly strict: boolean;
   /** Calls a day that a group's own domain takes; null: any number. */

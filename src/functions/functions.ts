@@ -2,11 +2,13 @@
 import { inspect } from 'node:util';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import type { DebugTarget } from '../model/debugging.ts';
 import type { FunctionConfig } from '../model/function.ts';
 import type { HttpFunctions } from '../model/http-function.ts';
 import type { InvokeFunction } from '../model/invocation.ts';
 import type { ChangeBatch } from '../model/published.ts';
 import { type InstanceLimit, type InstancesNow, type Provision, scalingKey } from '../model/scaling.ts';
+import { debugProvision } from './debugging.ts';
 import { readFunctionHost } from './http/address.ts';
 import { createCallHttp, takesEvents } from './http/call-http.ts';
 import { createHttpDoor, type HttpDoor, type HttpDoorDeps } from './http/http-door.ts';
@@ -31,6 +33,8 @@ export type FunctionsDeps = {
   readonly credentialsOf: PlaneDeps['credentialsOf'];
   /** Let the nearest newer interpreter serve a runtime that is not here. */
   readonly runtimeFallback: boolean;
+  /** The function that a debugger may attach to. */
+  readonly debug?: DebugTarget | null;
   /** The tier that the launcher starts instances in. */
   readonly tier: string;
   /** Instances do not share the host's network. Default: they do. */
@@ -99,6 +103,7 @@ export function createFunctions(deps: FunctionsDeps): Functions {
     limits,
     ...(deps.memory === undefined ? {} : { memory: deps.memory }),
     runtimeFallback: deps.runtimeFallback,
+    debug: deps.debug ?? null,
     tier: parseIsolationTier(deps.tier),
     hasOwnNetwork: deps.hasOwnNetwork ?? false,
     imageDirectory: deps.imageDirectory ?? null,
@@ -107,6 +112,7 @@ export function createFunctions(deps: FunctionsDeps): Functions {
   });
   deps.launcher.onExited((exit) => plane.exited(exit));
   plane.prepare();
+  if (deps.debug) plane.provisioner.change(...debugProvision(deps.debug, deps.clock.now()));
   const sweepMs = Math.max(10, limits.idleMs / 10);
   let cancelSweep = deps.clock.after(sweepMs, sweep);
   function sweep(): void {

@@ -3,10 +3,12 @@ import type { Clock } from '../base/clock.ts';
 import { randomHex } from '../base/ids.ts';
 import { createLoopLoad } from '../base/loop-load.ts';
 import type { FunctionTarget } from '../model/api.ts';
+import type { DebugTarget } from '../model/debugging.ts';
 import type { Credentials, FunctionConfig } from '../model/function.ts';
 import type { InvokeRefusalCode } from '../model/invocation.ts';
 import type { InstanceFact, InstanceLimit } from '../model/scaling.ts';
 import { chooseInterpreter, type Interpreter, type InterpreterChoice } from './choose-interpreter.ts';
+import { isDebugged } from './debugging.ts';
 import { type HostMemory, SystemMemory } from './host-memory.ts';
 import { chooseImage } from './images.ts';
 import { Deadlines } from './instances/deadlines.ts';
@@ -52,6 +54,8 @@ export type PlaneDeps = {
   /** Default: this machine's. */
   readonly memory?: HostMemory;
   readonly runtimeFallback: boolean;
+  /** The function that is debugged. */
+  readonly debug?: DebugTarget | null;
   readonly tier: IsolationTier;
   /** Instances do not share the host's network. */
   readonly hasOwnNetwork: boolean;
@@ -337,7 +341,8 @@ export class Plane {
     choice: Extract<InterpreterChoice, { ok: true }>,
     events: InstanceEvents<Instance>,
   ): Instance {
-    const spare = this.#spares.take(config, choice);
+    const debug = this.#deps.debug ?? null;
+    const spare = isDebugged(config, debug) ? null : this.#spares.take(config, choice);
     const instanceId = spare?.id ?? `c-${randomHex(4)}-${randomHex(10)}`;
     const plan = planStart({
       config,
@@ -349,6 +354,7 @@ export class Plane {
       runtimesDirectory: this.#deps.runtimesDirectory,
       token: spare?.token ?? randomHex(32),
       credentials: this.credentialsOf(config),
+      debug,
     });
     const { clock, launcher, limits, report, onOutput } = this.#deps;
     const forwardLine = (requestId: string | null, text: string) =>

@@ -2,36 +2,70 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../../base/clock.ts';
-import { failed, messageOf } from '../errors.ts';
+import { failed, messageOf, wrongUsage } from '../errors.ts';
 import { columns, createPrinter, type Printer } from '../output.ts';
+import { type DebugPlan, planDebugging } from '../project/debug.ts';
 import { type CallForm, exampleLines } from '../project/examples.ts';
-import { findProject, type Project } from '../project/load.ts';
+import { findProject, loadTemplate, type Project } from '../project/load.ts';
+import { makePlan } from '../project/plan.ts';
 import { ProjectSession } from '../project/session.ts';
 import { parseServerOptions, type ServerFlagName } from '../server-flags.ts';
 import type { CliDeps, RunningServer, ServerOptions } from '../server-port.ts';
 
 export type ServeFlags = Partial<Readonly<Record<ServerFlagName, string | boolean | undefined>>> & {
   readonly json?: boolean;
+  /** `dev` only: the function to debug, and the port. */
+  readonly debug?: string | undefined;
+  readonly debugPort?: string | undefined;
 };
 
 /** Runs until SIGTERM or SIGINT (exit 0). Errors: exit 1 when the server cannot start or ends by itself. */
 export async function start(flags: ServeFlags, deps: CliDeps): Promise<number> {
   const options = parseServerOptions('start', flags, deps.env, deps.cwd);
-  return await serve(options, null, createPrinter(deps, flags.json === true), deps);
+  return await serve(options, { project: null }, createPrinter(deps, flags.json === true), deps);
 }
 
 /** As start, with the project of `dir` deployed before the ready line and redeployed as its files change. */
 export async function dev(dir: string, flags: ServeFlags, deps: CliDeps): Promise<number> {
   const options = parseServerOptions('dev', flags, deps.env, deps.cwd);
   const project = await findProject(dir, deps.cwd, deps.discoverPython);
-  return await serve(options, project, createPrinter(deps, flags.json === true), deps);
+  const printer = createPrinter(deps, flags.json === true);
+  if (flags.debug === undefined) return await serve(options, { project }, printer, deps);
+  const debug = planDebug(options, project, flags);
+  const debugged: ServerOptions = { ...options, isolation: 'none', debug: debug.target };
+  return await serve(debugged, { project, whenReady: () => describeDebug(debug, printer) }, printer, deps);
 }
+
+function planDebug(options: ServerOptions, project: Project, flags: ServeFlags): DebugPlan {
+  if (options.isolation !== null && options.isolation !== 'none')
+    throw wrongUsage('--debug needs --isolation none: the port of a debugger is on the host');
+  if (options.dataProcesses > 1) throw wrongUsage('--debug needs one data process');
+  const port = flags.debugPort === undefined ? null : Number(flags.debugPort);
+  if (port !== null && !(Number.isInteger(port) && port > 0 && port < 65_536))
+    throw wrongUsage(`--debug-port must be a port, not '${flags.debugPort}'`);
+  const plan = makePlan(loadTemplate(project), project.folder, { region: options.region, accountId: '' });
+  return planDebugging(plan, flags.debug ?? '', port);
+}
+
+function describeDebug({ target, launch, needs }: DebugPlan, printer: Printer): void {
+  printer.json({ event: 'debug', function: target.functionName, port: target.port, launch });
+  printer.line(
+    `Debugger of ${target.functionName} on 127.0.0.1:${target.port}; its time limit rests while one is attached.`,
+  );
+  if (needs !== null) printer.line(`It needs ${needs}.`);
+  printer.line('For launch.json of VS Code:');
+  printer.line(JSON.stringify(launch, null, 2));
+  printer.line();
+}
+
+/** What is served, and what is said after the ready line. */
+type Served = { readonly project: Project | null; readonly whenReady?: () => void };
 
 type End = { readonly kind: 'stopped' } | { readonly kind: 'ended'; readonly reason: string };
 
 async function serve(
   options: ServerOptions,
-  project: Project | null,
+  { project, whenReady }: Served,
   printer: Printer,
   deps: CliDeps,
 ): Promise<number> {
@@ -50,6 +84,7 @@ async function serve(
       if (first === null || first instanceof ProjectSession) {
         session = first;
         announce(server, session, options, { printer, deps, project, startedAt });
+        whenReady?.();
         session?.watch();
       }
       return finish(await end, printer);

@@ -5,6 +5,7 @@ import { newRequestId } from '../../base/ids.ts';
 import type { Credentials, Hook } from '../../model/function.ts';
 import type { FunctionErrorType } from '../../model/invocation.ts';
 import type { FrameHeads } from '../../wire/frames.ts';
+import { isAttached } from '../debugging.ts';
 import type { PlatformEnd } from '../documents.ts';
 import type { Exit, Launcher } from '../launcher/port.ts';
 import type { Limits } from '../limits.ts';
@@ -92,7 +93,8 @@ export class Instance {
     this.#deps = deps;
     this.#events = events;
     this.#state = { kind: 'starting', since: deps.clock.monotonic() };
-    this.#waits = new Waits(deps.clock, deps.deadlines);
+    const { debugPort } = plan;
+    this.#waits = new Waits(deps.clock, deps.deadlines, () => debugPort !== null && isAttached(debugPort));
     const forward = (requestId: string | null, text: string) => deps.forwardLine(requestId, text);
     this.log = plan.concurrency > 1 ? new SharedLog(forward) : new RequestLog(forward);
   }

@@ -1,10 +1,12 @@
 // What it takes to start an instance of a function: program, environment and places, and the load frame that follows.
 // Called by pool.ts for each start.
+import type { DebugTarget } from '../../model/debugging.ts';
 import type { Credentials, FunctionConfig, Hook } from '../../model/function.ts';
 import type { FrameContext, FrameCredentials, FrameHeads } from '../../wire/frames.ts';
 import type { InterpreterChoice } from '../choose-interpreter.ts';
+import { debugCommand, isDebugged } from '../debugging.ts';
 import type { UnpackedImage } from '../images.ts';
-import { languageOf } from '../languages.ts';
+import { languageOf, type StartableLanguage } from '../languages.ts';
 import { placeInstance } from '../launcher/placement.ts';
 import type { IsolationTier, LaunchSpec } from '../launcher/port.ts';
 import { concurrencyOf } from './concurrency.ts';
@@ -26,6 +28,8 @@ export type StartPlan = {
   readonly preFreeze: Hook | null;
   /** The user's own program; null: a bootstrap of ours. */
   readonly program: ProgramPlan | null;
+  /** Where its debugger listens; while one is attached, no limit of time holds. */
+  readonly debugPort: number | null;
   /** How long it may take until the first request can be served, ms; missing: as for a bootstrap. */
   readonly loadMs?: number;
 };
@@ -43,6 +47,8 @@ export type PlanInput = {
   readonly hasOwnNetwork: boolean;
   /** The function's, as they are now. */
   readonly credentials: Credentials | null;
+  /** The function that is debugged, if any. */
+  readonly debug: DebugTarget | null;
 };
 
 export function planStart(input: PlanInput): StartPlan {
@@ -52,7 +58,8 @@ export function planStart(input: PlanInput): StartPlan {
   if (interpreter === null)
     return choice.image === undefined ? startProgram(input, choice) : startImage(input, choice.image);
   const runtimeDirectory = `${input.runtimesDirectory}/${interpreter.language}`;
-  const codeDirectory = config.code.directory;
+  const debug = isDebugged(config, input.debug) ? input.debug : null;
+  const codeDirectory = debug?.codeDirectory ?? config.code.directory;
   const layersDirectory = config.layersDirectory ?? null;
   const place = placeInstance(tier, {
     codeDirectory,
@@ -65,7 +72,7 @@ export function planStart(input: PlanInput): StartPlan {
     road: { kind: 'frames' },
     launch: {
       instanceId,
-      argv: [interpreter.path, ...languageOf(interpreter.language).command(place.runtimePath, config.memoryMb)],
+      argv: [interpreter.path, ...commandOf(interpreter.language, place.runtimePath, config.memoryMb, debug)],
       environment: instanceEnvironment(config, { instanceId, place, interpreter, credentials }),
       codeDirectory,
       socketDirectory,
@@ -91,7 +98,18 @@ export function planStart(input: PlanInput): StartPlan {
     preStop: config.preStop ?? null,
     preFreeze: config.preFreeze ?? null,
     program: null,
+    debugPort: debug?.port ?? null,
   };
+}
+
+function commandOf(
+  language: StartableLanguage,
+  runtimePath: string,
+  memoryMb: number,
+  debug: DebugTarget | null,
+): readonly string[] {
+  const command = languageOf(language).command(runtimePath, memoryMb);
+  return debug === null ? command : debugCommand(language, command, debug.port);
 }
 
 /** The user's own program: no interpreter of ours, no bootstrap, and no start line on its input. */
@@ -138,6 +156,7 @@ function startProgram(input: PlanInput, choice: Extract<InterpreterChoice, { int
     preStop: config.preStop ?? null,
     preFreeze: config.preFreeze ?? null,
     program,
+    debugPort: null,
     loadMs: programStartMs,
   };
 }

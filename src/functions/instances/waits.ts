@@ -11,15 +11,21 @@ export type Wait<O> = {
 
 type Open<O> = { readonly deadline: Deadline; readonly settle: (outcome: O) => void };
 
+/** How often a paused limit is looked at. */
+const pauseMs = 500;
+
 /** Bounded by the requests that an instance takes at once. */
 export class Waits<O> {
   readonly #clock: Clock;
   readonly #deadlines: Deadlines;
+  readonly #isPaused: () => boolean;
   readonly #open = new Set<Open<O>>();
 
-  constructor(clock: Clock, deadlines: Deadlines) {
+  /** While `isPaused` nothing is late: it is asked when a limit is reached, and again after a while. */
+  constructor(clock: Clock, deadlines: Deadlines, isPaused: () => boolean = () => false) {
     this.#clock = clock;
     this.#deadlines = deadlines;
+    this.#isPaused = isPaused;
   }
 
   get size(): number {
@@ -35,7 +41,15 @@ export class Waits<O> {
       onSettled();
       resolve(outcome);
     };
-    const deadline = { at: this.#clock.monotonic() + limitMs, expire: () => settle(whenLate) };
+    const expire = () => {
+      if (!this.#isPaused()) {
+        settle(whenLate);
+        return;
+      }
+      deadline.at = this.#clock.monotonic() + pauseMs;
+      this.#deadlines.add(deadline);
+    };
+    const deadline = { at: this.#clock.monotonic() + limitMs, expire };
     const open: Open<O> = { deadline, settle };
     this.#open.add(open);
     this.#deadlines.add(deadline);

@@ -222,6 +222,7 @@ export class Spares {
       socketDirectory,
       runtimesDirectory,
       token: randomHex(32),
+      debug: null,
       credentials: null,
       hasOwnNetwork: false,
     });
