@@ -6,17 +6,9 @@ import type { IpControlRow } from '../../store/rows.ts';
 import type { RpcAction } from '../action.ts';
 import { openApiError } from '../errors.ts';
 import { type ControlDeps, commit } from '../ports.ts';
-import { byAge, isAsked, isLike, paged, scan, utc } from './lookup.ts';
-import {
-  apisOfPolicy,
-  bindApis,
-  notFound,
-  type PolicyType,
-  policiesOfGroup,
-  policyLimit,
-  refuseBound,
-  unbindApis,
-} from './policy-bindings.ts';
+import { isAsked, paged, utc } from './lookup.ts';
+import { allPolicies, bindingActions, pageOfPolicies, refuseOneMore } from './policy-actions.ts';
+import { notFound, type PolicyType, refuseBound } from './policy-bindings.ts';
 
 const ipControl: PolicyType = {
   kind: 'ipControl',
@@ -88,9 +80,7 @@ export const createIpControl: RpcAction = async ({ args, deps }) => {
   };
   refuseTooMany(row.items);
   await commit(deps, async (tx) => {
-    if ((await tx.rows.ipControls.list({ limit: policyLimit })).length >= policyLimit) {
-      throw openApiError('ExceedLimitIpControl', `There may be at most ${policyLimit} IP controls.`);
-    }
+    await refuseOneMore(ipControl, tx.rows.ipControls);
     await tx.rows.ipControls.insert(row);
     await publish(tx, row);
   });
@@ -162,21 +152,16 @@ export const removeIpControlPolicyItem: RpcAction = async ({ args, deps }) => {
   return {};
 };
 
-async function allIpControls(tx: ReadTransaction): Promise<IpControlRow[]> {
-  return scan(
-    (page) => tx.rows.ipControls.list(page),
-    (row) => row.ipControlId,
-  );
+const idOf = (row: IpControlRow) => row.ipControlId;
+
+function allIpControls(tx: ReadTransaction): Promise<IpControlRow[]> {
+  return allPolicies(tx.rows.ipControls, idOf);
 }
 
 export const describeIpControls: RpcAction = async ({ args, deps }) => {
-  const found = (await deps.store.read(allIpControls)).filter(
-    (row) =>
-      isAsked(row.ipControlId, args.optionalText('IpControlId')) &&
-      isLike(row.name, args.optionalText('IpControlName')) &&
-      isAsked(row.type, args.optionalText('IpControlType')),
-  );
-  const page = paged(args, byAge(found, args));
+  const all = await deps.store.read(allIpControls);
+  const found = all.filter((row) => isAsked(row.type, args.optionalText('IpControlType')));
+  const page = pageOfPolicies(ipControl, args, found, idOf);
   const IpControlInfos = page.rows.map((row) => ({
     IpControlId: row.ipControlId,
     IpControlName: row.name,
@@ -206,10 +191,4 @@ export const describeIpControlPolicyItems: RpcAction = async ({ args, deps }) =>
   return { ...page.totals, IpControlPolicyItems };
 };
 
-export const setIpControlApis: RpcAction = async (call) => ({ ...(await bindApis(ipControl, call)) });
-
-export const removeIpControlApis: RpcAction = async (call) => ({ ...(await unbindApis(ipControl, call)) });
-
-export const describeApisByIpControl: RpcAction = (call) => apisOfPolicy(ipControl, call);
-
-export const describeApiIpControls: RpcAction = (call) => policiesOfGroup(ipControl, 'ApiIpControls', call);
+export const ipControlBindings = bindingActions(ipControl, 'ApiIpControls');

@@ -6,18 +6,9 @@ import type { RpcAction } from '../action.ts';
 import { openApiError } from '../errors.ts';
 import { commit } from '../ports.ts';
 import type { Arguments } from '../rpc/arguments.ts';
-import { byAge, isAsked, isLike, paged, scan, utc } from './lookup.ts';
-import {
-  apisOfPolicy,
-  bindApis,
-  bindingOfApi,
-  notFound,
-  type PolicyType,
-  policiesOfGroup,
-  policyLimit,
-  refuseBound,
-  unbindApis,
-} from './policy-bindings.ts';
+import { utc } from './lookup.ts';
+import { allPolicies, bindingActions, pageOfPolicies, refuseOneMore } from './policy-actions.ts';
+import { bindingOfApi, notFound, type PolicyType, refuseBound } from './policy-bindings.ts';
 
 const signatureKey: PolicyType = {
   kind: 'signatureKey',
@@ -25,6 +16,8 @@ const signatureKey: PolicyType = {
   idName: 'SignatureId',
   nameOf: async (tx, id) => (await tx.rows.signatureKeys.get(id))?.name ?? null,
 };
+
+const idOf = (row: SignatureKeyRow) => row.signatureId;
 
 /** Source: docs (gateway.md 7.5). */
 const keyPattern = /^[A-Za-z][A-Za-z0-9_]{5,19}$/;
@@ -72,9 +65,7 @@ export const createSignature: RpcAction = async ({ args, deps }) => {
     modifiedAt: now,
   };
   await commit(deps, async (tx) => {
-    if ((await tx.rows.signatureKeys.list({ limit: policyLimit })).length >= policyLimit) {
-      throw openApiError('ExceedLimitSignature', `There may be at most ${policyLimit} signature keys.`);
-    }
+    await refuseOneMore(signatureKey, tx.rows.signatureKeys);
     await tx.rows.signatureKeys.insert(row);
     await publish(tx, row);
   });
@@ -114,18 +105,8 @@ export const deleteSignature: RpcAction = async ({ args, deps }) => {
 
 /** The secret is shown, as the service does. Source: docs. */
 export const describeSignatures: RpcAction = async ({ args, deps }) => {
-  const all = await deps.store.read((tx) =>
-    scan(
-      (page) => tx.rows.signatureKeys.list(page),
-      (row) => row.signatureId,
-    ),
-  );
-  const found = all.filter(
-    (row) =>
-      isAsked(row.signatureId, args.optionalText('SignatureId')) &&
-      isLike(row.name, args.optionalText('SignatureName')),
-  );
-  const page = paged(args, byAge(found, args));
+  const all = await deps.store.read((tx) => allPolicies(tx.rows.signatureKeys, idOf));
+  const page = pageOfPolicies(signatureKey, args, all, idOf);
   const SignatureInfos = page.rows.map((row) => ({
     SignatureId: row.signatureId,
     SignatureName: row.name,
@@ -138,16 +119,10 @@ export const describeSignatures: RpcAction = async ({ args, deps }) => {
   return { ...page.totals, SignatureInfos };
 };
 
-export const setSignatureApis: RpcAction = async (call) => ({ ...(await bindApis(signatureKey, call)) });
-
-export const removeSignatureApis: RpcAction = async (call) => ({ ...(await unbindApis(signatureKey, call)) });
+export const signatureKeyBindings = bindingActions(signatureKey, 'ApiSignatures');
 
 export const describeSignaturesByApi: RpcAction = async (call) => {
   const bound = await bindingOfApi(signatureKey, call);
   if (bound === null) return {};
   return { Signatures: [{ SignatureId: bound.id, SignatureName: bound.name, BoundTime: bound.boundAt }] };
 };
-
-export const describeApisBySignature: RpcAction = (call) => apisOfPolicy(signatureKey, call);
-
-export const describeApiSignatures: RpcAction = (call) => policiesOfGroup(signatureKey, 'ApiSignatures', call);

@@ -6,18 +6,9 @@ import type { RpcAction } from '../action.ts';
 import { openApiError } from '../errors.ts';
 import { type ControlDeps, commit } from '../ports.ts';
 import type { Arguments } from '../rpc/arguments.ts';
-import { byAge, deploymentKey, getApp, isAsked, isLike, paged, readStage, scan, utc } from './lookup.ts';
-import {
-  apisOfPolicy,
-  bindApis,
-  bindingOfApi,
-  notFound,
-  type PolicyType,
-  policiesOfGroup,
-  policyLimit,
-  refuseBound,
-  unbindApis,
-} from './policy-bindings.ts';
+import { deploymentKey, getApp, readStage, utc } from './lookup.ts';
+import { allPolicies, bindingActions, pageOfPolicies, refuseOneMore } from './policy-actions.ts';
+import { bindingOfApi, notFound, type PolicyType, refuseBound } from './policy-bindings.ts';
 
 const trafficControl: PolicyType = {
   kind: 'trafficControl',
@@ -25,6 +16,8 @@ const trafficControl: PolicyType = {
   idName: 'TrafficControlId',
   nameOf: async (tx, id) => (await tx.rows.trafficControls.get(id))?.name ?? null,
 };
+
+const idOf = (row: TrafficControlRow) => row.trafficControlId;
 
 /** Source: docs; the number of specials is assumed. */
 const bounds = { calls: 100_000_000, specials: 100, description: 180 } as const;
@@ -96,9 +89,7 @@ export const createTrafficControl: RpcAction = async ({ args, deps }) => {
   };
   checkLimits(row);
   await commit(deps, async (tx) => {
-    if ((await tx.rows.trafficControls.list({ limit: policyLimit })).length >= policyLimit) {
-      throw openApiError('ExceedLimitTrafficControl', `There may be at most ${policyLimit} traffic controls.`);
-    }
+    await refuseOneMore(trafficControl, tx.rows.trafficControls);
     await tx.rows.trafficControls.insert(row);
     await publish(tx, deps, row);
   });
@@ -225,24 +216,14 @@ export const describeTrafficControls: RpcAction = async ({ args, deps }) => {
   const place = apiId === '' ? null : deploymentKey(apiId, readStage(args));
   return deps.store.read(async (tx) => {
     const bound = place === null ? null : await tx.rows.policyBindings.get(`${place}/trafficControl`);
-    const all = await scan(
-      (page) => tx.rows.trafficControls.list(page),
-      (row) => row.trafficControlId,
-    );
-    const found = all.filter(
-      (row) =>
-        (place === null || row.trafficControlId === bound?.policyId) &&
-        isAsked(row.trafficControlId, args.optionalText('TrafficControlId')) &&
-        isLike(row.name, args.optionalText('TrafficControlName')),
-    );
-    const page = paged(args, byAge(found, args));
+    const all = await allPolicies(tx.rows.trafficControls, idOf);
+    const found = all.filter((row) => place === null || idOf(row) === bound?.policyId);
+    const page = pageOfPolicies(trafficControl, args, found, idOf);
     return { ...page.totals, TrafficControls: page.rows.map(show) };
   });
 };
 
-export const setTrafficControlApis: RpcAction = async (call) => ({ ...(await bindApis(trafficControl, call)) });
-
-export const removeTrafficControlApis: RpcAction = async (call) => ({ ...(await unbindApis(trafficControl, call)) });
+export const trafficControlBindings = bindingActions(trafficControl, 'ApiTrafficControls');
 
 export const describeTrafficControlsByApi: RpcAction = async (call) => {
   const bound = await bindingOfApi(trafficControl, call);
@@ -252,8 +233,3 @@ export const describeTrafficControlsByApi: RpcAction = async (call) => {
     TrafficControlItems: [{ TrafficControlItemId: id, TrafficControlItemName: name, BoundTime: boundAt }],
   };
 };
-
-export const describeApisByTrafficControl: RpcAction = (call) => apisOfPolicy(trafficControl, call);
-
-export const describeApiTrafficControls: RpcAction = (call) =>
-  policiesOfGroup(trafficControl, 'ApiTrafficControls', call);
