@@ -202,7 +202,9 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
       return {
         gateway: await open(await place(wanted.gateway), gateway.handle, gateway.attach),
         gatewayTls: tls === null ? null : await openTls(await place(wanted.gatewayTls ?? tls.port), tls),
-        http: await open(await place(wanted.http), onHttp, () => {}),
+        http: await open(await place(wanted.http), onHttp, (server) => {
+          server.maxConnections = gatewaySettings.connectionLimit;
+        }),
       };
     },
     breakerEvent: (event) => gateway.breakerEvent(event),

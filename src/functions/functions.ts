@@ -1,5 +1,6 @@
 // Puts the compute plane together for the data process: plane, door, idle sweep, exits. Called by composition.
 import { inspect } from 'node:util';
+import { BodyBudget } from '../base/body-budget.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { DebugTarget } from '../model/debugging.ts';
@@ -142,7 +143,7 @@ export function createFunctions(deps: FunctionsDeps): Functions {
       find: deps.find,
       call: callHttp,
       authenticate: deps.authenticateHttp ?? refuseSigned,
-      bodyLimitBytes: limits.invocationBytes,
+      bodies: { limitBytes: limits.invocationBytes, budget: new BodyBudget(limits.waitingBytes) },
       now,
       reportBug: (error, requestId) => deps.log.error('a bug in an HTTP trigger', { requestId, error: inspect(error) }),
     }),

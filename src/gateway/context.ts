@@ -1,4 +1,6 @@
 // What a request is at each step of pipeline.ts: every type is the former plus what its step learned.
+
+import type { BodyBudget } from '../base/body-budget.ts';
 import type { Clock } from '../base/clock.ts';
 import type { IpRanges } from '../base/ip-ranges.ts';
 import type { ClaimNonce } from '../base/nonce-store.ts';
@@ -11,7 +13,6 @@ import type { RequestRecord } from '../model/record.ts';
 import type { Parameters } from '../wire/query.ts';
 import type { BackendState, OutboundOptions } from './backends/backend-state.ts';
 import type { RelayedBody } from './backends/relayed-body.ts';
-import type { BodyBudget } from './body-budget.ts';
 import type { CompiledApi } from './compile-api.ts';
 import type { Refusal } from './errors.ts';
 import type { MappingPlan } from './mapping-plan.ts';

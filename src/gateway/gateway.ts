@@ -1,11 +1,11 @@
 // The gateway of one data process: holds the current snapshot and answers requests on it. Made by composition.
 import type { Server } from 'node:http';
 import type { Http2SecureServer, SecureServerOptions } from 'node:http2';
+import { BodyBudget } from '../base/body-budget.ts';
 import { compileIpRanges } from '../base/ip-ranges.ts';
 import { BackendState } from './backends/backend-state.ts';
 import type { BreakerEvent } from './backends/breaker.ts';
 import { RelayedBody } from './backends/relayed-body.ts';
-import { BodyBudget } from './body-budget.ts';
 import type { GatewayDeps, GatewayRequest, PipelineDeps } from './context.ts';
 import { attachEdges } from './http-edges.ts';
 import { type Incoming, type Outgoing, requestOf, sendReply } from './listener.ts';

@@ -3,8 +3,8 @@
 import type { ServerOptions, ServerResponse } from 'node:http';
 import type { Http2ServerResponse } from 'node:http2';
 import type { Readable, Writable } from 'node:stream';
+import { type BodyBudget, NoRoomForBody, uncountedBytes } from '../base/body-budget.ts';
 import { RelayedBody } from './backends/relayed-body.ts';
-import { type BodyBudget, NoRoomForBody, uncountedBytes } from './body-budget.ts';
 import type { GatewayReply, GatewayRequest, PipelineDeps } from './context.ts';
 import { ClientGone } from './errors.ts';
 import { ambiguityOf, type Framing, framingOf } from './http-edges.ts';

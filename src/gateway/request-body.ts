@@ -1,7 +1,8 @@
 // The body of one request: read once, when a step first needs it, within the limit. Used by identify.ts and map.ts.
+
+import { NoRoomForBody } from '../base/body-budget.ts';
 import { isFormType } from '../wire/gateway-signature.ts';
 import { decoderFor, noParameters, type Parameters, parseParameters, parseRawBareNames } from '../wire/query.ts';
-import { NoRoomForBody } from './body-budget.ts';
 import { refuse } from './errors.ts';
 
 /** Where the bytes come from; listener.ts makes it from node:http. */

@@ -22,7 +22,7 @@ import {
   sendWhole,
 } from './answer.ts';
 import { HttpDoorError, httpError, httpErrorStatuses } from './errors.ts';
-import { readHttpBody } from './request-body.ts';
+import { type BodyLimits, readHttpBody } from './request-body.ts';
 import type { HttpTriggers } from './triggers.ts';
 
 /** Whether a call is signed as it has to be. */
@@ -33,7 +33,7 @@ export type HttpDoorDeps = {
   readonly find: FindFunction;
   readonly call: CallHttpFunction;
   readonly authenticate: AuthenticateHttp;
-  readonly bodyLimitBytes: number;
+  readonly bodies: BodyLimits;
   /** Epoch ms. */
   readonly now: () => number;
   readonly reportBug: (error: unknown, requestId: string) => void;
@@ -93,7 +93,7 @@ async function serve(context: Context): Promise<void> {
   }
   const gone = goneSignal(response);
   const payloadHash = trigger.authType === 'function' ? await authenticate(context, target, gone) : null;
-  const body = await readHttpBody(request, context.deps.bodyLimitBytes);
+  const body = await readHttpBody(request, response, context.deps.bodies);
   if (payloadHash !== null && createHash('sha256').update(body).digest('hex') !== payloadHash) {
     throw httpError('AccessDenied', 'the body does not have the hash that x-acs-content-sha256 says');
   }

@@ -1,6 +1,6 @@
-// Bounds the memory that the bodies of all requests under way take together. One per gateway; asked by listener.ts as bytes come.
+// Bounds the memory that the bodies of all requests under way take together. One per gateway, and one per HTTP door.
 
-/** What is over the budget is refused: X503BZ. */
+/** What is over the budget is refused. */
 export class NoRoomForBody extends Error {
   override readonly name = 'NoRoomForBody';
 }

@@ -1,0 +1,138 @@
+// The door of HTTP triggers over real sockets, with a function that the test answers for.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import { text as readText } from 'node:stream/consumers';
+import { describe, it, type TestContext } from 'node:test';
+import { BodyBudget } from '../../src/base/body-budget.ts';
+import { createHttpDoor } from '../../src/functions/http/http-door.ts';
+import { HttpTriggers } from '../../src/functions/http/triggers.ts';
+import { facts } from '../../src/gateway/testing.ts';
+import type { CallHttpFunction, HttpTrigger } from '../../src/model/http-function.ts';
+import type { CallerSignal } from '../../src/model/invocation.ts';
+
+const trigger: HttpTrigger = {
+  triggerId: 't',
+  triggerName: 'http',
+  serviceName: null,
+  functionName: 'site',
+  qualifier: 'LATEST',
+  authType: 'anonymous',
+  methods: ['GET', 'POST', 'HEAD'],
+  disablesInternetUrl: false,
+  urlPrefix: 'site-x',
+};
+const kilobyte = 1024;
+
+async function open(t: TestContext, call: CallHttpFunction, changes: Partial<HttpTrigger> = {}) {
+  const triggers = new HttpTriggers();
+  const value = { ...trigger, ...changes };
+  triggers.apply({ version: 1, changes: [{ kind: 'httpTrigger', key: 'site@LATEST', value }] });
+  const bugs: unknown[] = [];
+  const door = createHttpDoor({
+    triggers,
+    call,
+    find: () => ({ ok: false, code: 'FunctionNotFound', message: 'none' }),
+    authenticate: async () => ({ ok: true, payloadHash: '00' }),
+    bodies: { limitBytes: 500 * kilobyte, budget: new BodyBudget(200 * kilobyte) },
+    now: () => 0,
+    reportBug: (error) => bugs.push(error),
+  });
+  const server = createServer((request, response) =>
+    door(request, response, { clientIp: '192.0.2.1', isApiListener: false }),
+  );
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const begin = (method: string, body: string, more = '') => {
+    const socket = connect(port, '127.0.0.1');
+    socket.on('error', () => {}); // a connection that is closed on us
+    socket.write(`${method} /a HTTP/1.1\r\nHost: site-x.localhost\r\nConnection: close\r\n${more}`);
+    socket.write(body === '' ? '\r\n' : `Content-Length: ${body.length}\r\n\r\n${body}`);
+    return socket;
+  };
+  const ask = (method: string, body = '', more = '') => readText(begin(method, body, more));
+  return { begin, ask, bugs };
+}
+
+const answering =
+  (status: number, headers: string[] = [], body = 'body'): CallHttpFunction =>
+  async () => ({ kind: 'answer', head: { status, headers }, body: Buffer.from(body), facts });
+
+describe('the door of HTTP triggers', () => {
+  it('drops what a function may not say, keeps what it repeats, and sends no body where none may be', async (t) => {
+    const headers = ['Server', 'mine', 'Content-Length', '1', 'X-Fc-A', '1', 'Set-Cookie', 'a', 'Set-Cookie', 'b'];
+    const { ask } = await open(t, answering(200, headers));
+    const answer = await ask('GET');
+    assert.match(
+      answer,
+      /^HTTP\/1\.1 200 OK\r\n[\s\S]*Set-Cookie: a\r\nSet-Cookie: b\r\n[\s\S]*Content-Length: 4\r\n[\s\S]*body$/,
+    );
+    assert.doesNotMatch(answer, /Server|X-Fc-A/);
+    assert.match(await ask('HEAD'), /Content-Length: 4[\s\S]*\r\n\r\n$/);
+    const empty = await open(t, answering(204));
+    assert.doesNotMatch(await empty.ask('GET'), /Content-Length|body/);
+  });
+
+  it('bounds the memory of all bodies together, and has room again when one is done', async (t) => {
+    const gate = Promise.withResolvers<void>();
+    const reached = Promise.withResolvers<void>();
+    const { begin, ask } = await open(t, async () => {
+      reached.resolve();
+      await gate.promise;
+      return answering(200)({} as never, {} as never);
+    });
+    const held = readText(begin('POST', 'x'.repeat(150 * kilobyte)));
+    await reached.promise;
+    assert.match(await ask('POST', 'x'.repeat(150 * kilobyte)), /^HTTP\/1\.1 503 [\s\S]*"Code":"ResourceThrottled"/);
+    assert.match(await ask('POST', 'x'.repeat(501 * kilobyte)), /^HTTP\/1\.1 400 [\s\S]*"Code":"EntityTooLarge"/);
+    gate.resolve();
+    assert.match(await held, /^HTTP\/1\.1 200/);
+    assert.match(await ask('POST', 'x'.repeat(150 * kilobyte)), /^HTTP\/1\.1 200/);
+  });
+
+  it('calls the function off when its caller has gone', async (t) => {
+    const called = Promise.withResolvers<CallerSignal>();
+    const { begin } = await open(t, (_request, signal) => {
+      called.resolve(signal);
+      return new Promise(() => {});
+    });
+    const socket = begin('GET', '');
+    const signal = await called.promise;
+    socket.destroy();
+    while (!signal.aborted) await new Promise((resolve) => setImmediate(resolve));
+  });
+
+  it('breaks off what was begun and cannot be ended well', async (t) => {
+    const { ask } = await open(t, async ({ sink }) => {
+      sink?.head({ status: 200, headers: ['X-A', '1'] });
+      sink?.write(Buffer.from('half'));
+      return { kind: 'function-error', errorType: 'UnhandledInvocationError', body: Buffer.alloc(0), ...facts };
+    });
+    const answer = await ask('GET');
+    assert.match(answer, /^HTTP\/1\.1 200 OK\r\nX-A: 1\r\n/);
+    assert.doesNotMatch(answer, /\r\n0\r\n\r\n$/, 'the end of the chunks would say that all is there');
+  });
+
+  it('answers a bug of ours by a general error, and reports it', async (t) => {
+    const { ask, bugs } = await open(t, () => Promise.reject(new Error('secret detail')));
+    const answer = await ask('GET');
+    assert.match(answer, /^HTTP\/1\.1 500 [\s\S]*InternalServerError/);
+    assert.doesNotMatch(answer, /secret/);
+    assert.equal(bugs.length, 1);
+  });
+
+  it('compares a body with the hash that its signature names, and closes a disabled URL', async (t) => {
+    const signed = await open(t, answering(200), { authType: 'function' });
+    assert.match(await signed.ask('POST', 'x'), /^HTTP\/1\.1 403 [\s\S]*x-acs-content-sha256/);
+    const disabled = await open(t, answering(200), { disablesInternetUrl: true });
+    assert.match(await disabled.ask('GET'), /^HTTP\/1\.1 403 [\s\S]*disabled/);
+    const later = await open(t, answering(200));
+    assert.match(await later.ask('GET', '', 'X-Fc-Invocation-Type: Async\r\n'), /^HTTP\/1\.1 400 [\s\S]*asynchronous/);
+  });
+});
