@@ -106,18 +106,17 @@ export async function runCold(): Promise<string> {
   for (const [kind, tier] of planes) {
     for (const isWaiting of [false, true]) {
       if (isWaiting && kind === 'node' && tier !== 'none') continue; // bubblewrap has none
-      try {
-        const plane = await openPlane(kind, tier, isWaiting ? {} : { spareMemoryMb: 0 });
-        for (const language of ['Python', 'Node'] as const) {
+      for (const language of ['Python', 'Node'] as const) {
+        try {
+          const plane = await openPlane(kind, tier, isWaiting ? {} : { spareMemoryMb: 0 });
           try {
             rows.push(await measure(plane, language, isWaiting));
-          } catch (error) {
-            missing.push(`${language}: ${error instanceof Error ? error.message : String(error)}`);
+          } finally {
+            await plane.close();
           }
+        } catch (error) {
+          missing.push(`${kind} ${tier}, ${language}: ${error instanceof Error ? error.message : String(error)}`);
         }
-        await plane.close();
-      } catch (error) {
-        missing.push(`${kind} ${tier}: ${error instanceof Error ? error.message : String(error)}`);
       }
     }
   }
