@@ -92,16 +92,34 @@ export function createWallClock(timeZone: string): WallClock | null {
     const numeric = { year: 'numeric', month: 'numeric', day: 'numeric', hour: 'numeric' } as const;
     const rest = { minute: 'numeric', second: 'numeric', hourCycle: 'h23', timeZone } as const;
     const format = new Intl.DateTimeFormat('en-US', { ...numeric, ...rest });
-    return (epochMs) => {
+    return cachedByQuarter((epochMs) => {
       const parts = new Map(format.formatToParts(epochMs).map(({ type, value }) => [type, Number(value)]));
       const of = (name: Intl.DateTimeFormatPartTypes) => parts.get(name) ?? 0;
       const seconds = Date.UTC(of('year'), of('month') - 1, of('day'), of('hour'), of('minute'), of('second'));
       return seconds + (((epochMs % 1000) + 1000) % 1000);
-    };
+    });
   } catch (error) {
     if (error instanceof RangeError) return null;
     throw error;
   }
+}
+
+const quarterMs = 15 * 60 * 1000;
+/** Quarters of an hour whose offset is remembered at a time. */
+const rememberedQuarters = 64;
+
+/** Zones change their offset at quarters of an hour only, and asking for it is dear. */
+function cachedByQuarter(wall: WallClock): WallClock {
+  const offsets = new Map<number, number>();
+  return (epochMs) => {
+    const quarter = Math.floor(epochMs / quarterMs);
+    const known = offsets.get(quarter);
+    if (known !== undefined) return epochMs + known;
+    if (offsets.size >= rememberedQuarters) offsets.clear();
+    const offset = wall(epochMs) - epochMs;
+    offsets.set(quarter, offset);
+    return epochMs + offset;
+  };
 }
 
 /** The epoch time at which the clocks of the zone show `wallMs`; in a gap of theirs, about it. */

@@ -171,3 +171,22 @@ test('requests of a Node function of FC 2 meet in one process, each with its own
     assert.equal(line?.requestId, `request-${id}`);
   }
 });
+
+test('a process that ends takes all its requests with it, and the next gets another', async () => {
+  const source = `const waiting = [];
+exports.handler = (event, context, callback) => {
+  if (event.toString() === 'at once') callback(null, 'x');
+  else if (event.toString() === 'exit') { for (const done of waiting) done(null, 'just in time'); process.exit(3); }
+  else waiting.push(callback);
+};`;
+  plane.publish('exiting', { 'index.js': source }, { runtime: 'nodejs16', serviceName: 's', instanceConcurrency: 5 });
+  await plane.succeed('exiting', 'at once');
+  const both = [plane.invoke('exiting', 'wait', { tail: true }), plane.invoke('exiting', 'wait')];
+  const exit = await plane.fail('exiting', 'exit');
+  assert.match(exit.body.toString(), /Process exited unexpectedly/);
+  for (const outcome of await Promise.all(both)) {
+    assert.ok(outcome.kind === 'success' || outcome.kind === 'function-error', describe(outcome));
+  }
+  const next = await plane.succeed('exiting', 'at once');
+  assert.notEqual(next.instanceId, exit.instanceId);
+});

@@ -74,6 +74,23 @@ test('an instance with a request that ended badly takes no more, and ends with i
   assert.equal(first.state.kind, 'stopping');
 });
 
+test('a request that ended well in an instance that another has ended meanwhile changes nothing', async () => {
+  const { pool, made, wait } = setUp({}, several, program);
+  pool.inFlight = 2;
+  wait();
+  wait();
+  const [first] = made;
+  assert.ok(first !== undefined);
+  first.ready();
+  await settle();
+  pool.giveUp(first, 'exited', 0);
+  assert.equal(first.state.kind, 'stopping');
+  pool.putBack(first, 1);
+  pool.inFlight = 0;
+  assert.equal(pool.take(), null);
+  assert.equal(pool.oldestIdleSince, null);
+});
+
 test('an instance without requests rests, and is frozen like any other', async () => {
   const { pool, made, wait, clock } = setUp({ freezeMs: 1000 }, several, program);
   pool.inFlight = 2;

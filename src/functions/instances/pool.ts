@@ -4,7 +4,6 @@
 import { newRequestId } from '../../base/ids.ts';
 import type { FunctionConfig, Hook } from '../../model/function.ts';
 import type { CallerSignal } from '../../model/invocation.ts';
-import { describeEnd } from '../documents.ts';
 import { type Kept, nothingKept } from '../provisioning/kept.ts';
 import { shareLimitsOf } from './concurrency.ts';
 import type { Deadline } from './deadlines.ts';
@@ -12,12 +11,11 @@ import type { StartFailure, StartTimes } from './instance-port.ts';
 import type { Acquired, ColdStart, PoolDeps, PooledInstance, Runnable, Waiter } from './pool-port.ts';
 import { allowedInstances, type Quota } from './quota.ts';
 import { Shares } from './shares.ts';
+import { describeFailure } from './start-failures.ts';
 import type { Starter } from './start-gate.ts';
 import { StartPace } from './start-pace.ts';
-import type { EndReason } from './state.ts';
+import { type EndReason, isAlive } from './state.ts';
 
-/** Of an error document that is told as the reason why instances are missing. */
-const problemBytes = 500;
 /** How much a new measurement counts in a running average. */
 const averageWeight = 0.2;
 /** What a start is taken to cost before one has been seen, ms. */
@@ -175,6 +173,8 @@ export class Pool<I extends PooledInstance> implements Starter {
 
   /** An instance after a request that took `durationMs` of it and ended well: serves who waits, or rests. */
   putBack(instance: I, durationMs: number): void {
+    // Another of its requests may have ended it meanwhile.
+    if (!isAlive(instance.state)) return;
     instance.release();
     this.#pace.served();
     this.#unproven.delete(instance);
@@ -482,16 +482,4 @@ function sum({ startMs, codeMs, loadMs, initializerMs }: StartTimes): number {
 
 function average(old: number | null, value: number): number {
   return old === null ? value : old + (value - old) * averageWeight;
-}
-
-function describeFailure(failure: StartFailure): string {
-  switch (failure.kind) {
-    case 'platform':
-    case 'refused':
-      return failure.message;
-    case 'ended':
-      return describeEnd(failure.end);
-    case 'error':
-      return failure.body.toString('utf8', 0, problemBytes);
-  }
 }
