@@ -1,5 +1,5 @@
 // `npm run bench`: one interleaved run of raw node:http hello, signed call → Python echo, signed call → Node echo.
-// Options: --only hello|calls|proxy|start|nothing-blocks|cold|density|neighbour|roads|held|policies, --seconds <of one window at 64 connections>, --rounds, --write <file>.
+// Options: --only hello|calls|proxy|start|nothing-blocks|cold|density|neighbour|roads|languages|held|policies, --seconds <of one window at 64 connections>, --rounds, --write <file>.
 import { writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -8,6 +8,7 @@ import { runDensity } from './density.ts';
 import { setUpEchoes } from './echo-project.ts';
 import { runHeld } from './held.ts';
 import { type Contestant, interleave } from './interleave.ts';
+import { runLanguages } from './languages.ts';
 import type { Target } from './load-job.ts';
 import { runNeighbour } from './neighbour.ts';
 import { runNothingBlocks } from './nothing-blocks.ts';
@@ -94,6 +95,7 @@ function options() {
       'density',
       'neighbour',
       'roads',
+      'languages',
       'held',
       'policies',
     ].includes(values.only) ||
@@ -101,7 +103,7 @@ function options() {
     !(seconds > 0)
   ) {
     console.error(
-      'usage: npm run bench -- [--only hello|calls|proxy|start|nothing-blocks|cold|density|neighbour|roads|held|policies] [--rounds n] [--seconds s] [--write docs/benchmarks.md]',
+      'usage: npm run bench -- [--only hello|calls|proxy|start|nothing-blocks|cold|density|neighbour|roads|languages|held|policies] [--rounds n] [--seconds s] [--write docs/benchmarks.md]',
     );
     process.exit(2);
   }
@@ -119,6 +121,7 @@ if (only === 'all' || only === 'cold') parts.push(await runCold());
 if (only === 'all' || only === 'density') parts.push(await runDensity());
 if (only === 'all' || only === 'neighbour') parts.push(await runNeighbour());
 if (only === 'all' || only === 'roads') parts.push(await runRoads(rounds, windowMs));
+if (only === 'all' || only === 'languages') parts.push(await runLanguages(rounds, windowMs));
 if (only === 'all' || only === 'held') parts.push(await runHeld(rounds, windowMs));
 if (only === 'all' || only === 'policies') parts.push(await runPolicies(rounds, windowMs));
 const heading = `${new Date().toISOString().slice(0, 10)}; ${describeMachine()}.`;

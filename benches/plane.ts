@@ -1,5 +1,6 @@
 // A compute plane by itself, on one launcher in one tier, with functions written to a temporary directory. For benches.
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { systemClock } from '../src/base/clock.ts';
 import { newRequestId, randomHex } from '../src/base/ids.ts';
 import { startOwnProcess } from '../src/child-process.ts';
@@ -28,7 +29,12 @@ export type BenchPlane = {
   readonly runDir: string;
   readonly functions: Functions;
   /** A file that begins with `#!` may be executed. */
-  publish(name: string, runtime: string, files: Readonly<Record<string, string>>, more?: Partial<FunctionConfig>): void;
+  publish(
+    name: string,
+    runtime: string,
+    files: Readonly<Record<string, string | Uint8Array>>,
+    more?: Partial<FunctionConfig>,
+  ): void;
   invoke(name: string, event: string): Promise<InvocationOutcome>;
   /** Ends the function's instances: its next call is cold. */
   forget(name: string): void;
@@ -49,7 +55,9 @@ async function open(kind: LauncherKind, tier: IsolationTier, { runDir, code }: {
   if (!found.ok) throw new Error(found.why);
   const sandd = await startSandd({ path: found.path, runDir, token, tier, owner: null, report: console.error });
   for (const directory of [code, defaultRuntimesDirectory()]) await sandd.allow(directory);
-  for (const { prefix } of await interpreters) await sandd.allow(prefix);
+  for (const { prefix, shows = [] } of await interpreters) {
+    for (const place of [prefix, ...shows]) await sandd.allow(place);
+  }
   const launcher = await connectSandd({ runDir, token, interpreters: () => interpreters, onGone() {} });
   const close = async () => {
     launcher.close();
@@ -97,7 +105,9 @@ export async function openPlane(
       const directory = `${code}/${name}`;
       mkdirSync(directory);
       for (const [file, text] of Object.entries(files)) {
-        writeFileSync(`${directory}/${file}`, text, { mode: text.startsWith('#!') ? 0o755 : 0o644 });
+        const isProgram = typeof text === 'string' && text.startsWith('#!');
+        mkdirSync(dirname(`${directory}/${file}`), { recursive: true });
+        writeFileSync(`${directory}/${file}`, text, { mode: isProgram ? 0o755 : 0o644 });
       }
       published.set(name, { ...configOf(name, runtime, directory), ...more });
     },

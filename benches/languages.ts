@@ -1,0 +1,135 @@
+// `npm run bench -- --only languages`: the same echo in every language: cold calls part by part, each process started for its
+// call, and what a warm call costs the instance and the process that calls, in turns. No gateway before it.
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { findInterpreters, withJavaBootstrap } from '../src/functions/index.ts';
+import type { FunctionConfig } from '../src/model/function.ts';
+import { echoes, percentile } from './cold.ts';
+import { type BenchPlane, openPlane } from './plane.ts';
+import { familyOf, processorMicros } from './processor-time.ts';
+import { markdownTable } from './report.ts';
+
+const calls = 10;
+const idleGapMs = 50;
+const warmUpMs = 2_000;
+const event = 'x'.repeat(1024);
+const javaCode = fileURLToPath(new URL('../fixtures/functions/java/build/code', import.meta.url));
+
+type Echo = {
+  readonly runtime: string;
+  readonly files: Readonly<Record<string, string | Uint8Array>>;
+  readonly more?: Partial<FunctionConfig>;
+};
+
+/** Those that can run here; the rest with the reason. */
+function contestants(): { readonly echoes: ReadonlyMap<string, Echo>; readonly missing: string[] } {
+  const php = { 'index.php': '<?php\nfunction handler($event, $context) { return $event; }\n' };
+  const all = new Map<string, Echo>([...Object.entries(echoes), ['PHP', { runtime: 'php7.2', files: php }]]);
+  const missing: string[] = [];
+  if (existsSync(javaCode)) {
+    const names = readdirSync(javaCode, { recursive: true, encoding: 'utf8' });
+    const files = names.filter((name) => statSync(`${javaCode}/${name}`).isFile());
+    all.set('Java', {
+      runtime: 'java11',
+      files: Object.fromEntries(files.map((name) => [name, readFileSync(`${javaCode}/${name}`)])),
+      more: { handler: 'example.Echo::handleRequest' },
+    });
+  } else {
+    missing.push('Java: its fixtures are built by the tests of its bootstrap');
+  }
+  return { echoes: all, missing };
+}
+
+type Times = { total: number; start: number; code: number; load: number; handler: number };
+
+async function coldCalls(plane: BenchPlane, name: string): Promise<Times[]> {
+  const times: Times[] = [];
+  for (let call = 0; call <= calls; call += 1) {
+    plane.forget(name);
+    await delay(idleGapMs);
+    const began = performance.now();
+    const outcome = await plane.invoke(name, event);
+    const total = performance.now() - began;
+    if (outcome.kind !== 'success' || outcome.coldStart === null) throw new Error(`${name}: not a cold success`);
+    const { startMs, codeMs, loadMs } = outcome.coldStart;
+    if (call > 0) times.push({ total, start: startMs, code: codeMs, load: loadMs, handler: outcome.durationMs });
+  }
+  return times;
+}
+
+type Warm = { requests: number; own: number; instances: number; readonly latencies: number[] };
+
+/** One request after the other until the time is over; every answer is checked. */
+async function warmWindow(plane: BenchPlane, name: string, ms: number, into: Warm): Promise<void> {
+  const began = performance.now();
+  const instances = () => familyOf(plane.launcherPid).reduce((sum, pid) => sum + processorMicros(pid), 0);
+  const before = { own: process.cpuUsage(), instances: instances() };
+  while (performance.now() - began < ms) {
+    const asked = performance.now();
+    const outcome = await plane.invoke(name, event);
+    if (outcome.kind !== 'success' || outcome.body.toString() !== event) throw new Error(`${name}: a wrong answer`);
+    into.latencies.push(performance.now() - asked);
+    into.requests += 1;
+  }
+  const { user, system } = process.cpuUsage(before.own);
+  into.own += user + system;
+  into.instances += instances() - before.instances;
+}
+
+export async function runLanguages(rounds: number, windowMs: number): Promise<string> {
+  await withJavaBootstrap(await findInterpreters(), console.error);
+  const tier = process.getuid?.() === 0 ? 'strong' : 'user';
+  const { echoes: all, missing } = contestants();
+  const plane = await openPlane('sandd', tier, { spareMemoryMb: 0 });
+  const cold = new Map<string, Times[]>();
+  const warm = new Map<string, Warm>();
+  try {
+    for (const [name, { runtime, files, more }] of all) {
+      plane.publish(name, runtime, files, more);
+      cold.set(name, await coldCalls(plane, name));
+      const unused = { requests: 0, own: 0, instances: 0, latencies: [] };
+      await warmWindow(plane, name, warmUpMs, unused);
+      warm.set(name, { requests: 0, own: 0, instances: 0, latencies: [] });
+    }
+    for (let round = 0; round < rounds; round += 1) {
+      for (const [name, into] of warm) await warmWindow(plane, name, windowMs, into);
+    }
+  } finally {
+    await plane.close();
+  }
+  const at = (values: readonly number[], part: number) => percentile(values, part).toFixed(1);
+  const rows = [...cold].map(([name, times]) => {
+    const of = (part: keyof Times) => times.map((each) => each[part]);
+    const parts = (['start', 'code', 'load', 'handler'] as const).map((part) => at(of(part), 0.5));
+    const { requests, own, instances, latencies } = warm.get(name) ?? {
+      requests: 1,
+      own: 0,
+      instances: 0,
+      latencies: [],
+    };
+    const micros = [(own / requests).toFixed(0), (instances / requests).toFixed(0)];
+    return [
+      name,
+      at(of('total'), 0.5),
+      at(of('total'), 0.9),
+      ...parts,
+      percentile(latencies, 0.5).toFixed(3),
+      ...micros,
+    ];
+  });
+  const head = [
+    'echo of 1 KB',
+    'cold p50 ms',
+    'p90',
+    'start',
+    'code',
+    'load',
+    'handler',
+    'warm p50 ms',
+    'CPU µs caller',
+    'CPU µs instance',
+  ];
+  const notes = missing.length === 0 ? '' : `\n\nNot measured: ${missing.join('; ')}.`;
+  return `Languages, tier ${tier}: ${calls} cold calls each after ${idleGapMs} ms of rest, each in a process started for it, parts as medians; then one warm call after the other, ${rounds} rounds of ${windowMs / 1000} s in turns.\n\n${markdownTable(head, rows)}${notes}`;
+}
