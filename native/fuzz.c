@@ -27,15 +27,22 @@ static uint8_t *put_text(uint8_t *at, const char *text) {
 }
 
 static size_t write_seed(uint8_t *bytes) {
-  static const uint8_t words[] = {AUTHENTICATE, START, START, START, STOP, FREEZE, THAW, SPARE, ASSIGN, CONFIGURE, ALLOW};
+  static const uint8_t words[] = {AUTHENTICATE, START, START, START, STOP, FREEZE, THAW, SPARE, ASSIGN, LEND, CONFIGURE, CONFIGURE, ALLOW};
   uint8_t word = words[next() % sizeof words], *at = put(bytes + 4, word, 1);
   at = put(at, next(), 4);
   const char *id = "c-01234567-0123456789abcdef0123";
-  if (word == AUTHENTICATE) at = put_text(at, "0123456789abcdef0123456789abcdef");
+  if (word == AUTHENTICATE || word == LEND) at = put_text(at, "0123456789abcdef0123456789abcdef");
   if (word == STOP || word == FREEZE || word == THAW || word == ASSIGN) at = put_text(at, id);
   if (word == STOP) at = put(at, next(), 4);
   if (word == CONFIGURE) at = put(put_text(put_text(at, "/tmp/yunmen-x"), "0123456789abcdef0123456789abcdef"), next() % 5, 1);
-  if (word == CONFIGURE) at = put(put(at, next(), 4), next(), 4);
+  if (word == CONFIGURE) {
+    at = put(put(put(at, next(), 4), next(), 4), next() % 2, 1);
+    for (int list = 0; list < 2; list++) {
+      uint32_t count = next() % 8 == 0 ? next() % 100 : next() % 5;
+      at = put(at, count, 2);
+      for (uint32_t each = 0; each < count; each++) at = put(put(at, next(), 4), next() % 34, 1);
+    }
+  }
   if (word == ALLOW) at = put_text(at, "/data/packages");
   if (word == ASSIGN) at = put_text(put_text(put(at, 16 + next() % 4096, 4), "/data/code/x"), "{}\n");
   if (word == START || word == SPARE) {
@@ -66,6 +73,11 @@ static void check(const struct message *message, const uint8_t *bytes, size_t le
   if (message->id != NULL) check_text(message->id, bytes, length);
   if (message->token != NULL) check_text(message->token, bytes, length);
   if (message->directory != NULL) check_text(message->directory, bytes, length);
+  for (int list = 0; list < 2; list++) {
+    const struct blocks *blocks = list == 0 ? &message->policy.allowed : &message->policy.refused;
+    if (blocks->count < 0 || blocks->count > BLOCKS_MAX) abort();
+    for (int at = 0; at < blocks->count; at++) if (blocks->list[at].bits > 32) abort();
+  }
   if (message->word == ASSIGN) {
     check_text(message->code, bytes, length);
     check_text(message->start_line, bytes, length);
@@ -85,7 +97,7 @@ int main(int argc, char **argv) {
   state = strtoull(argv[1], NULL, 10) | 1;
   long count = strtol(argv[2], NULL, 10), taken = 0;
   for (long each = 0; each < count; each++) {
-    uint8_t seed[2048];
+    uint8_t seed[2048 + 1024];
     size_t length = write_seed(seed);
     uint32_t kind = next() % 8;
     if (kind == 0) for (size_t at = 0; at < length; at++) seed[at] = (uint8_t)next();

@@ -115,6 +115,17 @@ static const char *parse_assign(struct reader *reader, struct message *message) 
   return check_memory(message->memory_mb);
 }
 
+static void parse_blocks(struct reader *reader, struct blocks *blocks) {
+  uint32_t count = take_number(reader, 2);
+  if (count > BLOCKS_MAX) reader->is_short = true;
+  for (uint32_t at = 0; at < count && !reader->is_short; at++) {
+    blocks->list[at].address = take_number(reader, 4);
+    blocks->list[at].bits = (uint8_t)take_number(reader, 1);
+    if (blocks->list[at].bits > 32) reader->is_short = true;
+    blocks->count = (int)at + 1;
+  }
+}
+
 const char *parse_message(uint8_t *bytes, size_t length, struct message *message) {
   memset(message, 0, sizeof *message);
   if (message_length(bytes, length) != length) return "the message is not whole";
@@ -125,6 +136,7 @@ const char *parse_message(uint8_t *bytes, size_t length, struct message *message
   const char *wrong = NULL;
   switch (word) {
     case AUTHENTICATE:
+    case LEND:
       message->token = take_text(&reader);
       break;
     case START:
@@ -151,6 +163,9 @@ const char *parse_message(uint8_t *bytes, size_t length, struct message *message
       message->tier = (enum tier)tier;
       message->owner = take_number(&reader, 4);
       message->group = take_number(&reader, 4);
+      message->has_networks = take_number(&reader, 1) == 1;
+      parse_blocks(&reader, &message->policy.allowed);
+      parse_blocks(&reader, &message->policy.refused);
       if (!reader.is_short && (!is_path(message->run_dir) || strlen(message->run_dir) > 60)) return "the run directory is no short absolute path";
       if (strlen(message->token) > TOKEN_MAX || (!reader.is_short && strlen(message->token) < 32)) return "the token has the wrong length";
       break;

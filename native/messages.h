@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "policy.h"
 
 enum {
   MESSAGE_MAX = 256 * 1024, // a whole message with its length
@@ -17,7 +18,7 @@ enum {
 };
 #define NOBODY_ELSE UINT32_MAX
 
-enum word { AUTHENTICATE = 1, START, STOP, FREEZE, THAW, SPARE, ASSIGN, CONFIGURE = 16, ALLOW, DONE = 64, FAILED, EXITED };
+enum word { AUTHENTICATE = 1, START, STOP, FREEZE, THAW, SPARE, ASSIGN, LEND, CONFIGURE = 16, ALLOW, DONE = 64, FAILED, EXITED };
 enum tier { TIER_NONE, TIER_USER, TIER_STRONG, TIER_RESTRICTED, TIERS };
 // A way into a network of its own (relay.c): RELAY_IN from s.sock to a port, RELAY_OUT from a port to a.sock.
 enum relay { RELAY_NONE, RELAY_IN, RELAY_OUT, RELAYS };
@@ -42,11 +43,13 @@ struct message {
   uint32_t call;
   const char *id;          // STOP, FREEZE, THAW, ASSIGN
   uint32_t grace_ms;       // STOP
-  const char *token;       // AUTHENTICATE, CONFIGURE
+  const char *token;       // AUTHENTICATE, LEND, CONFIGURE
   const char *run_dir;     // CONFIGURE
   const char *directory;   // ALLOW
   uint32_t owner, group;   // CONFIGURE: uid and gid of the data process; NOBODY_ELSE: ours
   enum tier tier;          // CONFIGURE
+  bool has_networks;       // CONFIGURE: make them if they can be made, by this policy
+  struct policy policy;
   struct start start;      // START, SPARE
   const char *code, *start_line; // ASSIGN
   uint32_t memory_mb;      // ASSIGN

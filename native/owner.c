@@ -2,6 +2,7 @@
 // Called by the loop (sandd.c) when something comes; answers are kept until the owner takes them, up to a bound.
 #define _GNU_SOURCE
 #include "server.h"
+#include "network.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -104,6 +105,14 @@ void greet(void) {
   watch(socket, FROM_STRANGER, index, EPOLLIN);
 }
 
+// Who has the token may have the doorway's sockets; that is all this connection is for.
+static void lend_doorway(int index, uint32_t call) {
+  uint8_t answer[9] = {0, 0, 0, 5, DONE};
+  write_u32(answer + 5, call);
+  if (!doorway_lend(strangers[index].socket, network_doorway(), answer, sizeof answer)) report("the doorway's sockets could not be lent");
+  close_stranger(index);
+}
+
 // The first with the right token is the owner, and there is never another.
 void prove(int index) {
   if (strangers[index].socket < 0) return;
@@ -116,7 +125,11 @@ void prove(int index) {
     size_t whole = message_length(strangers[index].bytes, used);
     if (used < STRANGER_BYTES && (whole == 0 || (whole <= STRANGER_BYTES && used < whole))) return;
     struct message message;
-    bool is_right = whole == used && parse_message(strangers[index].bytes, used, &message) == NULL && message.word == AUTHENTICATE;
+    bool is_right = whole == used && parse_message(strangers[index].bytes, used, &message) == NULL && (message.word == AUTHENTICATE || message.word == LEND);
+    if (is_right && message.word == LEND && is_token(message.token)) {
+      lend_doorway(index, message.call);
+      return;
+    }
     if (is_right && is_token(message.token) && owner < 0 && !is_ending) {
       owner = strangers[index].socket;
       strangers[index].socket = -1;

@@ -17,7 +17,7 @@ static const uint64_t device = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATT
 
 // Files of the host's /etc that programs need to resolve names, check certificates and find libraries.
 static const char *const shared_etc[] = {
-  "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "resolv.conf", "hosts", "nsswitch.conf", "services", "protocols",
+  "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "nsswitch.conf", "services", "protocols",
   "mime.types", "localtime", "ssl/certs", "ssl/openssl.cnf", "ca-certificates", "pki/tls/certs",
 };
 static const char *const devices[] = {"null", "zero", "full", "random", "urandom"};
@@ -103,7 +103,20 @@ static void mount_memory(const char *to, const char *options, unsigned long flag
   if (mount("tmpfs", to, "tmpfs", MS_NOSUID | MS_NODEV | flags, options) != 0) give_up("cannot mount memory at", to);
 }
 
-static void show_system(void) {
+static const char doorway_resolver[] = "nameserver 100.100.2.136\noptions timeout:2 attempts:2\n";
+
+// In a network of its own the doorway answers for names; the host's ways are of no use there.
+static void show_names(enum network network) {
+  if (network == NETWORK_HOST) {
+    show_if_there("/etc/resolv.conf", "etc/resolv.conf", plain);
+    show_if_there("/etc/hosts", "etc/hosts", plain);
+    return;
+  }
+  make_file("etc/resolv.conf", doorway_resolver);
+  make_file("etc/hosts", "127.0.0.1 localhost\n::1 localhost ip6-localhost\n");
+}
+
+static void show_system(enum network network) {
   static const char *const tops[] = {"bin", "sbin", "lib", "lib32", "lib64", "libx32"};
   char from[64], target[PATH_LIMIT];
   show("/usr", "usr", plain);
@@ -118,6 +131,7 @@ static void show_system(void) {
     snprintf(from, sizeof from, "/etc/%s", shared_etc[at]);
     show_if_there(from, from + 1, plain);
   }
+  show_names(network);
   snprintf(target, sizeof target, "root:x:0:0:root:/root:/sbin/nologin\nuser%d:x:%d:%d::/tmp:/sbin/nologin\n", SHOWN_ID, SHOWN_ID, SHOWN_ID);
   make_file("etc/passwd", target);
   snprintf(target, sizeof target, "root:x:0:\nuser%d:x:%d:\n", SHOWN_ID, SHOWN_ID);
@@ -187,6 +201,14 @@ static void show_place_for_code(const struct start *start, const struct place *p
   if (!place->is_root) show_named(start->code, waiting_code + 1, plain);
 }
 
+// An image brings its own way to names, which leads nowhere in a network of its own.
+static void show_names_in_image(enum network network) {
+  struct stat seen;
+  if (network == NETWORK_HOST || lstat("etc/resolv.conf", &seen) != 0 || !S_ISREG(seen.st_mode)) return;
+  make_file("dev/resolv.conf", doorway_resolver);
+  cover("dev/resolv.conf", "etc/resolv.conf", plain);
+}
+
 void build_root(const struct start *start, const struct place *place) {
   char path[PATH_LIMIT];
   struct mount_attr read_only = {.attr_set = MOUNT_ATTR_RDONLY};
@@ -194,7 +216,7 @@ void build_root(const struct start *start, const struct place *place) {
   snprintf(path, sizeof path, "%s/root", place->run_dir);
   if (mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV, "size=1m,nr_inodes=1k,mode=755") != 0) give_up("cannot mount a root at", path);
   if (chdir(path) != 0) give_up("cannot enter", path);
-  if (!start->is_image) show_system();
+  if (!start->is_image) show_system(start->network);
   show_devices();
   make_directory("opt");
   show_processes(place->tier);
@@ -203,6 +225,7 @@ void build_root(const struct start *start, const struct place *place) {
   make_link("../tmp", "var/tmp");
   for (int at = 0; at < start->bindc; at++)
     if (start->is_image || !is_under_usr(start->binds[at].from)) show_named(start->binds[at].from, start->binds[at].to + 1, plain);
+  if (start->is_image) show_names_in_image(start->network);
   if (start->is_spare) show_place_for_code(start, place);
   else show_named(start->code, "code", plain);
   show_open(open_instance_directory(place, start->id), "run/yunmen", plain | MOUNT_ATTR_NOEXEC);

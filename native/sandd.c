@@ -2,6 +2,7 @@
 // One thread, one loop; everything bounded; nothing is read that is not one of the words of messages.h.
 #define _GNU_SOURCE
 #include "server.h"
+#include "network.h"
 #include <errno.h>
 #include <grp.h>
 #include <poll.h>
@@ -26,6 +27,8 @@ enum {
 struct place place;
 bool is_ending;
 static char token[TOKEN_MAX + 1];
+static bool has_networks;
+static struct policy policy;
 static int events, signals;
 static bool is_orphan;
 
@@ -115,6 +118,8 @@ static void configure(void) {
   if (wrong == NULL && message.word != CONFIGURE) wrong = "configure comes first";
   if (wrong != NULL) refuse_to_start("%s", wrong);
   place.tier = message.tier;
+  has_networks = message.has_networks;
+  policy = message.policy;
   place.is_root = geteuid() == 0;
   place.pids = PROCESSES_MAX;
   place.owner = message.owner == NOBODY_ELSE ? geteuid() : message.owner;
@@ -203,6 +208,17 @@ static void handle(enum source source, int index) {
   }
 }
 
+// `no_network`: why instances share the host's network; NULL: they have their own.
+static void say_ready(const char *no_network) {
+  uint8_t ready[9 + 4 + 1 + 2 + 160] = {[4] = DONE, [13] = no_network == NULL};
+  size_t length = no_network == NULL ? 0 : strnlen(no_network, 160);
+  write_u32(ready + 9, shared_group(&place));
+  ready[15] = (uint8_t)length;
+  if (length > 0) memcpy(ready + 16, no_network, length);
+  write_u32(ready, (uint32_t)(12 + length));
+  if (write(PARENT, ready, 16 + length) != (ssize_t)(16 + length)) _exit(2);
+}
+
 static int serve(void) {
   struct rlimit files;
   configure();
@@ -216,17 +232,20 @@ static int serve(void) {
   if (place.first_uid != 0 && setgroups(groups[0] != 0, groups) != 0) refuse_to_start("cannot leave groups: %s", strerror(errno));
   make_places();
   open_events();
-  if (!answer_parent(0, NULL)) return 2;
+  say_ready(has_networks ? network_begin(&policy) : "they were not asked for");
   int64_t give_up_at = 0;
   while (!is_ending || instances_living() > 0) {
     struct epoll_event happened[64];
     int timeout = keep_time();
+    bool makes_ready = !is_ending && network_wants_more();
+    if (makes_ready) timeout = 0;
     if (is_ending) {
       if (give_up_at == 0) give_up_at = now_ms() + END_MS;
       if (now_ms() > give_up_at) break;
       if (timeout < 0 || timeout > 50) timeout = 50;
     }
     int count = epoll_wait(events, happened, 64, timeout);
+    if (count == 0 && makes_ready) network_make_ready();
     for (int at = 0; at < count; at++) handle((enum source)(happened[at].data.u64 >> 32), (int)(uint32_t)happened[at].data.u64);
   }
   char path[128];
@@ -236,17 +255,20 @@ static int serve(void) {
   }
   if (is_orphan) rmdir(place.run_dir);
   cgroups_close(&place.groups);
+  network_end();
   return instances_living() > 0;
 }
 
 int main(int argc, char **argv) {
-  const char *verb = argc == 2 ? argv[1] : "";
+  const char *verb = argc >= 2 ? argv[1] : "";
+  if (argc == 3 && strcmp(verb, "lend") == 0) return lend(argv[2]);
+  if (argc != 2) verb = "";
   if (strcmp(verb, "serve") == 0) return serve();
   if (strcmp(verb, "probe") == 0) return probe();
   if (strcmp(verb, "clean") == 0) {
-    printf("removed=%d\n", cgroups_clean());
+    printf("removed=%d\n", cgroups_clean() + uplink_clean());
     return 0;
   }
-  fputs("usage: sandd serve | probe | clean\n", stderr);
+  fputs("usage: sandd serve | probe | clean | lend <run directory>\n", stderr);
   return 2;
 }

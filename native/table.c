@@ -2,6 +2,7 @@
 // with what is wanted and by the loop (sandd.c) with what happened.
 #define _GNU_SOURCE
 #include "server.h"
+#include "network.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -20,6 +21,7 @@ struct instance {
   char id[ID_LENGTH + 1];
   pid_t pid;
   int control;
+  uint32_t address; // in its own network; 0 in the host's
   struct entrance entrance; // its pidfd, and for a spare that waits what else it takes to give it code
   int line; // a spare that waits: where its start line is to be written; else -1
   uint32_t start_call, waiters[WAITERS];
@@ -61,7 +63,7 @@ static bool hear(struct instance *instance) {
   ssize_t length = instance->control < 0 ? 0 : recv(instance->control, text, sizeof text - 1, MSG_DONTWAIT);
   if (length <= 0) return false;
   text[length] = 0;
-  uint8_t pid[4];
+  uint8_t answer[8];
   switch (text[0]) {
     case MAP_ME:
       if (instance->line >= 0 && !place.is_root && !open_entrance(&instance->entrance, instance->pid)) instance->is_broken = true;
@@ -75,8 +77,9 @@ static bool hear(struct instance *instance) {
     case RUNNING:
       if (instance->state != STARTING) break;
       instance->state = RUNS;
-      write_u32(pid, (uint32_t)instance->pid);
-      say(DONE, instance->start_call, pid, sizeof pid);
+      write_u32(answer, (uint32_t)instance->pid);
+      write_u32(answer + 4, instance->address);
+      say(DONE, instance->start_call, answer, sizeof answer);
       if (instance->waiting > 0) kill_hard(instance);
       break;
     case BROKEN:
@@ -153,12 +156,27 @@ void reap(void) {
   if (!has_namespaces(place.tier)) end_strays();
 }
 
+// A process is in the network that its parent was in when it was made: we go there for that moment.
+static pid_t clone_into(const struct start *start, struct net *net, int *pidfd, const char **wrong) {
+  if (start->network != NETWORK_HOST && (*wrong = network_take(net, start->network == NETWORK_OPEN)) != NULL) return -1;
+  pid_t pid = network_enter(net) ? instance_clone(place.tier, pidfd) : -1;
+  if (pid == 0) return 0;
+  if (pid < 0) *wrong = "cannot make a process with namespaces";
+  if (net->handle >= 0) {
+    int error = errno;
+    network_leave();
+    close(net->handle);
+    errno = error;
+  }
+  return pid;
+}
+
 void start_instance(const struct start *start, uint32_t call) {
   int at = 0, own = -1, line = -1, pidfd = -1;
   struct handles handles;
+  struct net net = {-1, 0, 0};
   if (find(start->id) != NULL) return say_failed(call, "the instance is there already");
   if (start->is_spare && place.tier == TIER_RESTRICTED) return say_failed(call, "without mounts a spare cannot be given code");
-  if (start->network != NETWORK_HOST) return say_failed(call, start->network == NETWORK_NONE ? "the network mode 'none' is not to be had here" : "the network mode 'open' is not to be had here");
   if (start->relay != RELAY_NONE && !has_namespaces(place.tier)) return say_failed(call, "a relay needs a sandbox");
   if (start->is_image && !has_namespaces(place.tier)) return say_failed(call, "an image needs a root of its own");
   while (at < INSTANCES_MAX && instances[at].state != FREE) at++;
@@ -166,9 +184,8 @@ void start_instance(const struct start *start, uint32_t call) {
   const char *wrong = open_handles(start, &handles, &own, &line, uid_of(at));
   pid_t pid = -1;
   if (wrong == NULL) {
-    pid = instance_clone(place.tier, &pidfd);
+    pid = clone_into(start, &net, &pidfd, &wrong);
     if (pid == 0) instance_run(start, &place, handles);
-    if (pid < 0) wrong = "cannot make a process with namespaces";
   }
   int why = errno;
   close_handles(handles);
@@ -183,6 +200,7 @@ void start_instance(const struct start *start, uint32_t call) {
   instance->state = STARTING;
   memcpy(instance->id, start->id, ID_LENGTH);
   instance->pid = pid;
+  instance->address = net.address;
   instance->entrance = (struct entrance){pidfd, -1, -1};
   instance->control = own;
   instance->line = line;

@@ -11,13 +11,18 @@ import { type CountCall, createWindowCounters } from './base/window-counters.ts'
 import { createFailureReporter } from './failure-reporter.ts';
 import { FunctionDirectory } from './function-directory.ts';
 import {
+  type ApiPlace,
   type AuthenticateHttp,
   connectLauncher,
   connectSandd,
   createFunctions,
   createRoleCredentials,
+  type Doorway,
+  type DoorwayOptions,
   type Interpreter,
+  openDoorway,
   shareOfLimits,
+  takeDoorwaySockets,
 } from './functions/index.ts';
 import {
   type BreakerEvent,
@@ -103,6 +108,7 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
     runtimeFallback: settings.runtimeFallback,
     debug: settings.debug,
     tier: settings.tier,
+    network: settings.network,
     limits: {
       ...shareOfLimits(settings.dataProcesses),
       spareMemoryMb: Math.floor(settings.spareMemoryMb / settings.dataProcesses),
@@ -157,6 +163,9 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
     },
   });
   const onHttp = serveHttp(functions.httpDoor, settings.forwardToken, () => lease?.enter() ?? null);
+  let apiPlace: ApiPlace | null = null;
+  const visitors = { findVisitor: functions.findVisitor, apiPlace: () => apiPlace };
+  const doorway = await openOwnDoorway(settings, visitors, outlets);
   const listeners: Listener[] = [];
   const { host } = settings;
   const opened = (listener: Listener) => {
@@ -191,8 +200,9 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
     setTokenKey: (key) => {
       tokens = createTokenSealer(key);
     },
-    async listen({ apiPort, tls, isShared, ports }) {
-      guard.addOwnPort(apiPort);
+    async listen({ api, tls, isShared, ports }) {
+      apiPlace = api;
+      guard.addOwnPort(api.port);
       const own = { gateway: settings.gatewayPort, gatewayTls: tls?.port ?? null, http: settings.httpPort };
       const wanted = ports ?? own;
       const place = async (port: number): Promise<Place> => {
@@ -222,6 +232,7 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
       await traces?.exporter.close();
       gateway.close();
       await functions.close();
+      doorway?.close();
       launcher.close();
     },
   };
@@ -242,6 +253,18 @@ function startTraces({ traces, regionId }: DataSettings, log: Log, invoke: Invok
     },
   });
   return { exporter, spans: createRequestSpans(systemClock, { invoke, export: exporter.add, ratio: traces.ratio }) };
+}
+
+/** Null when functions share the host's network, where no address can be theirs alone. */
+async function openOwnDoorway(
+  { network, nativePath, runDir, launcherToken }: DataSettings,
+  visitors: Pick<DoorwayOptions, 'findVisitor' | 'apiPlace'>,
+  { log }: DataPlaneOutlets,
+): Promise<Doorway | null> {
+  if (network === 'host' || nativePath === null) return null;
+  const sockets = await takeDoorwaySockets({ path: nativePath, runDir, token: launcherToken });
+  const onError = (error: Error) => log.error('the doorway of functions failed', { error: error.message });
+  return await openDoorway({ clock: systemClock, sockets, ...visitors, onError });
 }
 
 type Place = { readonly port: number; readonly isShared: boolean };

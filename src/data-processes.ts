@@ -3,6 +3,7 @@
 import type { Channel, Message } from './base/channel.ts';
 import { DataSlot, type SlotOptions } from './data-slot.ts';
 import { decodeOutcome, encodeRequest } from './forwarded-invocation.ts';
+import type { ApiPlace } from './functions/index.ts';
 import type { InvokeFunction } from './model/invocation.ts';
 import type { DataMetrics } from './model/metrics.ts';
 import { type ListeningAddresses, type ListenOrder, limits, type TlsListening } from './settings.ts';
@@ -69,7 +70,7 @@ export class DataProcesses {
   }
 
   /** Opens the listeners of all; with several they share the ports. */
-  async listen(how: { readonly apiPort: number; readonly tls: TlsListening | null }): Promise<ListeningAddresses> {
+  async listen(how: { readonly api: ApiPlace; readonly tls: TlsListening | null }): Promise<ListeningAddresses> {
     const [first, ...others] = this.#slots;
     if (first === undefined) throw new Error('no data process runs');
     this.#order = { ...how, isShared: this.#options.count > 1 };

@@ -7,10 +7,12 @@ import {
   endInstances,
   findSandd,
   type IsolationTier,
+  type NetworkMode,
   probeIsolation,
   probeSandd,
   startSandd,
 } from './functions/index.ts';
+import { chooseNetwork, networkPolicy } from './network-choice.ts';
 import { launcherHandlers } from './outlets.ts';
 import type { LauncherSettings } from './settings.ts';
 
@@ -19,6 +21,10 @@ export type StartedLauncher = {
   /** Which of the two it is: they are spoken to in different words. */
   readonly kind: 'sandd' | 'node';
   readonly tier: string;
+  /** What instances get unless their function has less. */
+  readonly network: NetworkMode;
+  /** sandd's program; null for the launcher in Node. */
+  readonly nativePath: string | null;
   readonly pid: number;
   /** Lets it show instances what is in this directory. Null, or why it does not. The one in Node shows what it is told. */
   allow(directory: string): Promise<string | null>;
@@ -38,13 +44,13 @@ export type BeginLauncher = (place: Pick<LauncherSettings, 'runDir' | 'launcherT
 
 /** Looks once for what all launchers of a server will be. Errors: rejects with sentences for the operator when the tier cannot be had. */
 export async function chooseLauncher(
-  settings: Pick<LauncherSettings, 'isolation' | 'mode'>,
+  settings: Omit<LauncherSettings, 'runDir' | 'launcherToken'>,
   log: Log,
 ): Promise<BeginLauncher> {
   const native = await chooseNative(settings.isolation);
   // The order is strong, user, restricted: another launcher's user comes before our restricted.
   const isBeaten = native.ok && native.tier === 'restricted' && settings.isolation === null && (await hasBubblewrap());
-  if (native.ok && !isBeaten) return (place) => startNativeLauncher(native, place, log);
+  if (native.ok && !isBeaten) return (place) => startNativeLauncher(native, { ...settings, ...place }, log);
   if (!native.ok && (settings.isolation === 'strong' || settings.isolation === 'restricted')) {
     throw new Error(`the isolation tier '${settings.isolation}' cannot be had here: ${native.why}`);
   }
@@ -55,22 +61,33 @@ export async function chooseLauncher(
 
 async function startNativeLauncher(
   { path, tier }: Extract<NativeChoice, { ok: true }>,
-  { runDir, launcherToken }: Pick<LauncherSettings, 'runDir' | 'launcherToken'>,
+  { runDir, launcherToken, network: asked, allowedNetworks }: LauncherSettings,
   log: Log,
 ): Promise<StartedLauncher> {
   const report = (text: string) => log.warn(text);
-  const sandd = await startSandd({ path, runDir, token: launcherToken, tier, owner: null, report });
+  const isApart = tier === 'user' || tier === 'strong';
+  const policy = isApart && asked !== 'host' ? networkPolicy(allowedNetworks) : null;
+  const sandd = await startSandd({ path, runDir, token: launcherToken, tier, owner: null, policy, report });
+  const network = chooseNetwork(asked, isApart ? sandd.noNetwork : `tier '${tier}' has no network namespaces`);
+  if (!network.ok) {
+    sandd.close();
+    await sandd.exited;
+    throw new Error(network.why);
+  }
+  if (network.remark !== null) log.warn(network.remark);
   return {
     ...sandd,
     name: 'launcher',
     kind: 'sandd',
     tier,
+    network: network.mode,
+    nativePath: path,
     openWay(directories) {
       if (tier === 'restricted' && sandd.sharedGroup !== null) directories.forEach(openTo(sandd.sharedGroup));
     },
     async cleanUp() {
       if (tier === 'none' || tier === 'restricted') await endInstances(runDir);
-      if ((await sandd.exited) !== 'exit code 0' && tier === 'strong') await cleanAfterSandd(path);
+      if ((await sandd.exited) !== 'exit code 0' && isApart) await cleanAfterSandd(path);
     },
   };
 }
@@ -109,6 +126,9 @@ async function chooseNative(isolation: string | null): Promise<NativeChoice> {
 }
 
 async function startNodeLauncher(settings: LauncherSettings, log: Log): Promise<StartedLauncher> {
+  const network = chooseNetwork(settings.network, 'the launcher in Node makes none');
+  if (!network.ok) throw new Error(network.why);
+  if (network.remark !== null) log.warn(network.remark);
   const child = await startOwnProcess('launcher', launcherHandlers(log));
   const { pid, exited, channel } = child;
   const close = () => channel.close();
@@ -118,7 +138,8 @@ async function startNodeLauncher(settings: LauncherSettings, log: Log): Promise<
     const allow = async () => null;
     const openWay = () => {}; // it shows what it is told
     const { kill } = child;
-    return { name: 'launcher', kind: 'node', tier, pid, exited, allow, openWay, close, kill, cleanUp };
+    const kind = { name: 'launcher', kind: 'node', nativePath: null, network: 'host' } as const;
+    return { ...kind, tier, pid, exited, allow, openWay, close, kill, cleanUp };
   } catch (error) {
     close();
     await exited;

@@ -18,7 +18,7 @@ import {
 import { DataProcesses } from './data-processes.ts';
 import type { OwnSettings } from './data-slot.ts';
 import { openDevelopmentCa } from './development-ca.ts';
-import { defaultRuntimesDirectory, isKnownRuntime, runtimeIds } from './functions/index.ts';
+import { type ApiPlace, defaultRuntimesDirectory, isKnownRuntime, runtimeIds } from './functions/index.ts';
 import { createHttpForward } from './http-forward.ts';
 import { joinInstances } from './join-instances.ts';
 import { joinMetrics } from './join-metrics.ts';
@@ -125,6 +125,7 @@ async function assemble(options: ServerOptions, log: Log, stack: AsyncDisposable
       accessKeyId: credentials.accessKeyId,
       credentialsFile: credentialsPath(dataDir),
       isolation: data.first.launcher.tier,
+      network: data.first.launcher.network,
       launcher: data.first.launcher.kind,
     },
     credentials: credentials satisfies ServerCredentials,
@@ -190,8 +191,8 @@ async function startDataProcesses(
   options: ServerOptions,
   { log, requests, opening, onEnd, forwardToken, authenticateHttp }: Around,
 ): Promise<DataProcesses> {
-  const { isolation, mode, dataProcesses: count } = options;
-  const launcher = chooseLauncher({ isolation, mode }, log);
+  const { isolation, mode, network, allowedNetworks, dataProcesses: count } = options;
+  const launcher = chooseLauncher({ isolation, mode, network, allowedNetworks }, log);
   launcher.catch(() => {}); // awaited by whoever starts one
   const authority = {
     counters: createWindowCounters(limits.countersPerWindow),
@@ -255,6 +256,8 @@ function dataSettings(
     traces: options.traces,
     showWhyToLoopback: options.mode === 'dev',
     tier: launcher.tier,
+    network: launcher.network,
+    nativePath: launcher.nativePath,
     dataProcesses: options.dataProcesses,
     forwardToken,
     imageDirectory: options.imageDirectory,
@@ -289,6 +292,14 @@ async function openTls(
   return { port: gatewayTlsPort, authority: ca.authority };
 }
 
+/** Where the APIs are reached from this machine. */
+function placeOf(api: string): ApiPlace {
+  const { hostname, port } = new URL(api);
+  const host = hostname.replace(/^\[|\]$/g, '');
+  const here: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
+  return { host: here[host] ?? host, port: Number(port || 80) };
+}
+
 type Addresses = ListeningAddresses & { readonly api: string };
 
 async function openListeners(
@@ -299,6 +310,5 @@ async function openListeners(
 ): Promise<Addresses> {
   const api = await control.listen({ host: options.apiHost, port: options.apiPort });
   stack.defer(() => control.close());
-  const apiPort = Number(new URL(api).port || 80);
-  return { ...(await data.listen({ apiPort, tls })), api };
+  return { ...(await data.listen({ api: placeOf(api), tls })), api };
 }

@@ -1,4 +1,5 @@
 // What the processes are told and the bounds they keep. Flags and their environment names: cli/server-flags.ts.
+import type { ApiPlace, NetworkMode } from './functions/index.ts';
 import type { DebugTarget } from './model/debugging.ts';
 
 /** Told by control to the data process when it starts. Ports: 0 = any free one. */
@@ -47,6 +48,10 @@ export type DataSettings = {
   readonly showWhyToLoopback: boolean;
   /** Isolation tier that instances get. */
   readonly tier: string;
+  /** What instances get unless their function has less; host: there is no doorway either. */
+  readonly network: NetworkMode;
+  /** sandd's program, which lends the doorway's sockets; null without one. */
+  readonly nativePath: string | null;
   /** How many data processes share the work. With several, control is the authority for nonces and limits. */
   readonly dataProcesses: number;
   /** This one's number among them, from 0. */
@@ -67,8 +72,8 @@ export type TlsListening = {
 
 /** Which listeners a data process opens. */
 export type ListenOrder = {
-  /** Where the APIs answer, which backends must not be. */
-  readonly apiPort: number;
+  /** Where the APIs answer: the doorway leads there, backends must not be there. */
+  readonly api: ApiPlace;
   readonly tls: TlsListening | null;
   /** Other data processes listen on the same ports. */
   readonly isShared: boolean;
@@ -89,6 +94,10 @@ export type LauncherSettings = {
   readonly launcherToken: string;
   /** null: the strongest tier that works here. */
   readonly isolation: string | null;
+  /** null: the best that is to be had. */
+  readonly network: NetworkMode | null;
+  /** Addresses and CIDR blocks that instances may reach although they are private. */
+  readonly allowedNetworks: readonly string[];
   /** `start` refuses tier `none` unless it was asked for. */
   readonly mode: 'start' | 'dev';
 };

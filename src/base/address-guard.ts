@@ -53,6 +53,11 @@ export function parseBlock(text: string): { readonly address: string; readonly b
   return bits <= most ? { address, bits } : null;
 }
 
+/** The IPv4 blocks that are refused unless an operator opens them. */
+export function refusedIpv4Blocks(): readonly string[] {
+  return ranges.flatMap(({ blocks }) => blocks.filter((block) => !block.includes(':')));
+}
+
 /** Errors: throws on a text that parseBlock() does not take; callers check settings before. */
 function listOf(blocks: readonly string[]): BlockList {
   const list = new BlockList();

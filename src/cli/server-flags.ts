@@ -3,7 +3,13 @@
 import { isAbsolute, resolve } from 'node:path';
 import { parseBlock } from '../base/address-guard.ts';
 import { wrongUsage } from './errors.ts';
-import { type IsolationTier, isolationTiers, type ServerOptions } from './server-port.ts';
+import {
+  type IsolationTier,
+  isolationTiers,
+  type NetworkMode,
+  networkModes,
+  type ServerOptions,
+} from './server-port.ts';
 
 export type ServerFlag = {
   readonly name: string;
@@ -29,6 +35,19 @@ export const serverFlags = [
   { name: 'access-key-id', value: 'id', help: 'key of the account', shownDefault: 'made at first start' },
   { name: 'access-key-secret', value: 'text', help: 'its secret; better given in the environment', shownDefault: null },
   { name: 'isolation', value: 'tier', help: `demand a tier: ${isolationTiers.join(', ')}`, shownDefault: 'best' },
+  {
+    name: 'network',
+    value: 'mode',
+    help: `demand a network for functions: ${networkModes.join(', ')}`,
+    shownDefault: 'open where it can be had',
+  },
+  {
+    name: 'allow-network',
+    value: 'cidr',
+    help: 'private addresses that functions may reach; may be repeated',
+    shownDefault: 'none',
+    isList: true,
+  },
   { name: 'user', value: 'name', help: 'user to become when started as root', shownDefault: null },
   {
     name: 'default-group',
@@ -181,6 +200,8 @@ export function parseServerOptions(
     accessKeyId: parseMatching(given('access-key-id'), /^[A-Za-z0-9._-]{2,128}$/, 'an access key id'),
     accessKeySecret: text('access-key-secret'),
     isolation: parseIsolation(given('isolation')),
+    network: parseNetwork(given('network')),
+    allowedNetworks: parseIpv4Blocks(given('allow-network')),
     user: parseMatching(given('user'), /^[a-z_][a-z0-9_-]*$/i, 'a user name'),
     defaultGroup: parseMatching(given('default-group'), /^[0-9a-f]{32}$/, 'a group id: 32 hex digits'),
     roles: parseRoles(given('roles'), mode),
@@ -240,6 +261,18 @@ function parseBlocks(given: Given | null): string[] {
       throw wrongUsage(`${given?.from} takes addresses and CIDR blocks such as 10.0.0.0/8, not '${block}'`);
   }
   return blocks;
+}
+
+/** As many as the launcher takes. */
+const allowedNetworksLimit = 32;
+
+/** Errors: wrong usage for an IPv6 block too: functions have no IPv6. */
+function parseIpv4Blocks(given: Given | null): string[] {
+  const blocks = parseBlocks(given);
+  const other = blocks.find((block) => block.includes(':'));
+  if (other !== undefined) throw wrongUsage(`${given?.from} takes IPv4 only, not '${other}': functions have no IPv6`);
+  if (blocks.length <= allowedNetworksLimit) return blocks;
+  throw wrongUsage(`${given?.from} takes at most ${allowedNetworksLimit} blocks`);
 }
 
 /** Null: not given. */
@@ -337,6 +370,13 @@ function parseIsolation(given: Given | null): IsolationTier | null {
     throw wrongUsage(`${given.from} takes one of ${isolationTiers.join(', ')}, not '${given.value}'`);
   }
   return tier;
+}
+
+function parseNetwork(given: Given | null): NetworkMode | null {
+  if (given === null) return null;
+  const mode = networkModes.find((name) => name === given.value);
+  if (mode !== undefined) return mode;
+  throw wrongUsage(`${given.from} takes one of ${networkModes.join(', ')}, not '${given.value}'`);
 }
 
 function parseSwitch(given: Given | null, fallback: boolean): boolean {

@@ -9,6 +9,10 @@ import type { RuntimeTools } from '../model/runtime-report.ts';
 export const isolationTiers = ['strong', 'user', 'restricted', 'none'] as const;
 export type IsolationTier = (typeof isolationTiers)[number];
 
+/** Networks of functions that can be demanded; null lets the server choose the best that works here. */
+export const networkModes = ['open', 'none', 'host'] as const;
+export type NetworkMode = (typeof networkModes)[number];
+
 /** A server as asked for on the command line. Port 0 means any free port; paths are absolute. */
 export type ServerOptions = {
   readonly mode: 'start' | 'dev';
@@ -27,6 +31,9 @@ export type ServerOptions = {
   readonly accessKeyId: string | null;
   readonly accessKeySecret: string | null;
   readonly isolation: IsolationTier | null;
+  readonly network: NetworkMode | null;
+  /** Addresses and CIDR blocks that functions may reach although they are private. IPv4. */
+  readonly allowedNetworks: readonly string[];
   /** System user that the processes drop to when started as root. */
   readonly user: string | null;
   /** Group that answers for an IP address or `localhost` as Host; null: the only group, if there is exactly one. */
@@ -80,6 +87,8 @@ export type ReadyFacts = {
   /** Absolute path of `credentials.json`, mode 0600. */
   readonly credentialsFile: string;
   readonly isolation: string;
+  /** The network that functions get: `open`, `none`, or the `host`'s own. */
+  readonly network?: NetworkMode;
   /** What starts instances: `sandd` (native) or, slower, `node`. */
   readonly launcher?: 'sandd' | 'node';
 };

@@ -1,6 +1,7 @@
 // Who signed a request: finds the key or the function behind it, and verifies time, signature and nonce. Called by each
 // product's endpoint, which turns a problem into its own error (signature-errors.ts).
 import type { AccessKeyRow } from '../store/rows.ts';
+import { doorwayHeader, isOwnAtDoorway } from '../wire/doorway.ts';
 import { chooseScheme, headerText, isOneOf, isSameSecret } from '../wire/openapi-signature.ts';
 import type { QueryPair } from '../wire/percent-encoding.ts';
 import { temporaryKeyPrefix } from '../wire/security-token.ts';
@@ -56,6 +57,11 @@ export async function authenticate(
     : findKey(claim, await deps.store.read((tx) => tx.rows.accessKeys.get(claim.accessKeyId)));
   if (!found.ok) return found;
   const verified = verify(deps, product, claim, found);
+  const functionKey = found.caller.kind === 'function' ? found.caller.functionKey : null;
+  const doorway = headerText(received.headers, doorwayHeader);
+  if (verified.ok && !isOwnAtDoorway(doorway, { accessKeyId: claim.accessKeyId, functionKey })) {
+    return refuse({ kind: 'not-own' });
+  }
   if (verified.ok && verified.caller.kind === 'key') await deps.noteKeyUse(claim.accessKeyId);
   return verified;
 }

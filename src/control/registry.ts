@@ -151,8 +151,8 @@ const cloudApi: Readonly<Record<string, Registered<RpcAction>>> = {
 };
 
 const asZip =
-  'code as a zip in the body or in the temporary bucket; no containers, GPUs or session affinity; networks, mounts, tracing and cpu are kept but not acted on';
-const noNetwork = 'networks, mounts and tracing are kept but not acted on';
+  'code as a zip in the body or in the temporary bucket; no containers, GPUs or session affinity; VPCs, mounts, tracing and cpu are kept but not acted on';
+const noNetwork = 'VPCs, mounts and tracing are kept but not acted on';
 
 const onlyKept = 'shares by weight are acted on; routePolicy is kept but not';
 

@@ -24,6 +24,8 @@ export type SignatureProblem =
   | { readonly kind: 'unknown-key'; readonly accessKeyId: string }
   | { readonly kind: 'inactive-key' }
   | { readonly kind: 'security-token'; readonly why: 'missing' | 'malformed' | 'mismatch' | 'expired' }
+  /** At the doorway: by somebody else than the instance's own function. */
+  | { readonly kind: 'not-own' }
   | { readonly kind: 'bad-time'; readonly given: string }
   | { readonly kind: 'stale'; readonly given: string }
   | { readonly kind: 'replayed' }

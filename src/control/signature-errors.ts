@@ -19,6 +19,8 @@ const tokenMessages = {
   expired: 'Specified SecurityToken is expired',
 } as const satisfies Record<TokenProblem, string>;
 
+const notOwn = 'A function may call from its instance with its own temporary credentials only';
+
 /** For RPC products. Source: docs (openapi-protocol.md 7). */
 export function openApiSignatureError(problem: SignatureProblem): ApiError {
   switch (problem.kind) {
@@ -38,6 +40,8 @@ export function openApiSignatureError(problem: SignatureProblem): ApiError {
       if (problem.why === 'missing')
         return openApiError('MissingSecurityToken', 'SecurityToken is mandatory for this action.');
       return openApiError(tokenCodes[problem.why], `${tokenMessages[problem.why]}.`);
+    case 'not-own':
+      return openApiError('Forbidden.RAM', `${notOwn}.`);
     case 'bad-time':
       return openApiError(
         'InvalidTimeStamp.Format',
@@ -83,6 +87,8 @@ export function fcSignatureError(problem: SignatureProblem): ApiError {
     case 'security-token':
       if (problem.why === 'missing') return fcError('MissingRequiredHeader', tokenMessages.missing);
       return fcError(tokenCodes[problem.why], tokenMessages[problem.why]);
+    case 'not-own':
+      return fcError('AccessDenied', notOwn);
     case 'bad-time':
       return fcError('InvalidArgument', `the date of the request is not well formatted: '${problem.given}'`);
     case 'stale':

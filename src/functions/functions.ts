@@ -10,6 +10,7 @@ import type { InvokeFunction } from '../model/invocation.ts';
 import type { ChangeBatch } from '../model/published.ts';
 import { type InstanceLimit, type InstancesNow, type Provision, scalingKey } from '../model/scaling.ts';
 import { debugProvision } from './debugging.ts';
+import type { FindVisitor } from './doorway/visitor.ts';
 import { readFunctionHost } from './http/address.ts';
 import { createCallHttp, takesEvents } from './http/call-http.ts';
 import { createHttpDoor, type HttpDoor, type HttpDoorDeps } from './http/http-door.ts';
@@ -17,7 +18,7 @@ import { HttpTriggers } from './http/triggers.ts';
 import type { LogLine } from './instances/request-log.ts';
 import type { StateKind } from './instances/state.ts';
 import { createInvoke } from './invoke.ts';
-import { type Launcher, parseIsolationTier } from './launcher/port.ts';
+import { type Launcher, type NetworkMode, parseIsolationTier } from './launcher/port.ts';
 import { defaultLimits, type Limits } from './limits.ts';
 import { type FindFunction, Plane, type PlaneDeps } from './plane.ts';
 import { defaultRuntimesDirectory } from './runtimes-directory.ts';
@@ -38,7 +39,9 @@ export type FunctionsDeps = {
   readonly debug?: DebugTarget | null;
   /** The tier that the launcher starts instances in. */
   readonly tier: string;
-  /** Instances do not share the host's network. Default: they do. */
+  /** The network that instances get there unless their function has less. Default: the host's. */
+  readonly network?: NetworkMode;
+  /** Instances are spoken to by relays. Default: where they do not share the host's network. */
   readonly hasOwnNetwork?: boolean;
   /** Holds unpacked container images. Default: none are served. */
   readonly imageDirectory?: string | null;
@@ -87,6 +90,8 @@ export type Functions = {
   /** Ends every instance; who waits is refused. */
   close(): Promise<void>;
   stats(): FunctionsStats;
+  /** Who knocks at the doorway. */
+  readonly findVisitor: FindVisitor;
 };
 
 export function createFunctions(deps: FunctionsDeps): Functions {
@@ -106,7 +111,8 @@ export function createFunctions(deps: FunctionsDeps): Functions {
     runtimeFallback: deps.runtimeFallback,
     debug: deps.debug ?? null,
     tier: parseIsolationTier(deps.tier),
-    hasOwnNetwork: deps.hasOwnNetwork ?? false,
+    network: deps.network ?? 'host',
+    hasOwnNetwork: deps.hasOwnNetwork ?? (deps.network ?? 'host') !== 'host',
     imageDirectory: deps.imageDirectory ?? null,
     report: (text) => deps.log.warn(text),
     onOutput: deps.onOutput ?? (() => {}),
@@ -130,6 +136,7 @@ export function createFunctions(deps: FunctionsDeps): Functions {
       plane.provisioner.functionChanged(key);
     },
     invoke,
+    findVisitor: (address) => plane.visitorAt(address),
     http: {
       call: callHttp,
       takesEvents: (target) => takesEvents(deps.find, target),

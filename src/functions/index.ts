@@ -1,6 +1,9 @@
 // The face of the compute plane: re-exports only, for composition.
 
 export { chooseInterpreter, type Interpreter } from './choose-interpreter.ts';
+export { type Doorway, type DoorwayOptions, openDoorway } from './doorway/doorway.ts';
+export type { ApiPlace } from './doorway/http-door.ts';
+export { takeDoorwaySockets } from './doorway/lent-sockets.ts';
 export { createFunctions, type Functions, type FunctionsDeps, type FunctionsStats } from './functions.ts';
 export type { AuthenticateHttp, HttpDoor } from './http/http-door.ts';
 export type { LogLine } from './instances/request-log.ts';
@@ -8,9 +11,11 @@ export { fetchedRuntimesDirectory, findInterpreters, librariesDirectory } from '
 export { withJavaBootstrap } from './java-bootstrap.ts';
 export { connectLauncher, type LauncherClient } from './launcher/client.ts';
 export { parseInterpreters } from './launcher/messages.ts';
+export type { NetworkMode } from './launcher/port.ts';
 export { type IsolationTier, isolationTiers, type Launcher, parseIsolationTier } from './launcher/port.ts';
 export { type IsolationProbe, type MissingTier, probeIsolation } from './launcher/probe.ts';
 export { connectSandd, type SanddClient } from './launcher/sandd-client.ts';
+export type { Ipv4Block, NetworkPolicy } from './launcher/sandd-messages.ts';
 export {
   cleanAfterSandd,
   type FoundSandd,

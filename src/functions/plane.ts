@@ -9,6 +9,7 @@ import type { InvokeRefusalCode } from '../model/invocation.ts';
 import type { InstanceFact, InstanceLimit } from '../model/scaling.ts';
 import { chooseInterpreter, type Interpreter, type InterpreterChoice } from './choose-interpreter.ts';
 import { isDebugged } from './debugging.ts';
+import { type Visitor, visitorOf } from './doorway/visitor.ts';
 import { type HostMemory, SystemMemory } from './host-memory.ts';
 import { chooseImage } from './images.ts';
 import { Deadlines } from './instances/deadlines.ts';
@@ -23,7 +24,7 @@ import type { LogLine } from './instances/request-log.ts';
 import { StartGate } from './instances/start-gate.ts';
 import { planStart } from './instances/start-plan.ts';
 import type { StateKind } from './instances/state.ts';
-import type { Exit, IsolationTier, Launcher } from './launcher/port.ts';
+import type { Exit, IsolationTier, Launcher, NetworkMode } from './launcher/port.ts';
 import type { Limits } from './limits.ts';
 import { Provisioner } from './provisioning/provisioner.ts';
 import { findRuntime } from './runtimes.ts';
@@ -61,6 +62,7 @@ export type PlaneDeps = {
   readonly hasOwnNetwork: boolean;
   /** Holds unpacked container images; null: none are served. */
   readonly imageDirectory: string | null;
+  readonly network: NetworkMode;
   /** For the operator. */
   report(text: string): void;
   onOutput(line: LogLine): void;
@@ -126,6 +128,7 @@ export class Plane {
       launcher: deps.launcher,
       limits: deps.limits,
       tier: deps.tier,
+      network: deps.network,
       isBusy: () => this.#gate.starting > 0,
       report: (text) => deps.report(text),
     });
@@ -159,6 +162,14 @@ export class Plane {
 
   get instances(): ReadonlyMap<string, Instance> {
     return this.#instances;
+  }
+
+  /** The instance in a network of its own that has this address. */
+  visitorAt(address: string): Visitor | null {
+    let found: Instance | null = null;
+    // The youngest: an address comes round again only after thousands of others.
+    for (const instance of this.#instances.values()) if (instance.address === address) found = instance;
+    return found === null ? null : visitorOf(found.plan);
   }
 
   get waiting(): number {
@@ -349,6 +360,7 @@ export class Plane {
       choice,
       tier: this.#deps.tier,
       hasOwnNetwork: this.#deps.hasOwnNetwork,
+      network: this.#deps.network,
       instanceId,
       socketDirectory: `${this.#deps.runDir}/i/${instanceId}`,
       runtimesDirectory: this.#deps.runtimesDirectory,

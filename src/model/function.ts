@@ -70,6 +70,8 @@ export type FunctionConfig = {
   readonly server?: ServerProgram;
   /** The ARN that it acts as; null when it has none. */
   readonly role: string | null;
+  /** False: its instances reach nothing but the doorway. Absent: true. */
+  readonly internetAccess?: boolean;
   readonly logProject: string;
   readonly logStore: string;
   readonly code: {

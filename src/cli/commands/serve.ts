@@ -1,6 +1,7 @@
 // `yunmen start` and `yunmen dev [dir]`: run a server in the foreground until a signal, or until it ends by itself.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { assertNever } from '../../base/assert-never.ts';
 import { systemClock } from '../../base/clock.ts';
 import { failed, messageOf, wrongUsage } from '../errors.ts';
 import { columns, createPrinter, type Printer } from '../output.ts';
@@ -10,7 +11,7 @@ import { findProject, loadTemplate, type Project } from '../project/load.ts';
 import { makePlan } from '../project/plan.ts';
 import { ProjectSession } from '../project/session.ts';
 import { parseServerOptions, type ServerFlagName } from '../server-flags.ts';
-import type { CliDeps, RunningServer, ServerOptions } from '../server-port.ts';
+import type { CliDeps, NetworkMode, RunningServer, ServerOptions } from '../server-port.ts';
 
 export type ServeFlags = Partial<Readonly<Record<ServerFlagName, string | boolean | undefined>>> & {
   readonly json?: boolean;
@@ -160,6 +161,7 @@ function addressRows(server: RunningServer, options: ServerOptions): readonly (r
     ['HTTP', ready.http, 'function URLs and custom domains'],
     ['APIs', ready.api, 'OpenAPI and Function Compute API'],
     ['Isolation', ready.isolation, isolationRemark(ready.isolation)],
+    ['Network', ready.network ?? 'host', networkRemark(ready.network ?? 'host')],
     ['Data', options.dataDir, ''],
     ['Key', ready.accessKeyId, `account ${ready.accountId}, region ${ready.region}`],
     ['Secret', options.printCredentials ? credentials.accessKeySecret : `in ${ready.credentialsFile}`, ''],
@@ -170,6 +172,20 @@ function addressRows(server: RunningServer, options: ServerOptions): readonly (r
 
 function isolationRemark(tier: string): string {
   return tier === 'none' ? 'functions run with your rights: only run code that you trust' : '';
+}
+
+/** What functions can reach. */
+function networkRemark(mode: NetworkMode): string {
+  switch (mode) {
+    case 'open':
+      return 'functions reach the internet, not this machine';
+    case 'none':
+      return 'functions reach nothing but this server’s doorway';
+    case 'host':
+      return 'functions reach whatever this machine reaches, its own services too';
+    default:
+      return assertNever(mode);
+  }
 }
 
 function describeProject(session: ProjectSession, project: Project, printer: Printer, form: CallForm): void {

@@ -43,7 +43,7 @@ export type FunctionVersion = {
   readonly versionId: string;
 };
 
-/** What the data process needs. Role and logs are the service's for FC 2 and the function's own for FC 3. */
+/** What the data process needs. Role, logs and network are the service's for FC 2 and the function's own for FC 3. */
 function publishedFunction(place: Place, { row, service, versionId }: FunctionVersion): PublishedFunction {
   const settings = settingsOf(row);
   const owner = service === null ? settings : settingsOf(service);
@@ -72,6 +72,7 @@ function publishedFunction(place: Place, { row, service, versionId }: FunctionVe
     softConcurrency: fcNumber(settings, 'instanceSoftConcurrency'),
     ...(server === undefined ? {} : { server }),
     role: role === '' ? null : role,
+    internetAccess: owner['internetAccess'] !== false,
     logProject: fcText(log, 'project'),
     logStore: fcText(log, 'logstore'),
     layers: mergedName((row.layers ?? []).map((layer) => layer.packageSha256)),

@@ -67,6 +67,7 @@ export class Instance {
   readonly #callers = new Map<string, () => void>();
   readonly #drain: Deadline = { at: 0, expire: () => this.#waits.settleAll({ kind: 'disconnected' }) };
   #state: InstanceState;
+  address: string | null = null; // its own in a network of its own
   #road: Road | null = null;
   /** Requests that have not been released. */
   #running = 0;
@@ -328,8 +329,7 @@ export class Instance {
       }
       const hello = this.#waitForHello(limits.startMs);
       const environment = { ...launch.environment, ...this.#road.environment };
-      const { pid } = await launcher.start({ ...launch, environment });
-      this.pid = pid;
+      ({ pid: this.pid, address: this.address = null } = await launcher.start({ ...launch, environment }));
       this.#road.started();
       const outcome = await hello;
       this.#times = { ...this.#times, startMs: this.#since(this.#state.since) };
@@ -345,6 +345,7 @@ export class Instance {
   /** False: the process that waited is gone, for whatever reason, and its id can be used anew. */
   async #startFromSpare(spare: Spare): Promise<boolean> {
     const began = this.#deps.clock.monotonic();
+    this.address = spare.address;
     const problem = await giveFunction(spare, {
       launch: this.plan.launch,
       launcher: this.#deps.launcher,

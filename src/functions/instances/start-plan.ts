@@ -8,7 +8,7 @@ import { debugCommand, isDebugged } from '../debugging.ts';
 import type { UnpackedImage } from '../images.ts';
 import { languageOf, type StartableLanguage } from '../languages.ts';
 import { placeInstance } from '../launcher/placement.ts';
-import type { IsolationTier, LaunchSpec } from '../launcher/port.ts';
+import type { IsolationTier, LaunchSpec, NetworkMode } from '../launcher/port.ts';
 import { concurrencyOf } from './concurrency.ts';
 import { instanceEnvironment } from './environment.ts';
 import { layerBinds } from './layer-binds.ts';
@@ -38,6 +38,8 @@ export type PlanInput = {
   readonly config: FunctionConfig;
   readonly choice: Extract<InterpreterChoice, { ok: true }>;
   readonly tier: IsolationTier;
+  /** What instances get unless their function has less. */
+  readonly network: NetworkMode;
   readonly instanceId: string;
   readonly socketDirectory: string;
   /** The package's `runtimes` directory. */
@@ -84,6 +86,8 @@ export function planStart(input: PlanInput): StartPlan {
       ],
       token,
       memoryMb: config.memoryMb,
+      // A debugger of this machine attaches to it.
+      network: debug === null ? networkOf(config, input.network) : 'host',
     },
     load: {
       handler: config.handler,
@@ -142,6 +146,7 @@ function startProgram(input: PlanInput, choice: Extract<InterpreterChoice, { int
       ],
       token: '',
       memoryMb: config.memoryMb,
+      network: networkOf(config, input.network),
       ...(relay === null ? {} : { relay }),
     },
     load: {
@@ -184,6 +189,11 @@ function startImage(input: PlanInput, image: UnpackedImage): StartPlan {
       isImage: true,
     },
   };
+}
+
+/** Where instances share the host's network, a function's wish cannot be granted; the operator is told at start. */
+export function networkOf({ internetAccess }: FunctionConfig, network: NetworkMode): NetworkMode {
+  return network === 'open' && internetAccess === false ? 'none' : network;
 }
 
 /** Source: docs (function-runtime.md 5). */

@@ -1,7 +1,7 @@
 // What the data process and the launcher say to each other, read from JSON. Used by serve.ts and client.ts.
 import type { Interpreter } from '../choose-interpreter.ts';
 import { languageIds } from '../languages.ts';
-import type { Assignment, Exit, LaunchSpec } from './port.ts';
+import type { Assignment, Exit, LaunchSpec, Started } from './port.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -56,8 +56,8 @@ export function parseSetFrozen(data: unknown): { readonly instanceId: string; re
   return { instanceId: instanceId(fields), isFrozen: fields['isFrozen'] === true };
 }
 
-export function parseStarted(data: unknown): { readonly pid: number } {
-  return { pid: numberOf(fieldsOf(data)['pid'], 'pid') };
+export function parseStarted(data: unknown): Started {
+  return { pid: numberOf(fieldsOf(data)['pid'], 'pid'), address: null };
 }
 
 export function parseExit(data: unknown): Exit {

@@ -17,6 +17,13 @@ export function parseIsolationTier(name: string): IsolationTier {
   return tier;
 }
 
+/**
+ * What an instance can reach. open: the world, but not this host, other instances, or what the operator keeps private.
+ * none: the doorway only. host: whatever the host can.
+ */
+export const networkModes = ['open', 'none', 'host'] as const;
+export type NetworkMode = (typeof networkModes)[number];
+
 /** One instance to start. Paths are the host's unless said. */
 export type LaunchSpec = {
   /** `c-` and hex: also the name of the socket directory and the mark by which left-over processes are found. */
@@ -39,7 +46,12 @@ export type LaunchSpec = {
   readonly relay?: Relay;
   /** Its root is what `readOnly` shows, not the system's: what was unpacked of a container image. */
   readonly isImage?: boolean;
+  /** Missing: host. The others only where sandd made networks. */
+  readonly network?: NetworkMode;
 };
+
+/** `address`: the instance's own IPv4 address as the doorway sees it; none in the host's network. */
+export type Started = { readonly pid: number; readonly address?: string | null };
 
 /**
  * in: what connects to `s.sock` of the socket directory (made by the launcher) goes to a port where the program listens; the
@@ -73,7 +85,7 @@ export type Launcher = {
    *
    * Errors: rejects when it could not be started; nothing is left then.
    */
-  start(spec: LaunchSpec): Promise<{ readonly pid: number }>;
+  start(spec: LaunchSpec): Promise<Started>;
   /** In which tiers there can be spares. */
   readonly spareTiers: readonly IsolationTier[];
   /**
@@ -82,7 +94,7 @@ export type Launcher = {
    *
    * Errors: as start.
    */
-  startSpare(spec: LaunchSpec): Promise<{ readonly pid: number }>;
+  startSpare(spec: LaunchSpec): Promise<Started>;
   /**
    * Gives a spare its function: limits, the code where it is looked for (tiers with a private root), the start line.
    *

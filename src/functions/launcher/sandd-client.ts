@@ -11,6 +11,7 @@ import {
   encodeSpare,
   encodeStart,
   encodeStop,
+  parseStarted,
   type SanddAnswer,
   SanddDecoder,
 } from './sandd-messages.ts';
@@ -47,7 +48,7 @@ export async function connectSandd(options: SanddOptions): Promise<SanddClient> 
       throw new Error(`the socket directory does not belong to instanceId ${spec.instanceId}`);
     }
     const fields = await calls.call((call) => encode(call, spec));
-    return { pid: fields.readUInt32BE(0) };
+    return parseStarted(fields);
   };
   return {
     // Without mounts a spare cannot be given code.

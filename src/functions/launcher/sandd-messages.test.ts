@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { encodeAssign, encodeConfigure, encodeSpare, encodeStart, encodeStop, SanddDecoder } from './sandd-messages.ts';
+import {
+  encodeAssign,
+  encodeConfigure,
+  encodeSpare,
+  encodeStart,
+  encodeStop,
+  parseConfigured,
+  parseStarted,
+  SanddDecoder,
+} from './sandd-messages.ts';
 
 const spec = {
   instanceId: 'c-01234567-0123456789abcdef0123',
@@ -40,6 +49,25 @@ test('a start holds every field in order', () => {
     assert.ok(found >= at, part);
     at = found;
   }
+});
+
+test('a configure without a policy asks for no networks; with one it holds what is allowed and what is refused', () => {
+  const configured = { runDir: '/r', token: 't', tier: 'strong', owner: null } as const;
+  const tail = (policy: Parameters<typeof encodeConfigure>[0]['policy']) =>
+    encodeConfigure({ ...configured, policy: policy ?? null })
+      .toString('hex')
+      .slice(-2 * 15);
+  assert.match(tail(null), /ffffffff0000000000$/);
+  const allowed = [{ address: '10.1.0.0', bits: 16 }];
+  const refused = [{ address: '192.168.0.1', bits: 32 }];
+  assert.equal(tail({ allowed, refused }), `01${'0001'}${'0a01000010'}${'0001'}${'c0a8000120'}`);
+});
+
+test('the answer to a configure says whether there are networks; that to a start, where the instance is', () => {
+  assert.deepEqual(parseConfigured(Buffer.from('00000000010000', 'hex')), { sharedGroup: null, noNetwork: null });
+  assert.deepEqual(parseConfigured(Buffer.from('000000070000026e6f', 'hex')), { sharedGroup: 7, noNetwork: 'no' });
+  assert.deepEqual(parseStarted(Buffer.from('0000000764641005', 'hex')), { pid: 7, address: '100.100.16.5' });
+  assert.deepEqual(parseStarted(Buffer.from('0000000700000000', 'hex')), { pid: 7, address: null });
 });
 
 test('a zero byte in a text, a text too long, and too much of all are refused before they are sent', () => {

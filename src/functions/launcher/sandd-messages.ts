@@ -1,7 +1,15 @@
 // The words that sandd is spoken to in, as bytes (native/README.md, "Words"). Used by sandd-client.ts and sandd-process.ts.
 import { constants } from 'node:os';
 import { resolve } from 'node:path';
-import { type Assignment, type Exit, type IsolationTier, type LaunchSpec, startLine } from './port.ts';
+import {
+  type Assignment,
+  type Exit,
+  type IsolationTier,
+  type LaunchSpec,
+  type NetworkMode,
+  type Started,
+  startLine,
+} from './port.ts';
 
 const words = {
   authenticate: 1,
@@ -18,7 +26,7 @@ const words = {
   exited: 66,
 };
 const tiers = { none: 0, user: 1, strong: 2, restricted: 3 } as const satisfies Record<IsolationTier, number>;
-const hostNetwork = 0;
+const networks = { host: 0, none: 1, open: 2 } as const satisfies Record<NetworkMode, number>;
 const relays = { in: 1, out: 2 } as const;
 const headBytes = 9;
 /** Largest message of either side, and the longest text in one. */
@@ -70,15 +78,23 @@ function list(values: readonly string[]): Buffer[] {
 export type SanddOwner = { readonly uid: number; readonly gid: number };
 const sameUser: SanddOwner = { uid: 0xffff_ffff, gid: 0xffff_ffff };
 
+/** An IPv4 address or a block of them. */
+export type Ipv4Block = { readonly address: string; readonly bits: number };
+
+/** Which addresses instances in networks of their own may reach: who is in both lists is allowed; who is in neither, too. */
+export type NetworkPolicy = { readonly allowed: readonly Ipv4Block[]; readonly refused: readonly Ipv4Block[] };
+
 export type SanddConfiguration = {
   readonly runDir: string;
   readonly token: string;
   readonly tier: IsolationTier;
   /** null: the launcher's own. */
   readonly owner: SanddOwner | null;
+  /** Missing or null: no networks are made. */
+  readonly policy?: NetworkPolicy | null;
 };
 
-export function encodeConfigure({ runDir, token, tier, owner }: SanddConfiguration): Buffer {
+export function encodeConfigure({ runDir, token, tier, owner, policy = null }: SanddConfiguration): Buffer {
   const { uid, gid } = owner ?? sameUser;
   return encode(words.configure, 0, [
     text(runDir),
@@ -86,7 +102,36 @@ export function encodeConfigure({ runDir, token, tier, owner }: SanddConfigurati
     number(tiers[tier], 1),
     number(uid, 4),
     number(gid, 4),
+    number(policy === null ? 0 : 1, 1),
+    ...blocks(policy?.allowed ?? []),
+    ...blocks(policy?.refused ?? []),
   ]);
+}
+
+function blocks(list: readonly Ipv4Block[]): Buffer[] {
+  return [
+    number(list.length, 2),
+    ...list.map(({ address, bits }) => Buffer.from([...address.split('.').map(Number), bits])),
+  ];
+}
+
+export type Configured = {
+  /** The group that instances are in besides, where each has a user of its own; null: they have none. */
+  readonly sharedGroup: number | null;
+  /** Null: networks were made; else why instances are in the host's. */
+  readonly noNetwork: string | null;
+};
+
+/** Shape: u32 group (0: none), u8 1 = networks were made, u16 length and bytes of why not. */
+export function parseConfigured(fields: Buffer): Configured {
+  const noNetwork = fields.readUInt8(4) === 1 ? null : fields.toString('utf8', 7);
+  return { sharedGroup: fields.readUInt32BE(0) || null, noNetwork };
+}
+
+/** Shape: u32 pid, u32 address (0 in the host's network). */
+export function parseStarted(fields: Buffer): Started {
+  const isOwn = fields.readUInt32BE(4) !== 0;
+  return { pid: fields.readUInt32BE(0), address: isOwn ? [...fields.subarray(4, 8)].join('.') : null };
 }
 
 export function encodeAllow(call: number, directory: string): Buffer {
@@ -119,7 +164,7 @@ function encodeSpec(word: number, call: number, spec: LaunchSpec, line: string):
   return encode(word, call, [
     text(spec.instanceId),
     number(spec.memoryMb, 4),
-    number(hostNetwork, 1),
+    number(networks[spec.network ?? 'host'], 1),
     text(resolve(spec.codeDirectory)),
     text(line),
     ...list(spec.argv),

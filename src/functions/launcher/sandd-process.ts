@@ -5,8 +5,10 @@ import { createInterface } from 'node:readline';
 import { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import {
+  type Configured,
   encodeAllow,
   encodeConfigure,
+  parseConfigured,
   type SanddAnswer,
   type SanddConfiguration,
   SanddDecoder,
@@ -26,7 +28,7 @@ export async function findSandd(): Promise<FoundSandd> {
   return { ok: false, why: `the native launcher could not be built: ${output.trim().slice(0, 300)}` };
 }
 
-export type RunningSandd = {
+export type RunningSandd = Configured & {
   readonly pid: number;
   /**
    * Lets instances be shown what is in this directory: a start can name nothing else of the host's.
@@ -34,8 +36,6 @@ export type RunningSandd = {
    * Null when it is allowed, else sandd's sentence, e.g. when it is not there.
    */
   allow(directory: string): Promise<string | null>;
-  /** The group that instances are in besides, where each has a user of its own; null: they have none. */
-  readonly sharedGroup: number | null;
   /** How it ended, e.g. `exit code 1`. */
   readonly exited: Promise<string>;
   /** It ends every instance, and then itself. */
@@ -70,7 +70,7 @@ export async function startSandd(
   return {
     pid: child.pid,
     exited,
-    sharedGroup: configured.fields.readUInt32BE(0) || null,
+    ...parseConfigured(configured.fields),
     async allow(directory) {
       const answer = await starter.call((call) => encodeAllow(call, directory));
       return answer.kind === 'failed' ? answer.why : null;

@@ -38,6 +38,7 @@ export class Spare {
   #owner: RoadEvents | null = null;
   #output = Buffer.alloc(0);
   #pid = 0;
+  #address: string | null = null;
 
   constructor(spec: SpareSpec, launcher: Launcher, events: SpareEvents) {
     this.id = spec.launch.instanceId;
@@ -53,6 +54,11 @@ export class Spare {
   /** Of its first process. */
   get pid(): number {
     return this.#pid;
+  }
+
+  /** In a network of its own; it keeps it. */
+  get address(): string | null {
+    return this.#address;
   }
 
   get isReady(): boolean {
@@ -73,10 +79,16 @@ export class Spare {
       // The loader of libraries looks here when there is no private root; it remembers which directories were missing.
       if (!this.#hasPrivateRoot) mkdirSync(`${socketDirectory}/code/lib`, { recursive: true });
       if (this.#state === 'gone') this.#road.close();
-      else this.#pid = (await this.#launcher.startSpare(this.#launch)).pid;
+      else await this.#begin();
     } catch (error) {
       this.break(error instanceof Error ? error.message : String(error));
     }
+  }
+
+  async #begin(): Promise<void> {
+    const { pid, address } = await this.#launcher.startSpare(this.#launch);
+    this.#pid = pid;
+    this.#address = address ?? null;
   }
 
   /** It is `owner`'s from now on. What the interpreter said before is told first. `codeDirectory`: of its function. */

@@ -4,9 +4,9 @@ import type { Clock } from '../../base/clock.ts';
 import { randomHex } from '../../base/ids.ts';
 import type { FunctionConfig } from '../../model/function.ts';
 import type { InterpreterChoice } from '../choose-interpreter.ts';
-import { planStart } from '../instances/start-plan.ts';
+import { networkOf, planStart } from '../instances/start-plan.ts';
 import { hasOwnRoot } from '../launcher/placement.ts';
-import type { Exit, IsolationTier, Launcher } from '../launcher/port.ts';
+import type { Exit, IsolationTier, Launcher, NetworkMode } from '../launcher/port.ts';
 import type { Limits } from '../limits.ts';
 import { Demand } from './demand.ts';
 import { spareEnvironmentBytes, spareShape } from './shape.ts';
@@ -21,6 +21,8 @@ export type SparesDeps = {
   readonly launcher: Launcher;
   readonly limits: Limits;
   readonly tier: IsolationTier;
+  /** Of those that wait: functions that get another have none of them. */
+  readonly network: NetworkMode;
   /** A function is being started: a refill would only slow it down. */
   isBusy(): boolean;
   report(text: string): void;
@@ -110,7 +112,8 @@ export class Spares {
   }
 
   #kindOf(config: FunctionConfig, choice: Runnable): Kind | null {
-    const { launcher, tier, limits } = this.#deps;
+    const { launcher, tier, limits, network } = this.#deps;
+    if (networkOf(config, network) !== network) return null;
     const shape = spareShape(config, choice);
     if (shape === null || limits.spareMemoryMb <= 0 || this.#isClosed) return null;
     if (!launcher.spareTiers.includes(tier) || this.#deps.packagesDirectory === null) return null;
@@ -211,7 +214,7 @@ export class Spares {
 
   /** As for a function of no code and no environment, but for the room in which its environment will be. */
   #plan(interpreter: Interpreter) {
-    const { runDir, runtimesDirectory, packagesDirectory, tier } = this.#deps;
+    const { runDir, runtimesDirectory, packagesDirectory, tier, network } = this.#deps;
     const instanceId = `c-${randomHex(4)}-${randomHex(10)}`;
     const socketDirectory = `${runDir}/i/${instanceId}`;
     const { launch } = planStart({
@@ -225,6 +228,7 @@ export class Spares {
       debug: null,
       credentials: null,
       hasOwnNetwork: false,
+      network,
     });
     const kept = Object.entries(launch.environment).filter(([name]) => !name.startsWith('FC_'));
     const environment = { ...Object.fromEntries(kept), FC_INSTANCE_ID: instanceId };

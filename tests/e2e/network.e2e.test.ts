@@ -1,0 +1,201 @@
+// What functions reach in networks of their own: the internet (a host that stands for it), the doorway, and nothing else;
+// and that the host is afterwards as it was.
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { findSandd, probeSandd } from '../../src/functions/index.ts';
+import { OpenApi } from '../harness/openapi.ts';
+import { type Outside, openOutside, outsideLacks } from '../harness/outside.ts';
+import { zipped } from '../harness/sdk.ts';
+import { Cleanup, startServer, type TestServer, temporaryDirectory } from '../harness/server.ts';
+
+/** Fetches, resolves, or calls Function Compute as the classic SDK does, with its own credentials or given ones. */
+const code = `
+import base64, email.utils, hashlib, hmac, json, socket, urllib.request, urllib.error
+def signed(asked, context):
+    c = context.credentials
+    key, secret, token = asked.get("as") or [c.access_key_id, c.access_key_secret, c.security_token]
+    host = "%s.%s-internal.fc.aliyuncs.com" % (context.account_id, context.region)
+    date = email.utils.formatdate(usegmt=True)
+    named = "x-fc-security-token:" + token if token else None
+    text = "\\n".join([line for line in [asked["method"], "", "application/json", date, named, asked["path"]] if line is not None])
+    digest = hmac.new(secret.encode(), text.encode(), hashlib.sha256).digest()
+    headers = {"Date": date, "Content-Type": "application/json", **asked.get("more", {}),
+        "Authorization": "FC " + key + ":" + base64.b64encode(digest).decode()}
+    if token:
+        headers["x-fc-security-token"] = token
+    return urllib.request.Request("http://" + host + asked["path"], b"hello", headers, method=asked["method"])
+def handler(event, context):
+    asked = json.loads(event)
+    c = context.credentials
+    if "resolve" in asked:
+        try:
+            return json.dumps({"addresses": socket.gethostbyname_ex(asked["resolve"])[2]})
+        except OSError as error:
+            return json.dumps({"error": str(error)})
+    if asked.get("tell"):
+        return json.dumps({"as": [c.access_key_id, c.access_key_secret, c.security_token]})
+    call = asked["fetch"] if "fetch" in asked else signed(asked, context)
+    try:
+        with urllib.request.urlopen(call, timeout=3) as answer:
+            return json.dumps({"status": answer.status, "body": answer.read().decode()})
+    except urllib.error.HTTPError as error:
+        return json.dumps({"status": error.code, "body": error.read().decode()})
+    except OSError as error:
+        return json.dumps({"error": str(error)})
+`;
+
+const doorway = '100.100.2.136';
+const sandd = await findSandd();
+const probed = sandd.ok ? await probeSandd(sandd.path) : new Map<string, string>();
+const lacks = outsideLacks();
+const tiers = ['user', 'strong'].filter((tier) => probed.get(tier) === 'ok');
+
+/** Interfaces of ours on this host, and which of the others forward. */
+function hostState() {
+  const names = readdirSync('/sys/class/net');
+  const ours = names.filter((name) => /^yunmen\d/.test(name));
+  const forwards = names.filter((name) => {
+    if (ours.includes(name)) return false;
+    try {
+      return readFileSync(`/proc/sys/net/ipv4/conf/${name}/forwarding`, 'utf8').startsWith('1');
+    } catch {
+      return false; // it went meanwhile
+    }
+  });
+  return { ours, forwards };
+}
+
+describe('networks of functions', { skip: lacks ?? (tiers.length === 0 ? 'no tier has networks here' : false) }, () => {
+  for (const tier of tiers) {
+    describe(`in tier ${tier}`, () => {
+      const cleanup = new Cleanup();
+      let outside: Outside;
+      let server: TestServer;
+      let api: OpenApi;
+
+      before(async () => {
+        outside = await openOutside(cleanup);
+        const flags = ['start', '--runtime-fallback', '--isolation', tier, '--network', 'open'];
+        server = await startServer(cleanup, flags, temporaryDirectory(cleanup));
+        api = new OpenApi(server.ready, server.credentials);
+        cleanup.after(() => api.close());
+        const made = { runtime: 'python3.10', handler: 'index.handler', timeout: 20 };
+        const zipFile = await zipped({ 'index.py': code });
+        const echo = 'def handler(event, context):\n    return b"echo " + event\n';
+        for (const body of [
+          { functionName: 'free', code: { zipFile } },
+          { functionName: 'shut', code: { zipFile }, internetAccess: false },
+          { functionName: 'echo', code: { zipFile: await zipped({ 'index.py': echo }) } },
+        ]) {
+          assert.equal((await api.fc('POST', '/functions', { ...made, ...body })).status, 200);
+        }
+      });
+      after(() => cleanup.run());
+
+      async function ask(name: string, event: object): Promise<Readonly<Record<string, unknown>>> {
+        const { status, body } = await api.fc('POST', `/functions/${name}/invocations`, event);
+        assert.equal(status, 200, JSON.stringify(body));
+        return body;
+      }
+      const invocation = { method: 'POST', path: '/2023-03-30/functions/echo/invocations' };
+
+      test('the ready line says so', () => assert.equal(server.ready.network, 'open'));
+
+      test('a function reaches the internet, where it is seen as this machine', async () => {
+        assert.deepEqual(await ask('free', { fetch: outside.url }), { status: 200, body: outside.hostAddress });
+      });
+
+      test('a function without internetAccess reaches the doorway only, and resolves its names only', async () => {
+        const { error } = await ask('shut', { fetch: outside.url });
+        assert.match(String(error), /No route to host/);
+        assert.deepEqual(await ask('shut', invocation), { status: 200, body: 'echo hello' });
+        assert.match(String((await ask('shut', { resolve: 'example.com' }))['error']), /Errno/);
+      });
+
+      test("the names of its account's Function Compute lead to the doorway, those of others do not", async () => {
+        const { accountId, region } = server.ready;
+        for (const kind of ['', '-internal', '-vpc']) {
+          const own = await ask('shut', { resolve: `${accountId}.${region}${kind}.fc.aliyuncs.com` });
+          assert.deepEqual(own, { addresses: [doorway] });
+        }
+        const other = await ask('shut', { resolve: `1${accountId}.${region}-internal.fc.aliyuncs.com` });
+        assert.match(String(other['error']), /Errno/);
+      });
+
+      test('a function invokes another there with its own credentials, and gets nothing else done', async () => {
+        assert.deepEqual(await ask('free', invocation), { status: 200, body: 'echo hello' });
+        for (const [method, path] of [
+          ['GET', '/2023-03-30/functions'],
+          ['DELETE', '/2023-03-30/functions/echo'],
+          ['GET', '/metrics'],
+          ['GET', '/healthz'],
+          ['GET', '/console/'],
+          ['GET', '/yunmen/keys'],
+          ['POST', '/2016-08-15/proxy/a/b/'],
+        ] as const) {
+          const { status, body } = await ask('free', { method, path });
+          assert.equal(status, 403, path);
+          assert.match(String(body), /AccessDenied/);
+        }
+      });
+
+      test("another function's credentials are refused there, the account's key too, and no header helps", async () => {
+        const { as } = await ask('shut', { tell: true });
+        const { accessKeyId, accessKeySecret } = server.credentials;
+        const key = [accessKeyId, accessKeySecret, ''];
+        for (const stolen of [as, key]) {
+          for (const more of [{}, { 'X-Yunmen-Doorway': 'shut' }, { Connection: 'X-Yunmen-Doorway' }]) {
+            const { status, body } = await ask('free', { ...invocation, as: stolen, more });
+            assert.equal(status, 403, String(body));
+            assert.match(String(body), /own temporary credentials/);
+          }
+        }
+        assert.equal((await ask('shut', { ...invocation, as }))['status'], 200, 'they are good where they belong');
+      });
+
+      test('the address of the doorway means nothing outside of functions', async () => {
+        await assert.rejects(fetch(`http://${outside.hostAddress}:53/`, { signal: AbortSignal.timeout(1_000) }));
+      });
+    });
+  }
+
+  test('a server that stops leaves the host as it was', async (t) => {
+    const tier = tiers.at(-1) ?? '';
+    const before = hostState();
+    const first = await startServer(t, ['start', '--isolation', tier, '--network', 'open'], temporaryDirectory(t));
+    const second = await startServer(t, ['start', '--isolation', tier, '--network', 'open'], temporaryDirectory(t));
+    assert.equal(hostState().ours.length, before.ours.length + 2);
+    await first.stop();
+    assert.equal(hostState().ours.length, before.ours.length + 1);
+    await second.stop();
+    assert.deepEqual(hostState(), before);
+  });
+
+  test('so does one whose launcher is killed, and one of which everything is killed, at the next start', async (t) => {
+    const tier = tiers.at(-1) ?? '';
+    const before = hostState();
+    const flags = ['start', '--isolation', tier, '--network', 'open'];
+    const first = await startServer(t, flags, temporaryDirectory(t));
+    process.kill(first.facts.pids.launcher, 'SIGKILL');
+    await first.exited;
+    await settles(before);
+    const second = await startServer(t, flags, temporaryDirectory(t));
+    for (const pid of Object.values(second.facts.pids)) process.kill(pid, 'SIGKILL');
+    await second.exited;
+    await settles({ ...hostState(), ours: before.ours });
+    const third = await startServer(t, flags, temporaryDirectory(t));
+    await third.stop();
+    await settles(before);
+  });
+});
+
+/** The kernel takes a namespace apart after the last process in it has gone. */
+async function settles(wanted: ReturnType<typeof hostState>): Promise<void> {
+  for (let rounds = 0; rounds < 50; rounds++) {
+    if (JSON.stringify(hostState()) === JSON.stringify(wanted)) return;
+    await sleep(100);
+  }
+  assert.deepEqual(hostState(), wanted);
+}
