@@ -21,6 +21,8 @@ test('without flags the documented defaults hold', () => {
     accessKeyId: null,
     accessKeySecret: null,
     isolation: null,
+    network: null,
+    allowedNetworks: [],
     user: null,
     defaultGroup: null,
     roles: [],
