@@ -4,6 +4,8 @@ type Entry = { at: number; run: (() => void) | null; before: Entry | null; after
 
 /** Shorter delays get a timer of their own: there is little to share. */
 const sharedFromMs = 1_000;
+/** What a timer of Node can wait at most. */
+const timerLimitMs = 2 ** 31 - 1;
 /** Lengths that share timers at once; further ones get timers of their own. */
 const laneLimit = 64;
 
@@ -76,7 +78,7 @@ class Lane {
 export function createTimerLanes(now: () => number, start: StartTimer): StartTimer {
   const lanes = new Map<number, Lane>();
   return (delayMs, run) => {
-    if (!(delayMs >= sharedFromMs)) return start(delayMs, run);
+    if (!(delayMs >= sharedFromMs && delayMs <= timerLimitMs)) return start(delayMs, run);
     let lane = lanes.get(delayMs);
     if (lane === undefined) {
       if (lanes.size >= laneLimit) return start(delayMs, run);
