@@ -143,6 +143,21 @@ test('callers are held back neither for slow functions nor while the process has
   }
 });
 
+test('when the process itself stood still, no instance is started for what it has not read', async () => {
+  const { clock, pool, made, wait } = setUp();
+  wait();
+  wait();
+  for (const fake of [...made]) fake.ready();
+  await settle();
+  for (const fake of made) pool.putBack(fake, 1);
+  for (let index = 0; index < 12; index += 1) if (pool.take() === null) wait();
+  assert.equal(made.length, 2);
+  clock.standStill(500);
+  assert.equal(made.length, 2);
+  clock.advance(200);
+  assert.equal(made.length, 4, 'nothing came in a time in which it would have: more are started');
+});
+
 test('a caller that leaves while it waits is told so and served no more', async () => {
   const { pool, made, wait } = setUp();
   const controller = new AbortController();

@@ -7,6 +7,7 @@ import type { CallerSignal } from '../../model/invocation.ts';
 import { type Kept, nothingKept } from '../provisioning/kept.ts';
 import { shareLimitsOf } from './concurrency.ts';
 import type { Deadline } from './deadlines.ts';
+import { hold } from './hold.ts';
 import type { StartFailure, StartTimes } from './instance-port.ts';
 import type { Acquired, ColdStart, PoolDeps, PooledInstance, Runnable, Waiter } from './pool-port.ts';
 import { allowedInstances, type Quota } from './quota.ts';
@@ -20,10 +21,6 @@ import { type EndReason, isAlive } from './state.ts';
 const averageWeight = 0.2;
 /** What a start is taken to cost before one has been seen, ms. */
 const assumedStartMs = 100;
-/** A function whose requests take less than this on average may be run by fewer instances than there are requests, ms. */
-const quickMs = 10;
-/** How long a request may be held back for that while no other ends, ms. */
-const holdMs = 2;
 
 /**
  * Idle instances are reused last in, first out; waiting requests are served first in, first out, by whichever
@@ -372,13 +369,16 @@ export class Pool<I extends PooledInstance> implements Starter {
   #isHoldingBack(others: number): boolean {
     if (this.#shares !== null) return false;
     if (others < this.#deps.limits.processors || this.#isRetired || this.#typicalMs === null) return false;
-    return this.#typicalMs < quickMs && this.#deps.isLoopBusy();
+    return this.#typicalMs < hold.quickMs && this.#deps.isLoopBusy();
   }
 
   #lookAgain(): void {
     this.#isRecheckDue = false;
+    const now = this.#deps.clock.monotonic();
+    // This process itself stood still: what instances have answered meanwhile is not read yet, and says more than the wait.
+    if (now > this.#recheck.at + hold.lateMs) this.#movedAt = now;
     // When no request has ended for a while, what was held back is held back no more.
-    this.#grow(this.#deps.clock.monotonic() >= this.#waitsSince() + holdMs);
+    this.#grow(now >= this.#waitsSince() + hold.limitMs);
   }
 
   #serveByIdle(isStalled: boolean): void {
@@ -409,7 +409,7 @@ export class Pool<I extends PooledInstance> implements Starter {
     if (isHeldBack || this.#waiting.size > this.#starting) {
       // Waiting seems quicker than starting. Should that turn out wrong, look again.
       this.#lookAgainAt(
-        Math.max(this.#waitsSince() + (isHeldBack ? holdMs : this.#startCostMs), this.#pace.pausedUntil),
+        Math.max(this.#waitsSince() + (isHeldBack ? hold.limitMs : this.#startCostMs), this.#pace.pausedUntil),
       );
     } else if (this.#alive < this.#kept.minimum && this.#pace.pausedUntil > this.#deps.clock.monotonic()) {
       this.#lookAgainAt(this.#pace.pausedUntil);

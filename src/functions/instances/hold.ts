@@ -1,0 +1,11 @@
+// When requests are held back from idle instances, because few that run beside each other do the same work with warmer caches.
+// Asked by pool.ts; why: docs/decisions/0016-quick-functions-wait.md.
+
+export const hold = {
+  /** A function whose requests take less than this on average may be run by fewer instances than there are requests, ms. */
+  quickMs: 10,
+  /** How long a request may be held back while no other ends, ms. */
+  limitMs: 2,
+  /** A timer that comes so late was kept by a machine that had no time for this process, ms. */
+  lateMs: 10,
+} as const;
