@@ -6,6 +6,7 @@ import { randomHex } from '../../src/base/ids.ts';
 import type { FunctionConfig } from '../../src/model/function.ts';
 import type { InvocationOutcome } from '../../src/model/invocation.ts';
 import { describe, type Fixture, openFixture } from './functions-fixture.ts';
+import { javaFunction, noJava } from './java-function.ts';
 
 /** `meet 3` is answered when three of them are there at once, `until <path>` when there is such a file, `hang` never. */
 const server = `#!/usr/bin/env python3
@@ -170,6 +171,39 @@ test('requests of a Node function of FC 2 meet in one process, each with its own
     const line = plane.lines.find(({ text }) => text.endsWith(`of ${id}`));
     assert.equal(line?.requestId, `request-${id}`);
   }
+});
+
+const meetingPython = `import os, threading
+barrier = threading.Barrier(3)
+def handler(event, context):
+    context.logger.info('of ' + event.decode())
+    barrier.wait(30)
+    return str(os.getpid())
+`;
+
+test('requests of a Python function of FC 2 meet in one process, each on its thread', async () => {
+  plane.publish('python', { 'index.py': meetingPython }, { serviceName: 's', instanceConcurrency: 10 });
+  const outcomes = await Promise.all(
+    ['a', 'b', 'c'].map((id) => plane.succeed('python', id, { requestId: `request-${id}`, tail: true })),
+  );
+  assert.equal(new Set(outcomes.map(({ body }) => body.toString())).size, 1);
+  for (const [at, id] of ['a', 'b', 'c'].entries()) {
+    assert.match(outcomes[at]?.logTail?.toString() ?? '', new RegExp(`request-${id} \\[INFO\\] of ${id}\n`));
+  }
+});
+
+test('requests of a Java function of FC 2 meet in one process, each on its thread', { skip: noJava }, async () => {
+  const config = { runtime: 'java11', handler: 'example.Meets::handleRequest', timeoutMs: 20_000 };
+  plane.publish('java', await javaFunction(), { ...config, serviceName: 's', instanceConcurrency: 10 });
+  const outcomes = await Promise.all(['a', 'b'].map((id) => plane.succeed('java', id)));
+  assert.equal(new Set(outcomes.map(({ instanceId }) => instanceId)).size, 1);
+  assert.deepEqual(
+    outcomes.map(({ body }) => [body[0], body.length]),
+    [
+      [97, 1024 * 1024],
+      [98, 1024 * 1024],
+    ],
+  );
 });
 
 test('a process that ends takes all its requests with it, and the next gets another', async () => {
