@@ -24,7 +24,7 @@ function one(requests: readonly RequestCounts[], rssBytes: number): DataMetrics 
   return {
     requests,
     process: processOf(rssBytes),
-    functions: { instances: { idle: 1 }, inFlight: 2, waiting: 3, pools: 4 },
+    functions: { instances: { idle: 1 }, inFlight: 2, waiting: 3, pools: 4, spares: 5 },
     log: { dropped: 5, sampledOut: 6 },
   };
 }
@@ -47,7 +47,7 @@ test('adds up what each process counted by API and stage, and names the processe
   );
   assert.deepEqual(joined.requests[0]?.total, { counts: [2, 4], sumMs: 10 });
   assert.equal(joined.requests[0]?.requestBytes, 6);
-  assert.deepEqual(joined.functions, { instances: { idle: 2 }, inFlight: 4, waiting: 6, pools: 8 });
+  assert.deepEqual(joined.functions, { instances: { idle: 2 }, inFlight: 4, waiting: 6, pools: 8, spares: 10 });
   assert.deepEqual(joined.log, { dropped: 10, sampledOut: 12 });
   assert.deepEqual(
     Object.entries(joined.processes).map(([name, { rssBytes }]) => [name, rssBytes]),

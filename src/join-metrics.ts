@@ -15,6 +15,7 @@ export function joinMetrics(data: readonly Named[], control: ProcessMetrics): Se
       inFlight: sum(all.map(({ functions }) => functions.inFlight)),
       waiting: sum(all.map(({ functions }) => functions.waiting)),
       pools: sum(all.map(({ functions }) => functions.pools)),
+      spares: sum(all.map(({ functions }) => functions.spares)),
     },
     log: { dropped: sum(all.map(({ log }) => log.dropped)), sampledOut: sum(all.map(({ log }) => log.sampledOut)) },
     processes: { ...processes, control },

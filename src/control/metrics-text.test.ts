@@ -20,7 +20,7 @@ const data: ServerMetrics = {
     },
   ],
   processes: { data: processMetrics, control: processMetrics },
-  functions: { instances: { idle: 4, busy: 1 }, inFlight: 1, waiting: 7, pools: 2 },
+  functions: { instances: { idle: 4, busy: 1 }, inFlight: 1, waiting: 7, pools: 2, spares: 3 },
   log: { dropped: 0, sampledOut: 8 },
 };
 
@@ -36,6 +36,7 @@ test('writes the text format: buckets summed up, seconds, labels escaped, each n
     `yunmen_backend_duration_seconds_count{${labels}} 0`,
     'yunmen_instances{state="idle"} 4',
     'yunmen_invocations_waiting 7',
+    'yunmen_spares 3',
     'yunmen_log_sampled_out_total 8',
     'yunmen_event_loop_delay_seconds{process="data",quantile="0.99"} 0.002',
     'yunmen_process_cpu_seconds_total{process="control"} 2.5',

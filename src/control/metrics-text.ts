@@ -143,6 +143,12 @@ export function writeMetrics(data: ServerMetrics): string {
       line('yunmen_invocations_waiting', {}, data.functions.waiting),
     ) +
     family(
+      'yunmen_spares',
+      'gauge',
+      'Processes that wait for a function.',
+      line('yunmen_spares', {}, data.functions.spares),
+    ) +
+    family(
       'yunmen_log_dropped_total',
       'counter',
       'Records of requests that the log could not take.',

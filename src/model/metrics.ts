@@ -43,6 +43,8 @@ export type DataMetrics = {
     readonly inFlight: number;
     readonly waiting: number;
     readonly pools: number;
+    /** Processes that wait for a function. */
+    readonly spares: number;
   };
   /** Records that the log could not take, and those that were left out because the log is sampled. */
   readonly log: { readonly dropped: number; readonly sampledOut: number };

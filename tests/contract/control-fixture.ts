@@ -66,7 +66,7 @@ const metrics = {
       responseBytes: 6,
     },
   ],
-  functions: { instances: { idle: 4, busy: 1 }, inFlight: 1, waiting: 7, pools: 2 },
+  functions: { instances: { idle: 4, busy: 1 }, inFlight: 1, waiting: 7, pools: 2, spares: 0 },
   log: { dropped: 0, sampledOut: 8 },
   processes: { data: processMetrics, control: processMetrics },
 };
