@@ -57,6 +57,7 @@ export class Spares {
   readonly #byId = new Map<string, Spare>();
   readonly #ending = new Set<Promise<void>>();
   #cancelRefill: (() => void) | null = null;
+  #refillAt = 0;
   #cancelSweep: (() => void) | null = null;
   #busySince: number | null = null;
   #failures = 0;
@@ -128,7 +129,10 @@ export class Spares {
   }
 
   #planRefill(afterMs: number): void {
-    if (this.#cancelRefill !== null || this.#isClosed) return;
+    const at = this.#now() + afterMs;
+    if (this.#isClosed || (this.#cancelRefill !== null && this.#refillAt <= at)) return;
+    this.#cancelRefill?.();
+    this.#refillAt = at;
     this.#cancelRefill = this.#deps.clock.after(afterMs, () => {
       this.#cancelRefill = null;
       this.#refill();
