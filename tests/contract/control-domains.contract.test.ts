@@ -42,9 +42,13 @@ describe('domains', () => {
     const made = await ask('SetDomain', { GroupId, DomainName, BindStageName: 'TEST' });
     assert.equal(at(made, 'DomainBindingStatus'), 'BINDING');
     assert.equal(at(made, 'SubDomain'), `${GroupId}-cn-hangzhou.alicloudapi.com`);
-    assert.deepEqual(await domainsOf(GroupId), [{ host, stage: 'TEST', redirectsToHttps: false, patterns: [] }]);
+    assert.deepEqual(await domainsOf(GroupId), [
+      { host, stage: 'TEST', redirectsToHttps: false, patterns: [], isIntranet: false },
+    ]);
     await ask('SetDomain', { GroupId, DomainName, IsHttpRedirectToHttps: true });
-    assert.deepEqual(await domainsOf(GroupId), [{ host, stage: null, redirectsToHttps: true, patterns: [] }]);
+    assert.deepEqual(await domainsOf(GroupId), [
+      { host, stage: null, redirectsToHttps: true, patterns: [], isIntranet: false },
+    ]);
     const shown = await ask('DescribeApiGroup', { GroupId });
     assert.equal(at(shown, 'CustomDomains.DomainItem.0.DomainName'), host);
     assert.equal(at(shown, 'CustomDomains.DomainItem.0.IsHttpRedirectToHttps'), true);
