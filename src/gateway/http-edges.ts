@@ -38,6 +38,8 @@ export function attachEdges(server: EventEmitter, handlers: EdgeHandlers): void 
 /** CONNECT comes with its parser detached; what follows the head is dropped and the connection ends with the answer. */
 function answerConnect(message: IncomingMessage, socket: Duplex, handlers: EdgeHandlers): void {
   socket.on('error', () => socket.destroy());
+  // Sent while an answer is on its way: the connection has no parser any more and cannot have two answers.
+  if (isAnswering(socket) !== 'idle') return void socket.destroy();
   const response = new ServerResponse(message);
   response.shouldKeepAlive = false;
   if (!isSocket(socket)) return void socket.destroy();

@@ -144,6 +144,20 @@ describe('bodies that are announced and not sent', () => {
     await target.close();
   });
 
+  it('and a tunnel asked for behind a request that is still being answered ends the connection, not the server', async () => {
+    const target = await openTarget(changes);
+    const waiting = 'POST /open HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabc';
+    for (let i = 0; i < 20; i++) {
+      const socket = connect(target.port, '127.0.0.1');
+      socket.on('error', () => {}); // a reset is as good
+      socket.end(`${waiting}CONNECT internal:22 HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+      assert.doesNotMatch(await readText(socket).catch(() => ''), / 405 /);
+    }
+    assert.match(await target.send('GET /open HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'), / 200 /);
+    assert.deepEqual(target.bugs, []);
+    await target.close();
+  });
+
   it('and heads that never end are cut off, with an answer', async () => {
     const target = await openTarget(changes, { settings: { headTimeoutMs: 200, bodyTimeoutMs: 200 } });
     const head = connect(target.port, '127.0.0.1');

@@ -45,10 +45,23 @@ function checkPathVariables(definition: ApiDefinition): void {
   }
 }
 
-/** What goes into the backend's path must have a place there. Source: docs (cloudapi.md 5.4). */
-function checkServicePath({ backend, serviceParameters }: ApiDefinition): void {
+/** What goes into the backend's path must have a place there (source: docs, cloudapi.md 5.4), and each place something (assumed). */
+function checkServicePath({ backend, request, serviceParameters, constants, systems }: ApiDefinition): void {
   if (!('path' in backend) || backend.path === '') return;
   const inPath = pathVariables(backend.path);
+  const backendParameters = [...constants, ...systems].map(({ serviceName, location }) => ({
+    name: serviceName,
+    location,
+  }));
+  const filled = [...serviceParameters, ...backendParameters].filter(({ location }) => location === 'PATH');
+  const names = [...filled.map(({ name }) => name), ...pathVariables(request.path)];
+  const open = inPath.find((name) => !names.includes(name));
+  if (open !== undefined) {
+    throw openApiError(
+      'InvalidServicePath',
+      `ServicePath holds [${open}]; ServiceParameters needs it with Location PATH.`,
+    );
+  }
   const lost = serviceParameters.find(({ name, location }) => location === 'PATH' && !inPath.includes(name));
   if (lost === undefined) return;
   throw openApiError(
