@@ -12,6 +12,8 @@ export type Outside = {
   readonly url: string;
   /** This machine's address on the link between them. */
   readonly hostAddress: string;
+  /** Another address of this machine, that is on no way out. */
+  readonly otherHostAddress: string;
 };
 
 /** Null, or why there can be no such host on this machine. */
@@ -23,8 +25,8 @@ export function outsideLacks(): string | null {
 const program = `require('node:http').createServer((call, answer) => answer.end(call.socket.remoteAddress))
   .listen(80, '0.0.0.0', () => console.log('listens'))`;
 
-/** Gone with `t`. */
-export async function openOutside(t: { after(run: () => void): void }): Promise<Outside> {
+/** Gone with `t`. `more`: further addresses that the outside host answers to. */
+export async function openOutside(t: { after(run: () => void): void }, more: readonly string[] = []): Promise<Outside> {
   const name = `yunmen-t${randomBytes(3).toString('hex')}`;
   const ip = (line: string) => execFileSync('ip', line.split(' '), { stdio: ['ignore', 'ignore', 'pipe'] });
   ip(`netns add ${name}`);
@@ -37,11 +39,18 @@ export async function openOutside(t: { after(run: () => void): void }): Promise<
   ip(`link set ${link} up`);
   ip(`-n ${name} addr add ${address}/30 dev out`);
   ip(`-n ${name} link set out up`);
+  const otherHostAddress = `192.88.98.${at + 1}`;
+  ip(`addr add ${otherHostAddress}/32 dev ${link}`);
+  for (const each of more) {
+    ip(`-n ${name} addr add ${each}/32 dev out`);
+    // Tests of several servers may run at once on this machine: each has its own metric.
+    ip(`route add ${each}/32 via ${address} metric ${randomInt(1000, 1_000_000)}`);
+  }
   // No way back to anybody but this machine: who is seen there came through its own address.
   const server = spawn('ip', ['netns', 'exec', name, process.execPath, '-e', program], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   t.after(() => server.kill('SIGKILL'));
   await once(createInterface({ input: server.stdout }), 'line');
-  return { address, hostAddress, url: `http://${address}/` };
+  return { address, hostAddress, otherHostAddress, url: `http://${address}/` };
 }

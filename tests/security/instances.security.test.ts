@@ -1,9 +1,7 @@
 // Attacks of functions on what is around their instance, by name (attack-list.ts), in each tier that can run here: first
 // in tier none, where they succeed (so they are real), then in the stronger ones, where they must not.
 //
-// Pending until there are network modes, and promised by no tier (docs/threat-model.md): reaching the control API, the
-// gateway's listeners, the console or metrics, services of the host, metadata addresses and private ranges, and other
-// instances over the host's network. Every tier shares that network, so nothing here claims otherwise.
+// Attacks over the network are in networks.security.test.ts.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
