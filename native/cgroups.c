@@ -11,11 +11,13 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 char cgroups_why[256];
 static const char *const names[CONTROLLERS] = {"memory", "pids", "cpu", "freezer"};
 static const char prefix[] = "yunmen-";
+static bool is_delegated; // the groups are in a part that is ours
 
 static bool write_at(const char *directory, const char *file, const char *text) {
   char path[PATH_LIMIT];
@@ -67,6 +69,33 @@ static bool own_path(const char *controller, char *path, size_t size) {
   return found;
 }
 
+// In version 2 who has a part delegated (systemd: Delegate=yes) keeps to it; root without one uses the whole.
+static const char leaf[] = "/server-of-yunmen"; // for the processes that are there already: a group has these or groups
+static bool find_delegated(const char *point, char *group, size_t size) {
+  char own[PATH_LIMIT / 4], files[PATH_LIMIT + 16], is[2] = "";
+  if (!own_path("", own, sizeof own) || snprintf(group, size, "%s%s", point, strcmp(own, "/") == 0 ? "" : own) >= (int)size) return false;
+  size_t length = strlen(group), end = sizeof leaf - 1;
+  if (length > end && strcmp(group + length - end, leaf) == 0) group[length - end] = 0;
+  if (geteuid() == 0) return getxattr(group, "trusted.delegate", is, 1) == 1 || getxattr(group, "user.delegate", is, 1) == 1;
+  snprintf(files, sizeof files, "%s/cgroup.procs", group);
+  return access(group, W_OK) == 0 && access(files, W_OK) == 0;
+}
+
+static bool move_to_leaf(const char *group) {
+  char path[PATH_LIMIT / 2], members[PATH_LIMIT / 2], pid[32];
+  snprintf(path, sizeof path, "%.255s%s", group, leaf);
+  snprintf(members, sizeof members, "%.255s/cgroup.procs", group);
+  if (mkdir(path, 0755) != 0 && errno != EEXIST) return false;
+  for (int tries = 0; tries < 1000; tries++) {
+    FILE *file = fopen(members, "re");
+    bool is_any = file != NULL && fgets(pid, sizeof pid, file) != NULL;
+    if (file != NULL) fclose(file);
+    if (!is_any) return true;
+    if (!write_at(path, "cgroup.procs", pid) && errno != ESRCH) return false;
+  }
+  return false;
+}
+
 // The directory of each controller that holds (or would hold) the groups of servers. Returns the version.
 static int find_parents(char parents[CONTROLLERS][PATH_LIMIT / 4]) {
   FILE *file = fopen("/proc/self/mountinfo", "re");
@@ -91,6 +120,10 @@ static int find_parents(char parents[CONTROLLERS][PATH_LIMIT / 4]) {
   if (file != NULL) fclose(file);
   if (parents[MEMORY][0] != 0 && parents[PIDS][0] != 0) return 1;
   if (unified[0] == 0) return 0;
+  char delegated[PATH_LIMIT / 4];
+  is_delegated = find_delegated(unified, delegated, sizeof delegated);
+  if (is_delegated) strcpy(unified, delegated);
+  else if (geteuid() != 0) return 0;
   for (int each = 0; each < CONTROLLERS; each++) strcpy(parents[each], unified);
   return 2;
 }
@@ -113,6 +146,10 @@ bool cgroups_open(struct cgroups *groups, const char *name) {
     if (parents[each][0] == 0) continue;
     char *group = groups->group[each];
     snprintf(group, sizeof groups->group[each], "%.255s/%s%.60s", parents[each], prefix, name);
+    if (version == 2 && each == 0 && is_delegated && !move_to_leaf(parents[0])) {
+      snprintf(cgroups_why, sizeof cgroups_why, "cannot move its processes within %.180s: %s", parents[0], strerror(errno));
+      return false;
+    }
     if (version == 2 && each == 0) write_at(parents[0], "cgroup.subtree_control", "+memory +pids +cpu");
     if (mkdir(group, 0755) == 0 || errno == EEXIST) continue;
     snprintf(cgroups_why, sizeof cgroups_why, "cannot make %.180s: %s", group, strerror(errno));

@@ -36,7 +36,7 @@ _Noreturn void give_up(const char *what, const char *which) {
 pid_t instance_clone(enum tier tier, int *pidfd) {
   struct clone_args wanted = {.flags = CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)pidfd, .exit_signal = SIGCHLD};
   if (has_namespaces(tier)) wanted.flags |= CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS;
-  if (tier == TIER_USER) wanted.flags |= CLONE_NEWUSER | CLONE_NEWCGROUP;
+  if (tier == TIER_USER) wanted.flags |= CLONE_NEWUSER;
   pid_t pid = (pid_t)syscall(SYS_clone3, &wanted, sizeof wanted);
   // Containers' filters of system calls cannot look into clone3's arguments, so they say that there is no such call.
   if (pid < 0 && errno == ENOSYS) pid = (pid_t)syscall(SYS_clone, wanted.flags | SIGCHLD, 0, pidfd, 0, 0);
@@ -170,7 +170,7 @@ static _Noreturn void attend(uint32_t memory_mb, const struct place *place, cons
   struct pollfd sources[2] = {{control, POLLIN, 0}, {children, POLLIN, 0}};
   bool is_frozen = false;
   for (;;) {
-    bool measures = (place->tier == TIER_USER || place->tier == TIER_RESTRICTED) && !is_frozen && memory_mb > 0;
+    bool measures = (place->tier == TIER_USER || place->tier == TIER_RESTRICTED) && place->groups.version == 0 && !is_frozen && memory_mb > 0;
     poll(sources, 2, measures ? measure_ms : -1);
     enum verdict verdict = measures ? measure(place, memory_mb) : WITHIN;
     if (verdict != WITHIN) {
@@ -213,11 +213,11 @@ _Noreturn void instance_run(const struct start *start, const struct place *place
   umask(022);
   prctl(PR_SET_NAME, "sandd-instance", 0, 0, 0);
   if (place->tier == TIER_USER) ask_for_map();
-  if (place->tier == TIER_STRONG) {
+  if (place->groups.version != 0) {
     const char *wrong = cgroups_join(&place->groups, start->id, start->memory_mb, place->pids, &freezer);
     if (wrong != NULL) give_up(wrong, start->id);
-    if (unshare(CLONE_NEWCGROUP) != 0) give_up("cannot make", "a namespace of control groups");
   }
+  if (has_namespaces(place->tier) && unshare(CLONE_NEWCGROUP) != 0) give_up("cannot make", "a namespace of control groups");
   if (place->tier == TIER_RESTRICTED) restricted_prepare(start, place, uid);
   if (has_namespaces(place->tier)) {
     if (sethostname("fc", 2) != 0) give_up("cannot name", "the host");

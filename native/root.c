@@ -133,6 +133,7 @@ static void show_system(enum network network) {
   }
   show_names(network);
   snprintf(target, sizeof target, "root:x:0:0:root:/root:/sbin/nologin\nuser%d:x:%d:%d::/tmp:/sbin/nologin\n", SHOWN_ID, SHOWN_ID, SHOWN_ID);
+  make_directory("etc"); // where the host has none of those
   make_file("etc/passwd", target);
   snprintf(target, sizeof target, "root:x:0:\nuser%d:x:%d:\n", SHOWN_ID, SHOWN_ID);
   make_file("etc/group", target);

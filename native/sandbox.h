@@ -92,6 +92,9 @@ void restricted_signal(uid_t uid, int number);
 bool restricted_fills_disk(const struct place *place, const char *id);
 void restricted_end(const struct place *place, const char *id, uid_t uid, pid_t program);
 
+// -- become.c
+int run_as(int argc, char **argv);
+
 // -- probe.c
 int probe(void);
 

@@ -151,6 +151,11 @@ static void make_places(void) {
     cgroups_clean();
     if (!cgroups_open(&place.groups, strrchr(place.run_dir, '/') + 1)) refuse_to_start("%s", cgroups_why);
   }
+  // Where a part of them is delegated to an ordinary user; else memory is watched.
+  if (place.tier == TIER_USER && !place.is_root) {
+    cgroups_clean();
+    if (cgroups_open(&place.groups, strrchr(place.run_dir, '/') + 1) && place.groups.version != 2) cgroups_close(&place.groups);
+  }
 }
 
 static void open_events(void) {
@@ -253,7 +258,7 @@ static int serve(void) {
     snprintf(path, sizeof path, "%s/%s", place.run_dir, (const char *[]){"i", "t", "root", "launcher.sock"}[at]);
     if (unlink(path) != 0) remove_directory(path, 2);
   }
-  if (is_orphan) rmdir(place.run_dir);
+  if (is_orphan || place.owner != geteuid()) rmdir(place.run_dir); // its owner could not
   cgroups_close(&place.groups);
   network_end();
   return instances_living() > 0;
@@ -262,6 +267,7 @@ static int serve(void) {
 int main(int argc, char **argv) {
   const char *verb = argc >= 2 ? argv[1] : "";
   if (argc == 3 && strcmp(verb, "lend") == 0) return lend(argv[2]);
+  if (argc > 2 && strcmp(verb, "become") == 0) return run_as(argc - 2, argv + 2);
   if (argc != 2) verb = "";
   if (strcmp(verb, "serve") == 0) return serve();
   if (strcmp(verb, "probe") == 0) return probe();
@@ -269,6 +275,6 @@ int main(int argc, char **argv) {
     printf("removed=%d\n", cgroups_clean() + uplink_clean());
     return 0;
   }
-  fputs("usage: sandd serve | probe | clean | lend <run directory>\n", stderr);
+  fputs("usage: sandd serve | probe | clean | lend <run directory> | become …\n", stderr);
   return 2;
 }

@@ -1,5 +1,5 @@
 // One of our own processes, started as a child and joined by a channel on its fd 3. Used by server.ts.
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
@@ -14,16 +14,23 @@ export type OwnProcess = {
   kill(signal: NodeJS.Signals): void;
 };
 
+/** Starts the program in another way, e.g. as another user. */
+export type BeginProcess = (file: string, args: readonly string[], options: SpawnOptions) => ChildProcess;
+
 /**
  * Starts `src/<name>-process` on the Node that runs us.
  *
  * The child has its own session, so that Ctrl-C at a terminal reaches only us and we end it in order.
  * Its stdout goes to our stderr: stdout belongs to `--json`.
  */
-export async function startOwnProcess(name: 'data' | 'launcher', handlers: ChannelHandlers): Promise<OwnProcess> {
+export async function startOwnProcess(
+  name: 'data' | 'launcher',
+  handlers: ChannelHandlers,
+  begin: BeginProcess = (file, args, options) => spawn(file, args, options),
+): Promise<OwnProcess> {
   const extension = import.meta.filename.endsWith('.ts') ? 'ts' : 'js';
   const entry = new URL(`./${name}-process.${extension}`, import.meta.url).pathname;
-  const child = spawn(process.execPath, [entry], { stdio: ['ignore', 2, 2, 'pipe'], detached: true });
+  const child = begin(process.execPath, [entry], { stdio: ['ignore', 2, 2, 'pipe'], detached: true });
   const exited = exitOf(child);
   await once(child, 'spawn');
   const stream = child.stdio[3];

@@ -4,10 +4,10 @@ import type { ChannelHandlers } from './base/channel.ts';
 import { systemClock } from './base/clock.ts';
 import { randomHex } from './base/ids.ts';
 import type { Log } from './base/log.ts';
-import { type OwnProcess, startOwnProcess } from './child-process.ts';
+import { type BeginProcess, type OwnProcess, startOwnProcess } from './child-process.ts';
 import { type Feed, Follower } from './follower.ts';
 import type { BeginLauncher, StartedLauncher } from './launcher-start.ts';
-import { makeRunDirectory, removeRunDirectory } from './run-directory.ts';
+import { removeRunDirectory } from './run-directory.ts';
 import { type DataSettings, limits } from './settings.ts';
 
 /** Settings that differ by process. */
@@ -28,6 +28,9 @@ export type SlotOptions = {
   readonly log: Log;
   /** It does not follow, and can serve no longer. */
   onLaggard(error: Error): void;
+  /** As root for a launcher that is root's. */
+  readonly makeRunDirectory: () => string;
+  readonly begin?: BeginProcess;
 };
 
 export class DataSlot {
@@ -52,7 +55,7 @@ export class DataSlot {
    */
   static async start(options: SlotOptions): Promise<DataSlot> {
     const stack = new AsyncDisposableStack();
-    const runDir = makeRunDirectory();
+    const runDir = options.makeRunDirectory();
     stack.defer(() => removeRunDirectory(runDir));
     const slot = new DataSlot(options.name, runDir, stack);
     try {
@@ -94,7 +97,7 @@ export class DataSlot {
     const launcherToken = randomHex(32);
     const starting = options.launcher.then((begin) => begin({ runDir, launcherToken }));
     starting.catch(() => {}); // awaited below, when the data process can be disposed of
-    const data = await startOwnProcess('data', options.handlers(this));
+    const data = await startOwnProcess('data', options.handlers(this), options.begin);
     this.#data = data;
     // Disposed in reverse.
     this.#stack.defer(async () => await endLauncher(await starting.catch(() => null)));

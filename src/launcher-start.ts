@@ -14,6 +14,7 @@ import {
 } from './functions/index.ts';
 import { chooseNetwork, networkPolicy } from './network-choice.ts';
 import { launcherHandlers } from './outlets.ts';
+import type { ServerUser } from './server-user.ts';
 import type { LauncherSettings } from './settings.ts';
 
 export type StartedLauncher = {
@@ -42,32 +43,42 @@ export type StartedLauncher = {
 /** Starts one launcher, for one data process. Errors: rejects with a sentence for the operator; nothing runs then. */
 export type BeginLauncher = (place: Pick<LauncherSettings, 'runDir' | 'launcherToken'>) => Promise<StartedLauncher>;
 
+/** `path`: of sandd; null for the launcher in Node, which serves no other user than ours. */
+export type ChosenLauncher = {
+  readonly path: string | null;
+  begin(place: Parameters<BeginLauncher>[0], user: ServerUser | null): Promise<StartedLauncher>;
+};
+
 /** Looks once for what all launchers of a server will be. Errors: rejects with sentences for the operator when the tier cannot be had. */
 export async function chooseLauncher(
   settings: Omit<LauncherSettings, 'runDir' | 'launcherToken'>,
   log: Log,
-): Promise<BeginLauncher> {
+): Promise<ChosenLauncher> {
   const native = await chooseNative(settings.isolation);
   // The order is strong, user, restricted: another launcher's user comes before our restricted.
   const isBeaten = native.ok && native.tier === 'restricted' && settings.isolation === null && (await hasBubblewrap());
-  if (native.ok && !isBeaten) return (place) => startNativeLauncher(native, { ...settings, ...place }, log);
+  if (native.ok && !isBeaten) {
+    const { path } = native;
+    return { path, begin: (place, user) => startNativeLauncher(native, { ...settings, ...place, user }, log) };
+  }
   if (!native.ok && (settings.isolation === 'strong' || settings.isolation === 'restricted')) {
     throw new Error(`the isolation tier '${settings.isolation}' cannot be had here: ${native.why}`);
   }
   const why = native.ok ? 'it has tier user here' : native.why;
   log.warn(`functions are started by the slower launcher: ${why}`);
-  return (place) => startNodeLauncher({ ...settings, ...place }, log);
+  return { path: null, begin: (place) => startNodeLauncher({ ...settings, ...place }, log) };
 }
 
 async function startNativeLauncher(
   { path, tier }: Extract<NativeChoice, { ok: true }>,
-  { runDir, launcherToken, network: asked, allowedNetworks }: LauncherSettings,
+  { runDir, launcherToken, network: asked, allowedNetworks, user }: LauncherSettings & { user: ServerUser | null },
   log: Log,
 ): Promise<StartedLauncher> {
   const report = (text: string) => log.warn(text);
   const isApart = tier === 'user' || tier === 'strong';
   const policy = isApart && asked !== 'host' ? networkPolicy(allowedNetworks) : null;
-  const sandd = await startSandd({ path, runDir, token: launcherToken, tier, owner: null, policy, report });
+  const begin = () => startSandd({ path, runDir, token: launcherToken, tier, owner: user, policy, report });
+  const sandd = await (user === null ? begin() : user.asRoot(begin));
   const network = chooseNetwork(asked, isApart ? sandd.noNetwork : `tier '${tier}' has no network namespaces`);
   if (!network.ok) {
     sandd.close();
@@ -83,7 +94,13 @@ async function startNativeLauncher(
     network: network.mode,
     nativePath: path,
     openWay(directories) {
-      if (tier === 'restricted' && sandd.sharedGroup !== null) directories.forEach(openTo(sandd.sharedGroup));
+      // In tier user it is a root that has no rights over another user's directories.
+      const isNeeded = tier === 'restricted' || (tier === 'user' && user !== null);
+      if (!isNeeded || sandd.sharedGroup === null) return;
+      const open = openTo(sandd.sharedGroup);
+      const all = () => directories.forEach(open);
+      if (user === null) all();
+      else user.asRoot(all);
     },
     async cleanUp() {
       if (tier === 'none' || tier === 'restricted') await endInstances(runDir);

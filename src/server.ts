@@ -1,4 +1,5 @@
 // A whole server: store, APIs, and the launcher and data processes around them. Runs in the control process.
+import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { systemClock } from './base/clock.ts';
 import { answerCounterBatch } from './base/counter-leases.ts';
@@ -16,17 +17,18 @@ import {
   tokenKeyPurpose,
 } from './control/index.ts';
 import { DataProcesses } from './data-processes.ts';
-import type { OwnSettings } from './data-slot.ts';
+import type { OwnSettings, SlotOptions } from './data-slot.ts';
 import { openDevelopmentCa } from './development-ca.ts';
 import { type ApiPlace, defaultRuntimesDirectory, isKnownRuntime, runtimeIds } from './functions/index.ts';
 import { createHttpForward } from './http-forward.ts';
 import { joinInstances } from './join-instances.ts';
 import { joinMetrics } from './join-metrics.ts';
-import { chooseLauncher, type StartedLauncher } from './launcher-start.ts';
+import { type BeginLauncher, type ChosenLauncher, chooseLauncher, type StartedLauncher } from './launcher-start.ts';
 import type { LoopDelay } from './model/loop-delay.ts';
 import type { InstancesNow } from './model/scaling.ts';
 import { dataHandlers } from './outlets.ts';
 import { watchProcess } from './process-metrics.ts';
+import { makeRunDirectory } from './run-directory.ts';
 import {
   credentialsPath,
   removeServerFile,
@@ -34,6 +36,7 @@ import {
   writeCredentials,
   writeServerFile,
 } from './server-files.ts';
+import { type ServerUser, takeOnUser } from './server-user.ts';
 import { type DataSettings, type ListeningAddresses, limits, type TlsListening } from './settings.ts';
 import { acquireDataDir, openStore, RequestLog, type Store } from './store/index.ts';
 import { Sweeps } from './sweeps.ts';
@@ -56,6 +59,7 @@ export async function startServer(options: ServerOptions, log: Log): Promise<Run
 
 async function assemble(options: ServerOptions, log: Log, stack: AsyncDisposableStack): Promise<RunningServer> {
   const { dataDir } = options;
+  const rights = await takeRights(options, log);
   const lock = acquireDataDir(dataDir);
   stack.defer(() => lock.release());
   const ended = Promise.withResolvers<{ reason: string }>();
@@ -67,6 +71,7 @@ async function assemble(options: ServerOptions, log: Log, stack: AsyncDisposable
   const controlling = Promise.withResolvers<Control>();
   const starting = startDataProcesses(options, {
     log,
+    rights,
     requests,
     opening,
     forwardToken,
@@ -107,7 +112,8 @@ async function assemble(options: ServerOptions, log: Log, stack: AsyncDisposable
   });
   controlling.resolve(control);
   const tls = await openTls(options, store, log, stack);
-  const addresses = await openListeners(options, control, { data, tls }, stack);
+  const addresses = await openListeners(options, control, { data, tls, rights }, stack);
+  rights.user?.dropForGood();
   functionUrls = addresses.http;
   const writeFacts = () => writeServerFile(dataDir, { ...addresses, region: options.region, ...factsOf(data) });
   data.onReplaced = writeFacts;
@@ -177,7 +183,38 @@ function keptRequests(requests: RequestLog, data: DataProcesses): ControlOptions
   };
 }
 
+/** `user` null: all go on as who started the server. */
+type Rights = { readonly user: ServerUser | null; readonly launcher: Promise<ChosenLauncher> };
+
+/** With `--user` the launcher is chosen first, by root; from then on we act as that user. */
+async function takeRights(options: ServerOptions, log: Log): Promise<Rights> {
+  const { user: name, dataDir, isolation, mode, network, allowedNetworks } = options;
+  const launcher = chooseLauncher({ isolation, mode, network, allowedNetworks }, log);
+  launcher.catch(() => {}); // awaited by whoever starts one
+  if (name === null) return { user: null, launcher };
+  const { path } = await launcher;
+  if (path === null) throw new Error('--user takes the native launcher (apt-get install -y gcc libc6-dev)');
+  return { user: await takeOnUser(name, dataDir), launcher };
+}
+
+/** How run directories and data processes come about: the first is root's, the second never is. */
+async function waysOf(
+  { user, launcher }: Rights,
+  options: ServerOptions,
+): Promise<Pick<SlotOptions, 'makeRunDirectory' | 'begin'>> {
+  if (user === null) return { makeRunDirectory };
+  const { path } = await launcher;
+  const ports = [options.gatewayPort, options.gatewayTlsPort ?? 0, options.httpPort];
+  const mayBind = ports.some((port) => port > 0 && port < 1024) ? '1' : '0';
+  const prefix = ['become', String(user.uid), String(user.gid), mayBind];
+  return {
+    makeRunDirectory: () => user.asRoot(makeRunDirectory),
+    begin: (file, args, how) => user.asRoot(() => spawn(path ?? file, [...prefix, file, ...args], how)),
+  };
+}
+
 type Around = {
+  readonly rights: Rights;
   readonly log: Log;
   readonly requests: Promise<RequestLog>;
   /** The store as it is opened at the same time. */
@@ -189,10 +226,14 @@ type Around = {
 
 async function startDataProcesses(
   options: ServerOptions,
-  { log, requests, opening, onEnd, forwardToken, authenticateHttp }: Around,
+  { log, requests, opening, onEnd, forwardToken, authenticateHttp, rights }: Around,
 ): Promise<DataProcesses> {
-  const { isolation, mode, network, allowedNetworks, dataProcesses: count } = options;
-  const launcher = chooseLauncher({ isolation, mode, network, allowedNetworks }, log);
+  const { dataProcesses: count } = options;
+  const launcher = rights.launcher.then(
+    ({ begin }): BeginLauncher =>
+      (place) =>
+        begin(place, rights.user),
+  );
   launcher.catch(() => {}); // awaited by whoever starts one
   const authority = {
     counters: createWindowCounters(limits.countersPerWindow),
@@ -202,6 +243,7 @@ async function startDataProcesses(
   const processes: DataProcesses = await DataProcesses.start({
     count,
     launcher,
+    ...(await waysOf(rights, options)),
     log,
     onEnd,
     feed: opening,
@@ -305,10 +347,12 @@ type Addresses = ListeningAddresses & { readonly api: string };
 async function openListeners(
   options: ServerOptions,
   control: Control,
-  { data, tls }: { readonly data: DataProcesses; readonly tls: TlsListening | null },
+  { data, tls, rights }: { readonly data: DataProcesses; readonly tls: TlsListening | null; readonly rights: Rights },
   stack: AsyncDisposableStack,
 ): Promise<Addresses> {
-  const api = await control.listen({ host: options.apiHost, port: options.apiPort });
+  const listen = () => control.listen({ host: options.apiHost, port: options.apiPort });
+  const isLow = options.apiPort > 0 && options.apiPort < 1024;
+  const api = await (rights.user !== null && isLow ? rights.user.whileRoot(listen) : listen());
   stack.defer(() => control.close());
   return { ...(await data.listen({ api: placeOf(api), tls })), api };
 }

@@ -145,7 +145,12 @@ for (const [what, flags, env, pattern] of [
   ['a default group that is no group id', { 'default-group': 'g' }, {}, /--default-group takes a group id/],
   ['an address with a scheme', { host: 'http://x' }, {}, /--host takes an address/],
   ['one half of a key', { 'access-key-id': 'abc' }, {}, /go together/],
-  ['a user to become, which is not served yet', { user: 'nobody' }, {}, /--user is not served yet/],
+  [
+    'a user to become and several data processes',
+    { user: 'nobody', 'data-processes': '2' },
+    {},
+    /--user takes one data process/,
+  ],
   [
     'the same port twice',
     { 'gateway-port': '9000', 'http-port': '9000' },

@@ -48,7 +48,12 @@ export const serverFlags = [
     shownDefault: 'none',
     isList: true,
   },
-  { name: 'user', value: 'name', help: 'user to become when started as root', shownDefault: null },
+  {
+    name: 'user',
+    value: 'name',
+    help: 'user that all but the launcher become when started as root',
+    shownDefault: null,
+  },
   {
     name: 'default-group',
     value: 'groupId',
@@ -225,10 +230,8 @@ export function parseServerOptions(
 }
 
 function refuseContradictions(options: ServerOptions): void {
-  if (options.user !== null) {
-    throw wrongUsage(
-      '--user is not served yet: the data and control processes keep the rights they are started with. Start as that user instead',
-    );
+  if (options.user !== null && options.dataProcesses > 1) {
+    throw wrongUsage('--user takes one data process: nobody would have the rights to start another when one ends');
   }
   if ((options.accessKeyId === null) !== (options.accessKeySecret === null)) {
     throw wrongUsage('--access-key-id and --access-key-secret go together: give both or neither');

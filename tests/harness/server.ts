@@ -81,6 +81,7 @@ export async function startServer(
   t: { after(run: () => Promise<void> | void): void },
   command: readonly string[],
   dataDir: string,
+  { gatewayPort = 0 }: { readonly gatewayPort?: number } = {},
 ): Promise<TestServer> {
   const args = [
     ...command,
@@ -88,7 +89,7 @@ export async function startServer(
     '--data-dir',
     dataDir,
     '--gateway-port',
-    '0',
+    String(gatewayPort),
     '--http-port',
     '0',
     '--api-port',

@@ -59,6 +59,7 @@ export async function startSandd(
   const parent = child.stdio[3];
   if (!(parent instanceof Duplex) || child.stderr === null || child.pid === undefined)
     throw new Error('cannot reach sandd');
+  const { pid } = child;
   createInterface({ input: child.stderr }).on('line', options.report);
   const starter = new StarterCalls(parent);
   const configured = await starter.call(() => encodeConfigure(options));
@@ -68,7 +69,7 @@ export async function startSandd(
     throw new Error(`the native launcher cannot serve tier '${options.tier}': ${configured.why}`);
   }
   return {
-    pid: child.pid,
+    pid,
     exited,
     ...parseConfigured(configured.fields),
     async allow(directory) {
@@ -76,7 +77,14 @@ export async function startSandd(
       return answer.kind === 'failed' ? answer.why : null;
     },
     close: () => parent.destroy(),
-    kill: (signal) => child.kill(signal),
+    kill(signal) {
+      try {
+        process.kill(pid, signal);
+      } catch (error) {
+        // It is root's and we are not any more, or it has gone: it ends by itself when descriptor 3 closes.
+        options.report(`the native launcher was not signalled: ${error}`);
+      }
+    },
   };
 }
 
