@@ -9,6 +9,7 @@ import { after, before, describe, test } from 'node:test';
 import yazl from 'yazl';
 import { type Installed, installOnce, run } from '../../conformance/kit/toolchain.ts';
 import { OpenApi } from '../harness/openapi.ts';
+import { zipped } from '../harness/sdk.ts';
 import { Cleanup, root, startServer, type TestServer, temporaryDirectory } from '../harness/server.ts';
 
 const apps = join(root, 'fixtures/apps');
@@ -132,6 +133,19 @@ describe('web apps as functions', () => {
     assert.equal((hello.json() as { hello: string }).hello, 'gate');
     assert.equal((hello.json() as { requestId: string }).requestId, hello.requestId);
     assert.deepEqual((await call('/sum', { method: 'POST', json: { a: 2, b: 3 } })).json(), { sum: 5 });
+  });
+
+  test('servers that know one port only run beside each other, each in its own network', async (t) => {
+    if (server.ready.network === 'host') return t.skip('functions share the host\u2019s network here');
+    const source = readFileSync(join(root, 'fixtures/functions/custom/server.py'), 'utf8');
+    const fixed = source.replace("int(os.environ['FC_SERVER_PORT'])", '9000');
+    assert.notEqual(fixed, source);
+    const zipFile = await zipped({ bootstrap: fixed });
+    const calls = await Promise.all(
+      ['first', 'second'].map((name) => publish(name, zipFile, { instanceConcurrency: 1 })),
+    );
+    const answers = await Promise.all([...calls, ...calls].map((call) => call('/')));
+    for (const { status, text } of answers) assert.equal(status, 201, text);
   });
 
   test('a Go server', { skip: !built['go-server']?.ok && 'Go could not build it' }, async () => {
