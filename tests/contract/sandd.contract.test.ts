@@ -39,7 +39,7 @@ for (const tier of tiers) {
 }
 
 /** Starts a shell script in it; resolves when the script has written `up`. */
-async function startScript({ launcher, runDir }: OpenSandd, tier: IsolationTier, script: string) {
+async function startScript({ launcher, runDir }: OpenSandd, tier: IsolationTier, script: string, isSpare = false) {
   const instanceId = `c-${randomHex(4)}-${randomHex(10)}`;
   const socketDirectory = `${runDir}/i/${instanceId}`;
   mkdirSync(socketDirectory);
@@ -52,7 +52,7 @@ async function startScript({ launcher, runDir }: OpenSandd, tier: IsolationTier,
       if (output.text.includes('up')) up.resolve();
     });
   }).listen(`${socketDirectory}/l.sock`);
-  const { pid } = await launcher.start({
+  const { pid } = await (isSpare ? launcher.startSpare : launcher.start)({
     instanceId,
     argv: ['/bin/sh', '-c', script],
     environment: { FC_INSTANCE_ID: instanceId },
@@ -94,6 +94,23 @@ for (const tier of tiers) {
     const opened = await openSandd(path, tier);
     const { instanceId, pid, close } = await startScript(opened, tier, daemons);
     await opened.launcher.setFrozen(instanceId, true);
+    assert.ok(remains(instanceId, pid, opened.runDir).length >= 3);
+    opened.sandd.kill('SIGKILL');
+    await opened.sandd.exited;
+    await cleanAfterSandd(path);
+    const deadline = performance.now() + 2_000;
+    while (remains(instanceId, pid, opened.runDir).length > 0 && performance.now() < deadline) await sleep(10);
+    assert.deepEqual(remains(instanceId, pid, opened.runDir), []);
+    close();
+    rmSync(opened.runDir, { recursive: true, force: true });
+  });
+
+  test(`killed with -9, sandd leaves nothing of a process that waits for a function (tier ${tier})`, {
+    skip: skip || (tier === 'restricted' ? 'none waits there' : false),
+  }, async () => {
+    const opened = await openSandd(path, tier);
+    const waiting = 'trap "" TERM; (setsid sleep 600 &); echo up; read line; sleep 600';
+    const { instanceId, pid, close } = await startScript(opened, tier, waiting, true);
     assert.ok(remains(instanceId, pid, opened.runDir).length >= 3);
     opened.sandd.kill('SIGKILL');
     await opened.sandd.exited;
