@@ -13,7 +13,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-enum { answer_seconds = 5 };
+enum { answer_seconds = 5, OPERATES = 6 }; // IF_OPER_UP
 
 void request_begin(struct request *request) {
   request->length = 0;
@@ -157,8 +157,8 @@ int link_delete(int socket, const char *name) {
   return netlink_do(socket, &request);
 }
 
-// The socket's own namespace is asked, whichever we are in.
-int link_index(int socket, const char *name) {
+// Asks about a link in the socket's own namespace, whichever we are in. Its number; -errno; `state`: whether packets pass.
+static int ask_link(int socket, const char *name, uint8_t *state) {
   static struct request request;
   struct ifinfomsg head = {0};
   struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
@@ -170,9 +170,23 @@ int link_index(int socket, const char *name) {
   if (sendto(socket, request.bytes, request.length, 0, (struct sockaddr *)&kernel, sizeof kernel) < 0) return -errno;
   ssize_t length = recv(socket, answer, sizeof answer, 0);
   if (length < (ssize_t)sizeof(struct nlmsghdr)) return length < 0 ? -errno : -EIO;
-  const struct nlmsghdr *told = (const struct nlmsghdr *)answer;
+  struct nlmsghdr *told = (struct nlmsghdr *)answer;
   if (told->nlmsg_type == NLMSG_ERROR) return ((const struct nlmsgerr *)NLMSG_DATA(told))->error;
-  return told->nlmsg_type == RTM_NEWLINK ? ((const struct ifinfomsg *)NLMSG_DATA(told))->ifi_index : -EIO;
+  if (told->nlmsg_type != RTM_NEWLINK || length < (ssize_t)NLMSG_LENGTH(sizeof head)) return -EIO;
+  int left = (int)IFLA_PAYLOAD(told);
+  for (struct rtattr *each = IFLA_RTA(NLMSG_DATA(told)); RTA_OK(each, left); each = RTA_NEXT(each, left))
+    if (each->rta_type == IFLA_OPERSTATE) *state = *(const uint8_t *)RTA_DATA(each);
+  return ((const struct ifinfomsg *)NLMSG_DATA(told))->ifi_index;
+}
+
+int link_index(int socket, const char *name) {
+  uint8_t state;
+  return ask_link(socket, name, &state);
+}
+
+bool link_passes(int socket, const char *name) {
+  uint8_t state = 0;
+  return ask_link(socket, name, &state) > 0 && state == OPERATES;
 }
 
 int address_add(int socket, int index, uint32_t address, int bits) {

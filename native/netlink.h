@@ -29,6 +29,7 @@ int link_pair(int socket, const char *name, const char *peer, int peer_ns, uint3
 int link_up(int socket, const char *name);
 int link_group(int socket, const char *name, uint32_t group);
 int link_index(int socket, const char *name); // or a negative errno
+bool link_passes(int socket, const char *name); // up, and the kernel has got round to it
 int link_delete(int socket, const char *name);
 int address_add(int socket, int index, uint32_t address, int bits); // addresses in host order
 int route_add(int socket, int index, uint32_t to, int bits, uint32_t gateway); // gateway 0: on the link; on it in any case

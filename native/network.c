@@ -21,6 +21,7 @@ static struct {
   int host_routes, routes;      // sockets that speak of interfaces: of the host, of the router
   int host_filter, filter;      // sockets that speak of filters
   char link[IFNAMSIZ];          // the host's end
+  uint32_t outside;             // its address
   struct policy policy;
   struct net ready[READY_MAX];
   int ready_count;
@@ -35,6 +36,7 @@ static const char *wrong(const char *what, int error) {
 }
 
 bool network_is_on(void) { return network.is_on; }
+uint32_t network_host_end(void) { return network.outside; }
 const int *network_doorway(void) { return doorway; }
 
 // Without the way back everything would go on in the wrong place: then nothing may go on.
@@ -88,6 +90,7 @@ static const char *make_uplink(void) {
   }
   if (error != 0) return wrong("cannot make a link to the host", error);
   uint32_t outside = LINKS + 4 * (uint32_t)at + 1, inside = outside + 1;
+  network.outside = outside;
   snprintf(path, sizeof path, "/proc/sys/net/ipv6/conf/%s/disable_ipv6", network.link);
   if (access(path, F_OK) == 0 && !write_file(path, "1")) return wrong("cannot turn IPv6 off on the link", errno);
   if ((error = firewall_host(network.host_filter, network.link, network.link, inside)) != 0) return wrong("the kernel does not take the host's filters (nf_tables)", error);
@@ -144,6 +147,8 @@ static const char *make_net(struct net *net) {
   else if ((error = configure_inside(inside, net->address)) != 0) broken = wrong("cannot set a namespace up", error);
   else if ((index = link_index(network.routes, name)) < 0) broken = wrong("cannot find its link", index);
   else if ((error = link_up(network.routes, name)) != 0 || (error = route_add(network.routes, index, net->address, 32, 0)) != 0) broken = wrong("cannot route to it", error);
+  // Until the kernel has got round to both ends packets are lost, and a first connection waits half a second.
+  for (int tries = 0; broken == NULL && tries < 40 && !(link_passes(network.routes, name) && link_passes(inside, "eth0")); tries++) usleep(250);
   close(inside);
   if (broken != NULL) close(net->handle);
   return broken;

@@ -17,6 +17,7 @@ struct net { int handle; uint32_t address; uint16_t number; };
 // Makes the router; NULL, or what is wrong, and nothing is left.
 const char *network_begin(const struct policy *policy);
 bool network_is_on(void);
+uint32_t network_host_end(void); // an address of the host: that of its end of the link
 const int *network_doorway(void); // its DOORWAY_SOCKETS sockets
 // A namespace for one instance that begins now; its `handle` is the caller's to close. `is_open` false: the doorway only.
 // NULL, or what is wrong.
@@ -31,6 +32,9 @@ void network_end(void);
 void uplink_follow(const struct policy *policy); // turns it on where routes lead to what instances may reach
 void uplink_end(void);  // and off again where nobody else needs it
 int uplink_clean(void); // what killed servers left; how many
+
+// -- probe-network.c
+int probe_network(void);
 
 // -- doorway.c
 enum { DOORWAY_HTTP, DOORWAY_DNS, DOORWAY_DNS_STREAM, DOORWAY_SOCKETS };

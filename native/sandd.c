@@ -271,10 +271,11 @@ int main(int argc, char **argv) {
   if (argc != 2) verb = "";
   if (strcmp(verb, "serve") == 0) return serve();
   if (strcmp(verb, "probe") == 0) return probe();
+  if (strcmp(verb, "probe-network") == 0) return probe_network();
   if (strcmp(verb, "clean") == 0) {
     printf("removed=%d\n", cgroups_clean() + uplink_clean());
     return 0;
   }
-  fputs("usage: sandd serve | probe | clean | lend <run directory> | become …\n", stderr);
+  fputs("usage: sandd serve | probe | probe-network | clean | lend <run directory> | become …\n", stderr);
   return 2;
 }

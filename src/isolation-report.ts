@@ -1,12 +1,12 @@
 // What this machine can do to keep functions apart, for `yunmen doctor`: the probes of both launchers, put into words.
 // The choice is that of launcher-start.ts and launcher-process.ts. Called by main.ts.
-import { findSandd, type IsolationProbe, probeIsolation, probeSandd } from './functions/index.ts';
+import { findSandd, type IsolationProbe, probeIsolation, probeNetwork, probeSandd } from './functions/index.ts';
 import type { IsolationReport, IsolationTrial } from './model/isolation-report.ts';
 
 /** Tries everything on this machine; leaves nothing behind. */
 export async function reportIsolation(): Promise<IsolationReport> {
   const [sandd, bubblewrap] = await Promise.all([findSandd(), probeIsolation()]);
-  const found = sandd.ok ? await probeSandd(sandd.path) : null;
+  const found = sandd.ok ? new Map([...(await probeSandd(sandd.path)), ...(await probeNetwork(sandd.path))]) : null;
   return describeIsolation({
     native: sandd.ok ? { ok: true, found: found ?? new Map() } : sandd,
     bubblewrap,
@@ -41,6 +41,8 @@ const words: Readonly<Record<string, readonly [tried: string, held: string]>> = 
   landlock: ['reach an abstract socket of the host', 'refused by Landlock'],
   'limit-processes': ['make more processes than it may', 'stopped at the limit'],
   'limit-memory': ['take more memory than it may', 'ended by the kernel'],
+  doorway: ['reach the doorway from a network of its own', 'it answers'],
+  'own-host': ['reach this machine from a network of its own', 'refused, at its addresses and on loopback'],
   freeze: ['go on while it is frozen', 'stands still, and goes on when thawed'],
 };
 
@@ -87,6 +89,9 @@ function nativeTrials(native: Findings['native']): IsolationTrial[] {
       trials.push({ tier, tried, effect: value === 'yes' ? effect : 'it did not hold', isHeld: value === 'yes' });
     } else if (key === 'strong' || key === 'user' || key === 'restricted') {
       trials.push({ tier, tried: 'all of this tier', effect: value === 'ok' ? 'held' : value, isHeld: value === 'ok' });
+    } else if (key === 'network') {
+      const effect = value === 'ok' ? 'functions of tiers user and strong get it' : `${value}: they share the host’s`;
+      trials.push({ tier: null, tried: 'make networks for functions', effect, isHeld: value === 'ok' });
     } else if (key === 'landlock') {
       const effect = value === '0' ? 'the kernel does not have it' : `version ${value}`;
       trials.push({ tier: null, tried: 'use Landlock', effect, isHeld: Number(value) > 0 });

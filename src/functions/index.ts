@@ -20,6 +20,7 @@ export {
   cleanAfterSandd,
   type FoundSandd,
   findSandd,
+  probeNetwork,
   probeSandd,
   type RunningSandd,
   startSandd,

@@ -141,8 +141,17 @@ export async function cleanAfterSandd(path: string): Promise<void> {
 }
 
 /** What `sandd probe` found out: `key=value` lines. */
-export async function probeSandd(path: string): Promise<ReadonlyMap<string, string>> {
-  const { output } = await run(path, ['probe'], probeTimeoutMs);
+export function probeSandd(path: string): Promise<ReadonlyMap<string, string>> {
+  return askSandd(path, 'probe');
+}
+
+/** What `sandd probe-network` found out of networks; `network` is `ok` or why there are none. */
+export function probeNetwork(path: string): Promise<ReadonlyMap<string, string>> {
+  return askSandd(path, 'probe-network');
+}
+
+async function askSandd(path: string, verb: string): Promise<ReadonlyMap<string, string>> {
+  const { output } = await run(path, [verb], probeTimeoutMs);
   const lines = output.split('\n').filter((line) => line.includes('='));
   return new Map(lines.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]));
 }
