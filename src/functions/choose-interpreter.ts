@@ -53,7 +53,10 @@ export function chooseInterpreter(
   }
   if (runtime.kind === 'container') return { ok: false, message: `runtime '${runtimeId}' needs its image` };
   if (runtime.kind === 'not-startable') {
-    return { ok: false, message: `runtime '${runtimeId}' (${runtime.language}) cannot be run by this server` };
+    return {
+      ok: false,
+      message: `runtime '${runtimeId}' (${runtime.language}) cannot be run by this server; a custom runtime whose package brings it can`,
+    };
   }
   const language = languageOf(runtime.language);
   const rankOf = ({ major, minor }: Version) => major * 1000 + (language.level === 'major' ? 0 : minor);

@@ -97,5 +97,6 @@ test('libraries that were added for an id are found after the code and the layer
   assert.equal(older['PYTHONPATH'], undefined);
   const node = { language: 'node', version: '12.1.0', path: '/n/bin/node', prefix: '/n/bin', libraries } as const;
   const seen = instanceEnvironment({ ...config, runtime: 'nodejs12' }, { ...place, interpreter: node });
+  assert.match(seen['PATH'] ?? '', /^\/lib\/node\/node_modules\/\.bin:/);
   assert.match(seen['NODE_PATH'] ?? '', /^\/lib\/node\/node_modules:\/opt\/nodejs\/node12\/node_modules:/);
 });

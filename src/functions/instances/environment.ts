@@ -33,7 +33,7 @@ export function instanceEnvironment(
   }
   const isNewImage = config.runtime === 'python3.12' || config.runtime === 'nodejs20';
   return {
-    PATH: `${interpreter === null ? '' : `${directoryOf(interpreter.path)}:`}/usr/local/bin:/usr/bin:/bin${layersPath === null ? '' : `:${layersPath}/bin`}`,
+    PATH: `${addedPrograms(config, interpreter)}${interpreter === null ? '' : `${directoryOf(interpreter.path)}:`}/usr/local/bin:/usr/bin:/bin${layersPath === null ? '' : `:${layersPath}/bin`}`,
     LANG: 'C.UTF-8',
     HOME: temporaryPath ?? '/tmp',
     // Where /tmp is everybody's.
@@ -54,6 +54,13 @@ export function instanceEnvironment(
     ...(config.serviceName === null ? {} : { FC_SERVICE_NAME: config.serviceName, FC_QUALIFIER: config.qualifier }),
     [isNewImage ? 'FC_FUNCTION_VERSION' : 'FC_VER_ID']: config.versionId,
   };
+}
+
+/** The image's own programs come first on the path of newer Nodes. Source: docs (function-runtime.md 2, from Node 12 on). */
+function addedPrograms({ runtime }: FunctionConfig, interpreter: Interpreter | null): string {
+  const added = interpreter?.libraries?.[runtime];
+  const major = Number(/^nodejs(\d+)/.exec(runtime)?.[1] ?? 0);
+  return added === undefined || major < 12 ? '' : `${added}/node_modules/.bin:`;
 }
 
 /** As the image of custom runtimes sets them. Source: docs (function-runtime.md 2). */
