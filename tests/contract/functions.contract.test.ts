@@ -265,10 +265,10 @@ for (const tier of ['none', 'user', 'strong']) {
     });
 
     test('a runtime that nothing here can run is refused by name', async () => {
-      plane.publish('java', {}, { runtime: 'java8' });
-      const outcome = await plane.invoke('java');
+      plane.publish('dotnet', {}, { runtime: 'dotnetcore3.1' });
+      const outcome = await plane.invoke('dotnet');
       assert.ok(outcome.kind === 'refused' && outcome.code === 'InvalidArgument', describe(outcome));
-      assert.match(outcome.message, /java8/);
+      assert.match(outcome.message, /dotnetcore3\.1/);
     });
 
     test('an older runtime runs on the nearest newer interpreter, which the answer says', async () => {
