@@ -271,7 +271,7 @@ export class Plane {
   expect(runtimeId: string): void {
     if (this.limits.spareMemoryMb <= 0) return;
     void this.#choose(runtimeId).then((choice) => {
-      if (choice?.ok === true && !this.#isClosed) this.#spares.expect(choice);
+      if (choice?.ok === true && !this.#isClosed) this.#spares.expect(runtimeId, choice);
     });
   }
 

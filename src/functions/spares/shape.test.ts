@@ -59,6 +59,13 @@ test('what is read before our code runs makes a process of its own', () => {
   assert.notEqual(shapeOf({ environment: { OLD_PATH: 'x', MY_LANG: 'x', XLD_PRELOAD: 'x' } }), null);
 });
 
+test('added libraries of a runtime are those of its own processes only', () => {
+  const added = { ...python, libraries: { 'python3.10': '/added/python3.10' } };
+  assert.equal(shapeOf({}, added)?.runtime, 'python3.10');
+  assert.equal(shapeOf({ runtime: 'python3.9' }, added)?.runtime, '');
+  assert.notEqual(shapeOf({}, added)?.key, shapeOf({ runtime: 'python3.9' }, added)?.key);
+});
+
 test('layers, programs of the user, Python 2, other languages and large environments wait for nobody', () => {
   assert.equal(shapeOf({ layersDirectory: '/layers/x' }), null);
   assert.equal(shapeOf({}, null), null);

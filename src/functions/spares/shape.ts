@@ -22,7 +22,13 @@ const readAtStart =
 
 type Runnable = Extract<InterpreterChoice, { ok: true }>;
 
-export type SpareShape = { readonly key: string; readonly interpreter: Interpreter; readonly memoryMb: number };
+export type SpareShape = {
+  readonly key: string;
+  /** The runtime whose libraries it has; empty: those of any. */
+  readonly runtime: string;
+  readonly interpreter: Interpreter;
+  readonly memoryMb: number;
+};
 
 /** `key`: what processes with the same interpreter share. Null: the function's process must be started for it. */
 export function spareShape(config: FunctionConfig, { interpreter }: Runnable): SpareShape | null {
@@ -35,7 +41,8 @@ export function spareShape(config: FunctionConfig, { interpreter }: Runnable): S
   );
   if (own > ownEnvironmentBytes) return null;
   const size = memoryMb[interpreter.language];
-  return size === undefined
-    ? null
-    : { key: `${interpreter.language} ${interpreter.path}`, interpreter, memoryMb: size };
+  if (size === undefined) return null;
+  // Python reads at its start where the libraries are that were added for a runtime.
+  const runtime = interpreter.libraries?.[config.runtime] === undefined ? '' : config.runtime;
+  return { key: `${interpreter.language} ${interpreter.path} ${runtime}`, runtime, interpreter, memoryMb: size };
 }

@@ -33,6 +33,7 @@ type Interpreter = NonNullable<Runnable['interpreter']>;
 
 type Kind = {
   readonly key: string;
+  readonly runtime: string;
   readonly interpreter: Interpreter;
   readonly memoryMb: number;
   readonly demand: Demand;
@@ -88,8 +89,8 @@ export class Spares {
   }
 
   /** A function is published that could use one. */
-  expect(choice: Runnable): void {
-    this.#kindOf(emptyFunction('', ''), choice)?.demand.expect(this.#now());
+  expect(runtimeId: string, choice: Runnable): void {
+    this.#kindOf(emptyFunction(runtimeId, ''), choice)?.demand.expect(this.#now());
     this.#planRefill(refillMs);
   }
 
@@ -118,12 +119,12 @@ export class Spares {
     const shape = spareShape(config, choice);
     if (shape === null || limits.spareMemoryMb <= 0 || this.#isClosed) return null;
     if (!launcher.spareTiers.includes(tier) || this.#deps.packagesDirectory === null) return null;
-    const { key, interpreter, memoryMb } = shape;
+    const { key, runtime, interpreter, memoryMb } = shape;
     const known = this.#kinds.get(key);
     if (known !== undefined) return known;
     if (this.#kinds.size >= kindsMax) return null;
     const most = Math.floor(limits.spareMemoryMb / memoryMb);
-    const kind: Kind = { key, interpreter, memoryMb, demand: new Demand(most), spares: new Set() };
+    const kind: Kind = { key, runtime, interpreter, memoryMb, demand: new Demand(most), spares: new Set() };
     this.#kinds.set(key, kind);
     return kind;
   }
@@ -186,7 +187,7 @@ export class Spares {
 
   #start(kind: Kind): void {
     const { launcher, limits } = this.#deps;
-    const launch = this.#plan(kind.interpreter);
+    const launch = this.#plan(kind);
     const hasPrivateRoot = hasOwnRoot(this.#deps.tier);
     const spec = { launch, key: kind.key, resultLimitBytes: limits.invocationBytes, hasPrivateRoot };
     const spare = new Spare(spec, launcher, {
@@ -217,12 +218,12 @@ export class Spares {
   }
 
   /** As for a function of no code and no environment, but for the room in which its environment will be. */
-  #plan(interpreter: Interpreter) {
+  #plan({ interpreter, runtime }: Kind) {
     const { runDir, runtimesDirectory, packagesDirectory, tier, network } = this.#deps;
     const instanceId = `c-${randomHex(4)}-${randomHex(10)}`;
     const socketDirectory = `${runDir}/i/${instanceId}`;
     const { launch } = planStart({
-      config: emptyFunction(interpreter.language, `${socketDirectory}/code`),
+      config: emptyFunction(runtime, `${socketDirectory}/code`),
       choice: { ok: true, interpreter, note: null },
       tier,
       instanceId,
