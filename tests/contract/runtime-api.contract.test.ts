@@ -152,7 +152,6 @@ for (const tier of ['none', 'user', 'strong']) {
       const environment = {
         ...process.env,
         CGO_ENABLED: '0',
-        GOCACHE: '/tmp/yunmen-go-cache',
         GOFLAGS: '-buildvcs=false',
       };
       await run('go', ['build', '-o', `${directory}/main`, '.'], { cwd: `${fixtures}go`, env: environment });
