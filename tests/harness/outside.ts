@@ -12,6 +12,8 @@ export type Outside = {
   readonly url: string;
   /** This machine's address on the link between them. */
   readonly hostAddress: string;
+  /** This machine's interface towards it. */
+  readonly link: string;
   /** Another address of this machine, that is on no way out. */
   readonly otherHostAddress: string;
 };
@@ -52,5 +54,5 @@ export async function openOutside(t: { after(run: () => void): void }, more: rea
   });
   t.after(() => server.kill('SIGKILL'));
   await once(createInterface({ input: server.stdout }), 'line');
-  return { address, hostAddress, otherHostAddress, url: `http://${address}/` };
+  return { address, hostAddress, link, otherHostAddress, url: `http://${address}/` };
 }
