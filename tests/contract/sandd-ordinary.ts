@@ -14,8 +14,9 @@ for (const tier of isolationTiers.filter((each) => wanted.includes(each))) {
   const suite = {
     name: `sandd of uid ${process.getuid?.()}, tier ${tier}`,
     tier,
-    limits: tier === 'user' || (tier === 'restricted' && isRoot),
-    hasWatches: tier === 'restricted',
+    limits: tier === 'user' || tier === 'strong' || (tier === 'restricted' && isRoot),
+    // SANDD_GROUPS: tier user has control groups, too.
+    hasWatches: tier === 'restricted' || tier === 'strong' || process.env['SANDD_GROUPS'] === '1',
     skip: false,
     open,
   } as const;
