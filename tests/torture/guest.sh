@@ -28,4 +28,4 @@ chmod 755 "$root/init"
 (cd "$root" && find . | cpio -o -H newc 2> /dev/null | gzip -1) > "$work/initramfs"
 rm -rf "$root"
 exec qemu-system-x86_64 -M q35 -accel tcg,thread=multi -cpu max -smp 2 -m 2048 -nographic -no-reboot -nodefaults -serial stdio \
-  -kernel "$kernel" -initrd "$work/initramfs" -append 'console=ttyS0 quiet panic=-1 rdinit=/init'
+  -kernel "$kernel" -initrd "$work/initramfs" -append 'console=ttyS0 quiet panic=-1 no_timer_check rdinit=/init'
