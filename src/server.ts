@@ -104,6 +104,7 @@ async function assemble(options: ServerOptions, log: Log, stack: AsyncDisposable
       joinInstances((await data.ask('instances', of)).map(({ answer }) => answer.data as InstancesNow)),
     forwardHttp: http.forward,
     requests: keptRequests(await requests, data),
+    health: () => isolationOf(data),
     readMetrics: async () => joinMetrics(await data.metrics(), readProcess()),
     loopDelay: async (what) => ((await data.ask('loopDelay', what))[0]?.answer.data ?? null) as LoopDelay | null,
     runtimes: { isKnown: isKnownRuntime, all: runtimeIds },
@@ -130,9 +131,7 @@ async function assemble(options: ServerOptions, log: Log, stack: AsyncDisposable
       region: options.region,
       accessKeyId: credentials.accessKeyId,
       credentialsFile: credentialsPath(dataDir),
-      isolation: data.first.launcher.tier,
-      network: data.first.launcher.network,
-      launcher: data.first.launcher.kind,
+      ...isolationOf(data),
     },
     credentials: credentials satisfies ServerCredentials,
     onExit: ended.promise,
@@ -141,6 +140,11 @@ async function assemble(options: ServerOptions, log: Log, stack: AsyncDisposable
     },
     close: () => close('stopped'),
   };
+}
+
+/** What keeps functions apart: the same in every data process. */
+function isolationOf({ first: { launcher } }: DataProcesses) {
+  return { isolation: launcher.tier, network: launcher.network, launcher: launcher.kind };
 }
 
 /** Everything is given back in the reverse order of its making, once, whoever asks first. */

@@ -12,6 +12,7 @@ import { fcError } from './errors.ts';
 import { FcEndpoint, renderFcError } from './fc/endpoint.ts';
 import { authenticateHttp, httpTriggerPrefix } from './fc/http-authentication.ts';
 import { answerObject, isObjectCall } from './fc/object-endpoint.ts';
+import { answerHealth } from './health-endpoint.ts';
 import { KeyUse } from './key-use.ts';
 import { answerMetrics } from './metrics-endpoint.ts';
 import { createNonces } from './nonces.ts';
@@ -176,7 +177,7 @@ async function route(deps: ControlDeps, fc: FcEndpoint, codeUrls: CodeUrls, rece
   if (version !== null) return fc.answer(received, version);
   if (path === '/' || path === '') return answerRpc(deps, rpcRegistry, received);
   if (path === '/metrics' && received.method === 'GET') return answerMetrics(deps, received, received.peerAddress);
-  if (path === '/healthz') return { status: 200, headers: { 'content-type': 'text/plain' }, body: 'ok' };
+  if (path === '/healthz') return answerHealth(deps, received);
   if (path.startsWith(codeUrlPrefix)) return answerCode(deps, codeUrls, received);
   if (path.startsWith(privatePrefix)) return answerPrivate(deps, received);
   return answerUnknownPath(received);

@@ -47,6 +47,9 @@ export type RequestRecords = {
   search(query: RequestQuery): Promise<RequestRecord[]>;
 };
 
+/** As the ready line names them. */
+export type Health = { readonly isolation: string; readonly network: string; readonly launcher: string };
+
 export type ControlDeps = {
   readonly store: Store;
   readonly account: Account;
@@ -71,6 +74,8 @@ export type ControlDeps = {
   readonly requests: RequestRecords;
   /** The metrics of all processes, as they are now. */
   readMetrics(): Promise<ServerMetrics>;
+  /** What keeps functions apart here. */
+  health(): Health;
   /** Measures the data process's event loop, when a bench asks. */
   readonly loopDelay: AskLoopDelay;
 };

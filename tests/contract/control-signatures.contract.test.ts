@@ -216,6 +216,15 @@ describe('who may call the APIs', () => {
     assert.deepEqual([answer.status, answer.text], [200, 'ok']);
   });
 
+  it('tells a health check with a key what keeps functions apart, and one with a wrong key nothing', async () => {
+    const told = await v3({ method: 'GET', path: '/healthz' });
+    assert.equal(told.status, 200, told.text);
+    assert.deepEqual(told.json, { status: 'ok', isolation: 'strong', network: 'open', launcher: 'sandd' });
+    const refused = await rawCall(plane, 'GET', '/healthz', { headers: { authorization: 'acs k:wrong' } });
+    assert.ok(refused.status >= 400 && refused.status < 500, `${refused.status}`);
+    assert.ok(!refused.text.includes('strong'));
+  });
+
   it('tells why a gateway request failed, only to signed callers', async () => {
     const failure = {
       code: 'D502FC',
