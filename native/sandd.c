@@ -30,7 +30,6 @@ static char token[TOKEN_MAX + 1];
 static bool has_networks;
 static struct policy policy;
 static int events, signals;
-static bool is_orphan;
 
 int64_t now_ms(void) {
   struct timespec now;
@@ -193,7 +192,6 @@ static void hear_parent(void) {
   }
   if (is_heard && wrong == NULL) return;
   unwatch(PARENT); // it has gone, or is not what it was
-  is_orphan = true;
   begin_end();
 }
 
@@ -258,7 +256,7 @@ static int serve(void) {
     snprintf(path, sizeof path, "%s/%s", place.run_dir, (const char *[]){"i", "t", "root", "launcher.sock"}[at]);
     if (unlink(path) != 0) remove_directory(path, 2);
   }
-  if (is_orphan || place.owner != geteuid()) rmdir(place.run_dir); // its owner could not
+  rmdir(place.run_dir); // nobody else may be left to do it; whoever is there finds it gone
   cgroups_close(&place.groups);
   network_end();
   return instances_living() > 0;

@@ -7,6 +7,7 @@ const row = (pid: number, parent: number, instanceId: string | null = null) => (
   parent,
   instanceId,
   isStopped: false,
+  isHeld: false,
 });
 
 test('the mark is read from an environment, and only as a whole name', () => {
@@ -35,8 +36,9 @@ test('the caller itself is never a member', () => {
 test('the state is read after the last parenthesis; a zombie counts while threads of it run', () => {
   const stat = (state: string, threads: number) =>
     `42 (a) b) (${state}) ${state} 7 42 42 0 -1 4194304 100 0 0 0 1 1 0 0 20 0 ${threads} 0 5`;
-  assert.deepEqual(parseStat(stat('S', 1)), { parent: 7, isStopped: false });
-  assert.deepEqual(parseStat(stat('T', 3)), { parent: 7, isStopped: true });
+  assert.deepEqual(parseStat(stat('S', 1)), { parent: 7, isStopped: false, isHeld: false });
+  assert.deepEqual(parseStat(stat('T', 3)), { parent: 7, isStopped: true, isHeld: false });
+  assert.deepEqual(parseStat(stat('D', 1)), { parent: 7, isStopped: false, isHeld: true });
   assert.equal(parseStat(stat('Z', 1)), null);
-  assert.deepEqual(parseStat(stat('Z', 2)), { parent: 7, isStopped: false });
+  assert.deepEqual(parseStat(stat('Z', 2)), { parent: 7, isStopped: false, isHeld: false });
 });

@@ -12,6 +12,8 @@ export type ProcessRow = {
   readonly instanceId: string | null;
   /** Stopped by a signal: nothing of it runs. */
   readonly isStopped: boolean;
+  /** Waits in the kernel for what no signal but its end can break off: the child of a vfork() that has not run its program yet, or a disk. */
+  readonly isHeld: boolean;
 };
 
 /** All processes that have not ended. Synchronous: a few milliseconds for hundreds of processes. */
@@ -60,12 +62,12 @@ function readRow(pid: number): ProcessRow | null {
  * `pid (name) state parent …`; the name may hold anything, so count from its last parenthesis. Null when it has ended.
  * A process whose first thread has ended shows as a zombie while others of its threads run on.
  */
-export function parseStat(text: string): { readonly parent: number; readonly isStopped: boolean } | null {
+export function parseStat(text: string): Pick<ProcessRow, 'parent' | 'isStopped' | 'isHeld'> | null {
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ', 18);
   const [state, parent] = fields;
   const threads = Number(fields[17]);
   if (state === 'X' || (state === 'Z' && threads <= 1)) return null;
-  return { parent: Number(parent), isStopped: state === 'T' };
+  return { parent: Number(parent), isStopped: state === 'T', isHeld: state === 'D' };
 }
 
 /** The value of the mark in an environment as bytes: `NAME=value\0NAME=value\0`. */

@@ -12,7 +12,7 @@ function setUp() {
   const rows = new Map<number, ProcessRow>();
   const signals: string[] = [];
   const add = (pid: number, parent: number, instanceId: string | null = null) =>
-    rows.set(pid, { pid, parent, instanceId, isStopped: false });
+    rows.set(pid, { pid, parent, instanceId, isStopped: false, isHeld: false });
   const deaf = new Set<number>();
   const freezer = new TreeFreezer(
     clock,
@@ -73,6 +73,18 @@ test('a tree that does not stop is let go, and that is told', async () => {
   const made = clock.timersMade;
   clock.advance(10_000);
   assert.equal(clock.timersMade, made, 'nobody looks any more');
+});
+
+test('a process that is held in the kernel stands still once it has been told', async () => {
+  const { clock, rows, add, deaf, signals, freezer } = setUp();
+  add(10, 1);
+  add(11, 10);
+  deaf.add(10);
+  rows.set(10, { pid: 10, parent: 1, instanceId: null, isStopped: false, isHeld: true });
+  const freezing = freezer.freeze('c-1', 10);
+  clock.advance(10);
+  assert.equal(await freezing, true);
+  assert.ok(signals.includes('SIGSTOP 10'));
 });
 
 test('an instance that has gone gets no signal', () => {

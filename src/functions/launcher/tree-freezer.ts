@@ -74,8 +74,10 @@ export class TreeFreezer {
     const table = this.#readTable();
     for (const [instanceId, order] of this.#orders) {
       const members = findMembers(table, new Set([instanceId]), new Set([order.root]));
-      const running = members.filter(({ isStopped }) => !isStopped);
       const stopped = this.#stopped.get(instanceId);
+      // What is held in the kernel stops before it gets back to its program, if it was told before this look: a shell whose
+      // child was stopped between its vfork() and its program is held for as long as the child stands still.
+      const running = members.filter((row) => !row.isStopped && !(row.isHeld && stopped?.has(row.pid)));
       for (const { pid } of members) stopped?.add(pid);
       for (const { pid } of running) this.#signal(pid, 'SIGSTOP');
       if (running.length === 0) {
