@@ -187,7 +187,7 @@ export async function openFixture(
       const directories = existsSync(`${runDir}/i`) ? readdirSync(`${runDir}/i`) : [];
       launcher.close();
       await exited;
-      const left = readdirSync(runDir).filter((name) => name !== 'launcher.sock');
+      const left = existsSync(runDir) ? readdirSync(runDir).filter((name) => name !== 'launcher.sock') : [];
       rmSync(runDir, { recursive: true, force: true });
       rmSync(codeRoot, { recursive: true, force: true });
       assert.deepEqual(directories, [], 'instance directories are left');
