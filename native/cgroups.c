@@ -254,27 +254,30 @@ static void kill_members(const char *directory) {
   if (file != NULL) fclose(file);
 }
 
-// Two levels below a server's group at most. Kills and removes until nothing is left, for two seconds.
-static bool remove_tree(const char *directory, int depth) {
-  for (int tries = 0; tries < 400; tries++) {
-    DIR *list = opendir(directory);
-    if (list == NULL) return errno == ENOENT;
-    for (struct dirent *entry; (entry = readdir(list)) != NULL;) {
-      char below[PATH_LIMIT];
-      if (entry->d_type != DT_DIR || entry->d_name[0] == '.' || depth == 0) continue;
-      if (snprintf(below, sizeof below, "%s/%s", directory, entry->d_name) < (int)sizeof below) remove_tree(below, depth - 1);
-    }
-    closedir(list);
-    kill_members(directory);
-    if (rmdir(directory) == 0 || errno == ENOENT) return true;
-    usleep(5000);
+// Kills and removes what is there now; true when nothing is left.
+static bool remove_once(const char *directory, int depth) {
+  DIR *list = opendir(directory);
+  if (list == NULL) return errno == ENOENT;
+  for (struct dirent *entry; (entry = readdir(list)) != NULL;) {
+    char below[PATH_LIMIT];
+    if (entry->d_type != DT_DIR || entry->d_name[0] == '.' || depth == 0) continue;
+    if (snprintf(below, sizeof below, "%s/%s", directory, entry->d_name) < (int)sizeof below) remove_once(below, depth - 1);
   }
-  return false;
+  closedir(list);
+  kill_members(directory);
+  return rmdir(directory) == 0 || errno == ENOENT;
 }
 
+// Two levels below a server's group at most, for two seconds at most. All controllers in turn: who is frozen in one group
+// cannot be killed through another.
 void cgroups_close(struct cgroups *groups) {
-  for (int each = 0; each < CONTROLLERS; each++)
-    if (groups->group[each][0] != 0) remove_tree(groups->group[each], 2);
+  bool is_left = true;
+  for (int tries = 0; is_left && tries < 400; tries++) {
+    if (tries > 0) usleep(5000);
+    is_left = false;
+    for (int each = CONTROLLERS - 1; each >= 0; each--)
+      if (groups->group[each][0] != 0 && !remove_once(groups->group[each], 2)) is_left = true;
+  }
   if (groups->lock >= 0) close(groups->lock);
   memset(groups, 0, sizeof *groups);
   groups->lock = -1;

@@ -90,6 +90,23 @@ for (const tier of tiers) {
   const skip = missing(tier);
   const daemons = 'trap "" TERM; (setsid sleep 600 &); echo up; while :; do sleep 0.01; done';
 
+  const isNested = tier === 'user' || tier === 'strong'; // elsewhere nothing ends with an instance's first process
+  if (isNested)
+    test(`an end while instances are frozen takes no longer than others (tier ${tier})`, { skip }, async () => {
+      const opened = await openSandd(path, tier);
+      const { instanceId, pid, close } = await startScript(opened, tier, daemons);
+      await opened.launcher.setFrozen(instanceId, true);
+      process.kill(pid, 'SIGKILL'); // its first process: nobody is left in it who could hear and thaw
+      opened.sandd.kill('SIGTERM');
+      const late = sleep(6_000).then(() => 'late');
+      assert.notEqual(await Promise.race([opened.sandd.exited, late]), 'late');
+      const deadline = performance.now() + 2_000;
+      while (remains(instanceId, pid, opened.runDir).length > 0 && performance.now() < deadline) await sleep(10);
+      assert.deepEqual(remains(instanceId, pid, opened.runDir), []);
+      close();
+      rmSync(opened.runDir, { recursive: true, force: true });
+    });
+
   test(`killed with -9, sandd leaves nothing of an instance that is frozen (tier ${tier})`, { skip }, async () => {
     const opened = await openSandd(path, tier);
     const { instanceId, pid, close } = await startScript(opened, tier, daemons);
