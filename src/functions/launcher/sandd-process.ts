@@ -74,7 +74,8 @@ export async function startSandd(
     ...parseConfigured(configured.fields),
     async allow(directory) {
       const answer = await starter.call((call) => encodeAllow(call, directory));
-      return answer.kind === 'failed' ? answer.why : null;
+      // One that has ended refuses nothing; `exited` tells its end.
+      return answer.kind === 'failed' && !parent.destroyed ? answer.why : null;
     },
     close: () => parent.destroy(),
     kill(signal) {
