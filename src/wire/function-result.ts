@@ -1,5 +1,7 @@
 // Reads what an event function returned as the gateway does: leniently where the cloud is, and with the exact reason
 // where it is not the agreed shape. Called by the gateway's function backends and by HTTP triggers (functions/http/).
+
+import { headerName, notInHeaderValue } from './header-grammar.ts';
 import { jsonMember } from './json-member.ts';
 
 /** `headers`: name, value, … as UTF-8 text. `body` null: empty. */
@@ -107,22 +109,18 @@ function readFlag(value: unknown): boolean | null {
   return lower === 'false' || lower === '' ? false : null;
 }
 
-const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters that may not be in a header
-const notInValue = /[\0-\x08\x0a-\x1f\x7f]/;
-
 /** The headers as name, value, …; or what is wrong with them. */
 function readHeaders(value: unknown): string[] | string {
   if (value === undefined || value === null) return [];
   if (typeof value !== 'object' || Array.isArray(value)) return `headers is ${nameOf(value)}, not an object`;
   const headers: string[] = [];
   for (const [name, given] of Object.entries(value)) {
-    if (!token.test(name)) return 'headers holds a name that is no header name';
+    if (!headerName.test(name)) return 'headers holds a name that is no header name';
     for (const item of Array.isArray(given) ? given : [given]) {
       if (item === null) continue;
       if (typeof item === 'object') return 'headers holds a value that is no text';
       const text = String(item);
-      if (notInValue.test(text)) return 'headers holds a value with a line break or control character';
+      if (notInHeaderValue.test(text)) return 'headers holds a value with a line break or control character';
       headers.push(name, text);
     }
   }

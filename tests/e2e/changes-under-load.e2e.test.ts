@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { Agent, request } from 'node:http';
 import { type TestContext, test } from 'node:test';
 import { signRequest } from '../../src/wire/gateway-signature.ts';
+import { mockApi } from '../harness/mock-api.ts';
 import { OpenApi } from '../harness/openapi.ts';
 import { zipped } from '../harness/sdk.ts';
 import { startServer, type TestServer, temporaryDirectory } from '../harness/server.ts';
@@ -106,25 +107,6 @@ function strict(api: OpenApi) {
 }
 type Call = ReturnType<typeof strict>;
 
-function mock(GroupId: string, path: string, auth: 'APP' | 'ANONYMOUS', result: string) {
-  return {
-    GroupId,
-    ApiName: `api_${path.slice(1)}`,
-    Visibility: 'PRIVATE',
-    AuthType: auth,
-    RequestConfig: { RequestProtocol: 'HTTP', RequestHttpMethod: 'GET', RequestPath: path, RequestMode: 'PASSTHROUGH' },
-    ServiceConfig: {
-      ServiceProtocol: 'HTTP',
-      ServiceAddress: 'http://unused',
-      ServiceTimeout: 1000,
-      Mock: 'TRUE',
-      MockResult: result,
-    },
-    ResultType: 'JSON',
-    ResultSample: '{}',
-  };
-}
-
 /** Publishes one version after the other, and takes the API off line after every third. */
 async function publishing(
   call: Call,
@@ -133,7 +115,7 @@ async function publishing(
   path: string,
 ): Promise<[Changing, () => Promise<void>]> {
   const changing: Changing = { path, app: null, states: ['404'], acknowledged: 0, sent: 0 };
-  const ApiId = String((await call('CreateApi', mock(GroupId, path, 'ANONYMOUS', '0')))['ApiId']);
+  const ApiId = String((await call('CreateApi', mockApi(GroupId, path, 'ANONYMOUS', '0')))['ApiId']);
   const stage = { GroupId, ApiId, StageName: 'RELEASE' };
   const run = async () => {
     for (let n = 1; n <= changesWanted / writersOfEachKind; n++) {
@@ -141,7 +123,7 @@ async function publishing(
         await change(callers, changing, '404', () => call('AbolishApi', stage));
         continue;
       }
-      await call('ModifyApi', { ...mock(GroupId, path, 'ANONYMOUS', `version ${n}`), ApiId });
+      await call('ModifyApi', { ...mockApi(GroupId, path, 'ANONYMOUS', `version ${n}`), ApiId });
       await change(callers, changing, `version ${n}`, () => call('DeployApi', { ...stage, Description: `${n}` }));
     }
   };
@@ -155,7 +137,7 @@ async function granting(
   GroupId: string,
   path: string,
 ): Promise<[Changing, () => Promise<void>]> {
-  const ApiId = String((await call('CreateApi', mock(GroupId, path, 'APP', 'granted')))['ApiId']);
+  const ApiId = String((await call('CreateApi', mockApi(GroupId, path, 'APP', 'granted')))['ApiId']);
   const stage = { GroupId, ApiId, StageName: 'RELEASE' };
   await call('DeployApi', { ...stage, Description: 'once' });
   const AppId = Number((await call('CreateApp', { AppName: `app_${path.slice(1)}` }))['AppId']);
@@ -186,7 +168,7 @@ async function stableFunction(call: Call, api: OpenApi, server: TestServer, Grou
   });
   assert.equal(made.status, 200, JSON.stringify(made.body));
   const { ApiId } = await call('CreateApi', {
-    ...mock(GroupId, '/stable', 'ANONYMOUS', ''),
+    ...mockApi(GroupId, '/stable', 'ANONYMOUS', ''),
     ServiceConfig: {
       ServiceProtocol: 'FunctionCompute',
       ServiceTimeout: 10_000,

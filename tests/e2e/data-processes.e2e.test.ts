@@ -8,6 +8,7 @@ import { after, before, describe, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { signRequest } from '../../src/wire/gateway-signature.ts';
 import { type Connection, connectTo } from '../harness/connections.ts';
+import { mockApi } from '../harness/mock-api.ts';
 import { Project } from '../harness/project.ts';
 import { functionCompute } from '../harness/sdk.ts';
 import {
@@ -43,29 +44,10 @@ function signed(path: string, app: App, host: string): Record<string, string> {
 
 /** An API that a mock answers. */
 async function addMock(project: Project, path: string, auth: 'APP' | 'ANONYMOUS', result: string): Promise<string> {
-  const made = await project.cloudApi('CreateApi', mock(project.groupId, path, auth, result));
+  const made = await project.cloudApi('CreateApi', mockApi(project.groupId, path, auth, result));
   const ApiId = String(made['ApiId']);
   await deploy(project, ApiId);
   return ApiId;
-}
-
-function mock(GroupId: string, path: string, auth: 'APP' | 'ANONYMOUS', result: string) {
-  return {
-    GroupId,
-    ApiName: `api_${path.slice(1)}`,
-    Visibility: 'PRIVATE',
-    AuthType: auth,
-    RequestConfig: { RequestProtocol: 'HTTP', RequestHttpMethod: 'GET', RequestPath: path, RequestMode: 'PASSTHROUGH' },
-    ServiceConfig: {
-      ServiceProtocol: 'HTTP',
-      ServiceAddress: 'http://unused',
-      ServiceTimeout: 1000,
-      Mock: 'TRUE',
-      MockResult: result,
-    },
-    ResultType: 'JSON',
-    ResultSample: '{}',
-  };
 }
 
 function deploy(project: Project, ApiId: string) {
@@ -141,7 +123,7 @@ describe('two data processes', () => {
     const standing = factsNow(server).dataProcesses[1]?.data ?? 0;
     const get = (one: Connection) => one.send('GET', '/written', { Host: project.host });
     assert.deepEqual([(await get(first)).body, (await get(second)).body], ['old', 'old']);
-    await project.cloudApi('ModifyApi', { ...mock(project.groupId, '/written', 'ANONYMOUS', 'new'), ApiId: apiId });
+    await project.cloudApi('ModifyApi', { ...mockApi(project.groupId, '/written', 'ANONYMOUS', 'new'), ApiId: apiId });
     process.kill(standing, 'SIGSTOP');
     try {
       const startedAt = performance.now();

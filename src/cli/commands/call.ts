@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { systemClock } from '../../base/clock.ts';
 import { randomHex } from '../../base/ids.ts';
+import { headerName } from '../../wire/header-grammar.ts';
 import { type HttpAnswer, sendRequest } from '../client/http.ts';
 import { findDataDir, findServerFile, hintFor, readDevApp, type TargetFlags } from '../client/local-server.ts';
 import { CliError, failed, messageOf, wrongUsage } from '../errors.ts';
@@ -106,7 +107,7 @@ function parseHostFlags(flags: CallFlags): string | null {
 function parseHeader(text: string): readonly [string, string] {
   const at = text.indexOf(':');
   const name = text.slice(0, at).trim();
-  if (at < 1 || !/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) throw wrongUsage(`-H takes 'Name: value', not '${text}'`);
+  if (at < 1 || !headerName.test(name)) throw wrongUsage(`-H takes 'Name: value', not '${text}'`);
   return [name, text.slice(at + 1).trim()];
 }
 

@@ -1,5 +1,6 @@
 // Writes the HTTP request that a backend gets: path, query, headers. Called by http.ts and function-http.ts.
 import type { ApiMethod } from '../../model/api.ts';
+import { headerName } from '../../wire/header-grammar.ts';
 import { decodeUtf8Piece, encodeForm } from '../../wire/query.ts';
 import type { Mapped } from '../context.ts';
 import { refuse } from '../errors.ts';
@@ -9,7 +10,6 @@ import { fillVariables } from './stage-variables.ts';
 
 /** One header value, in bytes. */
 const headerValueLimit = 64 * 1024;
-const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
 /** Belong to the connection, or are the gateway's own to write; what an API maps there is not sent. */
 const heldBack: ReadonlySet<string> = new Set([
@@ -141,7 +141,7 @@ export function backendHeaders(mapped: Mapped): string {
   for (const [name, value] of headers) {
     const lowerName = name.toLowerCase();
     if (heldBack.has(lowerName)) continue;
-    if (!token.test(name)) throw badName(mapped, name);
+    if (!headerName.test(name)) throw badName(mapped, name);
     if (lowerName === 'x-real-ip') own |= 1;
     else if (lowerName === 'x-forwarded-proto') own |= 2;
     else if (lowerName === 'ca-host') own |= 4;

@@ -1,11 +1,11 @@
 // The mock backend: a fixed answer, no call. Called by reply.ts.
 import type { Backend } from '../../model/api.ts';
+import { headerName } from '../../wire/header-grammar.ts';
 import type { BackendAnswer, Mapped } from '../context.ts';
 import { writeHeaderText } from '../header-text.ts';
 import { fillVariables } from './stage-variables.ts';
 
 const headerValueLimit = 8192;
-const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 /** Belong to the connection or are the gateway's own. */
 const heldBack: ReadonlySet<string> = new Set([
   'connection',
@@ -32,7 +32,7 @@ export function answerMock(mapped: Mapped, backend: Extract<Backend, { kind: 'mo
   let hasType = false;
   for (const { name, value } of backend.headers) {
     const lowerName = name.toLowerCase();
-    if (!token.test(name) || heldBack.has(lowerName)) continue;
+    if (!headerName.test(name) || heldBack.has(lowerName)) continue;
     if (lowerName === 'content-type') hasType = true;
     headers.push(name, writeHeaderText(fillVariables(value, mapped), headerValueLimit));
   }

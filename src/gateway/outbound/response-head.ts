@@ -1,5 +1,7 @@
 // Reads the head of a backend's answer, strictly: what two readers could understand differently is refused, not repaired.
 // Called by response-reader.ts.
+
+import { headerName, notInHeaderValue } from '../../wire/header-grammar.ts';
 import { BackendFault } from './fault.ts';
 
 /** How long the body is: none, counted, in chunks, or until the connection ends. */
@@ -23,9 +25,6 @@ export type ResponseHead = {
 };
 
 const statusLine = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/;
-const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters that may not be in a header
-const forbidden = /[\0-\x08\x0a-\x1f\x7f]/;
 const blanksAround = /^[\t ]+|[\t ]+$/g;
 
 /** Belong to one connection and are never relayed. Source: docs (RFC 9110 7.6.1). */
@@ -101,8 +100,8 @@ export function parseHead(text: string, isHead: boolean): ResponseHead {
     const line = lines[i] ?? '';
     const colon = line.indexOf(':');
     const name = line.slice(0, Math.max(0, colon));
-    if (!token.test(name)) throw bad('bad header name');
-    if (forbidden.test(line)) throw bad('a header holds a line break or control character');
+    if (!headerName.test(name)) throw bad('bad header name');
+    if (notInHeaderValue.test(line)) throw bad('a header holds a line break or control character');
     let value = line.slice(colon + 1);
     const last = value.charCodeAt(value.length - 1);
     value =
