@@ -57,11 +57,14 @@ static void kill_hard(struct instance *instance) {
   instance->kill_at = now_ms() + 2000; // if it cannot even hear that
 }
 
-// Takes the answers of an instance's first process. False when it has none (any more).
-static bool hear(struct instance *instance) {
+enum heard { WORD, NOTHING_YET, NO_MORE };
+
+// Takes one answer of an instance's first process.
+static enum heard hear(struct instance *instance) {
   char text[sizeof instance->why];
   ssize_t length = instance->control < 0 ? 0 : recv(instance->control, text, sizeof text - 1, MSG_DONTWAIT);
-  if (length <= 0) return false;
+  if (length < 0 && (errno == EAGAIN || errno == EINTR)) return NOTHING_YET;
+  if (length <= 0) return NO_MORE;
   text[length] = 0;
   uint8_t answer[8];
   switch (text[0]) {
@@ -92,14 +95,14 @@ static bool hear(struct instance *instance) {
       break;
     default: break;
   }
-  return true;
+  return WORD;
 }
 
 // Its first process has been reaped, so nothing of it is left but what the kernel keeps for us.
 static void forget(struct instance *instance, int status, const struct rusage *usage) {
   uint64_t peak_kb = (uint64_t)usage->ru_maxrss;
   bool out_of_memory = false;
-  while (hear(instance)) {}
+  while (hear(instance) == WORD) {}
   cgroups_outcome(&place.groups, instance->id, &peak_kb, &out_of_memory);
   cgroups_remove(&place.groups, instance->id);
   if (place.tier == TIER_RESTRICTED) { // it did so itself, unless it was killed
@@ -252,8 +255,9 @@ void freeze_instance(const char *id, bool is_frozen, uint32_t call) {
   say(DONE, call, "", 0);
 }
 
+// What the loop has fetched may be meant for the place's former instance: only its end is the end of it.
 void hear_instance(int at) {
-  if (instances[at].state != FREE && !hear(&instances[at])) unwatch(instances[at].control);
+  if (instances[at].state != FREE && hear(&instances[at]) == NO_MORE) unwatch(instances[at].control);
 }
 
 void end_instances(void) {

@@ -172,6 +172,31 @@ for (const tier of tiers) {
   });
 }
 
+test('an instance that takes the place of one that ends in the same moment starts', { skip: missing('none') }, async () => {
+  const opened = await openSandd(path, 'none');
+  const waits = 'echo up; exec sleep 600';
+  const first = await startScript(opened, 'none', waits);
+  const second = await startScript(opened, 'none', waits);
+  // While it stands still things happen in this order: a child ends, a start is asked for, the child of place 0 ends. Its
+  // loop reaps both before the start takes place 0, and only then comes to what place 0 had said.
+  opened.sandd.kill('SIGSTOP');
+  process.kill(second.pid, 'SIGKILL');
+  while (!isZombie(second.pid)) await sleep(1);
+  const third = startScript(opened, 'none', waits);
+  await new Promise(setImmediate);
+  process.kill(first.pid, 'SIGKILL');
+  while (!isZombie(first.pid)) await sleep(1);
+  opened.sandd.kill('SIGCONT');
+  const late = sleep(5_000, 'late', { ref: false });
+  assert.notEqual(await Promise.race([third, late]), 'late');
+  for (const { close } of [first, second, await third]) close();
+  await opened.close();
+});
+
+function isZombie(pid: number): boolean {
+  return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.startsWith('Z') === true;
+}
+
 /** What was on its way has come. */
 async function settled(read: () => number): Promise<void> {
   for (let before = -1; before !== read(); await sleep(30)) before = read();
