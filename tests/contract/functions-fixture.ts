@@ -102,13 +102,15 @@ export async function openFixture(
   tier: string,
   limits: Partial<Limits> = {},
   more: Pick<FunctionsDeps, 'memory' | 'hasOwnNetwork' | 'imageDirectory'> = {},
+  wrap: (launcher: LauncherClient) => LauncherClient = (launcher) => launcher,
 ): Promise<Fixture> {
   const runDir = mkdtempSync('/tmp/yunmen-');
   const codeRoot = mkdtempSync('/tmp/yunmen-code-');
   const token = randomHex(32);
   const { imageDirectory = null } = more;
   const shown = imageDirectory === null ? [codeRoot] : [codeRoot, imageDirectory];
-  const { launcher, pid, exited } = await openLauncher(runDir, token, tier, shown);
+  const { launcher: opened, pid, exited } = await openLauncher(runDir, token, tier, shown);
+  const launcher = wrap(opened);
   const published = new Map<string, FunctionConfig>();
   const reports: string[] = [];
   const lines: LogLine[] = [];

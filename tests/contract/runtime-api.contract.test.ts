@@ -1,12 +1,13 @@
 // What a program that polls the runtime API is promised (go1): real programs on a real launcher, in every isolation tier.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { EventEmitter, once } from 'node:events';
 import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
 import { after, before, describe as group, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { findSandd, probeIsolation, probeSandd } from '../../src/functions/index.ts';
+import { findSandd, type LauncherClient, probeIsolation, probeSandd } from '../../src/functions/index.ts';
 import type { FunctionConfig } from '../../src/model/function.ts';
 import { describe, type Fixture, openFixture } from './functions-fixture.ts';
 
@@ -44,6 +45,35 @@ type Seen = {
   readonly http: Readonly<Record<string, unknown>> | null;
 };
 const seenIn = (body: Buffer) => JSON.parse(body.toString()) as Seen;
+
+/** Its starts are told only after the ends of what they started. */
+function tellingStartsLate(launcher: LauncherClient): LauncherClient {
+  const ends = new EventEmitter();
+  return {
+    ...launcher,
+    onExited(listener) {
+      launcher.onExited((exit) => {
+        listener(exit);
+        ends.emit(exit.instanceId);
+      });
+    },
+    async start(spec) {
+      const ended = once(ends, spec.instanceId);
+      const started = await launcher.start(spec);
+      await ended;
+      return started;
+    },
+  };
+}
+
+test('a program that has ended before its start is told is reported as one that ended', async () => {
+  const plane = await openFixture('none', {}, {}, tellingStartsLate);
+  plane.publish('silent', { main: '#!/bin/sh\necho no configuration\nexit 7\n' }, go1());
+  const outcome = await plane.invoke('silent');
+  assert.ok(outcome.kind === 'refused' && outcome.code === 'CAExited', describe(outcome));
+  assert.match(outcome.message, /code 7.*Logs: no configuration/s);
+  await plane.close();
+});
 
 for (const tier of ['none', 'user', 'strong']) {
   const missing = isolation.missing.find((each) => each.tier === tier);

@@ -172,7 +172,7 @@ for (const tier of tiers) {
   });
 }
 
-test('an instance that takes the place of one that ends in the same moment starts', { skip: missing('none') }, async () => {
+test('an instance that takes the place of one that ends starts', { skip: missing('none') }, async () => {
   const opened = await openSandd(path, 'none');
   const waits = 'echo up; exec sleep 600';
   const first = await startScript(opened, 'none', waits);

@@ -14,10 +14,10 @@ import type { Spare } from '../spares/spare.ts';
 import type { Deadline, Deadlines } from './deadlines.ts';
 import type { Answer, Question } from './exchange.ts';
 import type { Call, Ended, InstanceEvents, StartFailure, StartTimes } from './instance-port.ts';
-import { readPeakMemoryKb } from './memory.ts';
+import { PeakMemory } from './memory.ts';
 import { openRoad } from './open-road.ts';
 import type { PortClaims } from './port-claims.ts';
-import { checkProgram, describeProgramFailure, type ProgramPlan } from './program.ts';
+import { checkProgram, describeProgramFailure } from './program.ts';
 import { type OutputLog, RequestLog } from './request-log.ts';
 import type { Road, RoadEvents } from './road.ts';
 import { SharedLog } from './shared-log.ts';
@@ -39,8 +39,6 @@ export type InstanceDeps = {
 const nothing = {};
 /** How long frames and output of a process that has exited may still be on their way. */
 const drainMs = 100;
-/** Between two looks at the memory of a program that does not tell it. */
-const measureMs = 1_000;
 
 /** What an instance is waited for, and what came instead. */
 type Outcome =
@@ -79,8 +77,7 @@ export class Instance {
   /** Resolves when the launcher has told of the exit. */
   readonly #exit = Promise.withResolvers<void>();
   #howExited: Exit | null = null;
-  #peakKb = 0;
-  #measuredAt = Number.NEGATIVE_INFINITY;
+  readonly #memory = new PeakMemory();
   /** The process that waited for it; null: it has none, or no longer. */
   #spare: Spare | null;
   #times: StartTimes = { isSpare: false, startMs: 0, codeMs: 0, loadMs: 0, initializerMs: 0 };
@@ -110,7 +107,7 @@ export class Instance {
 
   /** Peak memory as the process last told it, KB. */
   get peakKb(): number {
-    return this.#peakKb;
+    return this.#memory.kb;
   }
 
   /**
@@ -231,7 +228,7 @@ export class Instance {
       this.#waits.settleAll({ kind: 'disconnected' });
       return;
     }
-    this.#peakKb = Math.max(this.#peakKb, exit.peakMemoryKb);
+    this.#memory.told(exit.peakMemoryKb);
     this.#howExited = exit;
     this.#exit.resolve();
     if (!isAlive(this.#state)) return;
@@ -251,18 +248,10 @@ export class Instance {
     this.#deps.deadlines.remove(late);
   }
 
-  /** Of a program that never tells it: a look at its processes costs more than a request. */
-  #measureNowAndThen(): void {
-    const now = this.#deps.clock.monotonic();
-    if (now - this.#measuredAt < measureMs) return;
-    this.#measuredAt = now;
-    this.measurePeakKb();
-  }
-
   /** Peak memory of a process that cannot tell it any more, KB. */
   measurePeakKb(): number {
-    if (this.pid > 0) this.#peakKb = Math.max(this.#peakKb, readPeakMemoryKb(this.pid));
-    return this.#peakKb;
+    this.#memory.measure(this.pid);
+    return this.#memory.kb;
   }
 
   async #end(reason: EndReason, graceMs: number): Promise<void> {
@@ -334,7 +323,7 @@ export class Instance {
       const outcome = await hello;
       this.#times = { ...this.#times, startMs: this.#since(this.#state.since) };
       if (outcome.kind === 'hello') return null;
-      if (outcome.kind === 'disconnected') return { kind: 'ended', end: { kind: 'exited' } };
+      if (outcome.kind === 'disconnected') return await this.#startFailed(outcome, limits.startMs);
       return { kind: 'platform', message: `the instance did not start within ${limits.startMs} ms` };
     } catch (error) {
       this.#waits.settleAll({ kind: 'disconnected' });
@@ -389,13 +378,14 @@ export class Instance {
     this.#state = move(this.#state, { kind: 'loading', since: began });
     const outcome = await this.#ask({ type: 'load', head: this.plan.load }, limitMs).outcome;
     this.#times = { ...this.#times, loadMs: this.#since(began) };
-    const { program } = this.plan;
-    if (program !== null && outcome.kind !== 'answer') return await this.#programFailed(program, outcome, limitMs);
+    if (this.plan.program !== null && outcome.kind !== 'answer') return await this.#startFailed(outcome, limitMs);
     return this.#judgeStart(outcome, 'UnhandledInvocationError', { kind: 'timed-out', limitMs }, { kind: 'exited' });
   }
 
-  /** Nobody of the platform is in there to tell what went wrong: what it wrote does. */
-  async #programFailed(program: ProgramPlan, outcome: Outcome, limitMs: number): Promise<StartFailure> {
+  /** Of a program: nobody of the platform is in there to tell what went wrong, so what it wrote does. */
+  async #startFailed(outcome: Outcome, limitMs: number): Promise<StartFailure> {
+    const { program } = this.plan;
+    if (program === null) return { kind: 'ended', end: { kind: 'exited' } };
     const hasExited = outcome.kind !== 'expired';
     if (hasExited) await Promise.all([this.outputCompleted(drainMs / 2), this.exitTold()]);
     const exit = hasExited ? this.#howExited : null;
@@ -438,8 +428,8 @@ export class Instance {
     switch (answer.kind) {
       case 'end':
       case 'error':
-        if (answer.rssKb === 0) this.#measureNowAndThen();
-        else this.#peakKb = Math.max(this.#peakKb, answer.rssKb);
+        if (answer.rssKb === 0) this.#memory.measureNowAndThen(this.pid, this.#deps.clock.monotonic());
+        else this.#memory.told(answer.rssKb);
         return { kind: 'answered', answer };
       case 'bad-response':
         return answer;

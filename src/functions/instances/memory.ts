@@ -1,10 +1,34 @@
-// The peak memory of a process that did not tell it itself (time-out). Called by instance.ts, rarely.
+// The peak memory of an instance: what it tells, or what its processes show. Held by instance.ts.
 import { readFileSync } from 'node:fs';
 
 const processLimit = 64;
+/** Between two looks at the memory of a program that does not tell it, ms: a look costs more than a request. */
+const measureMs = 1_000;
+
+export class PeakMemory {
+  /** As last told or seen. */
+  kb = 0;
+  #measuredAt = Number.NEGATIVE_INFINITY;
+
+  told(kb: number): void {
+    this.kb = Math.max(this.kb, kb);
+  }
+
+  /** `now`: monotonic ms. */
+  measureNowAndThen(pid: number, now: number): void {
+    if (now - this.#measuredAt < measureMs) return;
+    this.#measuredAt = now;
+    this.measure(pid);
+  }
+
+  /** Of a process that cannot tell it any more (time-out). `pid` 0: none was started. */
+  measure(pid: number): void {
+    if (pid > 0) this.told(readPeakMemoryKb(pid));
+  }
+}
 
 /** Peak resident KB of the largest process among `pid` and its descendants; 0 when none can be read. */
-export function readPeakMemoryKb(pid: number): number {
+function readPeakMemoryKb(pid: number): number {
   let peak = 0;
   const open = [pid];
   for (let seen = 0; seen < processLimit; seen += 1) {
