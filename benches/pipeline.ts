@@ -7,10 +7,11 @@ import { systemClock } from '../src/base/clock.ts';
 import { createNonceStore } from '../src/base/nonce-store.ts';
 import { createWindowCounters } from '../src/base/window-counters.ts';
 import type { GatewayRequest } from '../src/gateway/context.ts';
-import { createGateway, defaultGatewaySettings, RequestMetrics } from '../src/gateway/index.ts';
+import { createGateway, defaultGatewaySettings } from '../src/gateway/index.ts';
 import { bodyOf } from '../src/gateway/request-body.ts';
 import { api, app, definition, grant, group, groupId, parameter, theApp } from '../src/gateway/testing.ts';
 import { createRequestLogSender } from '../src/request-log-sender.ts';
+import { RequestMetrics } from '../src/request-metrics.ts';
 
 const { values } = parseArgs({ options: { rounds: { type: 'string', default: '5' } } });
 const perRound = 40_000;
@@ -46,7 +47,7 @@ function signedRequest(n: number): GatewayRequest {
   };
 }
 
-const metrics = new RequestMetrics();
+const metrics = RequestMetrics.ofApis();
 const log = createRequestLogSender({
   clock: systemClock,
   fullRate: 2_000,

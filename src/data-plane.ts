@@ -24,13 +24,7 @@ import {
   shareOfLimits,
   takeDoorwaySockets,
 } from './functions/index.ts';
-import {
-  type BreakerEvent,
-  createGateway,
-  defaultGatewaySettings,
-  listenerOptions,
-  RequestMetrics,
-} from './gateway/index.ts';
+import { type BreakerEvent, createGateway, defaultGatewaySettings, listenerOptions } from './gateway/index.ts';
 import { serveHttp } from './http-listener.ts';
 import { type Listener, listen, listenTls, refuseTakenPort } from './listener.ts';
 import type { InvokeFunction } from './model/invocation.ts';
@@ -40,6 +34,7 @@ import type { RequestRecord } from './model/record.ts';
 import type { InstancesNow } from './model/scaling.ts';
 import { watchProcess } from './process-metrics.ts';
 import { createRequestLogSender, type RequestLogSender } from './request-log-sender.ts';
+import { RequestMetrics } from './request-metrics.ts';
 import { createRequestSpans, type RequestSpans } from './request-spans.ts';
 import { limitShare, provisionShare } from './scaling-share.ts';
 import { ServingLease } from './serving-lease.ts';
@@ -86,6 +81,11 @@ export type DataPlane = {
 };
 
 export async function startDataPlane(settings: DataSettings, outlets: DataPlaneOutlets): Promise<DataPlane> {
+  const reportFailure = createFailureReporter(systemClock, limits.failuresPerSecond, outlets.report);
+  const requests = startRequestLog(outlets, settings);
+  const keep = (record: RequestRecord) => (record.failure === null ? requests.add(record) : reportFailure(record));
+  const metrics = RequestMetrics.ofApis();
+  const triggers = RequestMetrics.ofFunctions();
   const directory = new FunctionDirectory({ codeDirectory: settings.codeDirectory, random: systemRandom });
   const access = { runDir: settings.runDir, token: settings.launcherToken, onGone: outlets.onLauncherGone };
   const launcher = await (settings.launcher === 'sandd'
@@ -116,6 +116,10 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
     },
     log: outlets.log,
     authenticateHttp: outlets.authenticateHttp,
+    reportHttp: (record) => {
+      triggers.add(record);
+      keep(record);
+    },
     imageDirectory: settings.imageDirectory,
   });
   const gatewaySettings = {
@@ -136,9 +140,6 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
     allowsLoopback: settings.allowsLoopbackBackends,
     allowed: settings.allowedBackends,
   });
-  const reportFailure = createFailureReporter(systemClock, limits.failuresPerSecond, outlets.report);
-  const requests = startRequestLog(outlets, settings);
-  const metrics = new RequestMetrics();
   const readProcess = watchProcess();
   const traces = startTraces(settings, outlets.log, functions.invoke);
   const gateway = createGateway({
@@ -151,8 +152,7 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
     report(record) {
       metrics.add(record);
       traces?.spans.add(record);
-      if (record.failure === null) requests.add(record);
-      else reportFailure(record);
+      keep(record);
     },
     reportBug: (error, requestId) => outlets.log.error('a bug in the gateway', { requestId, error: inspect(error) }),
     settings: gatewaySettings,
@@ -220,6 +220,7 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
     breakerEvent: (event) => gateway.breakerEvent(event),
     metrics: () => ({
       requests: metrics.read(),
+      triggers: triggers.read(),
       process: readProcess(),
       functions: functions.stats(),
       log: requests.counts(),

@@ -12,6 +12,8 @@ function counts(apiId: string | null, statuses: Record<number, number>): Request
     apiId,
     stage,
     groupId: apiId,
+    functionName: null,
+    qualifier: null,
     statuses,
     total: histogram,
     backend: histogram,
@@ -23,6 +25,13 @@ function counts(apiId: string | null, statuses: Record<number, number>): Request
 function one(requests: readonly RequestCounts[], rssBytes: number): DataMetrics {
   return {
     requests,
+    triggers: requests.map((one) => ({
+      ...one,
+      apiId: null,
+      stage: null,
+      functionName: one.apiId,
+      qualifier: one.stage,
+    })),
     process: processOf(rssBytes),
     functions: { instances: { idle: 1 }, inFlight: 2, waiting: 3, pools: 4, spares: 5 },
     log: { dropped: 5, sampledOut: 6 },
@@ -44,6 +53,10 @@ test('adds up what each process counted by API and stage, and names the processe
       [null, { 404: 1 }],
       ['b', { 200: 9 }],
     ],
+  );
+  assert.deepEqual(
+    joined.triggers.map(({ functionName, statuses }) => [functionName, statuses]),
+    joined.requests.map(({ apiId, statuses }) => [apiId, statuses]),
   );
   assert.deepEqual(joined.requests[0]?.total, { counts: [2, 4], sumMs: 10 });
   assert.equal(joined.requests[0]?.requestBytes, 6);

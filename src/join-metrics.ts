@@ -10,6 +10,7 @@ export function joinMetrics(data: readonly Named[], control: ProcessMetrics): Se
   for (const { name, metrics } of data) processes[name] = metrics.process;
   return {
     requests: joinRequests(all.map(({ requests }) => requests)),
+    triggers: joinRequests(all.map(({ triggers }) => triggers)),
     functions: {
       instances: all.map(({ functions }) => functions.instances).reduce(addRecords, {}),
       inFlight: sum(all.map(({ functions }) => functions.inFlight)),
@@ -48,11 +49,11 @@ function addCounts(left: RequestCounts, right: RequestCounts): RequestCounts {
   };
 }
 
-/** By API and stage. Bounded: each process names its busiest only. */
+/** By API and stage, or by function and qualifier. Bounded: each process names its busiest only. */
 function joinRequests(lists: readonly (readonly RequestCounts[])[]): RequestCounts[] {
   const joined = new Map<string, RequestCounts>();
   for (const counts of lists.flat()) {
-    const key = `${counts.apiId} ${counts.stage}`;
+    const key = `${counts.apiId ?? counts.functionName} ${counts.stage ?? counts.qualifier}`;
     const known = joined.get(key);
     joined.set(key, known === undefined ? counts : addCounts(known, counts));
   }

@@ -223,6 +223,7 @@ function addLogsCommand(program: Command, deps: CliDeps, finish: Finish): void {
     .description('show the requests that the gateway answered')
     .argument('[request-id]', 'only this one')
     .option('--api <id>', 'of this API')
+    .option('--function <name>', 'to the URL or trigger of this function: name, or service/name')
     .option('--app <id>', 'of this app')
     .option('--status <status>', 'with this status, such as 404 or 5xx')
     .option('--since <time>', 'from 10m, 2h or 1d ago on, or from a time on')

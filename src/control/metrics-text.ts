@@ -23,12 +23,39 @@ function family(name: string, type: 'counter' | 'gauge' | 'histogram', help: str
   return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines}`;
 }
 
-/** Of the APIs that have no counts of their own, and of requests that reached none. */
+/** Of the APIs and functions that have no counts of their own, and of requests that reached none. */
 const rest = 'other';
 
-function labelsOf({ apiId, stage, groupId }: RequestCounts): Labels {
-  return { api: apiId ?? rest, stage: stage ?? rest, group: groupId ?? rest };
-}
+/** The names of what is told of requests to the gateway, or to HTTP triggers. */
+type RequestFamilies = {
+  readonly requests: string;
+  readonly duration: string;
+  readonly backend: string;
+  readonly received: string;
+  readonly sent: string;
+  readonly what: string;
+  labelsOf(counts: RequestCounts): Labels;
+};
+
+const ofGateway: RequestFamilies = {
+  requests: 'yunmen_requests_total',
+  duration: 'yunmen_request_duration_seconds',
+  backend: 'yunmen_backend_duration_seconds',
+  received: 'yunmen_request_bytes_total',
+  sent: 'yunmen_response_bytes_total',
+  what: 'gateway requests',
+  labelsOf: ({ apiId, stage, groupId }) => ({ api: apiId ?? rest, stage: stage ?? rest, group: groupId ?? rest }),
+};
+
+const ofTriggers: RequestFamilies = {
+  requests: 'yunmen_trigger_requests_total',
+  duration: 'yunmen_trigger_duration_seconds',
+  backend: 'yunmen_trigger_function_duration_seconds',
+  received: 'yunmen_trigger_request_bytes_total',
+  sent: 'yunmen_trigger_response_bytes_total',
+  what: 'calls of HTTP triggers',
+  labelsOf: ({ functionName, qualifier }) => ({ function: functionName ?? rest, qualifier: qualifier ?? rest }),
+};
 
 /** Bounds and sums in seconds; the buckets summed up, as the format wants them. */
 function histogramLines(name: string, labels: Labels, { counts, sumMs }: Histogram): string {
@@ -43,44 +70,24 @@ function histogramLines(name: string, labels: Labels, { counts, sumMs }: Histogr
   return text + line(`${name}_sum`, labels, sumMs / 1000) + line(`${name}_count`, labels, soFar);
 }
 
-function requestFamilies(requests: readonly RequestCounts[]): string {
+function requestFamilies(requests: readonly RequestCounts[], of: RequestFamilies): string {
   const each = (write: (counts: RequestCounts, labels: Labels) => string) =>
-    requests.map((counts) => write(counts, labelsOf(counts))).join('');
+    requests.map((counts) => write(counts, of.labelsOf(counts))).join('');
   const statuses = each((counts, labels) =>
     Object.entries(counts.statuses)
-      .map(([status, times]) => line('yunmen_requests_total', { ...labels, status }, times))
+      .map(([status, times]) => line(of.requests, { ...labels, status }, times))
       .join(''),
   );
-  const duration = 'yunmen_request_duration_seconds';
-  const backend = 'yunmen_backend_duration_seconds';
-  const received = 'yunmen_request_bytes_total';
-  const sent = 'yunmen_response_bytes_total';
+  const durations = each((counts, labels) => histogramLines(of.duration, labels, counts.total));
+  const backends = each((counts, labels) => histogramLines(of.backend, labels, counts.backend));
+  const received = each((counts, labels) => line(of.received, labels, counts.requestBytes));
+  const sent = each((counts, labels) => line(of.sent, labels, counts.responseBytes));
   return (
-    family('yunmen_requests_total', 'counter', 'Gateway requests by API, stage and status.', statuses) +
-    family(
-      duration,
-      'histogram',
-      'From the arrival of a request to its answer.',
-      each((counts, labels) => histogramLines(duration, labels, counts.total)),
-    ) +
-    family(
-      backend,
-      'histogram',
-      'How long backends took.',
-      each((counts, labels) => histogramLines(backend, labels, counts.backend)),
-    ) +
-    family(
-      received,
-      'counter',
-      'Bytes of request bodies.',
-      each((counts, labels) => line(received, labels, counts.requestBytes)),
-    ) +
-    family(
-      sent,
-      'counter',
-      'Bytes of answers, where they are known.',
-      each((counts, labels) => line(sent, labels, counts.responseBytes)),
-    )
+    family(of.requests, 'counter', `How many ${of.what}, by status.`, statuses) +
+    family(of.duration, 'histogram', `Of ${of.what}, from arrival to answer.`, durations) +
+    family(of.backend, 'histogram', `Of ${of.what}, how long the backend or function took.`, backends) +
+    family(of.received, 'counter', `Of ${of.what}, bytes of bodies.`, received) +
+    family(of.sent, 'counter', `Of ${of.what}, bytes of answers, where they are known.`, sent)
   );
 }
 
@@ -128,7 +135,8 @@ export function writeMetrics(data: ServerMetrics): string {
     .map(([state, count]) => line('yunmen_instances', { state }, count))
     .join('');
   return (
-    requestFamilies(data.requests) +
+    requestFamilies(data.requests, ofGateway) +
+    requestFamilies(data.triggers, ofTriggers) +
     family('yunmen_instances', 'gauge', 'Function instances by state.', instances) +
     family(
       'yunmen_invocations_running',

@@ -1,4 +1,4 @@
-// GET /yunmen/requests/<id>: why a gateway request failed, for `yunmen why`. GET /yunmen/requests: for `yunmen logs`.
+// GET /yunmen/requests/<id>: why a request failed, for `yunmen why`. GET /yunmen/requests: for `yunmen logs`.
 import type { RequestQuery } from '../model/record.ts';
 import { ApiError } from './errors.ts';
 import type { PrivateCall } from './private-call.ts';
@@ -48,6 +48,7 @@ function readNumber(call: PrivateCall, name: string, most: number): number | nul
 export async function listRequests(call: PrivateCall): Promise<object> {
   const query: RequestQuery = {
     apiId: queryValue(call.query, 'api') || null,
+    functionName: queryValue(call.query, 'function') || null,
     appId: readNumber(call, 'app', Number.MAX_SAFE_INTEGER),
     status: readNumber(call, 'status', 999),
     since: readNumber(call, 'since', Number.MAX_SAFE_INTEGER),

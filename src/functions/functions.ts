@@ -53,6 +53,8 @@ export type FunctionsDeps = {
   readonly onOutput?: (line: LogLine) => void;
   /** Asks who knows the keys whether a call of an HTTP trigger is signed as it has to be. Default: it never is. */
   readonly authenticateHttp?: HttpDoorDeps['authenticate'];
+  /** Takes the record of each call of an HTTP trigger. Default: dropped. */
+  readonly reportHttp?: HttpDoorDeps['report'];
   /** The package's `runtimes` folder, if not where it always is. */
   readonly runtimesDirectory?: string;
   /** Below it lies the code of all functions. Without it no processes wait for functions. */
@@ -151,7 +153,8 @@ export function createFunctions(deps: FunctionsDeps): Functions {
       call: callHttp,
       authenticate: deps.authenticateHttp ?? refuseSigned,
       bodies: { limitBytes: limits.invocationBytes, budget: new BodyBudget(limits.waitingBytes) },
-      now,
+      clock: deps.clock,
+      report: deps.reportHttp ?? (() => {}),
       reportBug: (error, requestId) => deps.log.error('a bug in an HTTP trigger', { requestId, error: inspect(error) }),
     }),
     apply(batch) {

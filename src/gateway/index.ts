@@ -3,6 +3,5 @@ export type { BreakerEvent } from './backends/breaker.ts';
 export type { GatewayDeps } from './context.ts';
 export { createGateway, type Gateway } from './gateway.ts';
 export { listenerOptions } from './listener.ts';
-export { RequestMetrics } from './request-metrics.ts';
 export { defaultGatewaySettings, type GatewaySettings } from './settings.ts';
 export type { TlsAuthority } from './tls.ts';

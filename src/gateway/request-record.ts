@@ -33,6 +33,8 @@ export function recordOf(
     groupId: progress.group?.groupId ?? null,
     apiId: progress.api?.apiId ?? null,
     apiName: progress.api?.apiName ?? null,
+    functionName: null,
+    qualifier: null,
     stage: progress.stage ?? null,
     appId: app?.appId ?? null,
     appName: app?.appName ?? null,

@@ -6,11 +6,16 @@ export const latencyBucketsMs = [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 250
 /** `counts` has a place for each bucket and one above them; not summed up. */
 export type Histogram = { readonly counts: readonly number[]; readonly sumMs: number };
 
-/** Of one API in one stage; or of all the others together, and of requests that reached no API, with null for both. */
+/**
+ * Of one API in one stage, or of one function whose triggers are called; or of all the others together, and of requests that
+ * reached none, with null for all.
+ */
 export type RequestCounts = {
   readonly apiId: string | null;
   readonly stage: string | null;
   readonly groupId: string | null;
+  readonly functionName: string | null;
+  readonly qualifier: string | null;
   /** By status. */
   readonly statuses: Readonly<Record<number, number>>;
   /** From the request's arrival to its answer. */
@@ -35,7 +40,10 @@ export type ServerMetrics = Omit<DataMetrics, 'process'> & {
 
 /** One data process. */
 export type DataMetrics = {
+  /** To the gateway. */
   readonly requests: readonly RequestCounts[];
+  /** To HTTP triggers. */
+  readonly triggers: readonly RequestCounts[];
   readonly process: ProcessMetrics;
   readonly functions: {
     /** By state. */

@@ -1,11 +1,12 @@
-// The record of one gateway request, and why it failed. Made by gateway/, kept and searched by control.
+// The record of one request to the gateway or to a function's URL, and why it failed. Made by gateway/ and functions/, kept and
+// searched by control.
 
 /** Who has to act: the caller, the API's owner, the function's author, or whoever runs Yunmen. */
 export type FaultSide = 'client' | 'api-owner' | 'function' | 'platform' | 'unknown';
 
 /** Why a request failed, exactly. Never holds a computed signature, a secret or a backend's address. */
 export type Failure = {
-  /** Gateway code (`A403IS`, ...) or the backend's status as text. */
+  /** Gateway code (`A403IS`, ...), Function Compute's (`AccessDenied`, ...) or the backend's status as text. */
   readonly code: string;
   readonly side: FaultSide;
   /** What is wrong: a header, parameter or member name; null when it is no single thing. */
@@ -18,7 +19,7 @@ export type Failure = {
   readonly functionLog: string | null;
 };
 
-/** One finished gateway request. Times in epoch ms, durations in ms, sizes in bytes. */
+/** One finished request. Times in epoch ms, durations in ms, sizes in bytes. */
 export type RequestRecord = {
   readonly requestId: string;
   readonly at: number;
@@ -30,6 +31,9 @@ export type RequestRecord = {
   readonly groupId: string | null;
   readonly apiId: string | null;
   readonly apiName: string | null;
+  /** The function whose trigger was called, `service/function` or `function`, and the qualifier; null for gateway requests. */
+  readonly functionName: string | null;
+  readonly qualifier: string | null;
   readonly stage: string | null;
   readonly appId: number | null;
   readonly appName: string | null;
@@ -57,6 +61,8 @@ export type RequestRecord = {
 export type RequestQuery = {
   readonly apiId: string | null;
   readonly appId: number | null;
+  /** As RequestRecord.functionName. */
+  readonly functionName: string | null;
   readonly status: number | null;
   /** From this time on. */
   readonly since: number | null;

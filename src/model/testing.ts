@@ -15,6 +15,8 @@ export function requestRecord(parts: Partial<RequestRecord> = {}): RequestRecord
     groupId: null,
     apiId: null,
     apiName: null,
+    functionName: null,
+    qualifier: null,
     stage: null,
     appId: null,
     appName: null,

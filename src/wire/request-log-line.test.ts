@@ -21,6 +21,8 @@ const record: fc.Arbitrary<RequestRecord> = fc.record(
     groupId: optional(text),
     apiId: optional(text),
     apiName: optional(text),
+    functionName: optional(text),
+    qualifier: optional(text),
     stage: optional(text),
     appId: optional(fc.nat()),
     appName: optional(text),

@@ -24,7 +24,7 @@ function latencyMember(name: string, ms: number | null): string {
  * Shape: `{"requestId":"…","requestHandleTime":"2026-11-22T20:00:00.123Z","httpMethod":"GET",…,"exchangeTimestamp":{…}}`;
  * a failed request has `errorCode`, `errorMessage` (our sentence) and `failure` with the rest of the explanation; `weight` says
  * how many requests the line stands for when the log is sampled.
- * Units: times in ms, sizes in bytes. Source: docs for the names (gateway.md 11.1); `failure`, `weight`, `traceId` are ours.
+ * Units: times in ms, sizes in bytes. Source: docs for the names (gateway.md 11.1); `failure`, `weight`, `traceId`, `functionName`, `qualifier` are ours.
  */
 export function writeLogLine(record: RequestRecord, time: (at: number) => string, weight = 1): string {
   const { failure, backendAt, at } = record;
@@ -40,6 +40,8 @@ export function writeLogLine(record: RequestRecord, time: (at: number) => string
     member('apiUid', record.apiId) +
     member('apiName', record.apiName) +
     member('apiStageName', record.stage) +
+    member('functionName', record.functionName) +
+    member('qualifier', record.qualifier) +
     (record.appId === null ? '' : `,"appId":${record.appId}`) +
     member('appName', record.appName) +
     member('consumerAppKey', record.appKey) +
@@ -168,6 +170,8 @@ export function readLogLine(line: string): RequestRecord | null {
     groupId: textOf(members, 'apiGroupUid'),
     apiId: textOf(members, 'apiUid'),
     apiName: textOf(members, 'apiName'),
+    functionName: textOf(members, 'functionName'),
+    qualifier: textOf(members, 'qualifier'),
     stage: textOf(members, 'apiStageName'),
     appId: numberOf(members, 'appId'),
     appName: textOf(members, 'appName'),

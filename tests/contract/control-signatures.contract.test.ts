@@ -246,6 +246,8 @@ describe('who may call the APIs', () => {
       groupId: null,
       apiId: null,
       apiName: null,
+      functionName: null,
+      qualifier: null,
       stage: null,
       appId: null,
       appName: null,

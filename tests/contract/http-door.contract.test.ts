@@ -6,11 +6,13 @@ import { type AddressInfo, connect } from 'node:net';
 import { text as readText } from 'node:stream/consumers';
 import { describe, it, type TestContext } from 'node:test';
 import { BodyBudget } from '../../src/base/body-budget.ts';
+import { systemClock } from '../../src/base/clock.ts';
 import { createHttpDoor } from '../../src/functions/http/http-door.ts';
 import { HttpTriggers } from '../../src/functions/http/triggers.ts';
 import { facts } from '../../src/gateway/testing.ts';
 import type { CallHttpFunction, HttpTrigger } from '../../src/model/http-function.ts';
 import type { CallerSignal } from '../../src/model/invocation.ts';
+import type { RequestRecord } from '../../src/model/record.ts';
 
 const trigger: HttpTrigger = {
   triggerId: 't',
@@ -30,13 +32,19 @@ async function open(t: TestContext, call: CallHttpFunction, changes: Partial<Htt
   const value = { ...trigger, ...changes };
   triggers.apply({ version: 1, changes: [{ kind: 'httpTrigger', key: 'site@LATEST', value }] });
   const bugs: unknown[] = [];
+  const records: RequestRecord[] = [];
+  const recorded = async (count: number) => {
+    while (records.length < count) await new Promise((resolve) => setImmediate(resolve));
+    return records;
+  };
   const door = createHttpDoor({
     triggers,
     call,
     find: () => ({ ok: false, code: 'FunctionNotFound', message: 'none' }),
     authenticate: async () => ({ ok: true, payloadHash: '00' }),
     bodies: { limitBytes: 500 * kilobyte, budget: new BodyBudget(200 * kilobyte) },
-    now: () => 0,
+    clock: systemClock,
+    report: (record) => records.push(record),
     reportBug: (error) => bugs.push(error),
   });
   const server = createServer((request, response) =>
@@ -57,7 +65,7 @@ async function open(t: TestContext, call: CallHttpFunction, changes: Partial<Htt
     return socket;
   };
   const ask = (method: string, body = '', more = '') => readText(begin(method, body, more));
-  return { begin, ask, bugs };
+  return { begin, ask, bugs, recorded };
 }
 
 const answering =
@@ -98,7 +106,7 @@ describe('the door of HTTP triggers', () => {
 
   it('calls the function off when its caller has gone', async (t) => {
     const called = Promise.withResolvers<CallerSignal>();
-    const { begin } = await open(t, (_request, signal) => {
+    const { begin, recorded } = await open(t, (_request, signal) => {
       called.resolve(signal);
       return new Promise(() => {});
     });
@@ -106,10 +114,12 @@ describe('the door of HTTP triggers', () => {
     const signal = await called.promise;
     socket.destroy();
     while (!signal.aborted) await new Promise((resolve) => setImmediate(resolve));
+    const [record] = await recorded(1);
+    assert.deepEqual([record?.status, record?.failure?.code, record?.backendMs], [499, 'ClientClosedRequest', null]);
   });
 
   it('breaks off what was begun and cannot be ended well', async (t) => {
-    const { ask } = await open(t, async ({ sink }) => {
+    const { ask, recorded } = await open(t, async ({ sink }) => {
       sink?.head({ status: 200, headers: ['X-A', '1'] });
       sink?.write(Buffer.from('half'));
       return { kind: 'function-error', errorType: 'UnhandledInvocationError', body: Buffer.alloc(0), ...facts };
@@ -117,6 +127,43 @@ describe('the door of HTTP triggers', () => {
     const answer = await ask('GET');
     assert.match(answer, /^HTTP\/1\.1 200 OK\r\nX-A: 1\r\n/);
     assert.doesNotMatch(answer, /\r\n0\r\n\r\n$/, 'the end of the chunks would say that all is there');
+    const [record] = await recorded(1);
+    assert.deepEqual([record?.status, record?.responseBytes, record?.failure?.side], [200, 4, 'function']);
+  });
+
+  it('leaves a record of every call: what it was, how long it took, and why it failed', async (t) => {
+    const failing: CallHttpFunction = async () => {
+      const outcome = { kind: 'function-error', errorType: 'UnhandledInvocationError', ...facts } as const;
+      return { ...outcome, body: Buffer.from('{"errorMessage":"oops"}'), logTail: Buffer.from('its output\n') };
+    };
+    const { ask, recorded } = await open(t, failing, { serviceName: 'shop', qualifier: 'prod' });
+    const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+    await ask('POST', 'ab', `X-Token: hunter2\r\nTraceparent: ${traceparent}\r\n`);
+    await ask('DELETE');
+    const nowhere = await open(t, answering(200), { urlPrefix: 'another' });
+    await nowhere.ask('GET');
+    const fine = await open(t, answering(404));
+    await fine.ask('GET');
+    const [failed, refused] = await recorded(2);
+    assert.deepEqual(
+      [failed?.functionName, failed?.qualifier, failed?.method, failed?.path, failed?.status],
+      ['shop/site', 'prod', 'POST', '/a', 502],
+    );
+    assert.deepEqual([failed?.requestBytes, failed?.responseBytes, failed?.clientIp], [2, 23, '192.0.2.1']);
+    assert.equal(failed?.traceId, '4bf92f3577b34da6a3ce929d0e0e4736');
+    assert.ok((failed?.backendMs ?? -1) >= 0 && (failed?.totalMs ?? 0) >= (failed?.backendMs ?? 1));
+    assert.equal(failed?.failure?.functionLog, 'its output\n');
+    assert.equal(failed?.failure?.got, '{"errorMessage":"oops"}');
+    assert.deepEqual(
+      [refused?.status, refused?.failure?.code, refused?.failure?.side],
+      [405, 'MethodNotAllowed', 'client'],
+    );
+    assert.match(refused?.failure?.message ?? '', /allowed: GET, POST, HEAD/);
+    const [lost] = await nowhere.recorded(1);
+    assert.deepEqual([lost?.functionName, lost?.failure?.code], [null, 'DomainNameNotFound']);
+    const [own] = await fine.recorded(1);
+    assert.deepEqual([own?.status, own?.failure?.code, own?.failure?.side], [404, '404', 'function']);
+    assert.ok(!JSON.stringify(await recorded(2)).includes('hunter2'));
   });
 
   it('answers a bug of ours by a general error, and reports it', async (t) => {

@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
-import { cloudApi } from '../harness/sdk.ts';
+import { cloudApi, functionCompute, zipped } from '../harness/sdk.ts';
 import { root, startServer, type TestServer, temporaryDirectory } from '../harness/server.ts';
 
 const run = promisify(execFile);
@@ -104,4 +104,44 @@ test('requests are found by id, API, status and time, by the API and the command
   const [why] = await yunmen(server, 'why', bad.id);
   assert.equal(why?.['code'], 'I404NF');
   assert.deepEqual(await ids(), [good.id, bad.id]);
+});
+
+test('calls of a function\u2019s trigger are found by id and function, explained, and counted', async (t) => {
+  const server = await startServer(t, ['start', '--runtime-fallback', '--isolation', 'none'], temporaryDirectory(t));
+  const fc = functionCompute(server.ready, server.credentials);
+  await fc.createService('shop');
+  const code =
+    "exports.handler = (req, resp) => { if (req.path === '/throws') throw new Error('oops'); resp.send('fine'); };";
+  const settings = { functionName: 'web', runtime: 'nodejs20', handler: 'index.handler' };
+  await fc.createFunction('shop', { ...settings, code: { zipFile: await zipped({ 'index.js': code }) } });
+  const triggerConfig = { authType: 'anonymous', methods: ['GET'] };
+  await fc.createTrigger('shop', 'web', { triggerName: 'http', triggerType: 'http', triggerConfig });
+  const call = async (path: string, method = 'GET') => {
+    const answer = await fetch(`${server.ready.api}/2016-08-15/proxy/shop/web${path}`, { method });
+    await answer.arrayBuffer();
+    return { status: answer.status, id: answer.headers.get('x-fc-request-id') ?? '' };
+  };
+  const [good, thrown, refused] = [
+    await call('/fine?token=hunter2'),
+    await call('/throws'),
+    await call('/fine', 'PUT'),
+  ];
+  assert.deepEqual([good.status, thrown.status, refused.status], [200, 502, 405]);
+
+  const found = await yunmen(server, 'logs', '--function', 'shop/web');
+  assert.deepEqual(
+    found.map(({ requestId, status, functionName, qualifier }) => [requestId, status, functionName, qualifier]),
+    [good, thrown, refused].map(({ id, status }) => [id, status, 'shop/web', 'LATEST']),
+  );
+  assert.deepEqual(await yunmen(server, 'logs', '--function', 'shop/other'), []);
+  assert.ok(!JSON.stringify(found).includes('hunter2'));
+  const [why] = await yunmen(server, 'why', thrown.id);
+  assert.deepEqual([why?.['code'], why?.['side']], ['UnhandledInvocationError', 'function']);
+  assert.match(String(why?.['got']), /oops/);
+  assert.match(String((await yunmen(server, 'why', refused.id))[0]?.['message']), /'PUT' is not allowed/);
+  const metrics = await (await fetch(`${server.ready.api}/metrics`)).text();
+  const labels = 'function="shop/web",qualifier="LATEST"';
+  for (const status of [200, 502, 405])
+    assert.ok(metrics.includes(`yunmen_trigger_requests_total{${labels},status="${status}"} 1\n`), metrics);
+  assert.ok(metrics.includes(`yunmen_trigger_function_duration_seconds_count{${labels}} 2\n`), metrics);
 });

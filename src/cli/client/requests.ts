@@ -1,4 +1,4 @@
-// What the server keeps of one gateway request. Asked by `yunmen why` and `yunmen logs`.
+// What the server keeps of one request. Asked by `yunmen why` and `yunmen logs`.
 import { encodeRfc3986 } from '../../wire/percent-encoding.ts';
 import { failed, wrongUsage } from '../errors.ts';
 import type { JsonRecord } from './json.ts';
@@ -7,7 +7,7 @@ import { type ApiTarget, callRoa, readAnswer } from './openapi.ts';
 /** Errors: wrong usage for what is no request id. */
 export function checkRequestId(text: string): void {
   if (/^[0-9A-Za-z-]{8,64}$/.test(text)) return;
-  throw wrongUsage(`'${text.slice(0, 80)}' is no request id; it is in the header X-Ca-Request-Id`);
+  throw wrongUsage(`'${text.slice(0, 80)}' is no request id; it is in the header X-Ca-Request-Id or X-Fc-Request-Id`);
 }
 
 /** Errors: failed (exit 1) when nothing is known of it, or no more. */

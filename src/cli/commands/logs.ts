@@ -1,4 +1,4 @@
-// `yunmen logs`: the requests that the gateway answered, newest last; `--follow` goes on with those that come.
+// `yunmen logs`: the requests to the gateway and to functions' URLs, newest last; `--follow` goes on with those that come.
 import { setTimeout as wait } from 'node:timers/promises';
 import { systemClock } from '../../base/clock.ts';
 import { isRecord, type JsonRecord, readNumber, readRecord, readText } from '../client/json.ts';
@@ -12,6 +12,7 @@ import type { CliDeps } from '../server-port.ts';
 export type LogsFlags = TargetFlags & {
   readonly json?: boolean;
   readonly api?: string;
+  readonly function?: string;
   readonly app?: string;
   readonly status?: string;
   readonly since?: string;
@@ -57,6 +58,7 @@ function parseNumber(flag: string, text: string, most: number): string {
 function queryOf(flags: LogsFlags, now: number): Record<string, string> {
   return {
     ...(flags.api === undefined ? {} : { api: flags.api }),
+    ...(flags.function === undefined ? {} : { function: flags.function }),
     ...(flags.app === undefined ? {} : { app: parseNumber('--app', flags.app, Number.MAX_SAFE_INTEGER) }),
     ...(flags.status === undefined ? {} : { status: parseStatus(flags.status) }),
     ...(flags.since === undefined ? {} : { since: String(parseSince(flags.since, now)) }),
@@ -132,8 +134,8 @@ function show(record: JsonRecord, printer: Printer): void {
     readText(record, 'method') ?? '?',
     `${readText(record, 'host') ?? ''}${readText(record, 'path') ?? '?'}`,
     `${total} ms${backend === null ? '' : ` (backend ${Math.round(backend * 10) / 10})`}`,
-    readText(record, 'apiName') ?? '-',
-    readText(record, 'stage') ?? '-',
+    readText(record, 'apiName') ?? readText(record, 'functionName') ?? '-',
+    readText(record, 'stage') ?? readText(record, 'qualifier') ?? '-',
     readText(record, 'appName') ?? '-',
     readText(record, 'clientIp') ?? '-',
     readText(record, 'requestId') ?? '',

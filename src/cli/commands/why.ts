@@ -1,4 +1,4 @@
-// `yunmen why <request-id>`: why the gateway answered a request as it did.
+// `yunmen why <request-id>`: why the gateway, or a function's URL, answered a request as it did.
 import { type JsonRecord, readNumber, readRecord, readText } from '../client/json.ts';
 import { findApiTarget, type TargetFlags } from '../client/local-server.ts';
 import { checkRequestId, fetchRequest } from '../client/requests.ts';

@@ -99,6 +99,8 @@ export class ResponseWriter implements ResponseSink {
   readonly #response: ServerResponse;
   readonly #own: OwnHeaders;
   hasBegun = false;
+  /** Of the body, so far. */
+  bytes = 0;
 
   constructor(response: ServerResponse, own: OwnHeaders) {
     this.#response = response;
@@ -112,6 +114,7 @@ export class ResponseWriter implements ResponseSink {
   }
 
   write(chunk: Buffer): boolean {
+    this.bytes += chunk.length;
     return this.#response.destroyed || this.#response.write(chunk);
   }
 

@@ -2,6 +2,7 @@
 // Made by functions.ts; the composition puts it on the http listener, and control sends what came for `/2016-08-15/proxy/`.
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Clock } from '../../base/clock.ts';
 import type {
   CallHttpFunction,
   HttpAuthentication,
@@ -9,6 +10,7 @@ import type {
   HttpTrigger,
   SignedHttpCall,
 } from '../../model/http-function.ts';
+import type { Failure, RequestRecord } from '../../model/record.ts';
 import { decodePercent, parseQuery, splitTarget } from '../../wire/percent-encoding.ts';
 import type { FindFunction } from '../plane.ts';
 import { readFunctionHost, readProxyPath } from './address.ts';
@@ -22,6 +24,7 @@ import {
   sendWhole,
 } from './answer.ts';
 import { HttpDoorError, httpError, httpErrorStatuses } from './errors.ts';
+import { callerGone, failureOf, failureOfOutcome, httpRecordOf } from './http-record.ts';
 import { type BodyLimits, readHttpBody } from './request-body.ts';
 import type { HttpTriggers } from './triggers.ts';
 
@@ -34,8 +37,9 @@ export type HttpDoorDeps = {
   readonly call: CallHttpFunction;
   readonly authenticate: AuthenticateHttp;
   readonly bodies: BodyLimits;
-  /** Epoch ms. */
-  readonly now: () => number;
+  readonly clock: Clock;
+  /** Takes the record of each call when its answer is out, or the caller has gone. */
+  readonly report: (record: RequestRecord) => void;
   readonly reportBug: (error: unknown, requestId: string) => void;
 };
 
@@ -57,7 +61,22 @@ type Found = {
 
 export function createHttpDoor(deps: HttpDoorDeps): HttpDoor {
   return (request, response, origin) => {
-    const context: Context = { deps, request, response, origin, requestId: randomUUID(), own: [] };
+    const context: Context = {
+      deps,
+      request,
+      response,
+      origin,
+      at: deps.clock.now(),
+      began: deps.clock.monotonic(),
+      requestId: randomUUID(),
+      own: [],
+      trigger: null,
+      requestBytes: null,
+      responseBytes: null,
+      call: null,
+      failure: null,
+    };
+    response.once('close', () => deps.report(recordOf(context)));
     serve(context).catch((error: unknown) => fail(context, error));
   };
 }
@@ -70,7 +89,37 @@ type Context = {
   requestId: string;
   /** What the platform adds to the answer. */
   own: readonly string[];
+  /** What follows is for the record. `at` epoch ms, `began` monotonic. */
+  readonly at: number;
+  readonly began: number;
+  trigger: HttpTrigger | null;
+  requestBytes: number | null;
+  responseBytes: number | null;
+  call: { readonly at: number; readonly ms: number } | null;
+  failure: Failure | null;
 };
+
+function recordOf({ deps, request, response, origin, ...known }: Context): RequestRecord {
+  const hasAnswer = response.headersSent;
+  return httpRecordOf({
+    ...known,
+    method: request.method ?? '',
+    host: request.headers.host ?? '',
+    path: splitTarget(request.url ?? '/').path,
+    clientIp: origin.clientIp,
+    traceparent: headerOf(request, 'traceparent') || null,
+    status: hasAnswer ? response.statusCode : httpErrorStatuses.ClientClosedRequest,
+    totalMs: deps.clock.monotonic() - known.began,
+    calledAt: known.call?.at ?? null,
+    functionMs: known.call?.ms ?? null,
+    failure: known.failure ?? (response.writableFinished ? null : callerGone),
+  });
+}
+
+function send(context: Context, head: Parameters<typeof sendWhole>[1], body: Buffer): void {
+  context.responseBytes = body.length;
+  sendWhole(context.response, head, body);
+}
 
 async function serve(context: Context): Promise<void> {
   const { request, response, origin } = context;
@@ -83,17 +132,19 @@ async function serve(context: Context): Promise<void> {
   context.own = own(false);
   const found = find(context, path);
   const { trigger } = found;
-  if (trigger.serviceName === null) context.requestId = newFc3RequestId(context.deps.now());
+  context.trigger = trigger;
+  if (trigger.serviceName === null) context.requestId = newFc3RequestId(context.at);
   context.own = own(found.isDefaultDomain);
   checkSizes(request, target);
   admit(context, trigger);
   if (request.method === 'OPTIONS' && !trigger.methods.includes('OPTIONS')) {
-    sendWhole(response, { status: 200, headers: [...context.own] }, noBytes);
+    send(context, { status: 200, headers: [...context.own] }, noBytes);
     return;
   }
   const gone = goneSignal(response);
   const payloadHash = trigger.authType === 'function' ? await authenticate(context, target, gone) : null;
   const body = await readHttpBody(request, response, context.deps.bodies);
+  context.requestBytes = body.length;
   if (payloadHash !== null && createHash('sha256').update(body).digest('hex') !== payloadHash) {
     throw httpError('AccessDenied', 'the body does not have the hash that x-acs-content-sha256 says');
   }
@@ -200,10 +251,15 @@ async function callAndAnswer(
   gone: AbortSignal,
 ): Promise<void> {
   const { response, ...request } = prepared;
+  const { deps } = context;
   const sink = new ResponseWriter(response, context.own);
-  const outcome = await context.deps.call({ ...request, sink }, gone);
+  const [at, began] = [deps.clock.now(), deps.clock.monotonic()];
+  const outcome = await deps.call({ ...request, sink }, gone);
+  context.call = { at, ms: deps.clock.monotonic() - began };
   if (gone.aborted) return;
+  context.failure = failureOfOutcome(outcome);
   if (sink.hasBegun) {
+    context.responseBytes = sink.bytes;
     // The head is out: an end that went wrong can only be shown by breaking off.
     if (outcome.kind === 'answer') response.end();
     else response.destroy();
@@ -214,14 +270,14 @@ async function callAndAnswer(
     case 'answer': {
       const facts = isFc2 || request.wantsLogTail ? factHeaders(outcome.facts, request.wantsLogTail) : [];
       const { status, headers } = outcome.head;
-      sendWhole(response, { status, headers: mergeHeaders(headers, [...context.own, ...facts]) }, outcome.body);
+      send(context, { status, headers: mergeHeaders(headers, [...context.own, ...facts]) }, outcome.body);
       return;
     }
     case 'function-error': {
       // Source: live (function-invocation.md 2: FC 2), for FC 3 assumed.
       const facts = isFc2 ? factHeaders(outcome, request.wantsLogTail) : [];
       const own = ['Content-Type', 'application/json', 'X-Fc-Error-Type', outcome.errorType, ...facts];
-      sendWhole(response, { status: 502, headers: [...context.own, ...own] }, outcome.body);
+      send(context, { status: 502, headers: [...context.own, ...own] }, outcome.body);
       return;
     }
     case 'refused':
@@ -241,8 +297,9 @@ function fail(context: Context, error: unknown): void {
   const { status, code, message } = isKnown
     ? error
     : { status: 500, code: 'InternalServerError', message: 'an internal error has occurred. Please retry.' };
+  context.failure ??= failureOf({ code, message });
   const body = errorBody(requestId, code, message);
-  sendWhole(response, { status, headers: ['Content-Type', 'application/json', ...own] }, body);
+  send(context, { status, headers: ['Content-Type', 'application/json', ...own] }, body);
 }
 
 function headerOf({ headers }: IncomingMessage, name: string): string {

@@ -9,7 +9,15 @@ import { createTimeWriter, writeLogLine } from '../../wire/request-log-line.ts';
 import { RequestLog, type RequestLogOptions } from './request-log.ts';
 
 const time = createTimeWriter();
-const anything: RequestQuery = { apiId: null, appId: null, status: null, since: null, until: null, limit: 100 };
+const anything: RequestQuery = {
+  apiId: null,
+  appId: null,
+  functionName: null,
+  status: null,
+  since: null,
+  until: null,
+  limit: 100,
+};
 
 function record(number: number, parts: Partial<RequestRecord> = {}): RequestRecord {
   const own = { requestId: `REQUEST-${number}`, at: number, path: '/云', apiId: `api${number % 3}`, appId: number % 2 };

@@ -132,12 +132,14 @@ function isStatus(status: number, asked: number): boolean {
   return asked < 10 ? Math.floor(status / 100) === asked : status === asked;
 }
 
-function matches(record: RequestRecord, { since, until, apiId, appId, status }: RequestQuery): boolean {
+function matches(record: RequestRecord, query: RequestQuery): boolean {
+  const { since, until, apiId, appId, functionName, status } = query;
   return (
     (since === null || record.at >= since) &&
     (until === null || record.at < until) &&
     (apiId === null || record.apiId === apiId) &&
     (appId === null || record.appId === appId) &&
+    (functionName === null || record.functionName === functionName) &&
     (status === null || isStatus(record.status, status))
   );
 }

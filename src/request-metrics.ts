@@ -1,19 +1,21 @@
-// Counts requests by API and stage. One in each data process, fed with every finished request's record.
-import { latencyBucketsMs, type RequestCounts } from '../model/metrics.ts';
-import type { RequestRecord } from '../model/record.ts';
+// Counts requests by API and stage, or by function and qualifier. One of each in each data process, fed with every finished
+// request's record.
+import { latencyBucketsMs, type RequestCounts } from './model/metrics.ts';
+import type { RequestRecord } from './model/record.ts';
 
-/** APIs (in a stage) with counts of their own; the rest is counted together. Source: design. */
+/** APIs (in a stage) or functions with counts of their own; the rest is counted together. Source: design. */
 const namedLimit = 200;
 /** APIs that are watched for being busier than a named one. */
 const watchedLimit = 2_000;
 /** How often the busiest are chosen anew; ms. */
 const choiceMs = 60_000;
 
+type Place = Pick<RequestRecord, 'apiId' | 'stage' | 'groupId' | 'functionName' | 'qualifier'>;
+const nowhere: Place = { apiId: null, stage: null, groupId: null, functionName: null, qualifier: null };
+
 /** The mutable form of RequestCounts. `recent`: requests since the last choice. */
 class Counts {
-  readonly apiId: string | null;
-  readonly stage: string | null;
-  readonly groupId: string | null;
+  readonly #of: Place;
   readonly #statuses = new Map<number, number>();
   readonly #total = new Array<number>(latencyBucketsMs.length + 1).fill(0);
   readonly #backend = new Array<number>(latencyBucketsMs.length + 1).fill(0);
@@ -23,10 +25,8 @@ class Counts {
   #responseBytes = 0;
   recent = 0;
 
-  constructor(apiId: string | null, stage: string | null, groupId: string | null) {
-    this.apiId = apiId;
-    this.stage = stage;
-    this.groupId = groupId;
+  constructor({ apiId, stage, groupId, functionName, qualifier }: Place) {
+    this.#of = { apiId, stage, groupId, functionName, qualifier };
   }
 
   add(record: RequestRecord): void {
@@ -61,9 +61,7 @@ class Counts {
 
   read(): RequestCounts {
     return {
-      apiId: this.apiId,
-      stage: this.stage,
-      groupId: this.groupId,
+      ...this.#of,
       statuses: Object.fromEntries(this.#statuses),
       total: { counts: [...this.#total], sumMs: this.#totalMs },
       backend: { counts: [...this.#backend], sumMs: this.#backendMs },
@@ -79,24 +77,44 @@ function count(counts: number[], ms: number): void {
   counts[bucket] = (counts[bucket] ?? 0) + 1;
 }
 
+const defaults = { named: namedLimit, watched: watchedLimit };
+
 export class RequestMetrics {
   readonly #limits: { readonly named: number; readonly watched: number };
   readonly #named = new Map<string, Counts>();
-  readonly #other = new Counts(null, null, null);
+  readonly #other = new Counts(nowhere);
   /** Requests since the last choice of APIs that are not named. */
   #watched = new Map<string, number>();
   #chosenAt = 0;
 
-  constructor(limits = { named: namedLimit, watched: watchedLimit }) {
+  /** What is counted together: null for what reached no API or function. */
+  readonly #placeOf: (record: RequestRecord) => string | null;
+
+  private constructor(placeOf: (record: RequestRecord) => string | null, limits: typeof defaults) {
+    this.#placeOf = placeOf;
     this.#limits = limits;
   }
 
+  static ofApis(limits = defaults): RequestMetrics {
+    return new RequestMetrics(
+      ({ apiId, stage }) => (apiId === null || stage === null ? null : `${apiId}/${stage}`),
+      limits,
+    );
+  }
+
+  static ofFunctions(limits = defaults): RequestMetrics {
+    return new RequestMetrics(
+      ({ functionName, qualifier }) => (functionName === null ? null : `${functionName}@${qualifier}`),
+      limits,
+    );
+  }
+
   add(record: RequestRecord): void {
-    if (record.apiId === null || record.stage === null) {
+    const place = this.#placeOf(record);
+    if (place === null) {
       this.#other.add(record);
       return;
     }
-    const place = `${record.apiId}/${record.stage}`;
     const named = this.#named.get(place);
     if (named !== undefined) named.add(record);
     else this.#addUnnamed(record, place);
@@ -106,7 +124,7 @@ export class RequestMetrics {
   #addUnnamed(record: RequestRecord, place: string): void {
     const recent = (this.#watched.get(place) ?? 0) + 1;
     if (this.#named.size < this.#limits.named) {
-      const counts = new Counts(record.apiId, record.stage, record.groupId);
+      const counts = new Counts(record);
       this.#named.set(place, counts);
       counts.add(record);
       return;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { latencyBucketsMs } from '../model/metrics.ts';
-import type { RequestRecord } from '../model/record.ts';
-import { requestRecord } from '../model/testing.ts';
+import { latencyBucketsMs } from './model/metrics.ts';
+import type { RequestRecord } from './model/record.ts';
+import { requestRecord } from './model/testing.ts';
 import { RequestMetrics } from './request-metrics.ts';
 
 function record(apiId: string | null, parts: Partial<RequestRecord> = {}): RequestRecord {
@@ -12,7 +12,7 @@ function record(apiId: string | null, parts: Partial<RequestRecord> = {}): Reque
 const sum = (counts: readonly number[]) => counts.reduce((all, one) => all + one, 0);
 
 test('counts by API and stage: statuses, latencies of both sides, bytes', () => {
-  const metrics = new RequestMetrics();
+  const metrics = RequestMetrics.ofApis();
   metrics.add(record('a'));
   metrics.add(record('a', { status: 502, totalMs: 40_000, backendMs: null }));
   metrics.add(record('a', { stage: 'TEST' }));
@@ -28,7 +28,7 @@ test('counts by API and stage: statuses, latencies of both sides, bytes', () => 
 });
 
 test('names the busiest only; whoever gets busier takes a place, and no request is lost from the counts', () => {
-  const metrics = new RequestMetrics({ named: 2, watched: 10 });
+  const metrics = RequestMetrics.ofApis({ named: 2, watched: 10 });
   let at = 1;
   const add = (apiId: string, times: number) => {
     for (let i = 0; i < times; i++) metrics.add(record(apiId, { at: at++ }));
