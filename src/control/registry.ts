@@ -172,7 +172,7 @@ const functionActions: Readonly<Record<string, Registered<FcAction>>> = {
   UpdateFunction: partial(functions.updateFunction, asZip),
 };
 
-const onlyHttp = 'triggers of type http with authType anonymous or function; without corsConfig';
+const onlyHttp = 'triggers of type http';
 
 const provisionActions: Readonly<Record<string, Registered<FcAction>>> = {
   GetProvisionConfig: done(provisions.getProvisionConfig),

@@ -54,10 +54,37 @@ export type HttpAuthentication =
   | { readonly ok: true; readonly payloadHash: string | null }
   | { readonly ok: false; readonly status: number; readonly code: string; readonly message: string };
 
-/** `jwt` and newer ones are refused when a trigger is made. Source: docs (function-invocation.md 2). */
-export const httpTriggerAuthTypes = ['anonymous', 'function'] as const;
+/** Newer ones are refused when a trigger is made. Source: docs. */
+export const httpTriggerAuthTypes = ['anonymous', 'function', 'jwt'] as const;
 /** Source: docs (function-invocation.md 2). */
 export const httpTriggerMethods = ['GET', 'POST', 'PUT', 'DELETE', 'HEAD', 'PATCH', 'OPTIONS'] as const;
+
+export const tokenPlaces = ['header', 'cookie', 'query', 'form'] as const;
+export type TokenPlace = (typeof tokenPlaces)[number];
+
+/** How callers with the authType `jwt` are known. Source: docs for the members; of `whitelist` and `blacklist` the meaning is assumed. */
+export type JwtRule = {
+  /** Public keys as JSON Web Keys. */
+  readonly keys: readonly Readonly<Record<string, unknown>>[];
+  /** Where a token is looked for, in order. `prefix`: a word and a blank before it, such as Bearer; empty: none. */
+  readonly lookup: readonly { readonly place: TokenPlace; readonly name: string; readonly prefix: string }[];
+  /** Claims that the function is told, and where. */
+  readonly pass: readonly { readonly place: TokenPlace; readonly claim: string; readonly target: string }[];
+  /** Paths that need no token (`free`), or the only ones that do (`guarded`); a `*` at the end stands for anything. Null: all need one. */
+  readonly paths: { readonly are: 'free' | 'guarded'; readonly patterns: readonly string[] } | null;
+};
+
+/** Which pages of other origins may call. An empty list stands for what the caller asks for. Source: sdk for the members. */
+export type CorsRule = {
+  /** `*` stands for anything in an origin. */
+  readonly allowOrigins: readonly string[];
+  readonly allowMethods: readonly string[];
+  readonly allowHeaders: readonly string[];
+  readonly exposeHeaders: readonly string[];
+  readonly allowCredentials: boolean;
+  /** Seconds. */
+  readonly maxAge: number;
+};
 
 /** An HTTP trigger as published. Key: httpTriggerKey(). One per function and qualifier. */
 export type HttpTrigger = {
@@ -73,6 +100,10 @@ export type HttpTrigger = {
   readonly methods: readonly string[];
   /** True: the public URL answers 403. */
   readonly disablesInternetUrl: boolean;
+  /** Missing: the authType is another. */
+  readonly jwt?: JwtRule | undefined;
+  /** Missing: every origin is answered by its own echo. */
+  readonly cors?: CorsRule | undefined;
   /** First label of the hosts of its URL: `{urlPrefix}.{region}.fcapp.run`, `{urlPrefix}.localhost`. Lower case, unique. */
   readonly urlPrefix: string;
 };

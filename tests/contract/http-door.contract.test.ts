@@ -131,6 +131,34 @@ describe('the door of HTTP triggers', () => {
     assert.deepEqual([record?.status, record?.responseBytes, record?.failure?.side], [200, 4, 'function']);
   });
 
+  it('answers pages of the origins that its trigger names, and no others', async (t) => {
+    const cors = {
+      allowOrigins: ['https://shop.example', 'https://*.shop.example'],
+      allowMethods: ['GET', 'POST'],
+      allowHeaders: ['X-A', 'X-B'],
+      exposeHeaders: ['X-Own'],
+      allowCredentials: true,
+      maxAge: 60,
+    };
+    const { ask } = await open(t, answering(200), { cors });
+    const from = (origin: string, more = '') => `Origin: ${origin}\r\n${more}`;
+    for (const origin of ['https://shop.example', 'https://eu.shop.example']) {
+      const answer = await ask('GET', '', from(origin));
+      assert.ok(answer.includes(`Access-Control-Allow-Origin: ${origin}\r\n`), answer);
+      assert.match(answer, /Access-Control-Expose-Headers: X-Own\r\n[\s\S]*Access-Control-Allow-Credentials: true\r\n/);
+    }
+    const asks = 'Access-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: x-z\r\n';
+    const preflight = await ask('OPTIONS', '', from('https://shop.example', asks));
+    assert.match(
+      preflight,
+      /^HTTP\/1\.1 200 [\s\S]*Allow-Methods: GET,POST\r\n[\s\S]*Allow-Headers: X-A,X-B\r\n[\s\S]*Max-Age: 60\r\n/,
+    );
+    for (const origin of ['https://evil.example', 'https://evilshop.example', 'https://shop.example.evil', 'null']) {
+      assert.doesNotMatch(await ask('GET', '', from(origin)), /Access-Control/, origin);
+      assert.doesNotMatch(await ask('OPTIONS', '', from(origin, asks)), /Access-Control/, origin);
+    }
+  });
+
   it('leaves a record of every call: what it was, how long it took, and why it failed', async (t) => {
     const failing: CallHttpFunction = async () => {
       const outcome = { kind: 'function-error', errorType: 'UnhandledInvocationError', ...facts } as const;
@@ -178,7 +206,7 @@ describe('the door of HTTP triggers', () => {
     const signed = await open(t, answering(200), { authType: 'function' });
     assert.match(await signed.ask('POST', 'x'), /^HTTP\/1\.1 403 [\s\S]*x-acs-content-sha256/);
     const disabled = await open(t, answering(200), { disablesInternetUrl: true });
-    assert.match(await disabled.ask('GET'), /^HTTP\/1\.1 403 [\s\S]*disabled/);
+    assert.match(await disabled.ask('GET'), /^HTTP\/1\.1 403 [\s\S]*internet URL is disable/);
     const later = await open(t, answering(200));
     assert.match(await later.ask('GET', '', 'X-Fc-Invocation-Type: Async\r\n'), /^HTTP\/1\.1 400 [\s\S]*asynchronous/);
   });

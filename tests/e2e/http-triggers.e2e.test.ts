@@ -1,8 +1,10 @@
 // HTTP triggers on the real server: the path form through the APIs' listener, and URLs with a host of their own.
 import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { type IncomingHttpHeaders, type RequestOptions, request } from 'node:http';
 import { after, before, describe, test } from 'node:test';
+import { SignJWT } from 'jose';
 import { OpenApi } from '../harness/openapi.ts';
 import { Project } from '../harness/project.ts';
 import { functionCompute, zipped } from '../harness/sdk.ts';
@@ -376,6 +378,45 @@ describe('HTTP triggers', () => {
       JSON.stringify((await api.fc('POST', '/functions', bare)).body),
       /CustomContainerConfig.Image is required/,
     );
+  });
+
+  test('with the authType jwt a trigger lets in who has a token, and tells the function its claims', async () => {
+    const url = await fc3('tokens', 'nodejs20', { 'index.js': eventSource });
+    const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const authConfig = JSON.stringify({
+      jwks: { keys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'k' }] },
+      tokenLookup: 'header:Authorization:Bearer',
+      claimPassBy: 'header:sub:X-User,query:sub:user',
+      whitelist: ['/login'],
+    });
+    const triggerConfig = JSON.stringify({ authType: 'jwt', methods: ['GET', 'POST'], authConfig });
+    const { status } = await api.fc('PUT', '/functions/tokens/triggers/http', { triggerConfig });
+    assert.equal(status, 200);
+    const tokenFor = (seconds: number) =>
+      new SignJWT({ sub: 'ann' })
+        .setProtectedHeader({ alg: 'ES256', kid: 'k' })
+        .setExpirationTime(Math.floor(Date.now() / 1000) + seconds)
+        .sign(privateKey);
+    const ask = async (path: string, token: string | null) =>
+      call(`${url}${path}`, {
+        headers: { 'x-user': 'root', ...(token === null ? {} : { authorization: `Bearer ${token}` }) },
+      });
+    const known = await ask('/a?user=root&x=1', await tokenFor(60));
+    assert.equal(known.status, 202, known.body);
+    const event = JSON.parse(known.body) as {
+      headers: Record<string, string>;
+      queryParameters: Record<string, string>;
+    };
+    assert.equal(event.headers['X-User'], 'ann');
+    assert.deepEqual(event.queryParameters, { x: '1', user: 'ann' });
+    for (const token of [null, await tokenFor(-60), 'nonsense']) {
+      const refused = await ask('/a', token);
+      assert.equal(refused.status, 403);
+      assert.match(refused.body, /"Code":"AccessDenied","Message":"invalid or expired jwt"/);
+    }
+    const open = await ask('/login', null);
+    assert.equal(open.status, 202);
+    assert.equal((JSON.parse(open.body) as { headers: Record<string, string> }).headers['X-User'], undefined);
   });
 
   test('a trigger that is changed or deleted is so for the next call', async () => {

@@ -1,6 +1,7 @@
 // The configuration of an HTTP trigger: what it may be, and the words in which a wrong one is refused. Called by triggers.ts.
-import { httpTriggerAuthTypes, httpTriggerMethods } from '../../model/http-function.ts';
+import { type HttpTrigger, httpTriggerAuthTypes, httpTriggerMethods } from '../../model/http-function.ts';
 import { fcError } from '../errors.ts';
+import { readCorsRule, readJwtRule } from './http-trigger-rules.ts';
 import { refuseSetting } from './setting-rules.ts';
 import { type FcRecord, type FcValue, isFcRecord } from './types.ts';
 
@@ -14,10 +15,10 @@ export function checkTriggerType(type: string): void {
   throw fcError('InvalidArgument', `TriggerType ${type} is not supported by this server (supported: http)`);
 }
 
-export type HttpTriggerConfig = {
-  readonly authType: (typeof httpTriggerAuthTypes)[number];
-  readonly methods: readonly string[];
-  readonly disablesInternetUrl: boolean;
+/** `jwt` and `cors` are there in any case, so that what is replaced goes. */
+export type HttpTriggerConfig = Pick<HttpTrigger, 'authType' | 'methods' | 'disablesInternetUrl'> & {
+  readonly jwt: HttpTrigger['jwt'] | undefined;
+  readonly cors: HttpTrigger['cors'] | undefined;
   /** As given, in canonical names, with the defaults: what answers show. */
   readonly shown: FcRecord;
 };
@@ -61,16 +62,6 @@ function readMethods(value: FcValue | undefined): readonly string[] {
   });
 }
 
-function refuseUnserved(config: FcRecord): void {
-  if (config['authConfig'] !== undefined && config['authConfig'] !== '') {
-    throw fcError('InvalidArgument', 'TriggerConfig.AuthConfig is not supported by this server');
-  }
-  const cors = config['corsConfig'];
-  if (isFcRecord(cors) && Object.keys(cors).length > 0) {
-    throw fcError('InvalidArgument', 'TriggerConfig.CorsConfig is not supported by this server');
-  }
-}
-
 /** Errors: InvalidArgument. Source: docs (fc-api.md 7.3; authType `function` when none is given). */
 export function readHttpTriggerConfig(given: FcValue | undefined): HttpTriggerConfig {
   const config = canonical(asRecord(given));
@@ -80,11 +71,16 @@ export function readHttpTriggerConfig(given: FcValue | undefined): HttpTriggerCo
   const methods = readMethods(config['methods']);
   const disables = config['disableURLInternet'] ?? false;
   if (typeof disables !== 'boolean') refuseSetting('TriggerConfig.DisableURLInternet', 'true | false', disables);
-  refuseUnserved(config);
+  const hasAuthConfig = config['authConfig'] !== undefined && config['authConfig'] !== '';
+  if (hasAuthConfig && authType !== 'jwt') {
+    throw fcError('InvalidArgument', `TriggerConfig.AuthConfig has no meaning for the AuthType ${authType}`);
+  }
   return {
     authType,
     methods: [...new Set(methods)],
     disablesInternetUrl: disables === true,
+    jwt: authType === 'jwt' ? readJwtRule(config['authConfig']) : undefined,
+    cors: readCorsRule(config['corsConfig']) ?? undefined,
     shown: { ...config, authType },
   };
 }

@@ -2,6 +2,7 @@
 // Called by http-door.ts.
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { CorsRule } from '../../model/http-function.ts';
 import type { HttpHandlerHead } from '../../model/http-handler.ts';
 import type { InvocationFacts, ResponseSink } from '../../model/invocation.ts';
 
@@ -37,17 +38,44 @@ const exposed = [
   'x-fc-invocation-code-version',
 ].join(',');
 
-/** For a call with `Origin`. Source: docs (function-invocation.md 2), seen in the vendor's local server. */
-export function corsHeaders({ method, headers }: IncomingMessage): string[] {
+/** What a trigger without a rule says: every page may call, with whatever it asks for. Source: seen in the vendor's local server. */
+const openToAll: CorsRule = {
+  allowOrigins: ['*'],
+  allowMethods: [],
+  allowHeaders: [],
+  exposeHeaders: [],
+  allowCredentials: false,
+  maxAge: 3_600,
+};
+
+/** For a call with `Origin`; nothing for an origin that the rule does not name, so that its page does not get the answer. */
+export function corsHeaders({ method, headers }: IncomingMessage, rule: CorsRule = openToAll): string[] {
   const { origin } = headers;
-  if (origin === undefined) return [];
-  const cors = ['Access-Control-Allow-Origin', origin, 'Access-Control-Expose-Headers', exposed];
+  if (origin === undefined || !rule.allowOrigins.some((pattern) => isOrigin(pattern, origin))) return [];
+  const shown = rule.exposeHeaders.length === 0 ? exposed : rule.exposeHeaders.join(',');
+  const cors = ['Access-Control-Allow-Origin', origin, 'Access-Control-Expose-Headers', shown];
+  if (rule.allowCredentials) cors.push('Access-Control-Allow-Credentials', 'true');
   const asked = headers['access-control-request-method'];
   const named = headers['access-control-request-headers'];
-  if (asked !== undefined) cors.push('Access-Control-Allow-Methods', asked);
-  if (named !== undefined) cors.push('Access-Control-Allow-Headers', named);
-  if (method === 'OPTIONS') cors.push('Access-Control-Max-Age', '3600');
+  if (asked !== undefined) cors.push('Access-Control-Allow-Methods', rule.allowMethods.join(',') || asked);
+  if (named !== undefined) cors.push('Access-Control-Allow-Headers', rule.allowHeaders.join(',') || named);
+  if (method === 'OPTIONS') cors.push('Access-Control-Max-Age', String(rule.maxAge));
   return cors;
+}
+
+/** `*` stands for anything, as in `https://*.example.com`. */
+function isOrigin(pattern: string, origin: string): boolean {
+  const [first = '', ...rest] = pattern.split('*');
+  const last = rest.at(-1);
+  if (last === undefined) return pattern === origin;
+  if (!origin.startsWith(first) || !origin.endsWith(last) || origin.length < first.length + last.length) return false;
+  let at = first.length;
+  for (const part of rest.slice(0, -1)) {
+    const found = origin.indexOf(part, at);
+    if (found < 0) return false;
+    at = found + part.length;
+  }
+  return at <= origin.length - last.length;
 }
 
 /** What FC 2 tells of an invocation. Source: docs (function-invocation.md 1), for HTTP triggers assumed. */

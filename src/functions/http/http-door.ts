@@ -25,6 +25,7 @@ import {
 } from './answer.ts';
 import { HttpDoorError, httpError, httpErrorStatuses } from './errors.ts';
 import { callerGone, failureOf, failureOfOutcome, httpRecordOf } from './http-record.ts';
+import { checkToken, jwtRuleOf, needsToken, passClaims } from './jwt.ts';
 import { type BodyLimits, readHttpBody } from './request-body.ts';
 import type { HttpTriggers } from './triggers.ts';
 
@@ -127,7 +128,7 @@ async function serve(context: Context): Promise<void> {
   const { path, query } = splitTarget(target);
   const own = (isDefaultDomain: boolean) => [
     ...platformHeaders({ requestId: context.requestId, isDefaultDomain, isApiListener: origin.isApiListener }),
-    ...corsHeaders(request),
+    ...corsHeaders(request, context.trigger?.cors),
   ];
   context.own = own(false);
   const found = find(context, path);
@@ -148,7 +149,8 @@ async function serve(context: Context): Promise<void> {
   if (payloadHash !== null && createHash('sha256').update(body).digest('hex') !== payloadHash) {
     throw httpError('AccessDenied', 'the body does not have the hash that x-acs-content-sha256 says');
   }
-  await callAndAnswer(context, requestOf(context, found, { query: query ?? '', body }), gone);
+  const prepared = requestOf(context, found, { query: query ?? '', body });
+  await callAndAnswer(context, await withClaims(context, found, prepared), gone);
 }
 
 const noBytes = Buffer.alloc(0);
@@ -184,7 +186,10 @@ function checkSizes({ rawHeaders }: IncomingMessage, target: string): void {
 }
 
 function admit({ request }: Context, trigger: HttpTrigger): void {
-  if (trigger.disablesInternetUrl) throw httpError('AccessDenied', 'the public URL of this trigger is disabled');
+  // Source: docs for the words.
+  if (trigger.disablesInternetUrl) {
+    throw httpError('AccessDenied', 'access denied due to function internet URL is disable');
+  }
   const { method = 'GET' } = request;
   const isPreflight = method === 'OPTIONS' && request.headers.origin !== undefined;
   if (!isPreflight && !trigger.methods.includes(method)) {
@@ -243,6 +248,39 @@ function forwardedHeaders({ rawHeaders, headers }: IncomingMessage, clientIp: st
   const chain = before === undefined ? clientIp : `${String(before)}, ${clientIp}`;
   kept.push('X-Forwarded-For', chain, 'X-Forwarded-Proto', 'http', 'X-Real-Ip', clientIp);
   return kept;
+}
+
+/** Of a trigger with tokens: the call as the function is to see it. */
+async function withClaims(
+  context: Context,
+  { trigger, rawPath }: Found,
+  prepared: ReturnType<typeof requestOf>,
+): Promise<ReturnType<typeof requestOf>> {
+  const rule = jwtRuleOf(trigger);
+  if (rule === null) return prepared;
+  const { request, at } = context;
+  const { path, query } = splitTarget(prepared.call.requestUri);
+  const isForm = /^application\/x-www-form-urlencoded\b/i.test(headerOf(request, 'content-type'));
+  const form = isForm ? prepared.body.toString('latin1') : null;
+  const sources = { header: (name: string) => headerOf(request, name), query: query ?? '', form };
+  const checked = needsToken(rule, decodePercent(rawPath)) ? await checkToken(rule, sources, at) : null;
+  if (checked?.ok === false) {
+    context.failure = { ...failureOf({ code: 'AccessDenied', message: `The token was not taken: ${checked.why}.` }) };
+    // Source: docs for the words, the status unconfirmed.
+    throw httpError('AccessDenied', 'invalid or expired jwt');
+  }
+  const given = { headers: prepared.call.headers, query: query ?? '', form };
+  const told = passClaims(rule, checked?.claims ?? {}, given);
+  return {
+    ...prepared,
+    body: told.form === form ? prepared.body : Buffer.from(told.form ?? '', 'latin1'),
+    call: {
+      ...prepared.call,
+      headers: told.headers,
+      requestUri: told.query === '' ? path : `${path}?${told.query}`,
+      query: parseQuery(told.query, true).flat(),
+    },
+  };
 }
 
 async function callAndAnswer(
