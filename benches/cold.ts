@@ -1,6 +1,8 @@
 // `npm run bench -- --only cold`: cold calls by language, launcher and tier, part by part; memory of an idle instance.
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import { findInterpreters, withJavaBootstrap } from '../src/functions/index.ts';
+import { contestants, type Echo } from './echoes.ts';
 import { type BenchPlane, type LauncherKind, openPlane } from './plane.ts';
 import { memoryKb } from './processor-time.ts';
 import { markdownTable } from './report.ts';
@@ -15,14 +17,6 @@ const planes = [
   ['sandd', 'user'],
   ['sandd', 'strong'],
 ] as const satisfies readonly (readonly [LauncherKind, string])[];
-
-export const echoes = {
-  Python: { runtime: 'python3.10', files: { 'index.py': 'def handler(event, context):\n    return event\n' } },
-  Node: {
-    runtime: 'nodejs20',
-    files: { 'index.js': 'exports.handler = (event, context, callback) => callback(null, event);\n' },
-  },
-} as const;
 
 type Cold = { total: number; wait: number; start: number; code: number; load: number; handler: number };
 
@@ -68,9 +62,9 @@ function memoryOf(instanceId: string): { readonly rss: number; readonly pss: num
   return all;
 }
 
-async function measure(plane: BenchPlane, language: keyof typeof echoes, isWaiting: boolean): Promise<string[]> {
-  const { runtime, files } = echoes[language];
-  plane.publish(language, runtime, files);
+async function measure(plane: BenchPlane, language: string, echo: Echo, isWaiting: boolean): Promise<string[]> {
+  const { runtime, files, more } = echo;
+  plane.publish(language, runtime, files, more);
   await coldCall(plane, language);
   const cold: Cold[] = [];
   for (let call = 0; call < calls; call += 1) {
@@ -81,7 +75,7 @@ async function measure(plane: BenchPlane, language: keyof typeof echoes, isWaiti
   const idle: { rss: number; pss: number }[] = [];
   for (let each = 0; each < idleInstances; each += 1) {
     if (isWaiting) await untilOneWaits(plane);
-    plane.publish(`${language}-${each}`, runtime, files);
+    plane.publish(`${language}-${each}`, runtime, files, more);
     idle.push(memoryOf((await coldCall(plane, `${language}-${each}`, isWaiting)).instanceId));
   }
   const at = (values: readonly number[], part: number) => percentile(values, part).toFixed(1);
@@ -102,15 +96,17 @@ async function measure(plane: BenchPlane, language: keyof typeof echoes, isWaiti
 /** Each tier beside none, with a process that waits and without; what cannot be had here is said. */
 export async function runCold(): Promise<string> {
   const rows: string[][] = [];
-  const missing: string[] = [];
+  await withJavaBootstrap(await findInterpreters(), console.error);
+  const { echoes, missing } = contestants();
   for (const [kind, tier] of planes) {
     for (const isWaiting of [false, true]) {
       if (isWaiting && kind === 'node' && tier !== 'none') continue; // bubblewrap has none
-      for (const language of ['Python', 'Node'] as const) {
+      for (const [language, echo] of echoes) {
+        if (isWaiting && language === 'Java' && tier === 'none') continue;
         try {
           const plane = await openPlane(kind, tier, isWaiting ? {} : { spareMemoryMb: 0 });
           try {
-            rows.push(await measure(plane, language, isWaiting));
+            rows.push(await measure(plane, language, echo, isWaiting));
           } finally {
             await plane.close();
           }

@@ -3,7 +3,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { echoes } from './cold.ts';
+import { echoes } from './echoes.ts';
 import { openPlane } from './plane.ts';
 import { familyOf, memoryKb } from './processor-time.ts';
 import { markdownTable } from './report.ts';

@@ -1,11 +1,9 @@
 // `npm run bench -- --only languages`: the same echo in every language: cold calls part by part, each process started for its
 // call, and what a warm call costs the instance and the process that calls, in turns. No gateway before it.
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { findInterpreters, withJavaBootstrap } from '../src/functions/index.ts';
-import type { FunctionConfig } from '../src/model/function.ts';
-import { echoes, percentile } from './cold.ts';
+import { percentile } from './cold.ts';
+import { contestants } from './echoes.ts';
 import { type BenchPlane, openPlane } from './plane.ts';
 import { familyOf, processorMicros } from './processor-time.ts';
 import { markdownTable } from './report.ts';
@@ -14,33 +12,6 @@ const calls = 10;
 const idleGapMs = 50;
 const warmUpMs = 2_000;
 const event = 'x'.repeat(1024);
-const javaCode = fileURLToPath(new URL('../fixtures/functions/java/build/code', import.meta.url));
-
-type Echo = {
-  readonly runtime: string;
-  readonly files: Readonly<Record<string, string | Uint8Array>>;
-  readonly more?: Partial<FunctionConfig>;
-};
-
-/** Those that can run here; the rest with the reason. */
-function contestants(): { readonly echoes: ReadonlyMap<string, Echo>; readonly missing: string[] } {
-  const php = { 'index.php': '<?php\nfunction handler($event, $context) { return $event; }\n' };
-  const all = new Map<string, Echo>([...Object.entries(echoes), ['PHP', { runtime: 'php7.2', files: php }]]);
-  const missing: string[] = [];
-  if (existsSync(javaCode)) {
-    const names = readdirSync(javaCode, { recursive: true, encoding: 'utf8' });
-    const files = names.filter((name) => statSync(`${javaCode}/${name}`).isFile());
-    all.set('Java', {
-      runtime: 'java11',
-      files: Object.fromEntries(files.map((name) => [name, readFileSync(`${javaCode}/${name}`)])),
-      more: { handler: 'example.Echo::handleRequest' },
-    });
-  } else {
-    missing.push('Java: its fixtures are built by the tests of its bootstrap');
-  }
-  return { echoes: all, missing };
-}
-
 type Times = { total: number; start: number; code: number; load: number; handler: number };
 
 async function coldCalls(plane: BenchPlane, name: string): Promise<Times[]> {

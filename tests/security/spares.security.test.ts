@@ -14,11 +14,12 @@ const found = await findSandd();
 const isStrong = found.ok && (await probeSandd(found.path)).get('strong') === 'ok';
 const mark = 'EARLY_CODE_RAN';
 const earlyPython = `import builtins\nbuiltins.${mark} = True\nprint('${mark}')\n`;
+const earlyPhp = `<?php define('${mark}', true); echo '${mark}';\n`;
 const earlyNode = `globalThis.${mark} = true;\nconsole.log('${mark}');\n`;
 
 type Early = {
   readonly title: string;
-  readonly runtime: 'python3.10' | 'nodejs20';
+  readonly runtime: 'python3.10' | 'nodejs20' | 'php7.2';
   readonly files: Readonly<Record<string, string>>;
   readonly environment: Readonly<Record<string, string>>;
   /** Arguments of the plain interpreter, in the package's directory. */
@@ -72,8 +73,34 @@ const attacks: readonly Early[] = [
     environment: {},
     plain: ['-e', 'require("./agent")'],
   },
+  {
+    title: 'a file that extension/*.ini has PHP run first',
+    runtime: 'php7.2',
+    files: { 'extension/early.ini': 'auto_prepend_file=early.php\ninclude_path=".:/code"\n', 'early.php': earlyPhp },
+    environment: { PHP_INI_SCAN_DIR: './extension' },
+    plain: ['-f', 'index.php'],
+  },
+  {
+    title: 'a php.ini by PHPRC',
+    runtime: 'php7.2',
+    files: { 'php.ini': 'auto_prepend_file=early.php\ninclude_path=".:/code"\n', 'early.php': earlyPhp },
+    environment: { PHPRC: '.' },
+    plain: ['-f', 'index.php'],
+  },
+  {
+    title: 'a php.ini and a .user.ini beside the code',
+    runtime: 'php7.2',
+    files: {
+      'php.ini': 'auto_prepend_file=early.php\n',
+      '.user.ini': 'auto_prepend_file=early.php\n',
+      'early.php': earlyPhp,
+    },
+    environment: {},
+    plain: ['-c', '.', '-f', 'index.php'],
+  },
 ];
 
+const programs = { 'python3.10': 'python3', nodejs20: 'node', 'php7.2': 'php' } as const;
 const victims = {
   'python3.10': {
     'index.py': `import builtins, sys\ndef handler(event, context):\n    return '${mark}' if hasattr(builtins, '${mark}') else 'clean ' + str('json' in sys.modules and sys.modules['json'].__file__)\n`,
@@ -81,10 +108,14 @@ const victims = {
   nodejs20: {
     'index.js': `exports.handler = (e, c, callback) => callback(null, globalThis.${mark} ? '${mark}' : 'clean');\n`,
   },
+  'php7.2': {
+    'index.php': `<?php function handler($event, $context) { return defined('${mark}') ? '${mark}' : 'clean'; }\n`,
+  },
 } as const;
 const attackers = {
   'python3.10': { 'index.py': 'def handler(event, context):\n    return "ran"\n' },
   nodejs20: { 'index.js': 'exports.handler = (e, c, callback) => callback(null, "ran");\n' },
+  'php7.2': { 'index.php': '<?php function handler($event, $context) { return "ran"; }\n' },
 } as const;
 
 async function untilOneWaits(plane: Fixture): Promise<void> {
@@ -118,11 +149,11 @@ for (const tier of ['none', 'strong']) {
     for (const { title, runtime, files, environment, plain } of attacks) {
       test(`are reached by ${title}: no`, async (t) => {
         const bare = temporaryDirectory(t);
-        for (const [name, text] of Object.entries(files)) {
+        for (const [name, text] of Object.entries({ ...attackers[runtime], ...files })) {
           mkdirSync(dirname(join(bare, name)), { recursive: true });
           writeFileSync(join(bare, name), text);
         }
-        const program = runtime === 'python3.10' ? 'python3' : 'node';
+        const program = programs[runtime];
         const { stdout } = spawnSync(program, plain, {
           cwd: bare,
           env: { PATH: process.env['PATH'], ...environment },

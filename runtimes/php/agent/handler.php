@@ -11,10 +11,11 @@ const VISIBLE = [
 
 function cleanEnvironment()
 {
+    // By way of $GLOBALS: a function that names $_SERVER makes it when it is compiled, and here that may be long before the call.
     foreach (array_keys(getenv()) as $name) {
         if (preg_match('/^_?FC_/', $name) && !in_array($name, VISIBLE, true)) {
             putenv($name);
-            unset($_ENV[$name], $_SERVER[$name]);
+            unset($GLOBALS['_ENV'][$name], $GLOBALS['_SERVER'][$name]);
         }
     }
 }

@@ -21,10 +21,9 @@ class Instance
     /** Holds /dev/null on fd 0. */
     private $null;
 
-    /** Connects and says hello. `line` is the start line. */
-    public static function start($line)
+    /** Connects and says hello. `given` is what the start line holds. */
+    public static function start($given)
     {
-        $given = json_decode((string) $line, true);
         if (!is_array($given)) {
             fwrite(STDERR, "no start line on standard input\n");
             exit(1);

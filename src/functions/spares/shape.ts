@@ -7,7 +7,7 @@ import type { Interpreter, InterpreterChoice } from '../choose-interpreter.ts';
  * Languages whose bootstraps can wait (a row each), and what a waiting process takes of the host's memory, MB: what it
  * does not share with others, and its sandbox.
  */
-const memoryMb: Readonly<Record<string, number>> = { python: 8, node: 24 };
+const memoryMb: Readonly<Record<string, number>> = { python: 8, node: 24, php: 12 };
 
 /** Room for an environment in a waiting process, and for the function's part; the cloud takes 4 KB. Source: docs (fc-api.md). */
 export const spareEnvironmentBytes = 12 * 1024;
@@ -18,7 +18,7 @@ const ownEnvironmentBytes = 6 * 1024;
  * that sets one gets a process of its own from the start: nothing of it may reach a process that is not yet its.
  */
 const readAtStart =
-  /^(LD_|PYTHON|NODE_|MALLOC_|GLIBC_|GCONV_PATH$|LOCPATH$|NLSPATH$|LANG$|LANGUAGE$|LC_|TZ$|TZDIR$|PATH$|HOME$|TMPDIR$|OPENSSL_|SSL_|SSLKEYLOGFILE$|UV_|ICU_|V8_|RES_OPTIONS$|LOCALDOMAIN$|HOSTALIASES$)/;
+  /^(LD_|PYTHON|NODE_|PHP|USE_ZEND_|USE_TRACKED_ALLOC$|ZEND_|MALLOC_|GLIBC_|GCONV_PATH$|LOCPATH$|NLSPATH$|LANG$|LANGUAGE$|LC_|TZ$|TZDIR$|PATH$|HOME$|TMPDIR$|OPENSSL_|SSL_|SSLKEYLOGFILE$|UV_|ICU_|V8_|RES_OPTIONS$|LOCALDOMAIN$|HOSTALIASES$)/;
 
 type Runnable = Extract<InterpreterChoice, { ok: true }>;
 

@@ -1,5 +1,6 @@
 // Processes that wait for functions, by kind: follows demand within a budget of memory, refills when nobody waits for it,
 // replaces what dies with growing pauses. Asked by plane.ts for each instance that is to start.
+import { statSync } from 'node:fs';
 import type { Clock } from '../../base/clock.ts';
 import { randomHex } from '../../base/ids.ts';
 import type { FunctionConfig } from '../../model/function.ts';
@@ -76,7 +77,7 @@ export class Spares {
   /** Null: none waits that this function could have. Whatever comes of it, more are kept for the next. */
   take(config: FunctionConfig, choice: Runnable): Spare | null {
     const kind = this.#kindOf(config, choice);
-    if (kind === null) return null;
+    if (kind === null || bringsSettings(config, kind.interpreter)) return null;
     const spare = [...kind.spares].find((each) => each.isReady) ?? null;
     if (spare !== null) {
       kind.spares.delete(spare);
@@ -245,6 +246,11 @@ export class Spares {
       memoryMb: waitingLimitMb,
     };
   }
+}
+
+/** PHP reads `extension/*.ini` of the package when it starts, and loads what they name. */
+function bringsSettings({ code }: FunctionConfig, { language }: Interpreter): boolean {
+  return language === 'php' && statSync(`${code.directory}/extension`, { throwIfNoEntry: false }) !== undefined;
 }
 
 function emptyFunction(runtime: string, directory: string): FunctionConfig {
