@@ -5,9 +5,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { findSandd, probeSandd } from '../../src/functions/index.ts';
+import { zippedWith } from '../harness/npm-package.ts';
 import { OpenApi } from '../harness/openapi.ts';
 import { type Outside, openOutside, outsideLacks } from '../harness/outside.ts';
-import { zipped } from '../harness/sdk.ts';
+import { functionCompute, zipped } from '../harness/sdk.ts';
 import { Cleanup, startServer, type TestServer, temporaryDirectory } from '../harness/server.ts';
 
 /** Fetches, resolves, or calls Function Compute as the classic SDK does, with its own credentials or given ones. */
@@ -45,6 +46,21 @@ def handler(event, context):
     except OSError as error:
         return json.dumps({"error": str(error)})
 `;
+
+/** As its documentation shows it, for calls within the cloud. */
+const withSdk = `
+const FC = require('@alicloud/fc2');
+exports.handler = (event, context, callback) => {
+  const { accessKeyId, accessKeySecret, securityToken } = context.credentials;
+  const { accountId, region } = context;
+  const keys = { accessKeyID: accessKeyId, accessKeySecret, securityToken };
+  const client = new FC(accountId, { ...keys, region, internal: true, timeout: 5000 });
+  client.invokeFunction('shop', 'echo', event).then(({ data }) => callback(null, data), callback);
+};
+`;
+
+/** Made once for all tiers. */
+let sdkPackage: Promise<string> | null = null;
 
 const doorway = '100.100.2.136';
 const sandd = await findSandd();
@@ -130,6 +146,19 @@ describe('networks of functions', { skip: lacks ?? (tiers.length === 0 ? 'no tie
           assert.equal(status, 403, path);
           assert.match(String(body), /AccessDenied/);
         }
+      });
+
+      test('the official SDK in a function invokes another there, unchanged', async () => {
+        const fc = functionCompute(server.ready, server.credentials);
+        await fc.createService('shop');
+        const echo = { functionName: 'echo', runtime: 'python3.10', handler: 'index.handler' };
+        const text = 'def handler(event, context):\n    return b"echo " + event\n';
+        await fc.createFunction('shop', { ...echo, code: { zipFile: await zipped({ 'index.py': text }) } });
+        sdkPackage ??= zippedWith('@alicloud/fc2', { 'index.js': withSdk });
+        const zipFile = await sdkPackage;
+        const caller = { functionName: 'caller', runtime: 'nodejs20', handler: 'index.handler', timeout: 20 };
+        await fc.createFunction('shop', { ...caller, memorySize: 256, code: { zipFile } });
+        assert.equal((await fc.invokeFunction('shop', 'caller', 'hello')).data, 'echo hello');
       });
 
       test("another function's credentials are refused there, the account's key too, and no header helps", async () => {

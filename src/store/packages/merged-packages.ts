@@ -13,7 +13,7 @@ import {
   utimesSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { syncPath } from '../sync-files.ts';
+import { syncPath, syncTree } from '../sync-files.ts';
 import { type PackageAnswers, type PackageJob, unpackedPath } from './jobs.ts';
 import { type PackageLimits, Refused } from './limits.ts';
 import { removeTree, temporaryPath } from './package-files.ts';
@@ -44,6 +44,7 @@ function makeMerged({ merged, sha256s, code, limits }: Pick<Job, 'sha256s' | 'co
   try {
     mkdirSync(target, { mode: 0o755 });
     for (const sha256 of sha256s) copyOver(unpackedPath(code, sha256), target, room);
+    syncTree(target);
     renameSync(target, merged);
   } catch (error) {
     removeTree(target);
@@ -68,11 +69,9 @@ function copyOver(from: string, to: string, room: Room): void {
       const { mode, size } = lstatSync(source);
       takeRoom(room, size);
       copyFileSync(source, target, fileConstants.COPYFILE_EXCL | fileConstants.COPYFILE_FICLONE);
-      syncPath(target);
       chmodSync(target, mode & 0o555);
     }
   }
-  syncPath(to);
 }
 
 function takeRoom(room: Room, bytes: number): void {

@@ -4,7 +4,7 @@ import { chmodSync, closeSync, fchmodSync, mkdirSync, openSync, symlinkSync, wri
 import { join } from 'node:path';
 import { crc32, inflateRawSync } from 'node:zlib';
 import { type Entry, fromBufferPromise, getFileNameLowLevel, type ZipFile } from 'yauzl';
-import { syncPath } from '../sync-files.ts';
+import { syncTree } from '../sync-files.ts';
 import { checkEntryName, type EntryKind, EntryTree, isInsideLink } from './entry-names.ts';
 import { type PackageLimits, Refused } from './limits.ts';
 
@@ -37,7 +37,10 @@ export async function unpackZip(zip: Buffer, target: string, limits: PackageLimi
   for (const path of plan.directories) mkdirSync(join(target, path), { mode: 0o755 });
   for (const planned of plan.files) await writeFile(reader, planned, join(target, planned.path));
   for (const planned of plan.links) await makeLink(reader, planned, join(target, planned.path));
-  syncTree(target, plan);
+  // Whatever the umask made of them.
+  for (const path of [...plan.directories, '']) chmodSync(join(target, path), 0o755);
+  // Only now, with all files written: the disk then takes them in one sweep.
+  syncTree(target);
 }
 
 async function openZip(zip: Buffer): Promise<ZipFile> {
@@ -214,14 +217,4 @@ async function makeLink(reader: EntryReader, planned: Planned, path: string): Pr
     throw new Refused('unsafe-entry', `entry ${JSON.stringify(planned.path)} is a link that leads out of the package`);
   }
   symlinkSync(target, path);
-}
-
-/** Makes everything durable, children before their parents. Only now, with all files written: the disk then takes them in one sweep. */
-function syncTree(target: string, { files, directories }: Plan): void {
-  for (const { path } of files) syncPath(join(target, path));
-  for (const path of [...directories].reverse().concat('')) {
-    // Whatever the umask made of it.
-    chmodSync(join(target, path), 0o755);
-    syncPath(join(target, path));
-  }
 }
