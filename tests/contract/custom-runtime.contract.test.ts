@@ -248,6 +248,27 @@ for (const [tier, isRelayed] of [
       assert.equal(seenIn(last.body).state['most'], 10);
     });
 
+    test('a server that falls ill is replaced after so many failures, and serves no further request', async () => {
+      const healthCheck = {
+        httpGetUrl: '/well',
+        initialDelayMs: 0,
+        periodMs: 50,
+        timeoutMs: 1_000,
+        failureThreshold: 3,
+        successThreshold: 1,
+      };
+      for (const concurrency of [1, 5]) {
+        const name = `ill-${concurrency}`;
+        plane.publish(name, code, custom({ instanceConcurrency: concurrency, server: { ...server, healthCheck } }));
+        const { instanceId } = await plane.succeed(name, '/fall-ill');
+        const isReplaced = () =>
+          plane.reports.some((text) => text.includes(instanceId) && text.includes('failed 3 times'));
+        while (!isReplaced()) await new Promise((resolve) => setTimeout(resolve, 10));
+        const next = await plane.succeed(name);
+        assert.notEqual(next.instanceId, instanceId);
+      }
+    });
+
     test('a slow start is waited for, and a health check must be passed', async () => {
       const healthCheck = {
         httpGetUrl: '/well?deep=1',

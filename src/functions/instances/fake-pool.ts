@@ -10,13 +10,15 @@ import type { Acquired, PooledInstance } from './pool-port.ts';
 import { StartGate } from './start-gate.ts';
 import type { InstanceState } from './state.ts';
 
-export type Fake = PooledInstance & {
+export type Fake = Omit<PooledInstance, 'isUnwell'> & {
+  isUnwell: boolean;
   readonly number: number;
   state: InstanceState;
   /** What its preFreeze hook comes to. */
   readonly hook: PromiseWithResolvers<boolean>;
   ready(): void;
   fail(failure: StartFailure): void;
+  becomeUnwell(): void;
   crash(): Promise<void>;
 };
 
@@ -71,6 +73,7 @@ function makeFake(number: number, events: InstanceEvents<Fake>, now: () => numbe
     number,
     id: String(number),
     pid: 0,
+    isUnwell: false,
     state: { kind: 'starting', since: 0 },
     hook: Promise.withResolvers<boolean>(),
     times: { isSpare: false, startMs: 10, codeMs: 0, loadMs: 5, initializerMs: 0 },
@@ -105,6 +108,10 @@ function makeFake(number: number, events: InstanceEvents<Fake>, now: () => numbe
     fail(failure) {
       events.onStartFailed(fake, failure);
       void fake.stop('load-failed');
+    },
+    becomeUnwell() {
+      fake.isUnwell = true;
+      events.onUnwell(fake);
     },
     crash: () => fake.stop('exited'),
   };

@@ -8,7 +8,7 @@ import type { Answer, Question } from './exchange.ts';
 import { type Asking, type Road, type RoadDeps, type RoadEvents, type RoadPlan, serverSocketName } from './road.ts';
 import { connectServer, type ServerAddress, whenListening } from './server-address.ts';
 import { callServer, type ServerAnswer, type ServerRequest } from './server-call.ts';
-import { whenHealthy } from './server-health.ts';
+import { watchHealth, whenHealthy } from './server-health.ts';
 import type { StartPlan } from './start-plan.ts';
 
 type HttpPlan = Extract<RoadPlan, { kind: 'http' }>;
@@ -39,6 +39,11 @@ export class HttpRoad implements Road {
   readonly #release: () => void;
   #credentials: FrameCredentials | null;
   #agent: Agent;
+  /** Requests under way, and how many there may be. */
+  #running = 0;
+  readonly #concurrency: number;
+  /** Ends the watch over its health; null: there is none now. */
+  #endWatch: (() => void) | null = null;
 
   private constructor(
     plan: StartPlan,
@@ -56,6 +61,7 @@ export class HttpRoad implements Road {
       ? { kind: 'relay', path: `${plan.launch.socketDirectory}/${serverSocketName}` }
       : { kind: 'loopback', port };
     this.#plan = http;
+    this.#concurrency = plan.concurrency;
     this.#endpoint = endpoint;
     this.#events = events;
     this.#clock = deps.clock;
@@ -103,26 +109,29 @@ export class HttpRoad implements Road {
       }
       case 'invoke': {
         const { head, event, http, sink } = question;
+        this.#watch();
         this.#credentials = head.credentials ?? this.#credentials;
         if (http === null) {
           const request = this.#own('POST', '/invoke', head, event);
-          return this.#call(request, null, (answer) => onAnswer(judgeEvent(answer)));
+          return this.#serve(request, null, (answer) => onAnswer(judgeEvent(answer)));
         }
         const headers = [...forwarded(http.headers, http.host), ...this.#common('/http-invoke', head)];
         if (http.basePath !== null) headers.push('x-fc-base-path', http.basePath);
         const request = { method: http.method, target: http.requestUri, headers, body: event };
-        return this.#call(request, sink, (answer) => onAnswer(judgeHttp(answer)));
+        return this.#serve(request, sink, (answer) => onAnswer(judgeHttp(answer)));
       }
     }
   }
 
   /** The server may close idle connections while nothing here looks: after a rest there are new ones. */
   rest(): void {
+    this.#unwatch();
     this.#agent.destroy();
     this.#agent = this.#connections();
   }
 
   close(): void {
+    this.#unwatch();
     this.#agent.destroy();
     this.#endpoint.close();
     this.#release();
@@ -131,10 +140,51 @@ export class HttpRoad implements Road {
   #whenServing(onServing: () => void): () => void {
     let cancel = whenListening(this.#address, this.#clock, () => {
       const { healthCheck } = this.#plan;
-      if (healthCheck === null) onServing();
-      else cancel = whenHealthy(healthCheck, { agent: this.#agent, clock: this.#clock }, onServing);
+      if (healthCheck === null) return onServing();
+      cancel = whenHealthy(healthCheck, { agent: this.#agent, clock: this.#clock }, () => {
+        this.#watch();
+        onServing();
+      });
     });
     return () => cancel();
+  }
+
+  /** Until it rests: what stands still cannot answer. */
+  #watch(): void {
+    const { healthCheck } = this.#plan;
+    if (healthCheck === null || this.#endWatch !== null) return;
+    const mayAsk = () => this.#concurrency > 1 || this.#running === 0;
+    const how = { agent: () => this.#agent, clock: this.#clock, mayAsk };
+    this.#endWatch = watchHealth(healthCheck, how, (why) => this.#events.onUnwell(why));
+  }
+
+  #unwatch(): void {
+    this.#endWatch?.();
+    this.#endWatch = null;
+  }
+
+  /** A caller's request. */
+  #serve(
+    request: ServerRequest,
+    sink: Extract<Question, { type: 'invoke' }>['sink'],
+    onAnswer: (answer: ServerAnswer) => void,
+  ): Asking {
+    let isUnderWay = true;
+    const end = () => {
+      if (isUnderWay) this.#running -= 1;
+      isUnderWay = false;
+    };
+    this.#running += 1;
+    const asking = this.#call(request, sink, (answer) => {
+      end();
+      onAnswer(answer);
+    });
+    return {
+      cancel() {
+        end();
+        asking.cancel();
+      },
+    };
   }
 
   #call(

@@ -51,6 +51,8 @@ export type StartTimes = {
 export type InstanceEvents<I> = {
   onReady(instance: I): void;
   onStartFailed(instance: I, failure: StartFailure): void;
+  /** It is not to get requests any more: its health check failed too often. Called once, while it is ready or busy. */
+  onUnwell(instance: I): void;
   /** It is told to end: it serves nobody any more. Called once, also after onStartFailed. */
   onStopping(instance: I): void;
   /** Nothing of it is left. Called once. */

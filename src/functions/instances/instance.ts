@@ -71,6 +71,7 @@ export class Instance {
   #running = 0;
   #ending: Promise<void> | null = null;
   #isConnected = false;
+  isUnwell = false;
   #isFreezeReported = false;
   /** The credentials that the function has been told. */
   #told: Credentials | null;
@@ -365,6 +366,7 @@ export class Instance {
     return {
       onReady: () => this.#hello(),
       onLost: (violation) => this.#lost(violation),
+      onUnwell: (why) => this.#becomeUnwell(why),
       onOutput: (chunk) => this.log.receive(chunk),
       onOutputEnd: () => this.log.close(),
       onSuspicion: (text) => this.#report(text),
@@ -455,6 +457,13 @@ export class Instance {
   #hello(): void {
     this.#isConnected = true;
     this.#helloCame();
+  }
+
+  #becomeUnwell(why: string): void {
+    if (!isAlive(this.#state)) return;
+    this.isUnwell = true;
+    this.#report(`is replaced: ${why}`);
+    this.#events.onUnwell(this);
   }
 
   #lost(violation: string | null): void {

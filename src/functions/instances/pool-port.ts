@@ -17,6 +17,8 @@ export type PooledInstance = {
   readonly pid: number;
   readonly state: InstanceState;
   readonly times: StartTimes;
+  /** It is to get no further requests. */
+  readonly isUnwell: boolean;
   start(initializer: Hook | null, requestId: string): Promise<void>;
   release(): void;
   prepareFreeze(hook: Hook): Promise<boolean>;

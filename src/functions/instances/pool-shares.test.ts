@@ -117,3 +117,22 @@ test('built-in runtimes of FC 3 serve one request at a time, servers of the user
   assert.equal(concurrencyOf(config, { ...program, program: 'polling' }), 1);
   assert.equal(concurrencyOf({ ...config, serviceName: 's' }, { ...program, program: 'polling' }), 5);
 });
+
+test('an instance that is unwell takes no further requests, and ends with its last', async () => {
+  const { pool, made, wait } = setUp({}, several, program);
+  for (let at = 0; at < 2; at += 1) {
+    pool.inFlight += 1;
+    wait();
+  }
+  const [first] = made;
+  assert.ok(first !== undefined);
+  first.ready();
+  await settle();
+  first.becomeUnwell();
+  assert.equal(pool.take(), null);
+  pool.putBack(first, 1);
+  assert.notEqual(first.state.kind, 'stopping');
+  pool.putBack(first, 1);
+  await settle();
+  assert.equal(first.state.kind, 'gone');
+});

@@ -362,3 +362,24 @@ test('two functions: the one that crashes at every start keeps the other from no
   gate.want(neighbour);
   assert.equal(neighbour.starting, 1);
 });
+
+test('an instance that is unwell ends: an idle one at once, a busy one after its request', async () => {
+  const { pool, made, wait } = setUp();
+  wait();
+  wait();
+  for (const fake of made) fake.ready();
+  await settle();
+  const [idle, busy] = made;
+  assert.ok(idle !== undefined && busy !== undefined);
+  pool.putBack(idle, 1);
+  idle.becomeUnwell();
+  await settle();
+  assert.deepEqual(idle.state, { kind: 'gone', since: 0, reason: 'unwell' });
+  assert.equal(pool.take(), null);
+  busy.becomeUnwell();
+  assert.equal(busy.state.kind === 'stopping', false);
+  pool.putBack(busy, 1);
+  await settle();
+  assert.equal(busy.state.kind, 'gone');
+  assert.equal(pool.take(), null);
+});

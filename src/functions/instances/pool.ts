@@ -176,7 +176,7 @@ export class Pool<I extends PooledInstance> implements Starter {
     this.#pace.served();
     this.#unproven.delete(instance);
     this.#typicalMs = average(this.#typicalMs, durationMs);
-    if (this.#shares === null) this.#offer(instance, null);
+    if (this.#shares === null) this.#restOrEnd(instance);
     else if (this.#shares.remove(instance) === 0) this.#restOrLeave(this.#shares, instance);
     else this.#fill(this.#shares, instance, null);
   }
@@ -186,6 +186,11 @@ export class Pool<I extends PooledInstance> implements Starter {
     const left = this.#shares?.remove(instance) ?? 0;
     if (this.#shares === null || left === 0 || reason === 'exited') void instance.stop(reason, graceMs);
     else this.#shares.leave(instance, reason);
+  }
+
+  #restOrEnd(instance: I): void {
+    if (instance.isUnwell) void instance.stop('unwell');
+    else this.#offer(instance, null);
   }
 
   /** No request runs in it any more. */
@@ -272,6 +277,10 @@ export class Pool<I extends PooledInstance> implements Starter {
         this.#pace.startFailed(this.#deps.clock.monotonic());
         const waiter = this.#takeWaiting();
         waiter?.resolve({ kind: 'start-failed', instance: failed, failure, coldStart: coldStart(failed, waiter) });
+      },
+      onUnwell: (unwell) => {
+        if (this.#idle.includes(unwell)) void unwell.stop('unwell');
+        else this.#shares?.leave(unwell, 'unwell');
       },
       onStopping: (stopping) => {
         const hasDied = stopping.state.kind === 'stopping' && stopping.state.reason === 'exited';

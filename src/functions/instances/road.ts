@@ -32,6 +32,8 @@ export type RoadEvents = {
   onReady(): void;
   /** It cannot be asked any more (`violation` says what it did against the rules). A second call changes nothing. */
   onLost(violation: string | null): void;
+  /** It should be asked no more, though it can be. Called once. */
+  onUnwell(why: string): void;
   onOutput(chunk: Buffer): void;
   onOutputEnd(): void;
   /** Something that an operator should see: a second connection, a wrong token. */

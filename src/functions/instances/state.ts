@@ -11,6 +11,7 @@ export type EndReason =
   | 'caller-gone'
   | 'exited'
   | 'protocol'
+  | 'unwell'
   | 'result-too-large';
 
 /**

@@ -72,6 +72,7 @@ export class Spare {
       this.#road = await FrameRoad.open(this.#launch, this.#resultLimitBytes, {
         onReady: () => this.#owner?.onReady(),
         onLost: (violation) => this.#owner?.onLost(violation),
+        onUnwell: () => {},
         onOutput: (chunk) => this.#hear(chunk),
         onOutputEnd: () => (this.#owner === null ? this.break('it ended') : this.#owner.onOutputEnd()),
         onSuspicion: (text) => this.#owner?.onSuspicion(text),
