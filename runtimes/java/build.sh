@@ -8,9 +8,13 @@ jar=$(dirname -- "$javac")/jar
 cd "$(dirname -- "$0")"
 work=build/work.$$
 trap 'rm -rf "$work"' EXIT
-mkdir -p "$work/classes" "$work/stubs"
+mkdir -p "$work/classes" "$work/stubs" "$work/rehearsal" build/rehearsal
 "$javac" --release 17 -encoding UTF-8 -nowarn -d "$work/stubs" stubs/javax/servlet/*.java
-"$javac" --release 17 -encoding UTF-8 -nowarn -d "$work/classes" src/yunmen/*.java
+# Texts are joined without invokedynamic: each place would spin a class when it is first reached.
+"$javac" --release 17 -encoding UTF-8 -nowarn -XDstringConcat=inline -d "$work/classes" src/yunmen/*.java
 "$javac" --release 17 -encoding UTF-8 -nowarn -cp "$work/stubs" -d "$work/classes" bridge/yunmen/bridge/*.java
+"$javac" --release 17 -encoding UTF-8 -nowarn -d "$work/rehearsal" rehearsal/rehearsal/*.java rehearsal/com/aliyun/fc/runtime/*.java
+"$jar" --create --file "$work/rehearsal.jar" -C "$work/rehearsal" .
+mv -f "$work/rehearsal.jar" build/rehearsal/rehearsal.jar
 "$jar" --create --file "$work/bootstrap.jar" -C "$work/classes" .
 mv -f "$work/bootstrap.jar" build/bootstrap.jar

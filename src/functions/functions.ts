@@ -159,10 +159,12 @@ export function createFunctions(deps: FunctionsDeps): Functions {
     }),
     apply(batch) {
       triggers.apply(batch);
-      const runtimeIds = batch.changes.flatMap(({ kind, value }) =>
-        kind === 'function' && value !== null ? [value.runtime] : [],
+      const published = new Map(
+        batch.changes.flatMap(({ kind, value }) =>
+          kind === 'function' && value !== null ? [[`${value.runtime} ${value.memoryMb}`, value]] : [],
+        ),
       );
-      for (const runtimeId of new Set(runtimeIds)) plane.expect(runtimeId);
+      for (const { runtime, memoryMb } of published.values()) plane.expect(runtime, memoryMb);
     },
     limitChanged: (key, limit) => plane.limitChanged(key, limit),
     provisionChanged: (key, provision) => plane.provisioner.change(key, provision),

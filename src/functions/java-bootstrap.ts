@@ -1,5 +1,5 @@
 // The Java bootstrap's jar: in a checkout it is built from runtimes/java by the first JDK that is found, when it is missing or
-// older than its sources; the published package brings it. Called by who looks for interpreters.
+// older than its sources; the published package brings it. What else a waiting process needs is made by any C compiler. Called by who looks for interpreters.
 import { execFile } from 'node:child_process';
 import { access, readdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -26,7 +26,11 @@ export async function withJavaBootstrap(
     building.get(directory) ?? buildWhereStale(directory, javas).finally(() => building.delete(directory));
   building.set(directory, running);
   const failure = await running;
-  if (failure === null) return found;
+  if (failure === null) {
+    const why = await buildSpareWhereStale(directory);
+    if (why !== null) report(`Java functions start without a process that waited: ${why}`);
+    return found;
+  }
   report(`Java functions cannot run: ${failure}`);
   return found.filter(({ language }) => language !== 'java');
 }
@@ -41,6 +45,18 @@ async function buildWhereStale(directory: string, javas: readonly Interpreter[])
   }
   // An older jar than its sources still speaks the protocol of its time; without any there is nothing to start.
   return built === null ? 'their bootstrap must be built once, by a JDK (Debian: default-jdk-headless)' : null;
+}
+
+/** Null when the library of waiting processes is there; else why not: the server then goes without. */
+async function buildSpareWhereStale(directory: string): Promise<string | null> {
+  const built = await timeOf(`${directory}/build/spare.so`);
+  if (built !== null && built >= ((await timeOf(`${directory}/native/spare.c`)) ?? 0)) return null;
+  const options = { timeout: buildTimeoutMs, killSignal: 'SIGKILL', env: { PATH: '/usr/bin:/bin' } } as const;
+  return new Promise((resolve) => {
+    execFile(`${directory}/build-spare.sh`, options, (error, stdout, stderr) => {
+      resolve(error === null ? null : stdout.trim() || stderr.trim().split('\n')[0] || error.message);
+    });
+  });
 }
 
 function build(directory: string, javac: string): Promise<string | null> {

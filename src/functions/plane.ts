@@ -268,10 +268,10 @@ export class Plane {
   }
 
   /** Functions of a runtime have been published: a process for the first call may be made ready. */
-  expect(runtimeId: string): void {
+  expect(runtimeId: string, memoryMb: number): void {
     if (this.limits.spareMemoryMb <= 0) return;
     void this.#choose(runtimeId).then((choice) => {
-      if (choice?.ok === true && !this.#isClosed) this.#spares.expect(runtimeId, choice);
+      if (choice?.ok === true && !this.#isClosed) this.#spares.expect(runtimeId, memoryMb, choice);
     });
   }
 

@@ -8,6 +8,7 @@ import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { findSandd, probeSandd } from '../../src/functions/index.ts';
 import { type Fixture, openFixture } from '../contract/functions-fixture.ts';
+import { javaFunction, noJava } from '../contract/java-function.ts';
 import { temporaryDirectory } from '../harness/server.ts';
 
 const found = await findSandd();
@@ -178,3 +179,28 @@ for (const tier of ['none', 'strong']) {
     }
   });
 }
+
+const skip = noJava || !isStrong ? 'no Java, no Maven, or not tier strong' : false;
+describe('Java processes that wait in tier strong', { skip }, () => {
+  for (const name of ['JAVA_TOOL_OPTIONS', 'JDK_JAVA_OPTIONS']) {
+    test(`are reached by ${name}: no`, async (t) => {
+      const plane = await openFixture('strong');
+      t.after(() => plane.close());
+      const files = { ...(await javaFunction()), '.hotspotrc': `-D${mark}=1`, 'yunmen/Instance.class': 'no class' };
+      const config = { runtime: 'java11', handler: 'example.Looks::handleRequest' };
+      plane.publish('first', files, config);
+      await plane.succeed('first');
+      await untilOneWaits(plane);
+      plane.publish('attacker', files, { ...config, environment: { [name]: `-D${mark}=1` } });
+      const attacker = await plane.succeed('attacker');
+      assert.equal(attacker.coldStart?.isSpare, false);
+      assert.match(attacker.body.toString(), new RegExp(`properties: .*${mark}=1`), 'its own process reads it');
+      await untilOneWaits(plane);
+      assert.ok(!seenOfWaiting(plane).includes(mark));
+      plane.publish('victim', files, config);
+      const victim = await plane.succeed('victim');
+      assert.equal(victim.coldStart?.isSpare, true);
+      assert.doesNotMatch(victim.body.toString(), new RegExp(mark));
+    });
+  }
+});

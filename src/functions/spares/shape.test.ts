@@ -56,6 +56,8 @@ test('what is read before our code runs makes a process of its own', () => {
     'PHPRC',
     'PHP_INI_SCAN_DIR',
     'USE_ZEND_ALLOC',
+    'JAVA_TOOL_OPTIONS',
+    'JDK_JAVA_OPTIONS',
   ]) {
     assert.equal(shapeOf({ environment: { [name]: 'x' } }), null, name);
   }
@@ -67,6 +69,13 @@ test('added libraries of a runtime are those of its own processes only', () => {
   assert.equal(shapeOf({}, added)?.runtime, 'python3.10');
   assert.equal(shapeOf({ runtime: 'python3.9' }, added)?.runtime, '');
   assert.notEqual(shapeOf({}, added)?.key, shapeOf({ runtime: 'python3.9' }, added)?.key);
+});
+
+test('Java processes are shared by functions of one size only, and are those of Javas that take our library in silence', () => {
+  const java: Interpreter = { language: 'java', version: '17.0.15', path: '/usr/bin/java', prefix: '/usr' };
+  assert.deepEqual([shapeOf({}, java)?.limitMb, shapeOf({ memoryMb: 512 }, java)?.limitMb], [128, 512]);
+  assert.notEqual(shapeOf({}, java)?.key, shapeOf({ memoryMb: 512 }, java)?.key);
+  assert.equal(shapeOf({}, { ...java, version: '25.0.1' }), null);
 });
 
 test('layers, programs of the user, Python 2, other languages and large environments wait for nobody', () => {

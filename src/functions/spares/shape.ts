@@ -7,7 +7,12 @@ import type { Interpreter, InterpreterChoice } from '../choose-interpreter.ts';
  * Languages whose bootstraps can wait (a row each), and what a waiting process takes of the host's memory, MB: what it
  * does not share with others, and its sandbox.
  */
-const memoryMb: Readonly<Record<string, number>> = { python: 8, node: 24, php: 12 };
+const memoryMb: Readonly<Record<string, number>> = { python: 8, node: 24, php: 12, java: 48 };
+
+/** What a process is limited to while it waits, MB, unless it was started with a function's own limit. */
+const waitingLimitMb = 256;
+/** Javas that let the bootstrap's own library in without a word to standard error. */
+const javaMajors = { first: 17, last: 23 };
 
 /** Room for an environment in a waiting process, and for the function's part; the cloud takes 4 KB. Source: docs (fc-api.md). */
 export const spareEnvironmentBytes = 12 * 1024;
@@ -18,7 +23,7 @@ const ownEnvironmentBytes = 6 * 1024;
  * that sets one gets a process of its own from the start: nothing of it may reach a process that is not yet its.
  */
 const readAtStart =
-  /^(LD_|PYTHON|NODE_|PHP|USE_ZEND_|USE_TRACKED_ALLOC$|ZEND_|MALLOC_|GLIBC_|GCONV_PATH$|LOCPATH$|NLSPATH$|LANG$|LANGUAGE$|LC_|TZ$|TZDIR$|PATH$|HOME$|TMPDIR$|OPENSSL_|SSL_|SSLKEYLOGFILE$|UV_|ICU_|V8_|RES_OPTIONS$|LOCALDOMAIN$|HOSTALIASES$)/;
+  /^(LD_|PYTHON|NODE_|PHP|JAVA_|JDK_|CLASSPATH$|USE_ZEND_|USE_TRACKED_ALLOC$|ZEND_|MALLOC_|GLIBC_|GCONV_PATH$|LOCPATH$|NLSPATH$|LANG$|LANGUAGE$|LC_|TZ$|TZDIR$|PATH$|HOME$|TMPDIR$|OPENSSL_|SSL_|SSLKEYLOGFILE$|UV_|ICU_|V8_|RES_OPTIONS$|LOCALDOMAIN$|HOSTALIASES$)/;
 
 type Runnable = Extract<InterpreterChoice, { ok: true }>;
 
@@ -27,13 +32,18 @@ export type SpareShape = {
   /** The runtime whose libraries it has; empty: those of any. */
   readonly runtime: string;
   readonly interpreter: Interpreter;
+  /** What one takes of the host's memory. */
   readonly memoryMb: number;
+  /** Of the function that it is started as if for. */
+  readonly limitMb: number;
 };
 
 /** `key`: what processes with the same interpreter share. Null: the function's process must be started for it. */
 export function spareShape(config: FunctionConfig, { interpreter }: Runnable): SpareShape | null {
   if (interpreter === null || (config.layersDirectory ?? null) !== null) return null;
   if (interpreter.language === 'python' && !interpreter.version.startsWith('3.')) return null;
+  const isJava = interpreter.language === 'java';
+  if (isJava && !isWithin(Number(interpreter.version.split('.')[0]), javaMajors)) return null;
   if (Object.keys(config.environment).some((name) => readAtStart.test(name))) return null;
   const own = Object.entries(config.environment).reduce(
     (sum, [name, value]) => sum + Buffer.byteLength(name + value),
@@ -44,5 +54,12 @@ export function spareShape(config: FunctionConfig, { interpreter }: Runnable): S
   if (size === undefined) return null;
   // Python reads at its start where the libraries are that were added for a runtime.
   const runtime = interpreter.libraries?.[config.runtime] === undefined ? '' : config.runtime;
-  return { key: `${interpreter.language} ${interpreter.path} ${runtime}`, runtime, interpreter, memoryMb: size };
+  // Java takes the size of its heap from its arguments, and reads the limit at its start.
+  const limitMb = isJava ? config.memoryMb : waitingLimitMb;
+  const key = `${interpreter.language} ${interpreter.path} ${runtime}${isJava ? ` ${limitMb}` : ''}`;
+  return { key, runtime, interpreter, memoryMb: size, limitMb };
+}
+
+function isWithin(number: number, { first, last }: { readonly first: number; readonly last: number }): boolean {
+  return number >= first && number <= last;
 }

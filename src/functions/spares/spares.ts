@@ -1,6 +1,6 @@
 // Processes that wait for functions, by kind: follows demand within a budget of memory, refills when nobody waits for it,
 // replaces what dies with growing pauses. Asked by plane.ts for each instance that is to start.
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import type { Clock } from '../../base/clock.ts';
 import { randomHex } from '../../base/ids.ts';
 import type { FunctionConfig } from '../../model/function.ts';
@@ -10,7 +10,7 @@ import { hasOwnRoot } from '../launcher/placement.ts';
 import type { Exit, IsolationTier, Launcher, NetworkMode } from '../launcher/port.ts';
 import type { Limits } from '../limits.ts';
 import { Demand } from './demand.ts';
-import { spareEnvironmentBytes, spareShape } from './shape.ts';
+import { type SpareShape, spareEnvironmentBytes, spareShape } from './shape.ts';
 import { Spare } from './spare.ts';
 
 export type SparesDeps = {
@@ -37,19 +37,18 @@ type Kind = {
   readonly runtime: string;
   readonly interpreter: Interpreter;
   readonly memoryMb: number;
+  readonly limitMb: number;
   readonly demand: Demand;
   /** Oldest first. */
   readonly spares: Set<Spare>;
 };
 
-/** Kinds are interpreters that are here; more than these are not kept waiting. */
+/** Kinds are interpreters that are here, of Java one a size of functions; more than these are not remembered. */
 const kindsMax = 16;
 const refillMs = 20;
 /** So long refills give way to starts of functions. */
 const patienceMs = 1_000;
 const sweepMs = 10_000;
-/** What a process is limited to while it waits, MB; control groups count the interpreter's start. */
-const waitingLimitMb = 256;
 const reportedFailures = 5;
 
 export class Spares {
@@ -90,8 +89,8 @@ export class Spares {
   }
 
   /** A function is published that could use one. */
-  expect(runtimeId: string, choice: Runnable): void {
-    this.#kindOf(emptyFunction(runtimeId, ''), choice)?.demand.expect(this.#now());
+  expect(runtimeId: string, memoryMb: number, choice: Runnable): void {
+    this.#kindOf(emptyFunction(runtimeId, '', memoryMb), choice)?.demand.expect(this.#now());
     this.#planRefill(refillMs);
   }
 
@@ -120,14 +119,28 @@ export class Spares {
     const shape = spareShape(config, choice);
     if (shape === null || limits.spareMemoryMb <= 0 || this.#isClosed) return null;
     if (!launcher.spareTiers.includes(tier) || this.#deps.packagesDirectory === null) return null;
-    const { key, runtime, interpreter, memoryMb } = shape;
+    const { key, memoryMb } = shape;
     const known = this.#kinds.get(key);
     if (known !== undefined) return known;
-    if (this.#kinds.size >= kindsMax) return null;
+    if (!this.#canWait(shape)) return null;
+    if (this.#kinds.size >= kindsMax && !this.#forgetKind()) return null;
     const most = Math.floor(limits.spareMemoryMb / memoryMb);
-    const kind: Kind = { key, runtime, interpreter, memoryMb, demand: new Demand(most), spares: new Set() };
+    const kind: Kind = { ...shape, demand: new Demand(most), spares: new Set() };
     this.#kinds.set(key, kind);
     return kind;
+  }
+
+  /** Of those of which none waits, the one that was used longest ago. False: there is none. */
+  #forgetKind(): boolean {
+    const idle = [...this.#kinds.values()].filter(({ spares }) => spares.size === 0);
+    const oldest = idle.sort((a, b) => a.demand.usedAt - b.demand.usedAt)[0];
+    return oldest !== undefined && this.#kinds.delete(oldest.key);
+  }
+
+  /** Java cannot change its working directory, which is where its code will be, without a library that a compiler makes. */
+  #canWait({ interpreter: { language } }: SpareShape): boolean {
+    const { tier, runtimesDirectory } = this.#deps;
+    return language !== 'java' || (hasOwnRoot(tier) && existsSync(`${runtimesDirectory}/java/build/spare.so`));
   }
 
   #planRefill(afterMs: number): void {
@@ -219,12 +232,12 @@ export class Spares {
   }
 
   /** As for a function of no code and no environment, but for the room in which its environment will be. */
-  #plan({ interpreter, runtime }: Kind) {
+  #plan({ interpreter, runtime, limitMb }: Kind) {
     const { runDir, runtimesDirectory, packagesDirectory, tier, network } = this.#deps;
     const instanceId = `c-${randomHex(4)}-${randomHex(10)}`;
     const socketDirectory = `${runDir}/i/${instanceId}`;
     const { launch } = planStart({
-      config: emptyFunction(runtime, `${socketDirectory}/code`),
+      config: emptyFunction(runtime, `${socketDirectory}/code`, limitMb),
       choice: { ok: true, interpreter, note: null },
       tier,
       instanceId,
@@ -243,7 +256,6 @@ export class Spares {
       ...launch,
       environment: { ...environment, FC_SPARE: room },
       codeDirectory: packagesDirectory ?? socketDirectory,
-      memoryMb: waitingLimitMb,
     };
   }
 }
@@ -253,7 +265,7 @@ function bringsSettings({ code }: FunctionConfig, { language }: Interpreter): bo
   return language === 'php' && statSync(`${code.directory}/extension`, { throwIfNoEntry: false }) !== undefined;
 }
 
-function emptyFunction(runtime: string, directory: string): FunctionConfig {
+function emptyFunction(runtime: string, directory: string, memoryMb: number): FunctionConfig {
   return {
     key: '',
     accountId: '',
@@ -264,7 +276,7 @@ function emptyFunction(runtime: string, directory: string): FunctionConfig {
     qualifier: '',
     runtime,
     handler: '',
-    memoryMb: waitingLimitMb,
+    memoryMb,
     timeoutMs: 0,
     initializer: null,
     environment: {},

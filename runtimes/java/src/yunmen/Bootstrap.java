@@ -16,19 +16,25 @@ public final class Bootstrap {
   private static final int LINE_LIMIT = 4096;
 
   public static void main(String[] arguments) throws IOException {
-    Map<String, Object> start = Json.object(Json.parse(readStartLine()));
+    boolean isSpare = Spare.isOne();
+    Map<String, Object> start = Json.object(Json.parse(isSpare ? Spare.await() : readStartLine()));
+    if (isSpare) Spare.take(Json.object(start.get("environment")));
     SocketChannel channel = SocketChannel.open(StandardProtocolFamily.UNIX);
     channel.connect(UnixDomainSocketAddress.of((String) start.get("socket")));
     Output output = Output.install();
     Wire wire = new Wire(channel);
+    wire.send(Wire.HELLO, 0, hello((String) start.get("token")), Wire.NONE, 0);
+    new Instance(wire, output).serve();
+  }
+
+  static String hello(String token) {
     Map<String, Object> hello = new LinkedHashMap<>();
-    hello.put("token", start.get("token"));
+    hello.put("token", token);
     hello.put("protocol", 1);
     hello.put("language", "java");
     hello.put("version", version());
     hello.put("pid", ProcessHandle.current().pid());
-    wire.send(Wire.HELLO, 0, Json.write(hello), Wire.NONE, 0);
-    new Instance(wire, output).serve();
+    return Json.write(hello);
   }
 
   /** Closing System.in puts /dev/null on fd 0. */

@@ -32,44 +32,51 @@ final class Contexts {
     else if (credentials == null) credentials = Map.of("accessKeyId", "", "accessKeySecret", "", "securityToken", "");
   }
 
+  /** What a member of the context is, made when it is asked for: each is a class of its own to the function's loader. */
+  private interface Member {
+    Object make() throws ClassNotFoundException;
+  }
+
   Object make(Output.Mark mark, int retryCount) throws ClassNotFoundException {
     Map<String, Object> function = Json.object(given.get("function"));
     Map<String, Object> service = Json.object(given.get("service"));
+    Map<String, Object> valid = credentials;
     Map<String, Object> members = new HashMap<>();
     members.put("getRequestId", mark.requestId);
     members.put("getRetryCount", retryCount);
-    members.put("getExecutionCredentials", bean("Credentials", credentials, Map.of()));
-    members.put("getService", bean("Service", service, Map.of()));
-    members.put(
-      "getFunctionParam",
-      bean(
-        "FunctionParam",
-        Map.of(),
-        Map.of(
-          "getFunctionName", function.get("name"),
-          "getFunctionHandler", function.get("handler"),
-          "getFunctionInitializer", function.get("initializer"),
-          "getMemoryLimitInMB", ((Number) function.get("memory")).intValue(),
-          "getExecTimeLimitInMillis", (int) (((Number) function.get("timeout")).doubleValue() * 1000)
-        )
+    members.put("getExecutionCredentials", (Member) () -> proxy("Credentials", getters(valid)));
+    members.put("getService", (Member) () -> proxy("Service", getters(service)));
+    members.put("getFunctionParam", (Member) () -> proxy(
+      "FunctionParam",
+      Map.of(
+        "getFunctionName", function.get("name"),
+        "getFunctionHandler", function.get("handler"),
+        "getFunctionInitializer", function.get("initializer"),
+        "getMemoryLimitInMB", ((Number) function.get("memory")).intValue(),
+        "getExecTimeLimitInMillis", (int) (((Number) function.get("timeout")).doubleValue() * 1000)
       )
-    );
-    members.put("getTracing", proxy("OpenTracing", Map.of("getSpanContext", "", "getSpanBaggages", Map.of(), "getJaegerEndpoint", "")));
-    members.put("getLogger", logger(mark));
+    ));
+    members.put("getTracing", (Member) () -> proxy("OpenTracing", Map.of("getSpanContext", "", "getSpanBaggages", Map.of(), "getJaegerEndpoint", "")));
+    members.put("getLogger", (Member) () -> logger(mark));
     return proxy("Context", members);
   }
 
-  /** Getters for the members of `values`, and those of `more`. */
-  private Object bean(String name, Map<String, Object> values, Map<String, Object> more) throws ClassNotFoundException {
-    Map<String, Object> members = new HashMap<>(more);
+  private static Map<String, Object> getters(Map<String, Object> values) {
+    Map<String, Object> members = new HashMap<>();
     values.forEach((member, value) -> members.put("get" + Character.toUpperCase(member.charAt(0)) + member.substring(1), value));
-    return proxy(name, members);
+    return members;
   }
 
   private Object proxy(String name, Map<String, Object> members) throws ClassNotFoundException {
     return proxy(loader, PACKAGE + name, (method, arguments) -> {
-      if (!members.containsKey(method.getName())) throw new UnsupportedOperationException(method.getName());
-      return members.get(method.getName());
+      synchronized (members) {
+        Object member = members.get(method.getName());
+        if (member == null && !members.containsKey(method.getName())) throw new UnsupportedOperationException(method.getName());
+        if (!(member instanceof Member due)) return member;
+        Object made = due.make();
+        members.put(method.getName(), made);
+        return made;
+      }
     });
   }
 

@@ -19,7 +19,7 @@ final class Environment {
       field.setAccessible(true);
       Map<String, String> inner = (Map<String, String>) field.get(shown);
       for (String name : List.copyOf(inner.keySet())) {
-        if (name.matches("_?FC_.*") && !name.equals(VISIBLE)) inner.remove(name);
+        if ((name.startsWith("FC_") || name.startsWith("_FC_")) && !name.equals(VISIBLE)) inner.remove(name);
       }
     } catch (ReflectiveOperationException changed) {
       throw new IllegalStateException("this Java keeps its environment in another way", changed);

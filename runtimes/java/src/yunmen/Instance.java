@@ -3,6 +3,7 @@ package yunmen;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.net.URLClassLoader;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
@@ -50,8 +51,9 @@ final class Instance {
   /** Until the host closes the connection; then the process ends, whatever threads there are. */
   void serve() {
     int code = 0;
+    Environment.clean();
     try {
-      while (true) take(wire.next());
+      while (true) step();
     } catch (Wire.Broken | IllegalArgumentException broken) {
       output.print("protocol error: " + broken.getMessage() + "\n");
       code = 1;
@@ -59,6 +61,16 @@ final class Instance {
       code = 0;
     }
     Runtime.getRuntime().halt(code);
+  }
+
+  void step() throws IOException {
+    take(wire.next());
+  }
+
+  /** Of a rehearsal nothing is kept. */
+  void forget() throws IOException {
+    workers.shutdown();
+    ((URLClassLoader) handlers.loader).close();
   }
 
   private void take(Wire.Frame frame) throws IOException {
@@ -124,7 +136,6 @@ final class Instance {
       limit = number.intValue();
       output.separate();
     }
-    Environment.clean();
     begin(1, () -> {
       long began = System.nanoTime();
       try {
