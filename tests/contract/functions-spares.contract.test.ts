@@ -4,12 +4,15 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { findSandd, probeSandd } from '../../src/functions/index.ts';
+import { chooseInterpreter } from '../../src/functions/choose-interpreter.ts';
+import { findInterpreters, findSandd, probeSandd } from '../../src/functions/index.ts';
+import { spareShape } from '../../src/functions/spares/shape.ts';
 import { type Code, type Fixture, openFixture } from './functions-fixture.ts';
 import { javaFunction, noJava } from './java-function.ts';
 
-const found = await findSandd();
-const isStrong = found.ok && (await probeSandd(found.path)).get('strong') === 'ok';
+const native = await findSandd();
+const found = await findInterpreters();
+const isStrong = native.ok && (await probeSandd(native.path)).get('strong') === 'ok';
 
 /** Tells what a process can know of itself, but for what differs between any two instances. */
 const lookPython = `
@@ -155,6 +158,11 @@ function waitingPids({ runDir }: Fixture): number[] {
   });
 }
 
+/** What a process shares with no other and has written to. */
+function privateKb(pid: number): number {
+  return Number(/^Private_Dirty: +(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1]);
+}
+
 async function until(isDone: () => boolean): Promise<void> {
   const deadline = performance.now() + 20_000;
   while (!isDone()) {
@@ -176,7 +184,7 @@ for (const tier of ['none', 'strong']) {
     skip: tier === 'strong' && !isStrong ? 'tier strong cannot be had here' : false,
   }, () => {
     for (const { language, runtime, handler, files, needsRoot } of languages) {
-      const skip = needsRoot && tier === 'none';
+      const skip = needsRoot && tier === 'none' ? 'a Java process waits only where it has a root of its own' : false;
       test(`a ${language} function cannot tell that its process waited`, { skip }, async (t) => {
         const plane = await openFixture(tier);
         t.after(() => plane.close());
@@ -190,6 +198,22 @@ for (const tier of ['none', 'strong']) {
         assert.deepEqual(right?.facts, left?.facts);
         if (language !== 'Java') assert.notDeepEqual(right?.chance, left?.chance);
         if (language === 'Python') assert.notEqual(right?.hash, left?.hash, 'the seed of hashes');
+      });
+
+      test(`a ${language} process that waits takes no more memory than it is counted as`, { skip }, async (t) => {
+        const plane = await openFixture(tier);
+        t.after(() => plane.close());
+        const config = plane.publish('first', files, { runtime, handler });
+        await plane.succeed('first');
+        await until(() => plane.functions.stats().spares > 0);
+        const choice = chooseInterpreter(runtime, found, true);
+        assert.ok(choice.ok);
+        const countedKb = (spareShape(config, choice)?.memoryMb ?? 0) * 1024;
+        const ownKb = waitingPids(plane).map(privateKb);
+        assert.ok(
+          ownKb.length > 0 && ownKb.every((each) => each > 0 && each <= countedKb),
+          `${ownKb} of ${countedKb} KB`,
+        );
       });
 
       test(`a ${language} process that dies while it waits is replaced, and calls do not notice`, {
