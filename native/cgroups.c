@@ -18,6 +18,11 @@ char cgroups_why[256];
 static const char *const names[CONTROLLERS] = {"memory", "pids", "cpu", "freezer"};
 static const char prefix[] = "yunmen-";
 static bool is_delegated; // the groups are in a part that is ours
+static const char own_group[] = "/server"; // below the server's group, of processors only in version 1: the data process
+enum {
+  OWN_MB = 8192,     // what the data process counts like, when others count by their memory
+  PERIOD_US = 20000, // of limits of processors: the least of them, a twentieth, is the kernel's least quota then
+};
 
 static bool write_at(const char *directory, const char *file, const char *text) {
   char path[PATH_LIMIT];
@@ -53,6 +58,16 @@ static bool has_word(const char *list, const char *word) { // words between comm
   return false;
 }
 
+// Who was started by a server's data process is not meant to be below that server's group: cuts "/yunmen-x/server" off.
+static void leave_own_group(char *path) {
+  size_t length = strlen(path), end = sizeof own_group - 1;
+  if (length <= end || strcmp(path + length - end, own_group) != 0) return;
+  path[length - end] = 0;
+  char *group = strrchr(path, '/');
+  if (group != NULL && strncmp(group + 1, prefix, strlen(prefix)) == 0) group[group == path] = 0;
+  else path[length - end] = own_group[0];
+}
+
 // Our own path in a hierarchy of version 1, as /proc/self/cgroup tells it.
 static bool own_path(const char *controller, char *path, size_t size) {
   FILE *file = fopen("/proc/self/cgroup", "re");
@@ -63,6 +78,7 @@ static bool own_path(const char *controller, char *path, size_t size) {
     if (own == NULL) continue;
     *own++ = 0;
     own[strcspn(own, "\n")] = 0;
+    leave_own_group(own);
     found = has_word(list + 1, controller) && snprintf(path, size, "%s", own) < (int)size;
   }
   if (file != NULL) fclose(file);
@@ -81,19 +97,28 @@ static bool find_delegated(const char *point, char *group, size_t size) {
   return access(group, W_OK) == 0 && access(files, W_OK) == 0;
 }
 
-static bool move_to_leaf(const char *group) {
-  char path[PATH_LIMIT / 2], members[PATH_LIMIT / 2], pid[32];
-  snprintf(path, sizeof path, "%.255s%s", group, leaf);
-  snprintf(members, sizeof members, "%.255s/cgroup.procs", group);
-  if (mkdir(path, 0755) != 0 && errno != EEXIST) return false;
+static bool move_members(const char *from, const char *to) {
+  char members[PATH_LIMIT], pid[32];
+  snprintf(members, sizeof members, "%.900s/cgroup.procs", from);
   for (int tries = 0; tries < 1000; tries++) {
     FILE *file = fopen(members, "re");
     bool is_any = file != NULL && fgets(pid, sizeof pid, file) != NULL;
     if (file != NULL) fclose(file);
     if (!is_any) return true;
-    if (!write_at(path, "cgroup.procs", pid) && errno != ESRCH) return false;
+    if (!write_at(to, "cgroup.procs", pid) && errno != ESRCH) return false;
   }
   return false;
+}
+
+static bool move_to_leaf(const char *group) {
+  char path[PATH_LIMIT / 2];
+  snprintf(path, sizeof path, "%.255s%s", group, leaf);
+  return (mkdir(path, 0755) == 0 || errno == EEXIST) && move_members(group, path);
+}
+
+// Where processes go that were in a server's own group.
+static void find_outside(struct cgroups *groups, int version, const char *parent) {
+  if (parent[0] != 0) snprintf(groups->outside, sizeof groups->outside, "%.255s%s", parent, version == 2 && is_delegated ? leaf : "");
 }
 
 // The directory of each controller that holds (or would hold) the groups of servers. Returns the version.
@@ -133,6 +158,27 @@ static bool lock_group(struct cgroups *groups) {
   return groups->lock >= 0 && flock(groups->lock, LOCK_EX | LOCK_NB) == 0;
 }
 
+// The same proportions in both: shares of 1024 correspond to a weight of 400.
+static void write_weight(const char *directory, bool is_first, uint32_t memory_mb) {
+  char weight[32];
+  uint32_t shares = memory_mb < 32 ? 32 : memory_mb;
+  snprintf(weight, sizeof weight, "%u", is_first ? shares : shares * 400 / 1024 > 10000 ? 10000 : shares * 400 / 1024 + 1);
+  write_at(directory, is_first ? "cpu.shares" : "cpu.weight", weight);
+}
+
+// Without it nothing is broken but that a computing function delays others.
+static void make_own_group(const struct cgroups *groups) {
+  char directory[PATH_LIMIT - 64], shares[32];
+  bool is_first = groups->version == 1;
+  if (groups->group[CPU][0] == 0) return;
+  snprintf(directory, sizeof directory, "%s%s", groups->group[CPU], own_group);
+  if (mkdir(directory, 0755) != 0 && errno != EEXIST) return;
+  write_weight(directory, is_first, OWN_MB);
+  // In version 1 a group that keeps all processors busy counts as much as one process of its parent's, not as one on each.
+  snprintf(shares, sizeof shares, "%ld", 1024 * sysconf(_SC_NPROCESSORS_ONLN));
+  if (is_first) write_at(groups->group[CPU], "cpu.shares", shares);
+}
+
 bool cgroups_open(struct cgroups *groups, const char *name) {
   char parents[CONTROLLERS][PATH_LIMIT / 4];
   memset(groups, 0, sizeof *groups);
@@ -164,22 +210,52 @@ bool cgroups_open(struct cgroups *groups, const char *name) {
     return false;
   }
   groups->version = version;
+  find_outside(groups, version, parents[CPU]);
+  make_own_group(groups);
   return true;
 }
 
-// The same proportions in both: shares of 1024 correspond to a weight of 100.
-static void write_weight(const char *directory, bool is_first, uint32_t memory_mb) {
-  char weight[32];
-  uint32_t shares = memory_mb < 32 ? 32 : memory_mb;
-  snprintf(weight, sizeof weight, "%u", is_first ? shares : shares * 100 / 1024 > 10000 ? 10000 : shares * 100 / 1024 + 1);
-  write_at(directory, is_first ? "cpu.shares" : "cpu.weight", weight);
+const char *cgroups_adopt(const struct cgroups *groups, pid_t pid) {
+  char directory[PATH_LIMIT - 64], text[32];
+  if (groups->group[CPU][0] == 0) return NULL;
+  snprintf(directory, sizeof directory, "%s%s", groups->group[CPU], own_group);
+  snprintf(text, sizeof text, "%d", (int)pid);
+  return write_at(directory, "cgroup.procs", text) ? NULL : "cannot put the data process beside its instances";
 }
 
-const char *cgroups_join(const struct cgroups *groups, const char *id, uint32_t memory_mb, uint32_t pids, struct freezer *freezer) {
+bool cgroups_have_classes(const struct cgroups *groups) {
+  char path[PATH_LIMIT];
+  snprintf(path, sizeof path, "%s%s/cpu.idle", groups->group[CPU], own_group);
+  return groups->version != 0 && groups->group[CPU][0] != 0 && access(path, W_OK) == 0; // Linux 5.15
+}
+
+const char *cgroups_put(const struct cgroups *groups, const char *id, bool is_background) {
+  char directory[PATH_LIMIT - 64];
+  if (!cgroups_have_classes(groups)) return "there is no background here";
+  snprintf(directory, sizeof directory, "%s/%s", groups->group[CPU], id);
+  return write_at(directory, "cpu.idle", is_background ? "1" : "0") ? NULL : "cannot change its class";
+}
+
+// What may be used within a period; both versions have a limit, but write it differently.
+static bool write_quota(const char *directory, bool is_first, uint32_t cpu) {
+  char quota[64];
+  long most = (long)cpu * PERIOD_US / 1000;
+  if (!is_first) {
+    if (cpu == 0) snprintf(quota, sizeof quota, "max %d", PERIOD_US);
+    else snprintf(quota, sizeof quota, "%ld %d", most, PERIOD_US);
+    return write_at(directory, "cpu.max", quota);
+  }
+  snprintf(quota, sizeof quota, "%d", PERIOD_US);
+  if (!write_at(directory, "cpu.cfs_period_us", quota)) return false;
+  snprintf(quota, sizeof quota, "%ld", cpu == 0 ? -1 : most);
+  return write_at(directory, "cpu.cfs_quota_us", quota);
+}
+
+const char *cgroups_join(const struct cgroups *groups, const char *id, struct size size, struct freezer *freezer) {
   char directory[PATH_LIMIT - 64], path[PATH_LIMIT], memory[32], processes[32];
   bool is_first = groups->version == 1;
-  snprintf(memory, sizeof memory, "%llu", (unsigned long long)memory_mb << 20);
-  snprintf(processes, sizeof processes, "%u", pids);
+  snprintf(memory, sizeof memory, "%llu", (unsigned long long)size.memory_mb << 20);
+  snprintf(processes, sizeof processes, "%u", size.pids);
   for (int each = 0; each < (is_first ? CONTROLLERS : 1); each++) {
     if (groups->group[each][0] == 0) continue;
     snprintf(directory, sizeof directory, "%s/%s", groups->group[each], id);
@@ -187,7 +263,10 @@ const char *cgroups_join(const struct cgroups *groups, const char *id, uint32_t 
     if (each == MEMORY && !write_at(directory, is_first ? "memory.limit_in_bytes" : "memory.max", memory)) return "cannot limit memory";
     if (each == MEMORY) write_at(directory, is_first ? "memory.memsw.limit_in_bytes" : "memory.swap.max", is_first ? memory : "0"); // where swap is counted
     if ((each == PIDS || !is_first) && !write_at(directory, "pids.max", processes)) return "cannot limit processes";
-    if (each == CPU || !is_first) write_weight(directory, is_first, memory_mb);
+    if (each == CPU || !is_first) {
+      write_weight(directory, is_first, size.memory_mb);
+      if (size.cpu != 0 && !write_quota(directory, is_first, size.cpu)) return "cannot limit processors";
+    }
     // The first process stays out of the freezer: it has to hear when to thaw.
     if (each != FREEZER && !write_at(directory, "cgroup.procs", "0")) return "cannot join a control group";
   }
@@ -203,12 +282,12 @@ const char *cgroups_join(const struct cgroups *groups, const char *id, uint32_t 
   return freezer->state < 0 || freezer->members < 0 ? "cannot open the freezer" : NULL;
 }
 
-const char *cgroups_limit(const struct cgroups *groups, const char *id, uint32_t memory_mb) {
+const char *cgroups_limit(const struct cgroups *groups, const char *id, struct size size) {
   char directory[PATH_LIMIT - 64], memory[32];
   if (groups->version == 0) return NULL;
   bool is_first = groups->version == 1;
   snprintf(directory, sizeof directory, "%s/%s", groups->group[MEMORY], id);
-  snprintf(memory, sizeof memory, "%llu", (unsigned long long)memory_mb << 20);
+  snprintf(memory, sizeof memory, "%llu", (unsigned long long)size.memory_mb << 20);
   const char *limit = is_first ? "memory.limit_in_bytes" : "memory.max";
   // With swap counted, neither may pass the other: which one goes first depends on the direction.
   if (!write_at(directory, limit, memory)) {
@@ -217,8 +296,8 @@ const char *cgroups_limit(const struct cgroups *groups, const char *id, uint32_t
   } else if (is_first) write_at(directory, "memory.memsw.limit_in_bytes", memory);
   if (groups->group[CPU][0] == 0) return NULL;
   snprintf(directory, sizeof directory, "%s/%s", groups->group[CPU], id);
-  write_weight(directory, is_first, memory_mb);
-  return NULL;
+  write_weight(directory, is_first, size.memory_mb);
+  return size.cpu == 0 || write_quota(directory, is_first, size.cpu) ? NULL : "cannot limit processors";
 }
 
 void cgroups_outcome(const struct cgroups *groups, const char *id, uint64_t *peak_kb, bool *out_of_memory) {
@@ -254,17 +333,23 @@ static void kill_members(const char *directory) {
   if (file != NULL) fclose(file);
 }
 
-// Kills and removes what is there now; true when nothing is left.
-static bool remove_once(const char *directory, int depth) {
+static bool is_own_group(const char *directory) {
+  size_t length = strlen(directory), end = sizeof own_group - 1;
+  return length > end && strcmp(directory + length - end, own_group) == 0;
+}
+
+// Kills and removes what is there now; true when nothing is left. The data process is only moved out.
+static bool remove_once(const char *directory, int depth, const char *outside) {
   DIR *list = opendir(directory);
   if (list == NULL) return errno == ENOENT;
   for (struct dirent *entry; (entry = readdir(list)) != NULL;) {
     char below[PATH_LIMIT];
     if (entry->d_type != DT_DIR || entry->d_name[0] == '.' || depth == 0) continue;
-    if (snprintf(below, sizeof below, "%s/%s", directory, entry->d_name) < (int)sizeof below) remove_once(below, depth - 1);
+    if (snprintf(below, sizeof below, "%s/%s", directory, entry->d_name) < (int)sizeof below) remove_once(below, depth - 1, outside);
   }
   closedir(list);
-  kill_members(directory);
+  if (is_own_group(directory)) move_members(directory, outside);
+  else kill_members(directory);
   return rmdir(directory) == 0 || errno == ENOENT;
 }
 
@@ -276,7 +361,7 @@ void cgroups_close(struct cgroups *groups) {
     if (tries > 0) usleep(5000);
     is_left = false;
     for (int each = CONTROLLERS - 1; each >= 0; each--)
-      if (groups->group[each][0] != 0 && !remove_once(groups->group[each], 2)) is_left = true;
+      if (groups->group[each][0] != 0 && !remove_once(groups->group[each], 2, groups->outside)) is_left = true;
   }
   if (groups->lock >= 0) close(groups->lock);
   memset(groups, 0, sizeof *groups);
@@ -292,6 +377,7 @@ int cgroups_clean(void) {
     struct cgroups dead = {.version = version, .lock = -1};
     for (int each = 0; each < CONTROLLERS; each++)
       if (parents[each][0] != 0) snprintf(dead.group[each], sizeof dead.group[each], "%.255s/%.100s", parents[each], entry->d_name);
+    find_outside(&dead, version, parents[CPU]);
     if (lock_group(&dead)) {
       cgroups_close(&dead);
       found++;

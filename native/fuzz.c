@@ -27,12 +27,12 @@ static uint8_t *put_text(uint8_t *at, const char *text) {
 }
 
 static size_t write_seed(uint8_t *bytes) {
-  static const uint8_t words[] = {AUTHENTICATE, START, START, START, STOP, FREEZE, THAW, SPARE, ASSIGN, LEND, CONFIGURE, CONFIGURE, ALLOW};
+  static const uint8_t words[] = {AUTHENTICATE, START, START, START, STOP, FREEZE, THAW, SPARE, ASSIGN, LEND, BACKGROUND, FOREGROUND, CONFIGURE, CONFIGURE, ALLOW};
   uint8_t word = words[next() % sizeof words], *at = put(bytes + 4, word, 1);
   at = put(at, next(), 4);
   const char *id = "c-01234567-0123456789abcdef0123";
   if (word == AUTHENTICATE || word == LEND) at = put_text(at, "0123456789abcdef0123456789abcdef");
-  if (word == STOP || word == FREEZE || word == THAW || word == ASSIGN) at = put_text(at, id);
+  if (word == STOP || word == FREEZE || word == THAW || word == ASSIGN || word == BACKGROUND || word == FOREGROUND) at = put_text(at, id);
   if (word == STOP) at = put(at, next(), 4);
   if (word == CONFIGURE) at = put(put_text(put_text(at, "/tmp/yunmen-x"), "0123456789abcdef0123456789abcdef"), next() % 5, 1);
   if (word == CONFIGURE) {
@@ -44,9 +44,9 @@ static size_t write_seed(uint8_t *bytes) {
     }
   }
   if (word == ALLOW) at = put_text(at, "/data/packages");
-  if (word == ASSIGN) at = put_text(put_text(put(at, 16 + next() % 4096, 4), "/data/code/x"), "{}\n");
+  if (word == ASSIGN) at = put_text(put_text(put(put(at, 16 + next() % 4096, 4), next() % 4000, 4), "/data/code/x"), "{}\n");
   if (word == START || word == SPARE) {
-    at = put(put(put_text(at, id), 16 + next() % 4096, 4), next() % 3, 1);
+    at = put(put(put(put_text(at, id), 16 + next() % 4096, 4), next() % 4000, 4), next() % 3, 1);
     at = put_text(put_text(at, "/data/code"), "{}\n");
     for (int list = 0; list < 3; list++) {
       uint32_t count = next() % 6 + (list == 0);

@@ -60,13 +60,15 @@ static bool is_path(const char *text) {
   return true;
 }
 
-static const char *check_memory(uint32_t memory_mb) {
-  return memory_mb < 16 || memory_mb > 1024 * 1024 ? "memoryMb is out of range" : NULL;
+static const char *check_size(uint32_t memory_mb, uint32_t cpu) {
+  if (memory_mb < 16 || memory_mb > 1024 * 1024) return "memoryMb is out of range";
+  return cpu != 0 && (cpu < 50 || cpu > 1024 * 1000) ? "cpu is out of range" : NULL;
 }
 
 static const char *parse_start(struct reader *reader, struct start *start) {
   start->id = take_text(reader);
   start->memory_mb = take_number(reader, 4);
+  start->cpu = take_number(reader, 4);
   uint32_t network = take_number(reader, 1);
   start->code = take_text(reader);
   start->start_line = take_text(reader);
@@ -91,7 +93,8 @@ static const char *parse_start(struct reader *reader, struct start *start) {
   if (is_image > 1) return "the kind of root is unknown";
   start->is_image = is_image == 1;
   if (!is_id(start->id)) return "instanceId is malformed";
-  if (check_memory(start->memory_mb) != NULL) return check_memory(start->memory_mb);
+  const char *wrong = check_size(start->memory_mb, start->cpu);
+  if (wrong != NULL) return wrong;
   if (network >= NETWORKS) return "the network mode is unknown";
   start->network = (enum network)network;
   if (!is_path(start->code)) return "the code directory must be an absolute path";
@@ -107,12 +110,13 @@ static const char *parse_start(struct reader *reader, struct start *start) {
 static const char *parse_assign(struct reader *reader, struct message *message) {
   message->id = take_text(reader);
   message->memory_mb = take_number(reader, 4);
+  message->cpu = take_number(reader, 4);
   message->code = take_text(reader);
   message->start_line = take_text(reader);
   if (reader->is_short) return NULL; // told by the caller
   if (!is_path(message->code)) return "the code directory must be an absolute path";
   if (strlen(message->start_line) > SPARE_LINE_MAX) return "the start line is too long";
-  return check_memory(message->memory_mb);
+  return check_size(message->memory_mb, message->cpu);
 }
 
 static void parse_blocks(struct reader *reader, struct blocks *blocks) {
@@ -153,6 +157,8 @@ const char *parse_message(uint8_t *bytes, size_t length, struct message *message
       break;
     case FREEZE:
     case THAW:
+    case BACKGROUND:
+    case FOREGROUND:
       message->id = take_text(&reader);
       break;
     case CONFIGURE: {

@@ -18,7 +18,7 @@ enum {
 };
 #define NOBODY_ELSE UINT32_MAX
 
-enum word { AUTHENTICATE = 1, START, STOP, FREEZE, THAW, SPARE, ASSIGN, LEND, CONFIGURE = 16, ALLOW, DONE = 64, FAILED, EXITED };
+enum word { AUTHENTICATE = 1, START, STOP, FREEZE, THAW, SPARE, ASSIGN, LEND, BACKGROUND, FOREGROUND, CONFIGURE = 16, ALLOW, DONE = 64, FAILED, EXITED };
 enum tier { TIER_NONE, TIER_USER, TIER_STRONG, TIER_RESTRICTED, TIERS };
 // A way into a network of its own (relay.c): RELAY_IN from s.sock to a port, RELAY_OUT from a port to a.sock.
 enum relay { RELAY_NONE, RELAY_IN, RELAY_OUT, RELAYS };
@@ -27,7 +27,7 @@ enum network { NETWORK_HOST, NETWORK_NONE, NETWORK_OPEN, NETWORKS };
 // Every pointer leads into the message's own bytes and is ended by a zero byte there.
 struct start {
   const char *id, *code, *start_line;
-  uint32_t memory_mb;
+  uint32_t memory_mb, cpu; // cpu: thousandths of a processor that it may use; 0: as many as there are
   bool is_spare; // it waits for an ASSIGN: `code` is where all packages are, there is no start line yet
   enum network network;
   enum relay relay;
@@ -41,7 +41,7 @@ struct start {
 struct message {
   enum word word;
   uint32_t call;
-  const char *id;          // STOP, FREEZE, THAW, ASSIGN
+  const char *id;          // STOP, FREEZE, THAW, ASSIGN, BACKGROUND, FOREGROUND
   uint32_t grace_ms;       // STOP
   const char *token;       // AUTHENTICATE, LEND, CONFIGURE
   const char *run_dir;     // CONFIGURE
@@ -52,7 +52,7 @@ struct message {
   struct policy policy;
   struct start start;      // START, SPARE
   const char *code, *start_line; // ASSIGN
-  uint32_t memory_mb;      // ASSIGN
+  uint32_t memory_mb, cpu; // ASSIGN
 };
 
 uint32_t read_u32(const uint8_t *bytes);

@@ -113,6 +113,15 @@ static void lend_doorway(int index, uint32_t call) {
   close_stranger(index);
 }
 
+// It competes with its instances for the processors, as their sibling: only so its waking up can end a turn of theirs.
+static void adopt_owner(void) {
+  struct ucred peer;
+  socklen_t length = sizeof peer;
+  if (place.groups.version == 0 || getsockopt(owner, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0 || peer.pid <= 0) return;
+  const char *wrong = cgroups_adopt(&place.groups, peer.pid);
+  if (wrong != NULL) report("%s: %s", wrong, strerror(errno));
+}
+
 // The first with the right token is the owner, and there is never another.
 void prove(int index) {
   if (strangers[index].socket < 0) return;
@@ -133,8 +142,9 @@ void prove(int index) {
     if (is_right && is_token(message.token) && owner < 0 && !is_ending) {
       owner = strangers[index].socket;
       strangers[index].socket = -1;
-      uint8_t tier = (uint8_t)place.tier;
-      say(DONE, message.call, &tier, 1);
+      adopt_owner();
+      uint8_t answer[2] = {(uint8_t)place.tier, cgroups_have_classes(&place.groups)};
+      say(DONE, message.call, answer, sizeof answer);
       return;
     }
   }
@@ -150,6 +160,8 @@ static void obey(struct message *message) {
     case STOP: return stop_instance(message->id, message->grace_ms, message->call);
     case FREEZE: return freeze_instance(message->id, true, message->call);
     case THAW: return freeze_instance(message->id, false, message->call);
+    case BACKGROUND: return demote_instance(message->id, true, message->call);
+    case FOREGROUND: return demote_instance(message->id, false, message->call);
     default: return say_failed(message->call, "that is not for the owner to say");
   }
 }

@@ -19,12 +19,17 @@ struct cgroups {
   int version;                             // 0: none to be had
   char group[CONTROLLERS][PATH_LIMIT / 2]; // "" when there is no such controller; all the same in version 2
   int lock;                                // held while the server lives
+  char outside[PATH_LIMIT / 2];            // where the data process goes back to; "": it was never moved
 };
 struct freezer { int state, members; const char *frozen, *thawed; }; // descriptors, -1 without a freezer
 bool cgroups_open(struct cgroups *groups, const char *name); // false: version is 0 and `cgroups_why` says why
 extern char cgroups_why[256];
-const char *cgroups_join(const struct cgroups *groups, const char *id, uint32_t memory_mb, uint32_t pids, struct freezer *freezer);
-const char *cgroups_limit(const struct cgroups *groups, const char *id, uint32_t memory_mb); // anew; it has joined
+struct size { uint32_t memory_mb, cpu, pids; }; // cpu in thousandths, 0: no limit
+const char *cgroups_join(const struct cgroups *groups, const char *id, struct size size, struct freezer *freezer);
+const char *cgroups_limit(const struct cgroups *groups, const char *id, struct size size); // anew; it has joined
+bool cgroups_have_classes(const struct cgroups *groups); // instances can be put in the background
+const char *cgroups_put(const struct cgroups *groups, const char *id, bool is_background);
+const char *cgroups_adopt(const struct cgroups *groups, pid_t pid); // the data process, beside its instances
 void cgroups_outcome(const struct cgroups *groups, const char *id, uint64_t *peak_kb, bool *out_of_memory);
 void cgroups_remove(const struct cgroups *groups, const char *id);
 void cgroups_close(struct cgroups *groups);

@@ -28,6 +28,7 @@ void start_instance(const struct start *start, uint32_t call);
 void assign_instance(const struct message *message, uint32_t call);
 void stop_instance(const char *id, uint32_t grace_ms, uint32_t call);
 void freeze_instance(const char *id, bool is_frozen, uint32_t call);
+void demote_instance(const char *id, bool is_background, uint32_t call);
 void hear_instance(int at);  // its first process says something
 void reap(void);             // children have ended
 void end_instances(void);    // at once

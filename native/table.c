@@ -26,7 +26,7 @@ struct instance {
   int line; // a spare that waits: where its start line is to be written; else -1
   uint32_t start_call, waiters[WAITERS];
   int waiting;
-  bool has_ending, is_broken;
+  bool has_ending, is_broken, is_background;
   struct ending ending;
   char why[256];
   int64_t kill_at; // 0: never
@@ -51,7 +51,13 @@ static void tell(struct instance *instance, char word) {
     report("an instance does not listen: %s", strerror(errno));
 }
 
+// In the background its first process would hear late, too.
+static void hurry(struct instance *instance) {
+  if (instance->is_background) cgroups_put(&place.groups, instance->id, instance->is_background = false);
+}
+
 static void kill_hard(struct instance *instance) {
+  hurry(instance);
   tell(instance, KILL);
   instance->state = instance->state == STARTING ? STARTING : ENDING;
   instance->kill_at = now_ms() + 2000; // if it cannot even hear that
@@ -221,7 +227,7 @@ void assign_instance(const struct message *message, uint32_t call) {
   if (instance == NULL || instance->state != RUNS || instance->line < 0) return say_failed(call, "there is no such spare");
   int line = instance->line;
   instance->line = -1;
-  const char *wrong = cgroups_limit(&place.groups, instance->id, message->memory_mb);
+  const char *wrong = cgroups_limit(&place.groups, instance->id, (struct size){message->memory_mb, message->cpu, place.pids});
   if (wrong == NULL && place.tier != TIER_NONE) wrong = give_code(instance->entrance, message->code, packages);
   if (wrong == NULL && send(instance->control, &assigned, sizeof assigned, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) wrong = "cannot tell its memory";
   // The pipe is empty and holds more than the longest line.
@@ -242,6 +248,7 @@ void stop_instance(const char *id, uint32_t grace_ms, uint32_t call) {
   instance->waiters[instance->waiting++] = call;
   if (instance->state == ENDING || instance->state == STARTING) return; // STARTING: ended as soon as it runs
   if (grace_ms == 0) return kill_hard(instance);
+  hurry(instance);
   tell(instance, THAW_ALL);
   tell(instance, TERMINATE);
   int64_t at = now_ms() + grace_ms;
@@ -253,6 +260,15 @@ void freeze_instance(const char *id, bool is_frozen, uint32_t call) {
   if (instance == NULL || instance->state != RUNS) return say_failed(call, "there is no such instance");
   tell(instance, is_frozen ? FREEZE_ALL : THAW_ALL);
   say(DONE, call, "", 0);
+}
+
+// Whose requests compute for long gives way to who needs the processors for a moment.
+void demote_instance(const char *id, bool is_background, uint32_t call) {
+  struct instance *instance = find(id);
+  if (instance == NULL || instance->state != RUNS) return say_failed(call, "there is no such instance");
+  const char *wrong = cgroups_put(&place.groups, id, instance->is_background = is_background);
+  if (wrong == NULL) say(DONE, call, "", 0);
+  else say_failed(call, wrong);
 }
 
 // What the loop has fetched may be meant for the place's former instance: only its end is the end of it.

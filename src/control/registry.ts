@@ -151,7 +151,7 @@ const cloudApi: Readonly<Record<string, Registered<RpcAction>>> = {
 };
 
 const asZip =
-  'code as a zip in the body or in the temporary bucket; no containers, GPUs or session affinity; VPCs, mounts, tracing and cpu are kept but not acted on';
+  'code as a zip in the body or in the temporary bucket; no containers, GPUs or session affinity; VPCs, mounts and tracing are kept but not acted on; cpu is held in tier strong, and in user with delegated control groups';
 const noNetwork = 'VPCs, mounts and tracing are kept but not acted on';
 
 const onlyKept = 'shares by weight are acted on; routePolicy is kept but not';

@@ -140,12 +140,14 @@ async function deliver(plane: Plane, admitted: Admitted, instance: Instance, sig
     timeoutMs: config.timeoutMs,
     credentials: plane.credentialsOf(config),
   });
+  plane.background.begins(pool, instance);
   if (pool.concurrency > 1 && !instance.letsGo) return await unlessGone(plane, admitted, { instance, ending }, signal);
   const leave = () => instance.abandon(request.requestId);
   signal.addEventListener('abort', leave, { once: true });
   if (signal.aborted) leave();
   const ended = await ending;
   signal.removeEventListener('abort', leave);
+  plane.background.ends(pool, instance);
   return { ended, durationMs: plane.clock.monotonic() - began };
 }
 

@@ -12,6 +12,7 @@ import { isDebugged } from './debugging.ts';
 import { type Visitor, visitorOf } from './doorway/visitor.ts';
 import { type HostMemory, SystemMemory } from './host-memory.ts';
 import { chooseImage } from './images.ts';
+import { Background } from './instances/background.ts';
 import { Deadlines } from './instances/deadlines.ts';
 import { Instance } from './instances/instance.ts';
 import type { InstanceEvents } from './instances/instance-port.ts';
@@ -80,6 +81,7 @@ export class Plane {
   readonly limits: Limits;
   readonly deadlines: Deadlines;
   readonly provisioner: Provisioner;
+  readonly background: Background;
   readonly #deps: PlaneDeps;
   readonly #poolDeps: PoolDeps<Instance, Pool<Instance>>;
   readonly #gate: StartGate;
@@ -118,6 +120,12 @@ export class Plane {
       find: deps.findMain ?? deps.find,
       poolOf: (config) => this.poolOf(config),
       openPool: (config) => this.openPool(config),
+    });
+    this.background = new Background({
+      clock: deps.clock,
+      setBackground: deps.launcher.setBackground,
+      pools: () => [...this.#pools.values(), ...this.#leaving],
+      report: (text) => deps.report(text),
     });
     this.#gate = new StartGate(deps.limits.startsAtOnce);
     this.#spares = new Spares({
@@ -188,6 +196,7 @@ export class Plane {
     pool.inFlight += 1;
     if (pool.quota !== null) pool.quota.inFlight += 1;
     this.#inFlight += 1;
+    this.background.wake();
     if (pool.concurrency === 1) this.#alone += 1;
   }
 
@@ -306,6 +315,7 @@ export class Plane {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.provisioner.close();
+    this.background.close();
     await Promise.all([...this.#pools.values(), ...this.#leaving].map((pool) => pool.close()));
     this.#pools.clear();
     this.#leaving.clear();

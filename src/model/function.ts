@@ -60,6 +60,8 @@ export type FunctionConfig = {
   readonly instanceConcurrency: number;
   /** Processors that its memory or its owner gives an instance; absent: 1. */
   readonly cpu?: number;
+  /** Processors that its owner set, which an instance may not use more of; absent: they were not set. */
+  readonly cpuLimit?: number;
   /** Only provisioned instances serve it. */
   readonly disablesOnDemand?: boolean;
   /** An instance unused for so long ends; absent or null: as everywhere. */

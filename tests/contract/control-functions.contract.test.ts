@@ -129,6 +129,7 @@ describe('Function Compute through official clients', () => {
     const config = await fact<PublishedFunction>(key);
     assert.equal(config?.handler, 'index.handler');
     assert.equal(config?.timeoutMs, 3000);
+    assert.equal(config?.cpuLimit, undefined);
     assert.deepEqual(config?.environment, { A: '1' });
     assert.deepEqual(config?.initializer, { handler: 'index.init', timeoutMs: 3000 });
     const checksum = crc64(Buffer.from(zip, 'base64')).toString();
@@ -317,7 +318,15 @@ describe('Function Compute through official clients', () => {
     );
     const functionName = unique('three');
     const code = new InputCodeLocation({ zipFile: zip, checksum: crc64(Buffer.from(zip, 'base64')).toString() });
-    const input = { functionName, handler: 'index.handler', runtime: 'python3.10', code, timeout: 7 };
+    const input = {
+      functionName,
+      handler: 'index.handler',
+      runtime: 'python3.10',
+      code,
+      timeout: 7,
+      cpu: 0.35,
+      memorySize: 512,
+    };
     const made = await fc3('createFunction', [], 'CreateFunctionRequest', { body: new CreateFunctionInput(input) });
     assert.equal(
       at(made, 'body.functionArn'),
@@ -327,6 +336,7 @@ describe('Function Compute through official clients', () => {
     const config = await fact<PublishedFunction>(`function ${functionName}`);
     assert.equal(config?.serviceName, null);
     assert.equal(config?.timeoutMs, 7000);
+    assert.equal(config?.cpuLimit, 0.35);
     const again = fc3('createFunction', [], 'CreateFunctionRequest', { body: new CreateFunctionInput(input) });
     await fails('FunctionAlreadyExists', again);
 

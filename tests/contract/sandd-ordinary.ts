@@ -2,6 +2,7 @@
 // sandd.contract.test.ts. SANDD: the program; SANDD_TIERS: those to test.
 import { isolationTiers } from '../../src/functions/index.ts';
 import { testLauncher } from '../../src/functions/launcher/suite.ts';
+import { testProcessors } from '../../src/functions/launcher/suite-processors.ts';
 import { testSpares } from '../../src/functions/launcher/suite-spares.ts';
 import { openSandd } from './sandd-open.ts';
 
@@ -22,4 +23,5 @@ for (const tier of isolationTiers.filter((each) => wanted.includes(each))) {
   } as const;
   testLauncher(suite);
   testSpares(suite);
+  if (suite.tier === 'strong' || process.env['SANDD_GROUPS'] === '1') testProcessors(suite);
 }

@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import { randomHex } from '../../src/base/ids.ts';
 import { cleanAfterSandd, connectSandd, findSandd, type IsolationTier, probeSandd } from '../../src/functions/index.ts';
 import { testLauncher } from '../../src/functions/launcher/suite.ts';
+import { testProcessors } from '../../src/functions/launcher/suite-processors.ts';
 import { testSpares } from '../../src/functions/launcher/suite-spares.ts';
 import { containerProgram } from '../harness/container.ts';
 import { type OpenSandd, openSandd } from './sandd-open.ts';
@@ -36,6 +37,7 @@ for (const tier of tiers) {
   };
   testLauncher(suite);
   testSpares(suite);
+  if (tier === 'strong') testProcessors(suite);
 }
 
 /** Starts a shell script in it; resolves when the script has written `up`. */

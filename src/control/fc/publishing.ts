@@ -22,9 +22,9 @@ function environmentOf(settings: FcRecord): Record<string, string> {
 }
 
 /** 3 GB have two processors. Source: docs (function-invocation.md 6: tied to memory); the ratio assumed. */
-function cpuOf(settings: FcRecord): number {
+function cpuOf(settings: FcRecord): Pick<PublishedFunction, 'cpu' | 'cpuLimit'> {
   const cpu = fcNumber(settings, 'cpu') ?? 0;
-  return cpu > 0 ? cpu : (fcNumber(settings, 'memorySize') ?? 128) / 1536;
+  return cpu > 0 ? { cpu, cpuLimit: cpu } : { cpu: (fcNumber(settings, 'memorySize') ?? 128) / 1536 };
 }
 
 /** 0 is as absent (assumed). */
@@ -66,7 +66,7 @@ function publishedFunction(place: Place, { row, service, versionId }: FunctionVe
     preStop: lifecycleHookOf(settings, 'preStop'),
     environment: environmentOf(settings),
     instanceConcurrency: fcNumber(settings, 'instanceConcurrency') ?? 1,
-    cpu: cpuOf(settings),
+    ...cpuOf(settings),
     disablesOnDemand: settings['disableOndemand'] === true,
     idleMs: idleMsOf(settings),
     softConcurrency: fcNumber(settings, 'instanceSoftConcurrency'),

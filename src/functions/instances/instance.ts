@@ -249,9 +249,9 @@ export class Instance {
     this.#deps.deadlines.remove(late);
   }
 
-  /** Peak memory of a process that cannot tell it any more, KB. */
+  /** Peak memory of a process that cannot tell it any more, KB; of one that has gone, whose number may be another's, as it was. */
   measurePeakKb(): number {
-    this.#memory.measure(this.pid);
+    if (this.#state.kind !== 'gone') this.#memory.measure(this.pid);
     return this.#memory.kb;
   }
 

@@ -86,6 +86,7 @@ export function planStart(input: PlanInput): StartPlan {
       ],
       token,
       memoryMb: config.memoryMb,
+      ...limitOf(config),
       // A debugger of this machine attaches to it.
       network: debug === null ? networkOf(config, input.network) : 'host',
     },
@@ -146,6 +147,7 @@ function startProgram(input: PlanInput, choice: Extract<InterpreterChoice, { int
       ],
       token: '',
       memoryMb: config.memoryMb,
+      ...limitOf(config),
       network: networkOf(config, input.network),
       ...(relay === null ? {} : { relay }),
     },
@@ -194,6 +196,11 @@ function startImage(input: PlanInput, image: UnpackedImage): StartPlan {
 /** Where instances share the host's network, a function's wish cannot be granted; the operator is told at start. */
 export function networkOf({ internetAccess }: FunctionConfig, network: NetworkMode): NetworkMode {
   return network === 'open' && internetAccess === false ? 'none' : network;
+}
+
+/** What its owner set holds; what its memory alone gives it is not held (assumed: nobody counts on being slowed down). */
+function limitOf({ cpuLimit }: FunctionConfig): Pick<LaunchSpec, 'cpu'> {
+  return cpuLimit === undefined ? {} : { cpu: cpuLimit };
 }
 
 /** Source: docs (function-runtime.md 5). */

@@ -42,6 +42,8 @@ export type LaunchSpec = {
   /** The instance's secret, given to it through its start pipe. Empty: no bootstrap of ours, nothing is on its input. */
   readonly token: string;
   readonly memoryMb: number;
+  /** Processors that it may use, held where there are control groups. Missing: as many as there are. */
+  readonly cpu?: number;
   /** The way into an instance that has a network of its own. Missing: none. */
   readonly relay?: Relay;
   /** Its root is what `readOnly` shows, not the system's: what was unpacked of a container image. */
@@ -64,6 +66,8 @@ export type Assignment = {
   readonly instanceId: string;
   readonly codeDirectory: string;
   readonly memoryMb: number;
+  /** As of a LaunchSpec. */
+  readonly cpu?: number;
   /** See startLine(). */
   readonly startLine: string;
 };
@@ -110,6 +114,13 @@ export type Launcher = {
    * Errors: rejects when there is no such instance, or when it would not stop (it goes on then).
    */
   setFrozen(instanceId: string, isFrozen: boolean): Promise<void>;
+  /**
+   * In the background an instance runs when no other wants the processor: it goes on, but delays nobody. Missing: what
+   * instances run in has no classes here.
+   *
+   * Errors: rejects when there is no such instance.
+   */
+  readonly setBackground?: (instanceId: string, isBackground: boolean) => Promise<void>;
   /** What can run functions here. */
   interpreters(): Promise<readonly Interpreter[]>;
   /** Sets who hears of exits. */

@@ -7,10 +7,12 @@ import { type Exit, isolationTiers, type LaunchSpec } from './port.ts';
 import {
   encodeAssign,
   encodeAuthenticate,
+  encodeBackground,
   encodeFreeze,
   encodeSpare,
   encodeStart,
   encodeStop,
+  parseAuthenticated,
   parseStarted,
   type SanddAnswer,
   SanddDecoder,
@@ -41,7 +43,7 @@ export async function connectSandd(options: SanddOptions): Promise<SanddClient> 
   calls.onClose = () => {
     if (isProven && !isClosing) options.onGone();
   };
-  await calls.call((call) => encodeAuthenticate(call, options.token));
+  const { hasClasses } = parseAuthenticated(await calls.call((call) => encodeAuthenticate(call, options.token)));
   isProven = true;
   const start = async (spec: LaunchSpec, encode: (call: number, spec: LaunchSpec) => Buffer) => {
     if (spec.socketDirectory !== `${options.runDir}/i/${spec.instanceId}`) {
@@ -49,6 +51,9 @@ export async function connectSandd(options: SanddOptions): Promise<SanddClient> 
     }
     const fields = await calls.call((call) => encode(call, spec));
     return parseStarted(fields);
+  };
+  const setBackground = async (instanceId: string, isBackground: boolean) => {
+    await calls.call((call) => encodeBackground(call, instanceId, isBackground));
   };
   return {
     // Without mounts a spare cannot be given code.
@@ -64,6 +69,7 @@ export async function connectSandd(options: SanddOptions): Promise<SanddClient> 
     async setFrozen(instanceId, isFrozen) {
       await calls.call((call) => encodeFreeze(call, instanceId, isFrozen));
     },
+    ...(hasClasses ? { setBackground } : {}),
     interpreters: options.interpreters,
     onExited(listener) {
       calls.onExited = listener;

@@ -3,10 +3,12 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import {
   encodeAssign,
+  encodeBackground,
   encodeConfigure,
   encodeSpare,
   encodeStart,
   encodeStop,
+  parseAuthenticated,
   parseConfigured,
   parseStarted,
   SanddDecoder,
@@ -28,6 +30,24 @@ test('a stop is the word, the call, the id with its zero byte, and the grace', (
   assert.equal(
     encodeStop(7, 'c-1', 1000).toString('hex'),
     `0000000f${'03'}${'00000007'}${'0004'}${Buffer.from('c-1\0').toString('hex')}${'000003e8'}`,
+  );
+});
+
+test('background and foreground are words with the id, and the answer to the first word says whether they may be said', () => {
+  const tail = `${'00000007'}${'0004'}${Buffer.from('c-1\0').toString('hex')}`;
+  assert.equal(encodeBackground(7, 'c-1', true).toString('hex'), `0000000b09${tail}`);
+  assert.equal(encodeBackground(7, 'c-1', false).toString('hex'), `0000000b0a${tail}`);
+  assert.deepEqual(parseAuthenticated(Buffer.from('0201', 'hex')), { hasClasses: true });
+  assert.deepEqual(parseAuthenticated(Buffer.from('0000', 'hex')), { hasClasses: false });
+});
+
+test('processors are told in thousandths, after the memory', () => {
+  const memory = '00000200';
+  assert.ok(encodeStart(1, spec).toString('hex').includes(`${memory}00000000`));
+  assert.ok(
+    encodeStart(1, { ...spec, cpu: 0.35 })
+      .toString('hex')
+      .includes(`${memory}0000015e`),
   );
 });
 
@@ -120,6 +140,6 @@ test('a spare is started without a start line, and an assignment holds every fie
   const assignment = { instanceId: spec.instanceId, codeDirectory: '/data/code/x/', memoryMb: 256, startLine: '{}\n' };
   assert.equal(
     encodeAssign(9, assignment).toString('latin1'),
-    `\0\0\0\x40\x07\0\0\0\x09\0\x20${spec.instanceId}\0\0\0\x01\0\0\x0d/data/code/x\0\0\x04{}\n\0`,
+    `\0\0\0\x44\x07\0\0\0\x09\0\x20${spec.instanceId}\0\0\0\x01\0\0\0\0\0\0\x0d/data/code/x\0\0\x04{}\n\0`,
   );
 });

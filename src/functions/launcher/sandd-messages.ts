@@ -19,6 +19,8 @@ const words = {
   thaw: 5,
   spare: 6,
   assign: 7,
+  background: 9,
+  foreground: 10,
   configure: 16,
   allow: 17,
   done: 64,
@@ -68,6 +70,11 @@ function number(value: number, bytes: 1 | 2 | 4): Buffer {
   const field = Buffer.alloc(bytes);
   field.writeUIntBE(Math.min(Math.trunc(value), 2 ** (8 * bytes) - 1), 0, bytes);
   return field;
+}
+
+/** In thousandths; 0: no limit. */
+function processors(cpu = 0): Buffer {
+  return number(Math.round(cpu * 1000), 4);
 }
 
 function list(values: readonly string[]): Buffer[] {
@@ -128,6 +135,11 @@ export function parseConfigured(fields: Buffer): Configured {
   return { sharedGroup: fields.readUInt32BE(0) || null, noNetwork };
 }
 
+/** Shape: u8 tier, u8 1 = instances can be put in the background. */
+export function parseAuthenticated(fields: Buffer): { readonly hasClasses: boolean } {
+  return { hasClasses: fields.readUInt8(1) === 1 };
+}
+
 /** Shape: u32 pid, u32 address (0 in the host's network). */
 export function parseStarted(fields: Buffer): Started {
   const isOwn = fields.readUInt32BE(4) !== 0;
@@ -154,6 +166,7 @@ export function encodeAssign(call: number, assignment: Assignment): Buffer {
   return encode(words.assign, call, [
     text(assignment.instanceId),
     number(assignment.memoryMb, 4),
+    processors(assignment.cpu),
     text(resolve(assignment.codeDirectory)),
     text(assignment.startLine),
   ]);
@@ -164,6 +177,7 @@ function encodeSpec(word: number, call: number, spec: LaunchSpec, line: string):
   return encode(word, call, [
     text(spec.instanceId),
     number(spec.memoryMb, 4),
+    processors(spec.cpu),
     number(networks[spec.network ?? 'host'], 1),
     text(resolve(spec.codeDirectory)),
     text(line),
@@ -179,6 +193,10 @@ function encodeSpec(word: number, call: number, spec: LaunchSpec, line: string):
 
 export function encodeStop(call: number, instanceId: string, graceMs: number): Buffer {
   return encode(words.stop, call, [text(instanceId), number(graceMs, 4)]);
+}
+
+export function encodeBackground(call: number, instanceId: string, isBackground: boolean): Buffer {
+  return encode(isBackground ? words.background : words.foreground, call, [text(instanceId)]);
 }
 
 export function encodeFreeze(call: number, instanceId: string, isFrozen: boolean): Buffer {

@@ -300,6 +300,8 @@ function testRestrictedView(open: () => Promise<OpenLauncher>): void {
 type Output = {
   readonly all: Promise<string>;
   until(text: string): Promise<void>;
+  /** Until there is more than there is now. */
+  grows(): Promise<void>;
   /** Until there is more than so many bytes. */
   beyond(length: number): Promise<void>;
   /** How much there is when what is on its way has come. */
@@ -383,7 +385,7 @@ export async function openBench(open: () => Promise<OpenLauncher>, tier: Isolati
         }
         return text.length;
       };
-      return { all, until, beyond, settled };
+      return { all, until, beyond, grows: () => beyond(text.length), settled };
     },
     /** Runs a shell script to its end. */
     async run(

@@ -18,7 +18,7 @@ export type Giving = {
  */
 export async function giveFunction(spare: Spare, giving: Giving): Promise<string | null> {
   const { launch, launcher, events } = giving;
-  const { instanceId, codeDirectory, memoryMb } = launch;
+  const { instanceId, codeDirectory, memoryMb, cpu } = launch;
   let hasGreeted = false;
   let road: Road | null = null;
   let problem: string;
@@ -28,7 +28,13 @@ export async function giveFunction(spare: Spare, giving: Giving): Promise<string
     road = spare.take({ ...events, onOutputEnd }, codeDirectory);
     const hello = giving.waitForHello(road);
     const line = startLine(launch, launch.environment);
-    await launcher.assign({ instanceId, codeDirectory, memoryMb, startLine: line });
+    await launcher.assign({
+      instanceId,
+      codeDirectory,
+      memoryMb,
+      ...(cpu === undefined ? {} : { cpu }),
+      startLine: line,
+    });
     problem = await hello;
     hasGreeted = problem === 'hello';
     if (hasGreeted) return null;

@@ -1,0 +1,183 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Background, type WatchedInstance, type WatchedPool } from './background.ts';
+import { fakeClock } from './fake-clock.ts';
+import type { InstanceState } from './state.ts';
+
+type Fake = WatchedInstance & { state: InstanceState; cpuMs: number };
+
+/** Instances of one function each unless said; `use` is the part of a processor that they take while time passes. */
+function setUp({ count = 1, concurrency = 1, hasClasses = true } = {}) {
+  const clock = fakeClock();
+  const told: string[] = [];
+  const reports: string[] = [];
+  const made: Fake[] = [];
+  for (let pid = 1; pid <= count; pid += 1) {
+    made.push({ id: `i${pid}`, pid, state: { kind: 'idle', since: 0 }, cpuMs: 500 });
+  }
+  const pool: WatchedPool & { inFlight: number } = {
+    config: { key: 'f' },
+    concurrency,
+    inFlight: 0,
+    starting: 0,
+    instances: made,
+  };
+  const setBackground = async (id: string, isBackground: boolean) => {
+    told.push(`${isBackground ? 'demoted' : 'promoted'} ${id}`);
+    if (id === 'broken') throw new Error('no class');
+  };
+  const background = new Background({
+    clock,
+    setBackground: hasClasses ? setBackground : undefined,
+    pools: () => [pool],
+    readCpuMs: (pid) => made.find((each) => each.pid === pid)?.cpuMs ?? 0,
+    report: (text) => reports.push(text),
+  });
+  const [first] = made;
+  assert.ok(first !== undefined);
+  const begin = (instance = first) => {
+    instance.state = { kind: 'busy', since: clock.monotonic() };
+    pool.inFlight += 1;
+    background.wake();
+    background.begins(pool, instance);
+  };
+  const end = (instance = first) => {
+    background.ends(pool, instance);
+    pool.inFlight -= 1;
+    instance.state = { kind: 'idle', since: clock.monotonic() };
+  };
+  const pass = (ms: number, use: number, instances: readonly Fake[] = [first]) => {
+    for (let passed = 0; passed < ms; passed += 10) {
+      for (const instance of instances) instance.cpuMs += 10 * use;
+      clock.advance(10);
+    }
+  };
+  return { clock, told, reports, made, first, pool, background, begin, end, pass };
+}
+
+test('a request that computes goes to the background, and its instance comes out when it ends', () => {
+  const { told, begin, end, pass, background } = setUp();
+  begin();
+  pass(30, 1);
+  assert.deepEqual(told, []);
+  pass(30, 1);
+  assert.deepEqual(told, ['demoted i1']);
+  assert.equal(background.count, 1);
+  pass(1_500, 1);
+  assert.deepEqual(told, ['demoted i1']);
+  end();
+  assert.deepEqual(told, ['demoted i1', 'promoted i1']);
+  assert.equal(background.count, 0);
+});
+
+test('a request that waits stays in the foreground however long, and is looked at seldom', () => {
+  const { told, begin, pass, clock } = setUp();
+  begin();
+  pass(60_000, 0.001);
+  assert.deepEqual(told, []);
+  assert.ok(clock.timersMade < 60_000 / 15);
+});
+
+test('the next request of a function that computes begins in the background, until one computes little', () => {
+  const { told, begin, end, pass } = setUp();
+  begin();
+  pass(100, 1);
+  end();
+  told.length = 0;
+  begin();
+  assert.deepEqual(told, ['demoted i1']);
+  pass(5, 1);
+  end();
+  assert.deepEqual(told, ['demoted i1', 'promoted i1']);
+  // This one took 10 ms of it at least: it is still known to compute.
+  begin();
+  end();
+  told.length = 0;
+  begin();
+  end();
+  assert.deepEqual(told, [], 'the one before computed nothing');
+});
+
+test('what crowds of computing requests get little of is found, too', () => {
+  const { told, made, begin, pass } = setUp({ count: 20 });
+  for (const instance of made) begin(instance);
+  pass(800, 0.1, made);
+  assert.equal(new Set(told).size, 20);
+});
+
+test('who starves in the background has a turn in the foreground, one at a time', () => {
+  const { told, made, begin, pass, background } = setUp({ count: 3 });
+  for (const instance of made) begin(instance);
+  pass(100, 1, made);
+  assert.equal(background.count, 3);
+  told.length = 0;
+  pass(2_000, 0);
+  assert.deepEqual(told, ['promoted i1']);
+  // It computes at once, and gives the turn back.
+  pass(100, 1);
+  assert.deepEqual(told, ['promoted i1', 'demoted i1']);
+  pass(2_400, 0);
+  assert.deepEqual(told.slice(2), ['promoted i2', 'promoted i3']);
+});
+
+test('a start that computes is in the background until it is done', () => {
+  const { told, first, pool, begin, background, pass } = setUp();
+  begin();
+  first.state = { kind: 'loading', since: 0 };
+  pass(80, 1);
+  assert.deepEqual(told, ['demoted i1']);
+  first.state = { kind: 'busy', since: 80 };
+  pass(20, 0);
+  assert.deepEqual(told, ['demoted i1', 'promoted i1']);
+  // A start says nothing of the function's requests.
+  background.ends(pool, first);
+  begin();
+  assert.equal(told.length, 2);
+});
+
+test('a request that waited for its instance to start is looked at, too', () => {
+  const { told, first, pool, background, pass } = setUp();
+  const unborn = { ...first, pid: 0, state: { kind: 'starting', since: 0 } } as const;
+  const instances = [unborn] as Fake[];
+  Object.assign(pool, { inFlight: 1, instances });
+  background.wake();
+  pass(500, 0);
+  instances[0] = first;
+  first.state = { kind: 'busy', since: 500 };
+  pass(80, 1);
+  assert.deepEqual(told, ['demoted i1']);
+});
+
+test('an instance that ended is forgotten, and rounds stop when nothing runs', () => {
+  const { told, first, pool, begin, pass, clock, background } = setUp();
+  begin();
+  pass(100, 1);
+  first.state = { kind: 'stopping', since: 100, reason: 'exited' };
+  pool.inFlight = 0;
+  pass(40, 0);
+  assert.deepEqual(told, ['demoted i1', 'promoted i1']);
+  assert.equal(background.count, 0);
+  const before = clock.timersMade;
+  pass(1_000, 0);
+  assert.equal(clock.timersMade, before);
+});
+
+test('an instance with several requests is demoted only when it keeps half a processor', () => {
+  const calm = setUp({ concurrency: 10 });
+  calm.begin();
+  calm.pass(5_000, 0.4);
+  assert.deepEqual(calm.told, []);
+  const busy = setUp({ concurrency: 10 });
+  busy.begin();
+  busy.pass(200, 1);
+  assert.deepEqual(busy.told, ['demoted i1']);
+});
+
+test('where there are no classes nothing is looked at', () => {
+  const { told, begin, end, pass, clock } = setUp({ hasClasses: false });
+  begin();
+  pass(1_000, 1);
+  end();
+  assert.deepEqual(told, []);
+  assert.equal(clock.timersMade, 0);
+});

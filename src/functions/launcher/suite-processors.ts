@@ -1,0 +1,107 @@
+// What a launcher promises of processors where it has control groups of them. Run by tests/contract/ beside suite.ts.
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { startLine } from './port.ts';
+import { type LauncherSuite, openBench } from './suite.ts';
+
+const ticking = 'while :; do echo tick; done';
+
+/** Path of a process's group of processors, as it sees the hierarchy. */
+function pathOf(pid: number | 'self'): string {
+  const lines = readFileSync(`/proc/${pid}/cgroup`, 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => line.split(':'));
+  const own = lines.find(([, controllers = '']) => controllers.split(',').includes('cpu'));
+  return (own ?? lines.find(([number]) => number === '0'))?.slice(2).join(':') ?? assert.fail('no control group');
+}
+
+/** One file of the group of an instance's first process. */
+function fileOf(pid: number, name: string): string {
+  const places = ['', '/cpu', '/cpu,cpuacct'].map((point) => `/sys/fs/cgroup${point}${pathOf(pid)}/${name}`);
+  return places.find((place) => existsSync(place)) ?? assert.fail(`no ${name} among ${places.join(' ')}`);
+}
+
+function read(pid: number, name: string): string {
+  return readFileSync(fileOf(pid, name), 'utf8').trim();
+}
+
+/** Thousandths of a processor; null: no limit. */
+function limitOf(pid: number): number | null {
+  if (!existsSync('/sys/fs/cgroup/cgroup.controllers')) {
+    const quota = Number(read(pid, 'cpu.cfs_quota_us'));
+    return quota < 0 ? null : (1000 * quota) / Number(read(pid, 'cpu.cfs_period_us'));
+  }
+  const [most = '', period = ''] = read(pid, 'cpu.max').split(' ');
+  return most === 'max' ? null : (1000 * Number(most)) / Number(period);
+}
+
+/** Runs the contract. */
+export function testProcessors({ name, tier, skip, open }: LauncherSuite): void {
+  describe(`launcher contract, processors: ${name}`, { skip }, () => {
+    test('an instance in the background has the idle class, goes on, and comes out of it', async () => {
+      const bench = await openBench(open, tier);
+      const { setBackground } = bench.launcher;
+      assert.ok(setBackground !== undefined, 'there are classes');
+      const spec = bench.spec(['/bin/sh', '-c', `echo up; ${ticking}`]);
+      const output = bench.outputOf(spec);
+      const { pid } = await bench.launcher.start(spec);
+      await output.until('up\n');
+      assert.equal(read(pid, 'cpu.idle'), '0');
+      for (let round = 1; round <= 2; round += 1) {
+        await setBackground(spec.instanceId, true);
+        assert.equal(read(pid, 'cpu.idle'), '1');
+        await output.grows();
+        await setBackground(spec.instanceId, false);
+        assert.equal(read(pid, 'cpu.idle'), '0');
+      }
+      await setBackground(spec.instanceId, true);
+      await bench.launcher.stop(spec.instanceId, 0);
+      await assert.rejects(setBackground(spec.instanceId, false), /no such instance/);
+      await bench.close();
+    });
+
+    test('the data process is a sibling of its instances, and no longer when the launcher has ended', async () => {
+      const before = pathOf('self');
+      const bench = await openBench(open, tier);
+      const spec = bench.spec(['/bin/sh', '-c', 'echo up; sleep 600']);
+      const output = bench.outputOf(spec);
+      const { pid } = await bench.launcher.start(spec);
+      await output.until('up\n');
+      const parent = pathOf(pid).slice(0, pathOf(pid).lastIndexOf('/'));
+      assert.equal(pathOf('self'), `${parent}/server`);
+      assert.notEqual(before, pathOf('self'));
+      await bench.close();
+      assert.doesNotMatch(pathOf('self'), /yunmen-.*\/server$/);
+    });
+
+    test('processors that an owner set are a limit, of a process that waited too; without that there is none', async () => {
+      const bench = await openBench(open, tier);
+      const free = bench.spec(['/bin/sh', '-c', 'sleep 600']);
+      assert.equal(limitOf((await bench.launcher.start(free)).pid), null);
+      const limited = { ...bench.spec(['/bin/sh', '-c', ticking]), cpu: 0.05 };
+      const { pid } = await bench.launcher.start(limited);
+      assert.equal(limitOf(pid), 50);
+      const throttled = () => Number(/^nr_throttled (\d+)$/m.exec(read(pid, 'cpu.stat'))?.[1]);
+      while (throttled() === 0) await delay(10);
+      const waiting = bench.spec(['/bin/sh', '-c', 'read line; sleep 600']);
+      const spare = await bench.launcher.startSpare(waiting);
+      assert.equal(limitOf(spare.pid), null);
+      const code = `${bench.codeDirectory}/own`;
+      mkdirSync(code);
+      writeFileSync(`${code}/index.py`, '');
+      const { instanceId } = waiting;
+      await bench.launcher.assign({
+        instanceId,
+        codeDirectory: code,
+        memoryMb: 256,
+        cpu: 1.25,
+        startLine: startLine(waiting, {}),
+      });
+      assert.equal(limitOf(spare.pid), 1250);
+      await bench.close();
+    });
+  });
+}
