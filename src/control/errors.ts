@@ -1,5 +1,6 @@
 // The errors of the APIs: every code with its HTTP status, and the one exception that stops an action.
 // Sources: docs (openapi-protocol.md 7, cloudapi.md 6, fc-api.md 4.1).
+import { functionCallStatuses } from '../wire/function-call-errors.ts';
 
 /** Codes of the RPC products. Source: docs. */
 const openApiStatuses = {
@@ -69,13 +70,10 @@ export type OpenApiCode = keyof typeof openApiStatuses | GeneralForm;
 
 /** Codes of Function Compute with their statuses. Source: docs, some unconfirmed (fc-api.md 4.1). */
 export const fcStatuses = {
-  InvalidArgument: 400,
-  MissingRequiredHeader: 400,
+  ...functionCallStatuses,
   PathNotSupported: 400,
-  EntityTooLarge: 400,
   LimitExceededError: 400,
   VersionPublishError: 400,
-  AccessDenied: 403,
   CrossAccountAccessDenied: 403,
   SignatureNotMatch: 403,
   InvalidAccessKeyID: 403,
@@ -84,11 +82,6 @@ export const fcStatuses = {
   'InvalidSecurityToken.MismatchWithAccessKey': 403,
   'InvalidSecurityToken.Expired': 403,
   RequestTimeTooSkewed: 403,
-  ServiceNotFound: 404,
-  FunctionNotFound: 404,
-  VersionNotFound: 404,
-  AliasNotFound: 404,
-  TriggerNotFound: 404,
   OnDemandConfigNotFound: 404,
   LayerNotFound: 404,
   LayerVersionNotFound: 404,
@@ -102,15 +95,6 @@ export const fcStatuses = {
   ServiceNotEmpty: 409,
   ConcurrentUpdateError: 409,
   PreconditionFailed: 412,
-  CAFileNotFound: 412,
-  CAFilePermission: 412,
-  CAExited: 412,
-  FunctionNotStarted: 412,
-  ResourceExhausted: 429,
-  ClientClosedRequest: 499,
-  InternalServerError: 500,
-  BadResponse: 502,
-  ResourceThrottled: 503,
 } as const;
 
 export type FcCode = keyof typeof fcStatuses;
