@@ -146,7 +146,7 @@ static void tell_end(int status, bool out_of_memory) {
   if (send(control, &ending, sizeof ending, MSG_NOSIGNAL) < 0) return; // sandd has gone: nobody wants to know
 }
 
-static int64_t now_ms(void) {
+int64_t now_ms(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
   return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
@@ -163,7 +163,7 @@ static enum verdict measure(const struct place *place, uint32_t memory_mb) {
   bool fills_disk = place->tier == TIER_RESTRICTED && times++ % 4 == 3 && restricted_fills_disk(place, id);
   due = now_ms() + measure_ms; // however long it took
   if (size.pages * (uint64_t)sysconf(_SC_PAGESIZE) >> 20 > memory_mb) return TOO_MUCH_MEMORY;
-  return fills_disk || (place->tier == TIER_RESTRICTED && size.processes > PROCESSES_MAX) ? TOO_MUCH_ELSE : WITHIN;
+  return fills_disk || size.is_too_deep || (place->tier == TIER_RESTRICTED && size.processes > PROCESSES_MAX) ? TOO_MUCH_ELSE : WITHIN;
 }
 
 static _Noreturn void attend(uint32_t memory_mb, const struct place *place, const struct freezer *freezer, pid_t program, int children) {

@@ -18,6 +18,7 @@
 char directory[64];
 struct sockaddr_un outside;
 socklen_t outside_length;
+bool is_counted;
 
 static void look(const char *what, bool is_right) {
   dprintf(1, "%s=%s\n", what, is_right ? "yes" : "no");
@@ -88,7 +89,7 @@ static void hear_signal(int signal) { is_told = signal; }
 void exceed(void) {
   int made = 0;
   signal(SIGTERM, hear_signal);
-  for (pid_t pid = 1; made < 4 * few_processes && pid > 0; made += pid > 0)
+  for (pid_t pid = 1; is_counted && made < 4 * few_processes && pid > 0; made += pid > 0)
     if ((pid = fork()) == 0) for (;;) pause();
   dprintf(1, "processes=%s\n", made < few_processes ? "yes" : "no");
   for (int ticks = 0; !is_told && ticks < trial_ms; ticks++) {

@@ -6,7 +6,7 @@
 #include "policy.h"
 
 // One request that is being written. Bounded; what does not fit makes it fail when it is sent.
-struct request { size_t length, head; bool is_full; uint32_t sequence, awaited; _Alignas(4) uint8_t bytes[32 * 1024]; };
+struct request { size_t length, head; bool is_full; uint32_t sequence, awaited; _Alignas(4) uint8_t bytes[48 * 1024]; }; // all rules of the longest policy take 35 KB
 
 void request_begin(struct request *request); // forgets what was there
 void message_begin(struct request *request, int type, int flags, const void *head, size_t length);

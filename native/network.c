@@ -26,6 +26,7 @@ static struct {
   struct net ready[READY_MAX];
   int ready_count;
   uint16_t next;                // number of the next instance's link
+  int64_t rests_until;          // none is made ahead before
 } network = {.host = -1, .router = -1, .host_routes = -1, .routes = -1, .host_filter = -1, .filter = -1};
 static int doorway[DOORWAY_SOCKETS] = {-1, -1, -1};
 static char why[160];
@@ -88,7 +89,10 @@ static const char *make_uplink(void) {
     error = link_pair(network.host_routes, network.link, "up", network.router, 0);
     if (error == 0) break;
   }
-  if (error != 0) return wrong("cannot make a link to the host", error);
+  if (error != 0) {
+    network.link[0] = 0; // that name is somebody else's, if it is anybody's
+    return wrong("cannot make a link to the host", error);
+  }
   uint32_t outside = LINKS + 4 * (uint32_t)at + 1, inside = outside + 1;
   network.outside = outside;
   snprintf(path, sizeof path, "/proc/sys/net/ipv6/conf/%s/disable_ipv6", network.link);
@@ -154,11 +158,12 @@ static const char *make_net(struct net *net) {
   return broken;
 }
 
-bool network_wants_more(void) { return network.is_on && network.ready_count < READY_MAX; }
+bool network_wants_more(void) { return network.is_on && network.ready_count < READY_MAX && now_ms() >= network.rests_until; }
 
 void network_make_ready(void) {
   uplink_follow(&network.policy);
   if (make_net(&network.ready[network.ready_count]) == NULL) network.ready_count++;
+  else network.rests_until = now_ms() + REST_MS; // what lacks is not there the next moment either
 }
 
 const char *network_take(struct net *net, bool is_open) {

@@ -9,6 +9,7 @@ enum {
   LINKS = 0xa9fe4000,         // 169.254.64.0/18: the links between hosts and routers, four addresses each
   LINK_COUNT = 4096,
   READY_MAX = 4,              // namespaces made before they are asked for
+  REST_MS = 1000,             // after one that could not be made
 };
 
 // A namespace with its interface, its address and its way to the router. `handle` -1: the host's.

@@ -166,10 +166,18 @@ static void obey(struct message *message) {
   }
 }
 
+// Nobody is there to be told anything, and nobody takes its place.
+static void lose_owner(void) {
+  close(owner);
+  owner = -1;
+  begin_end();
+}
+
 static void hear_owner(void) {
   ssize_t length = recv(owner, in + in_length, sizeof in - in_length, MSG_DONTWAIT);
   if (length < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  if (length <= 0) return begin_end();
+  if (length <= 0) return lose_owner();
+  if (is_ending) return; // read all the same: what waits to be read would wake the loop for ever
   in_length += (size_t)length;
   static struct message message;
   size_t used = 0, whole;
@@ -189,7 +197,7 @@ static void hear_owner(void) {
 
 void serve_owner(void) {
   flush();
-  if (owner >= 0 && !is_ending) hear_owner();
+  if (owner >= 0) hear_owner();
 }
 
 int64_t strangers_due(int64_t now) {

@@ -23,6 +23,8 @@
 #include <unistd.h>
 
 enum { wait_ms = 4000, still_ms = 15, output_max = 4096 };
+enum { freeze_tries_ms = trial_ms / 2 }; // the rest is for ticking again
+
 
 static char output[output_max];
 
@@ -107,6 +109,7 @@ static void try_limits(struct place *place, const char *name, char *why, size_t 
   struct trial trial = {.control = -1};
   char freeze = FREEZE_ALL, thaw = THAW_ALL, stop = TERMINATE;
   place->inside = exceed;
+  is_counted = place->tier == TIER_STRONG; // else the number is that of the tier, too many for a trial
   place->pids = few_processes;
   if (begin_trial(&trial, place, why, size)) {
     char line[64] = "";
@@ -116,7 +119,7 @@ static void try_limits(struct place *place, const char *name, char *why, size_t 
     usleep(still_ms * 1000);
     // It ticks every millisecond: nothing for this long is standing still. A slow machine may take a while to get there.
     bool is_quiet = false;
-    for (int tries = 0; tries < 64 && !is_quiet; tries++) is_quiet = drain(trial.from, still_ms) == 0;
+    for (int64_t until = now_ms() + freeze_tries_ms; !is_quiet && now_ms() < until;) is_quiet = drain(trial.from, still_ms) == 0;
     is_still = is_still && is_quiet;
     bool goes_on = send(trial.control, &thaw, 1, MSG_NOSIGNAL) == 1 && drain(trial.from, wait_ms) > 0;
     bool ended = send(trial.control, &stop, 1, MSG_NOSIGNAL) == 1 && hear_trial(&trial, place, line, sizeof line) == ENDED;
@@ -126,7 +129,7 @@ static void try_limits(struct place *place, const char *name, char *why, size_t 
     snprintf(output, sizeof output, "freeze=%s\nlimit-memory=%s\n", is_still && goes_on ? "yes" : "no", ended && memory ? "yes" : "no");
     print_lines(name, why, size);
     snprintf(output, sizeof output, "limit-processes=%s\n", processes ? "yes" : "no");
-    if (place->tier == TIER_RESTRICTED) output[0] = 0; // its number is that of the tier, too many for a trial
+    if (!is_counted) output[0] = 0;
     print_lines(name, why, size);
   }
   end_trial(&trial, place);

@@ -91,7 +91,9 @@ static bool carry(struct pair *pair, int from) {
 
 static void serve(struct pair *pair) {
   if (!pair->is_used) return; // it went with an event before this one
-  bool goes_on = carry(pair, 0) && carry(pair, 1);
+  // Both: who takes no more of a request may have answered it.
+  bool goes_on = carry(pair, 0);
+  goes_on = carry(pair, 1) && goes_on;
   if (!goes_on || (pair->flows[0].is_done && pair->flows[1].is_done)) drop(pair);
 }
 

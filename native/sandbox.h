@@ -35,6 +35,8 @@ void cgroups_remove(const struct cgroups *groups, const char *id);
 void cgroups_close(struct cgroups *groups);
 int cgroups_clean(void); // ends and removes the groups of servers that are no more; how many there were
 
+int64_t now_ms(void); // of a clock that nobody sets
+
 // -- instance.c: from the clone to the program, and its first process afterwards.
 struct place {
   enum tier tier;
@@ -60,7 +62,7 @@ _Noreturn void instance_run(const struct start *start, const struct place *place
 _Noreturn void give_up(const char *what, const char *which); // in an instance before its program: tells sandd why
 
 // -- tree.c: what descends from an instance's first process; called in it.
-struct tree_size { uint64_t pages; int processes; }; // pages that the processes have for themselves
+struct tree_size { uint64_t pages; int processes; bool is_too_deep; }; // pages that the processes have for themselves; some were not looked at
 struct tree_size tree_measure(bool is_all_ours); // is_all_ours: all of /proc is
 void tree_signal(int number);
 void tree_end(pid_t program); // returns when nothing is left, or after five seconds

@@ -31,12 +31,6 @@ static bool has_networks;
 static struct policy policy;
 static int events, signals;
 
-int64_t now_ms(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 void watch(int descriptor, enum source source, int index, uint32_t what) {
   struct epoll_event event = {.events = what, .data.u64 = (uint64_t)source << 32 | (uint32_t)index};
   if (epoll_ctl(events, EPOLL_CTL_ADD, descriptor, &event) != 0 && errno == EEXIST) epoll_ctl(events, EPOLL_CTL_MOD, descriptor, &event);

@@ -8,7 +8,6 @@ enum source { FROM_PARENT, FROM_SIGNALS, FROM_LISTENER, FROM_OWNER, FROM_STRANGE
 // -- sandd.c
 extern struct place place;
 extern bool is_ending;
-int64_t now_ms(void);
 void watch(int descriptor, enum source source, int index, uint32_t what); // epoll's bits; again: changes them
 void unwatch(int descriptor);
 __attribute__((format(printf, 1, 2))) void report(const char *form, ...); // one line for our starter's log

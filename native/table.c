@@ -14,7 +14,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { WAITERS = 8 }; // stops that wait for one instance
+enum {
+  WAITERS = 8,    // stops that wait for one instance
+  HEAR_MS = 2000, // until an instance that was told to end, and does not hear it, is killed
+};
 
 struct instance {
   enum { FREE, STARTING, RUNS, ENDING } state;
@@ -60,7 +63,7 @@ static void kill_hard(struct instance *instance) {
   hurry(instance);
   tell(instance, KILL);
   instance->state = instance->state == STARTING ? STARTING : ENDING;
-  instance->kill_at = now_ms() + 2000; // if it cannot even hear that
+  instance->kill_at = now_ms() + HEAR_MS; // if it cannot even hear that
 }
 
 enum heard { WORD, NOTHING_YET, NO_MORE };
@@ -246,6 +249,7 @@ void stop_instance(const char *id, uint32_t grace_ms, uint32_t call) {
   if (instance == NULL) return say(DONE, call, "", 0);
   if (instance->waiting == WAITERS) return say_failed(call, "too many wait for its end");
   instance->waiters[instance->waiting++] = call;
+  if (instance->state == STARTING && instance->kill_at == 0) instance->kill_at = now_ms() + HEAR_MS;
   if (instance->state == ENDING || instance->state == STARTING) return; // STARTING: ended as soon as it runs
   if (grace_ms == 0) return kill_hard(instance);
   hurry(instance);
@@ -290,11 +294,11 @@ int64_t instances_due(int64_t now) {
   for (int at = 0; at < INSTANCES_MAX && living > 0; at++) {
     struct instance *instance = &instances[at];
     if (instance->state == FREE || instance->kill_at == 0) continue;
-    if (instance->kill_at <= now && instance->state == ENDING) {
+    if (instance->kill_at <= now && instance->state != RUNS) {
       // It could not hear: nothing may be left frozen when it is killed.
       tell(instance, THAW_ALL);
       syscall(SYS_pidfd_send_signal, instance->entrance.pidfd, SIGKILL, NULL, 0);
-      instance->kill_at = now + 2000;
+      instance->kill_at = now + HEAR_MS;
     } else if (instance->kill_at <= now) kill_hard(instance);
     if (instance->kill_at < next) next = instance->kill_at;
   }

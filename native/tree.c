@@ -16,9 +16,12 @@ enum { END_TREE_MS = 5000, DEPTH_MAX = 64 };
 
 typedef void visit(pid_t pid, void *of);
 
+static bool is_too_deep; // somebody was further below than is looked
+
 // Every process below this one, by the children of each of its threads. What is born meanwhile may be missed.
 static void each_below(pid_t pid, int depth, visit *visit, void *of) {
   char path[300];
+  is_too_deep |= depth == DEPTH_MAX;
   snprintf(path, sizeof path, "/proc/%d/task", pid);
   DIR *threads = depth < DEPTH_MAX ? opendir(path) : NULL;
   for (struct dirent *entry; threads != NULL && (entry = readdir(threads)) != NULL;) {
@@ -71,7 +74,9 @@ static void measure_one(pid_t pid, void *of) {
 
 struct tree_size tree_measure(bool is_all_ours) {
   struct tree_size size = {0};
+  is_too_deep = false;
   if (!is_all_ours) each_below(getpid(), 0, measure_one, &size);
+  size.is_too_deep = is_too_deep;
   DIR *list = is_all_ours ? opendir("/proc") : NULL; // it shows no others
   for (struct dirent *entry; list != NULL && (entry = readdir(list)) != NULL;)
     if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9') measure_one((pid_t)atoi(entry->d_name), &size);

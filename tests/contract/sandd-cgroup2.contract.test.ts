@@ -22,7 +22,8 @@ if (isTorture) {
     const kernel = process.env['YUNMEN_GUEST_KERNEL'] ?? (await downloadKernel(work));
     const { stdout } = await run(`${scripts}guest.sh`, [kernel, work, process.execPath], { maxBuffer: 16 << 20 });
     assert.match(stdout, /guest: kernel .*memory/);
-    assert.match(stdout, /guest: probe strong=ok/);
+    for (const tier of ['strong', 'user', 'restricted'])
+      assert.match(stdout, new RegExp(`guest: probe ${tier}=ok`), stdout);
     for (const who of ['root', 'delegated']) {
       assert.match(stdout, new RegExp(`guest: ${who} ℹ fail 0`), stdout);
       assert.match(stdout, new RegExp(`guest: ${who} ℹ pass [1-9]`));

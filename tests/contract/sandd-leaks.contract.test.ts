@@ -65,7 +65,8 @@ function holdings({ sandd, runDir }: OpenSandd) {
     sockets: links.filter((link) => link.startsWith('socket:')).length,
     namespaces: links.filter((link) => /^(mnt|user|pid|net|ipc|uts|cgroup):/.test(link)).length,
     descriptors: links.length,
-    mounts: readFileSync(`/proc/${pid}/mountinfo`, 'utf8').split('\n').length,
+    // Those of its own: it shares the machine's, which others change meanwhile.
+    mounts: readFileSync(`/proc/${pid}/mountinfo`, 'utf8').split(name).length - 1,
     groups: groups.length,
     slots: ['i', 't'].flatMap((each) => (existsSync(`${runDir}/${each}`) ? readdirSync(`${runDir}/${each}`) : []))
       .length,

@@ -5,6 +5,7 @@ import {
   connectSandd,
   findInterpreters,
   type IsolationTier,
+  type NetworkPolicy,
   type RunningSandd,
   type SanddClient,
   startSandd,
@@ -20,11 +21,24 @@ export type OpenSandd = {
   close(): Promise<void>;
 };
 
-export async function openSandd(path: string, tier: IsolationTier): Promise<OpenSandd> {
+/** `policy`: not null when it is to make networks. */
+export async function openSandd(
+  path: string,
+  tier: IsolationTier,
+  policy: NetworkPolicy | null = null,
+): Promise<OpenSandd> {
   const runDir = mkdtempSync('/tmp/yunmen-');
   const token = randomHex(32);
   const reports: string[] = [];
-  const sandd = await startSandd({ path, runDir, token, tier, owner: null, report: (text) => reports.push(text) });
+  const sandd = await startSandd({
+    path,
+    runDir,
+    token,
+    tier,
+    owner: null,
+    policy,
+    report: (text) => reports.push(text),
+  });
   for (const directory of ['/usr/share', '/tmp']) await sandd.allow(directory);
   const launcher = await connectSandd({ runDir, token, interpreters: findInterpreters, onGone: () => {} });
   return {

@@ -75,14 +75,18 @@ async function openPlaces(tier: IsolationTier) {
       const at = instance();
       mkdirSync(at.socketDirectory);
       await listen(`${at.socketDirectory}/f.sock`);
-      await listen(`${at.socketDirectory}/l.sock`, (socket) => {
-        socket.on('data', (chunk) => {
-          output += chunk.toString();
-        });
+      const said = new Promise<void>((resolve, reject) => {
+        listen(`${at.socketDirectory}/l.sock`, (socket) => {
+          socket.on('data', (chunk) => {
+            output += chunk.toString();
+          });
+          socket.on('close', () => resolve());
+        })
+          .then(() => order(at, named))
+          .catch(reject);
       });
       const ended = new Promise<void>((resolve) => launcher.onExited(() => resolve()));
-      await order(at, named);
-      await ended;
+      await Promise.all([said, ended]);
     },
     async close() {
       for (const server of servers) server.close();

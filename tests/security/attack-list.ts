@@ -129,6 +129,7 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
     ['makes more processes than it may', 'bomb_of_processes', root],
     ['takes more memory than its function has', 'bomb_of_memory', small],
     ['takes more memory in its children', 'bomb_of_memory_by_children', small],
+    ['takes more memory seventy processes below its own', 'bomb_of_memory_far_below', small],
     ['takes more memory as a shared mapping', 'bomb_of_shared_mapping', { held: 'strong', isSmall: true }],
     ['takes more memory as files without names', 'bomb_of_nameless_files', { held: 'strong', isSmall: true }],
     ['keeps more than its memory in /tmp', 'bomb_of_memory_in_tmp', { held: 'strong', isSmall: true }],

@@ -4,6 +4,8 @@ import mmap
 import os
 import resource
 import signal
+import subprocess
+import sys
 import tempfile
 import time
 
@@ -71,6 +73,21 @@ def bomb_of_memory_by_children(given):
     alive = [pid for pid in pids if os.waitpid(pid, os.WNOHANG) == (0, 0)]
     kit.end_all(alive)
     return len(alive) == 4
+
+
+def bomb_of_memory_far_below(given):
+    """Where only so many generations are looked at, one of the next may have what it likes."""
+    path = tempfile.mktemp(prefix='yunmen-deep-', dir=kit.temporary)
+    with open(path, 'w') as script:
+        script.write('if [ "$1" -gt 0 ]; then sh "$0" $(($1 - 1)); exit; fi\n"$PYTHON" -c "%s"; exit\n' % HOLDS)
+    try:
+        said = subprocess.run(['sh', path, '70'], stdout=subprocess.PIPE, env={**os.environ, 'PYTHON': sys.executable})
+        return said.stdout.strip()
+    finally:
+        os.unlink(path)
+
+
+HOLDS = "import time; held = b'x' * (384 << 20); time.sleep(1.5); print('held')"
 
 
 def bomb_of_memory_in_tmp(given):

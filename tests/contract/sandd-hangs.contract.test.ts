@@ -1,0 +1,139 @@
+// What hangs holds nothing up: an instance that never gets as far as to run, a first process that hears nothing, a kernel
+// that gives no more namespaces. sandd ends what it should in time, and does not turn in circles meanwhile.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { randomHex } from '../../src/base/ids.ts';
+import { findSandd } from '../../src/functions/index.ts';
+import { Cleanup, temporaryDirectory } from '../harness/server.ts';
+import { type OpenSandd, openSandd } from './sandd-open.ts';
+
+const found = await findSandd();
+const path = found.ok ? found.path : '';
+const skip = found.ok ? false : found.why;
+const isRoot = process.getuid?.() === 0;
+
+/** Takes a lease on a file and keeps it: who opens the file waits for 45 s (fs.lease-break-time). */
+const lease = `
+import fcntl, os, signal, sys, time
+signal.signal(signal.SIGIO, signal.SIG_IGN)
+file = os.open(sys.argv[1], os.O_RDWR)
+fcntl.fcntl(file, 1024, fcntl.F_WRLCK)
+print('held', flush=True)
+time.sleep(60)
+`;
+
+/** Never runs: its program cannot be opened. */
+async function slowProgram(cleanup: Cleanup): Promise<string> {
+  const program = `${temporaryDirectory(cleanup)}/program`;
+  copyFileSync('/bin/true', program);
+  const holder = spawn('python3', ['-c', lease, program], { stdio: ['ignore', 'pipe', 'inherit'] });
+  cleanup.after(() => void holder.kill('SIGKILL'));
+  await new Promise((resolve) => holder.stdout.once('data', resolve));
+  return program;
+}
+
+function start({ launcher, runDir }: OpenSandd, cleanup: Cleanup, argv: readonly string[]) {
+  const instanceId = `c-${randomHex(4)}-${randomHex(10)}`;
+  const socketDirectory = `${runDir}/i/${instanceId}`;
+  mkdirSync(socketDirectory);
+  for (const name of ['f.sock', 'l.sock']) {
+    const listener = createServer((socket) => socket.on('error', () => {}).resume()).listen(
+      `${socketDirectory}/${name}`,
+    );
+    cleanup.after(() => void listener.close());
+  }
+  const started = launcher.start({
+    instanceId,
+    argv: [...argv],
+    environment: { FC_INSTANCE_ID: instanceId },
+    codeDirectory: '/usr/share',
+    socketDirectory,
+    socketPath: '/run/yunmen/f.sock',
+    readOnly: [],
+    token: randomHex(32),
+    memoryMb: 128,
+  });
+  return { instanceId, started };
+}
+
+/** Seconds of the processor that a process has taken. */
+function processorSeconds(pid: number): number {
+  const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
+test('an instance that never gets as far as to run is ended by a stop, within three seconds', { skip }, async (t) => {
+  const cleanup = new Cleanup();
+  t.after(() => cleanup.run());
+  const opened = await openSandd(path, 'none');
+  const { instanceId, started } = start(opened, cleanup, [await slowProgram(cleanup)]);
+  const failed = assert.rejects(started, /ended before its program ran/);
+  const from = performance.now();
+  await opened.launcher.stop(instanceId, 0);
+  await failed;
+  assert.ok(performance.now() - from < 3_000, `${performance.now() - from} ms`);
+  await opened.close();
+});
+
+test('an instance that never gets as far as to run does not outlive sandd', { skip }, async (t) => {
+  const cleanup = new Cleanup();
+  t.after(() => cleanup.run());
+  const opened = await openSandd(path, 'none');
+  const { instanceId, started } = start(opened, cleanup, [await slowProgram(cleanup)]);
+  const failed = assert.rejects(started);
+  const from = performance.now();
+  await opened.close();
+  await failed;
+  assert.ok(performance.now() - from < 3_500, `${performance.now() - from} ms`);
+  assert.equal(existsSync(opened.runDir), false);
+  assert.ok(instanceId.length > 0);
+});
+
+test('while it waits for the end of what does not hear, sandd takes no processor time', { skip }, async (t) => {
+  const cleanup = new Cleanup();
+  t.after(() => cleanup.run());
+  const opened = await openSandd(path, 'none');
+  const running = await start(opened, cleanup, ['/bin/sleep', '60']).started;
+  process.kill(running.pid, 'SIGSTOP');
+  const { pid } = opened.sandd;
+  let taken = 0;
+  let isOver = false;
+  const over = opened.close().then(() => (isOver = true));
+  const from = performance.now();
+  while (!isOver) {
+    try {
+      taken = processorSeconds(pid);
+    } catch {
+      break; // it has ended
+    }
+    await sleep(20);
+  }
+  await over;
+  assert.ok(performance.now() - from > 1_500, 'it had to wait');
+  assert.ok(taken < 0.5, `${taken} s of the processor`);
+});
+
+test('when the kernel gives no more namespaces, sandd goes on, and rests before it asks again', {
+  skip: skip || (isRoot ? false : 'only root makes networks'),
+}, async (t) => {
+  const cleanup = new Cleanup();
+  t.after(() => cleanup.run());
+  // A namespace of users has a number of its own of how many of networks it may have: one for the router, one ahead.
+  const wrapper = `${temporaryDirectory(cleanup)}/few`;
+  const limited = `echo 3 > /proc/sys/user/max_net_namespaces; exec ${path} "$@"`;
+  writeFileSync(wrapper, `#!/bin/sh\nexec unshare --user --map-root-user --net sh -c '${limited}' sandd "$@"\n`, {
+    mode: 0o755,
+  });
+  const opened = await openSandd(wrapper, 'none', { allowed: [], refused: [] });
+  assert.equal(opened.sandd.noNetwork, null);
+  const from = performance.now();
+  await sleep(600);
+  const taken = processorSeconds(opened.sandd.pid);
+  assert.ok(taken < 0.3, `${taken} s of the processor in ${performance.now() - from} ms`);
+  await opened.close();
+});
