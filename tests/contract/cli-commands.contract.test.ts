@@ -72,6 +72,20 @@ test('function update sends only what the flags name', async () => {
   });
 });
 
+test('function get tells what keeps its instances apart, when the server says so', async () => {
+  await withPlace(async ({ fake, run }) => {
+    const headers: Record<string, string> = { 'X-Yunmen-Isolation': 'strong' };
+    fake.handler = () => ({ status: 200, headers, body: '{"functionName":"cart"}' });
+    assert.match((await run(['function', 'get', 'cart'])).stdout, /^isolation +strong$/m);
+    assert.deepEqual(JSON.parse((await run(['function', 'get', 'cart', '--json'])).stdout), {
+      functionName: 'cart',
+      isolation: 'strong',
+    });
+    delete headers['X-Yunmen-Isolation'];
+    assert.doesNotMatch((await run(['function', 'get', 'cart'])).stdout, /isolation/);
+  });
+});
+
 test('function list follows the pages and prints a table', async () => {
   await withPlace(async ({ fake, run }) => {
     fake.handler = ({ query }) => {

@@ -52,6 +52,16 @@ export function getFunction(target: ApiTarget, name: FunctionName): Promise<Json
   return callFc(target, { method: 'GET', action: 'GetFunction', ...pathOf(name) });
 }
 
+/** The same with what the server says keeps its instances apart; null: it is not ours, or does not say. */
+export async function describeFunction(
+  target: ApiTarget,
+  name: FunctionName,
+): Promise<{ readonly answer: JsonRecord; readonly isolation: string | null }> {
+  const { version, path } = pathOf(name);
+  const got = await callRoa(target, { method: 'GET', action: 'GetFunction', version, path: `/${version}${path}` });
+  return { answer: readAnswer(got), isolation: got.headers['x-yunmen-isolation'] ?? null };
+}
+
 /** `zip` travels as base64. Sizes in bytes are limited by the service. */
 export function createFunction(
   target: ApiTarget,

@@ -4,9 +4,9 @@ import {
   createFunction,
   createService,
   deleteFunction,
+  describeFunction,
   type FunctionName,
   formatName,
-  getFunction,
   getService,
   listFunctions,
   updateFunction,
@@ -82,10 +82,11 @@ export async function update(text: string, flags: FunctionFlags, deps: CliDeps):
 
 export async function get(text: string, flags: FunctionFlags, deps: CliDeps): Promise<number> {
   const target = await findApiTarget(flags, deps.env, deps.cwd);
-  const answer = await getFunction(target, parseName(text, flags.service));
+  const { answer, isolation } = await describeFunction(target, parseName(text, flags.service));
   const printer = createPrinter(deps, flags.json === true);
-  printer.json(answer);
-  const rows = Object.entries(answer).map(([name, value]) => [
+  const shown = isolation === null ? answer : { ...answer, isolation };
+  printer.json(shown);
+  const rows = Object.entries(shown).map(([name, value]) => [
     name,
     typeof value === 'string' ? value : JSON.stringify(value),
   ]);

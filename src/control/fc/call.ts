@@ -25,6 +25,11 @@ export type FcCall = {
 
 /** `json` is shaped by the catalogue; `bytes` go out as they are. */
 export type FcAnswer =
-  | { readonly kind: 'json'; readonly value: unknown; readonly etag?: string }
+  | {
+      readonly kind: 'json';
+      readonly value: unknown;
+      readonly etag?: string;
+      readonly headers?: Readonly<Record<string, string>>;
+    }
   | { readonly kind: 'empty' }
   | { readonly kind: 'bytes'; readonly body: Buffer; readonly headers: Readonly<Record<string, string>> };

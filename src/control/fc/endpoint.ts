@@ -155,7 +155,7 @@ function renderFcAnswer(received: Received, catalogue: FcCatalogue, route: FcRou
       if (answer.etag !== undefined) headers['etag'] = answer.etag;
       return {
         status: 200,
-        headers: { ...headers, 'content-type': 'application/json' },
+        headers: { ...headers, ...answer.headers, 'content-type': 'application/json' },
         body: JSON.stringify(shapeFcAnswer(catalogue, shape, answer.value)),
       };
     }

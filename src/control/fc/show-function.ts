@@ -41,6 +41,8 @@ export function showFunction(call: FcCall, row: FunctionRow): Readonly<Record<st
   };
 }
 
+/** With a header of ours: what keeps its instances apart. The document is the cloud's, in which there is no such member. */
 export function functionAnswer(call: FcCall, row: FunctionRow): FcAnswer {
-  return { kind: 'json', value: showFunction(call, row), etag: row.etag };
+  const headers = { 'x-yunmen-isolation': call.deps.health().isolation };
+  return { kind: 'json', value: showFunction(call, row), etag: row.etag, headers };
 }
