@@ -75,18 +75,16 @@ async function openPlaces(tier: IsolationTier) {
       const at = instance();
       mkdirSync(at.socketDirectory);
       await listen(`${at.socketDirectory}/f.sock`);
-      const said = new Promise<void>((resolve, reject) => {
-        listen(`${at.socketDirectory}/l.sock`, (socket) => {
-          socket.on('data', (chunk) => {
-            output += chunk.toString();
-          });
-          socket.on('close', () => resolve());
-        })
-          .then(() => order(at, named))
-          .catch(reject);
+      const said = Promise.withResolvers<void>();
+      await listen(`${at.socketDirectory}/l.sock`, (socket) => {
+        socket.on('data', (chunk) => {
+          output += chunk.toString();
+        });
+        socket.on('close', () => said.resolve());
       });
       const ended = new Promise<void>((resolve) => launcher.onExited(() => resolve()));
-      await Promise.all([said, ended]);
+      await order(at, named);
+      await Promise.all([said.promise, ended]);
     },
     async close() {
       for (const server of servers) server.close();
