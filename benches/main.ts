@@ -1,10 +1,12 @@
 // `npm run bench`: one interleaved run of raw node:http hello, signed call → Python echo, signed call → Node echo.
-// Options: --only hello|calls|proxy|start|nothing-blocks|cold|density|neighbour|roads|languages|held|policies, --seconds <of one window at 64 connections>, --rounds, --write <file>.
+// Options: --only hello|calls|proxy|start|nothing-blocks|cold|cold-gateway|density|deployed|neighbour|roads|languages|held|policies, --seconds <of one window at 64 connections>, --rounds, --write <file>.
 import { writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { runCold } from './cold.ts';
+import { runColdGateway } from './cold-gateway.ts';
 import { runDensity } from './density.ts';
+import { runDeployed } from './deployed.ts';
 import { setUpEchoes } from './echo-project.ts';
 import { runHeld } from './held.ts';
 import { type Contestant, interleave } from './interleave.ts';
@@ -92,7 +94,9 @@ function options() {
       'start',
       'nothing-blocks',
       'cold',
+      'cold-gateway',
       'density',
+      'deployed',
       'neighbour',
       'roads',
       'languages',
@@ -103,7 +107,7 @@ function options() {
     !(seconds > 0)
   ) {
     console.error(
-      'usage: npm run bench -- [--only hello|calls|proxy|start|nothing-blocks|cold|density|neighbour|roads|languages|held|policies] [--rounds n] [--seconds s] [--write docs/benchmarks.md]',
+      'usage: npm run bench -- [--only hello|calls|proxy|start|nothing-blocks|cold|cold-gateway|density|deployed|neighbour|roads|languages|held|policies] [--rounds n] [--seconds s] [--write docs/benchmarks.md]',
     );
     process.exit(2);
   }
@@ -118,7 +122,9 @@ if (only === 'all' || only === 'proxy') parts.push(await runProxy(rounds, window
 if (only === 'all' || only === 'start') parts.push(await runStart());
 if (only === 'all' || only === 'nothing-blocks') parts.push(await runNothingBlocks());
 if (only === 'all' || only === 'cold') parts.push(await runCold());
+if (only === 'all' || only === 'cold-gateway') parts.push(await runColdGateway());
 if (only === 'all' || only === 'density') parts.push(await runDensity());
+if (only === 'all' || only === 'deployed') parts.push(await runDeployed());
 if (only === 'all' || only === 'neighbour') parts.push(await runNeighbour());
 if (only === 'all' || only === 'roads') parts.push(await runRoads(rounds, windowMs));
 if (only === 'all' || only === 'languages') parts.push(await runLanguages(rounds, windowMs));

@@ -4,7 +4,9 @@ import { percentile } from './cold.ts';
 import { type BenchPlane, openPlane } from './plane.ts';
 import { markdownTable } from './report.ts';
 
-const windowMs = 4_000;
+/** Alone and beside in turns, so that what else the machine does meets both; figures are the medians of the turns'. */
+const rounds = 3;
+const windowMs = 2_000;
 /** Before the window: what is measured is how it goes on, not the first burst of starts. */
 const settleMs = 2_500;
 /** Callers of the misbehaving function, each calling again as soon as it is answered. */
@@ -59,21 +61,27 @@ export async function runNeighbour(): Promise<string> {
     await latencies(plane);
     const rows: string[][] = [];
     for (const name of Object.keys(hogs)) {
-      const alone = await latencies(plane);
-      const { latencies: together, hogCalls } = await beside(plane, name.replaceAll(/\W/g, '-'));
-      const [before, now] = [percentile(alone, 0.99), percentile(together, 0.99)];
-      rows.push([
-        name,
-        percentile(alone, 0.5).toFixed(2),
-        before.toFixed(2),
-        percentile(together, 0.5).toFixed(2),
-        now.toFixed(2),
-        (now / before).toFixed(1),
-        String(hogCalls),
-      ]);
+      const alone: number[][] = [];
+      const together: number[][] = [];
+      let calls = 0;
+      for (let round = 0; round < rounds; round += 1) {
+        alone.push(await latencies(plane));
+        const measured = await beside(plane, name.replaceAll(/\W/g, '-'));
+        together.push(measured.latencies);
+        calls += measured.hogCalls;
+      }
+      const at = (turns: readonly number[][], part: number) =>
+        percentile(
+          turns.map((turn) => percentile(turn, part)),
+          0.5,
+        );
+      const [before, now] = [at(alone, 0.99), at(together, 0.99)];
+      const [quiet, busy] = [at(alone, 0.5), at(together, 0.5)];
+      const times = [quiet, before, busy, now].map((ms) => ms.toFixed(2));
+      rows.push([name, ...times, (now / before).toFixed(1), String(calls)]);
     }
     const head = ['a neighbour that', 'p50 alone', 'p99 alone', 'p50 beside', 'p99 beside', 'ratio', 'its calls'];
-    return `A warm Python function beside another with ${callers} callers (${plane.name}), ms:\n\n${markdownTable(head, rows)}`;
+    return `A warm Python function beside another with ${callers} callers (${plane.name}), ms, medians of ${rounds} turns:\n\n${markdownTable(head, rows)}`;
   } finally {
     await plane.close();
   }
