@@ -78,6 +78,10 @@ export function backendCases(world: World): void {
         assert.doesNotMatch(await world.get(groupId, '/vpc'), /^200 /);
         await fails('NotFoundVpcAccess', ask('RemoveVpcAccess', place));
         await fails('NotFoundVpcAccess', ask('DescribeApisByVpcAccess', { VpcName: Name }));
+        await ask('SetVpcAccess', { Name, ...place });
+        const batch = await ask('RemoveVpcAccess', { ...place, NeedBatchWork: true });
+        assert.deepEqual(column(batch, 'Apis.Api', 'ApiId'), [apiId]);
+        assert.match(await world.get(groupId, '/vpc'), /^404 /, 'the API is offline');
       },
     );
 

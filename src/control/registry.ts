@@ -135,7 +135,7 @@ const cloudApi: Readonly<Record<string, Registered<RpcAction>>> = {
   RemoveIpControlPolicyItem: done(ipControls.removeIpControlPolicyItem),
   RemoveSignatureApis: done(signatureKeys.signatureKeyBindings.unbind),
   RemoveTrafficControlApis: done(trafficControls.trafficControlBindings.unbind),
-  RemoveVpcAccess: partial(vpcAccesses.removeVpcAccess, 'NeedBatchWork is refused'),
+  RemoveVpcAccess: done(vpcAccesses.removeVpcAccess),
   ResetAppCode: done(appCredentials.resetAppCode),
   ResetAppSecret: done(appCredentials.resetAppSecret),
   SetApisAuthorities: done(grants.setApisAuthorities),

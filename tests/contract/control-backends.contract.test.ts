@@ -216,6 +216,12 @@ describe('backends in the control plane', () => {
     assert.equal(at(removed, 'apis.api.0.apiId'), apiId);
     assert.equal(await fact(`vpcAccess ${name}`), undefined);
     await fails('NotFoundVpcAccess', sdk('RemoveVpcAccess', place));
+
+    const isLive = async () => (await fact(`api ${apiId}/RELEASE`)) !== undefined;
+    assert.equal(await isLive(), true);
+    await sdk('SetVpcAccess', { ...place, name });
+    const batch = await sdk('RemoveVpcAccess', { ...place, needBatchWork: true });
+    assert.deepEqual([at(batch, 'apis.api.0.apiId'), await isLive()], [apiId, false]);
   });
 
   it('HTTP backends and HTTP functions are published as the gateway calls them; bad ones are refused', async () => {

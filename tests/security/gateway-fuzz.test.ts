@@ -3,9 +3,7 @@
 import assert from 'node:assert/strict';
 import { createServer, type Server } from 'node:http';
 import { type Duplex, duplexPair } from 'node:stream';
-import { before, describe, it, type TestContext } from 'node:test';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
+import { before, describe, it } from 'node:test';
 import { systemClock } from '../../src/base/clock.ts';
 import { loadRpcCatalogue, type RpcCatalogue } from '../../src/control/catalogue.ts';
 import { readApiConfig } from '../../src/control/cloudapi/api-config.ts';
@@ -32,24 +30,8 @@ import {
 import type { ApiDefinition } from '../../src/model/api.ts';
 import { RpcParameters } from '../../src/wire/rpc-parameters.ts';
 import { requestConfig, requestParameters, serviceConfig, wholeApi } from '../contract/control-api-config.ts';
+import { fuzz, inputs, judge, seed, timeout, words } from './fuzz.ts';
 import { Mutator } from './mutator.ts';
-
-const isTorture = process.env['YUNMEN_TORTURE'] === '1';
-const inputs = isTorture ? 1_000_000 : 10_000;
-const timeout = isTorture ? 3_600_000 : 120_000;
-const seed = Number(process.env['YUNMEN_SEED'] ?? 20261122);
-const grownLimitMb = 20;
-/** How long one input may take before it counts as hanging, ms. */
-const hangMs = 20_000;
-
-setFlagsFromString('--expose-gc');
-const collectGarbage: () => void = runInNewContext('gc');
-/** A short run still warms up (compiled code, the heap's own reserve), so there only what is held counts. */
-const usedMb = () => {
-  collectGarbage();
-  const { rss, heapUsed } = process.memoryUsage();
-  return (isTorture ? rss : heapUsed) / 1024 ** 2;
-};
 
 const many: readonly ApiDefinition[] = [
   definition({ request: { method: 'ANY', path: '/open/[a]/x', mode: 'PASSTHROUGH' } }),
@@ -90,98 +72,6 @@ function openGateway() {
   void gateway.apply({ version: 1, changes: [group(), theApp, ...changes, ...grants] });
   return { gateway, bugs };
 }
-
-/** Runs `send` with every input, `atOnce` together; counts answers by their text. */
-async function fuzz(
-  t: TestContext,
-  how: { atOnce: number; make: () => string; send: (input: string) => Promise<string> },
-): Promise<void> {
-  const seen = new Map<string, number>();
-  let left = inputs;
-  let grownFrom = 0;
-  const looks = [0.8, 0.7, 0.6, 0.5].map((part) => Math.floor(inputs * part));
-  const worker = async (): Promise<void> => {
-    while (left > 0) {
-      left -= 1;
-      // The most of several looks: memory goes up and down by itself.
-      if (looks.includes(left)) grownFrom = Math.max(grownFrom, usedMb());
-      const input = how.make();
-      const timer = Promise.withResolvers<never>();
-      const cancel = systemClock.after(hangMs, () => timer.reject(new Error('it hangs')));
-      try {
-        const answer = await Promise.race([how.send(input), timer.promise]);
-        seen.set(answer, (seen.get(answer) ?? 0) + 1);
-      } catch (cause) {
-        left = 0;
-        const shown = Buffer.from(input, 'latin1').toString('base64');
-        throw new Error(`seed ${seed}, input (base64) ${shown}`, { cause });
-      } finally {
-        cancel();
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: how.atOnce }, worker));
-  const grown = usedMb() - grownFrom;
-  const counts = [...seen].sort((a, b) => b[1] - a[1]).map(([answer, times]) => `${answer} ${times}`);
-  t.diagnostic(
-    `seed ${seed}, ${inputs} inputs, ${isTorture ? 'RSS' : 'heap'} ${grown.toFixed(1)} MB more; ${counts.slice(0, 12).join(', ')}`,
-  );
-  assert.ok(grown <= grownLimitMb, `memory grew by ${grown} MB`);
-  assert.ok(seen.size > 2, 'it sees more than one kind of answer');
-}
-
-/** The answer's code, or its status; throws on a bug and on a 500. */
-function judge(status: number, code: string | null, bugs: readonly unknown[]): string {
-  if (bugs.length > 0) throw new Error('a bug', { cause: bugs[0] });
-  if (status === 500) throw new Error(`a 500 (${code})`);
-  return code ?? String(status);
-}
-
-const words = [
-  '%',
-  '%00',
-  '%2F',
-  '%ff',
-  '%c0%af',
-  '..',
-  '//',
-  '/*',
-  '[a]',
-  '\r\n',
-  '\n',
-  '\0',
-  '\xe7\x8c\xab',
-  '\xff',
-  '+',
-  '&',
-  '=',
-  '?',
-  '#',
-  ';',
-  ',',
-  ':',
-  ' ',
-  '\t',
-  '__proto__',
-  'constructor',
-  'chunked',
-  'Transfer-Encoding: chunked\r\n',
-  'Content-Length: 5\r\n',
-  'Expect: 100-continue\r\n',
-  'Connection: close\r\n',
-  'X-Ca-Stage: TEST\r\n',
-  'charset=utf-16',
-  'charset=gb18030',
-  '99999999999999999999',
-  '-1',
-  'null',
-  '"',
-  '\\u0000',
-  '{',
-  '}',
-  '[',
-  ']',
-];
 
 describe(`the gateway is sent ${inputs} broken`, () => {
   it('bytes on its listener', { timeout }, async (t) => {

@@ -98,13 +98,18 @@ export const abolishApi: RpcAction = async ({ args, deps }) => {
   const stage = readStage(args);
   await commit(deps, async (tx) => {
     const api = await getApi(tx, args.text('ApiId'), args.optionalText('GroupId'));
-    const key = deploymentKey(api.apiId, stage);
-    if (!(await tx.rows.deployments.delete(key))) return;
-    await retire(tx, await tx.rows.histories.find('apiId', api.apiId, scanLimit), stage);
-    await tx.publish('api', key, null);
+    await takeOffline(tx, api.apiId, stage);
   });
   return {};
 };
+
+/** Does nothing where the API is not live. */
+export async function takeOffline(tx: WriteTransaction, apiId: string, stage: StageName): Promise<void> {
+  const key = deploymentKey(apiId, stage);
+  if (!(await tx.rows.deployments.delete(key))) return;
+  await retire(tx, await tx.rows.histories.find('apiId', apiId, scanLimit), stage);
+  await tx.publish('api', key, null);
+}
 
 /** Publishes an older version into a stage that is live; the draft stays. Source: docs (cloudapi.md 3). */
 export const switchApi: RpcAction = async ({ args, deps }) => {

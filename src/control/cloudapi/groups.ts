@@ -106,7 +106,8 @@ function attributes(group: GroupRow): object {
     TrafficLimit: groupTrafficLimit,
     BillingStatus: 'NORMAL',
     IllegalStatus: 'NORMAL',
-    HttpsPolicy: 'HTTPS2_TLS1_0',
+    // What the listener really takes: TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1.
+    HttpsPolicy: 'HTTPS2_TLS1_2',
     Tags: tagInfos(group.tags),
   };
 }

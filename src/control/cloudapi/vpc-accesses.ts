@@ -6,6 +6,7 @@ import type { RpcAction } from '../action.ts';
 import { openApiError } from '../errors.ts';
 import { commit } from '../ports.ts';
 import type { Arguments } from '../rpc/arguments.ts';
+import { takeOffline } from './deployments.ts';
 import {
   byAge,
   deploymentKey,
@@ -95,14 +96,9 @@ function usesAccess({ definition }: ApiRow, name: string): boolean {
   return definition.backend.kind === 'vpc' && definition.backend.vpc.accessName === name;
 }
 
-/** Answers the live APIs that lose their backend. Taking them offline with it (NeedBatchWork) is not done. Source: docs. */
+/** Answers the live APIs that lose their backend. Source: docs; NeedBatchWork takes them offline with it (source: assumed). */
 export const removeVpcAccess: RpcAction = async ({ args, deps }) => {
-  if (args.optionalBoolean('NeedBatchWork') === true) {
-    throw openApiError(
-      'UnsupportedParameter',
-      'NeedBatchWork is not supported by this server: abolish the APIs first.',
-    );
-  }
+  const isBatch = args.optionalBoolean('NeedBatchWork') === true;
   const place = { vpcId: args.text('VpcId'), instanceId: args.text('InstanceId'), port: readPort(args) };
   const users = await commit(deps, async (tx) => {
     const [row] = await tx.rows.vpcAccesses.find('place', placeOf(place), 1);
@@ -110,6 +106,7 @@ export const removeVpcAccess: RpcAction = async ({ args, deps }) => {
       throw openApiError('NotFoundVpcAccess', `Cannot find resource [VpcAccess] for ${placeOf(place)}.`);
     }
     const found = await liveUsers(tx, row.name);
+    if (isBatch) for (const { apiId, stage } of found) await takeOffline(tx, apiId, stage);
     await tx.rows.vpcAccesses.delete(row.name);
     await tx.publish('vpcAccess', row.name, null);
     return found;

@@ -1,0 +1,125 @@
+// Runs broken inputs against a target by the thousand: none may crash, hang or be answered with a 500, and memory stays.
+// YUNMEN_TORTURE=1: a million for each target, or YUNMEN_INPUTS; YUNMEN_SEED takes another seed.
+import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { systemClock } from '../../src/base/clock.ts';
+
+const isTorture = process.env['YUNMEN_TORTURE'] === '1';
+export const inputs = Number(process.env['YUNMEN_INPUTS'] ?? (isTorture ? 1_000_000 : 10_000));
+export const timeout = isTorture ? 3_600_000 : 120_000;
+export const seed = Number(process.env['YUNMEN_SEED'] ?? 20261122);
+const grownLimitMb = 20;
+/** How long one input may take before it counts as hanging, ms. */
+const hangMs = 20_000;
+
+setFlagsFromString('--expose-gc');
+const collectGarbage: () => void = runInNewContext('gc');
+/** A short run still warms up (compiled code, the heap's own reserve), so there only what is held counts. */
+const usedMb = () => {
+  collectGarbage();
+  const { rss, heapUsed } = process.memoryUsage();
+  return (isTorture ? rss : heapUsed) / 1024 ** 2;
+};
+
+/** Runs `send` with every input, `atOnce` together; counts answers by their text. */
+export async function fuzz(
+  t: TestContext,
+  how: { atOnce: number; count?: number; make: () => string; send: (input: string) => Promise<string> },
+): Promise<void> {
+  const seen = new Map<string, number>();
+  const { count = inputs } = how;
+  let left = count;
+  let grownFrom = 0;
+  let grownTo = Number.POSITIVE_INFINITY;
+  const lookEvery = Math.ceil(count / 50);
+  // The heap's own reserve comes and goes by tens of megabytes, so one look says little: what counts is what the memory never
+  // falls below at the end, against the most that it was while a warmed process ran the same.
+  const look = (left: number): void => {
+    const used = usedMb();
+    if (left >= 0.5 && left <= 0.8) grownFrom = Math.max(grownFrom, used);
+    if (left <= 0.2) grownTo = Math.min(grownTo, used);
+  };
+  const worker = async (): Promise<void> => {
+    while (left > 0) {
+      left -= 1;
+      if (left > 0 && left % lookEvery === 0) look(left / count);
+      const input = how.make();
+      const timer = Promise.withResolvers<never>();
+      const cancel = systemClock.after(hangMs, () => timer.reject(new Error('it hangs')));
+      try {
+        const answer = await Promise.race([how.send(input), timer.promise]);
+        seen.set(answer, (seen.get(answer) ?? 0) + 1);
+      } catch (cause) {
+        left = 0;
+        const shown = Buffer.from(input, 'latin1').toString('base64');
+        throw new Error(`seed ${seed}, input (base64) ${shown}`, { cause });
+      } finally {
+        cancel();
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: how.atOnce }, worker));
+  look(0);
+  const grown = grownTo - grownFrom;
+  const counts = [...seen].sort((a, b) => b[1] - a[1]).map(([answer, times]) => `${answer} ${times}`);
+  t.diagnostic(
+    `seed ${seed}, ${count} inputs, ${isTorture ? 'RSS' : 'heap'} ${grown.toFixed(1)} MB more; ${counts.slice(0, 12).join(', ')}`,
+  );
+  assert.ok(grown <= grownLimitMb, `memory grew by ${grown} MB`);
+  assert.ok(seen.size > 2, 'it sees more than one kind of answer');
+}
+
+/** The answer's code, or its status; throws on a bug and on a 500. */
+export function judge(status: number, code: string | null, bugs: readonly unknown[]): string {
+  if (bugs.length > 0) throw new Error('a bug', { cause: bugs[0] });
+  if (status === 500) throw new Error(`a 500 (${code})`);
+  return code ?? String(status);
+}
+
+export const words = [
+  '%',
+  '%00',
+  '%2F',
+  '%ff',
+  '%c0%af',
+  '..',
+  '//',
+  '/*',
+  '[a]',
+  '\r\n',
+  '\n',
+  '\0',
+  '\xe7\x8c\xab',
+  '\xff',
+  '+',
+  '&',
+  '=',
+  '?',
+  '#',
+  ';',
+  ',',
+  ':',
+  ' ',
+  '\t',
+  '__proto__',
+  'constructor',
+  'chunked',
+  'Transfer-Encoding: chunked\r\n',
+  'Content-Length: 5\r\n',
+  'Expect: 100-continue\r\n',
+  'Connection: close\r\n',
+  'X-Ca-Stage: TEST\r\n',
+  'charset=utf-16',
+  'charset=gb18030',
+  '99999999999999999999',
+  '-1',
+  'null',
+  '"',
+  '\\u0000',
+  '{',
+  '}',
+  '[',
+  ']',
+];
