@@ -4,6 +4,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
+import { findSandd, probeSandd } from '../../src/functions/index.ts';
 import { functionCompute, zipped } from '../harness/sdk.ts';
 import { Cleanup, root, startServer, type TestServer, temporaryDirectory } from '../harness/server.ts';
 
@@ -39,6 +40,43 @@ def handler(event, context):
     return '%.3f %d' % (longest, len(frozen))
 `;
 
+const sandd = await findSandd();
+const probed = sandd.ok ? await probeSandd(sandd.path) : new Map<string, string>();
+for (const tier of ['none', 'strong']) {
+  const skip = !sandd.ok ? sandd.why : tier === 'none' || probed.get(tier) === 'ok' ? false : `no tier ${tier} here`;
+  describe(`what functions print last, through sandd in tier ${tier}`, { skip }, () => {
+    const cleanup = new Cleanup();
+    let server: TestServer;
+    before(async () => {
+      const command = ['dev', join(root, 'examples/testadd'), '--isolation', tier];
+      server = await startServer(cleanup, command, temporaryDirectory(cleanup));
+      assert.deepEqual([server.ready.isolation, server.ready.launcher], [tier, 'sandd']);
+    });
+    after(() => cleanup.run());
+
+    for (const [runtime, files] of Object.entries(printing)) {
+      test(`${tails} tails of a ${runtime} function hold it`, async () => {
+        const fc = functionCompute(server.ready, server.credentials);
+        const service = `tails-${runtime.slice(0, 4)}`;
+        await fc.createService(service);
+        const code = { zipFile: await zipped(files) };
+        await fc.createFunction(service, {
+          functionName: 'tail',
+          runtime,
+          handler: 'index.handler',
+          timeout: 10,
+          code,
+        });
+        for (let call = 0; call < tails; call += 1) {
+          const answer = await fc.invokeFunction(service, 'tail', `call ${call}`, { 'x-fc-log-type': 'Tail' });
+          const log = Buffer.from(answer.headers['x-fc-log-result'] ?? '', 'base64').toString();
+          assert.match(log, new RegExp(`last line of call ${call}\\nFC Invoke End RequestId: `));
+        }
+      });
+    }
+  });
+}
+
 describe('the ends of instances, on the real server', () => {
   const cleanup = new Cleanup();
   let server: TestServer;
@@ -62,19 +100,6 @@ describe('the ends of instances, on the real server', () => {
     await fc.createService('ends');
   });
   after(() => cleanup.run());
-
-  for (const [runtime, files] of Object.entries(printing)) {
-    test(`${tails} tails of a ${runtime} function hold the line that was printed last`, async () => {
-      await add(`tail-${runtime.slice(0, 4)}`, runtime, files);
-      for (let call = 0; call < tails; call += 1) {
-        const answer = await fc.invokeFunction('ends', `tail-${runtime.slice(0, 4)}`, `call ${call}`, {
-          'x-fc-log-type': 'Tail',
-        });
-        const log = Buffer.from(answer.headers['x-fc-log-result'] ?? '', 'base64').toString();
-        assert.match(log, new RegExp(`last line of call ${call}\\nFC Invoke End RequestId: `));
-      }
-    });
-  }
 
   test('nothing of a function runs between requests; the hook before a freeze has run before each', async () => {
     const preFreeze = { handler: 'index.pre_freeze', timeout: 5 };
