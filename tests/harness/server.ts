@@ -22,6 +22,7 @@ export type Ready = {
   accessKeyId: string;
   credentialsFile: string;
   isolation: string;
+  launcher: string;
   network: string;
   project: null | {
     groupId: string;
