@@ -68,7 +68,7 @@ export class FunctionDirectory {
     return changed;
   }
 
-  /** Messages as the cloud words them. Source: docs (function-invocation.md 1). */
+  /** Messages as the cloud words them. Source: docs. */
   find(target: FunctionTarget): FoundFunction {
     return this.#find(target, this.#deps.random);
   }
@@ -151,7 +151,7 @@ export class FunctionDirectory {
   }
 }
 
-/** The version that takes one call of an alias. Source: docs (function-invocation.md 7). */
+/** The version that takes one call of an alias. Source: docs. */
 function chooseVersion(alias: PublishedAlias, random: Random): string {
   let left = random();
   for (const [versionId, weight] of Object.entries(alias.additionalVersionWeight)) {

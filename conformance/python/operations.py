@@ -58,7 +58,7 @@ class Classic(Fc2):
     def make_trigger(self):
         args = (self.name, 'testadd', 'web', 'http', TRIGGER, 'dummy_arn', '')
         made = self.call('create_trigger', *args).data
-        # As the SDK's own suite compares. Source: sdk (fc-api.md 5).
+        # As the SDK's own suite compares. Source: sdk.
         assert (made['sourceArn'], made['invocationRole'], made['triggerConfig']) == (None, '', TRIGGER), made
         assert [each['triggerName'] for each in self.call('list_triggers', self.name, 'testadd').data['triggers']] == ['web']
         assert self.call('get_trigger', self.name, 'testadd', 'web').data['triggerId'] == made['triggerId']

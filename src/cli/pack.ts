@@ -7,7 +7,7 @@ import { failed, systemCode } from './errors.ts';
 const skippedNames = new Set(['.yunmen', '.git']);
 const skippedPath = join('node_modules', '.cache');
 
-/** Limit of the service for a package sent through the API, bytes. Source: docs (fc-api.md 4.5, CodeSizeLimit). */
+/** Limit of the service for a package sent through the API, bytes. Source: docs (CodeSizeLimit). */
 const packageLimitBytes = 104_857_600;
 /** More entries than this are taken for a mistake, such as packing a home folder. */
 const entryLimit = 50_000;

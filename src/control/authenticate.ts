@@ -39,7 +39,7 @@ function refuse(problem: SignatureProblem): { readonly ok: false; readonly probl
  * Verifies a request. `parameters` are query and form together (RPC v1 signs both); `product` separates nonces.
  *
  * The order decides which code a client sees: key, token, time, signature, nonce. A nonce is used up only by a right
- * signature, so nobody can burn other people's nonces. Source: docs (openapi-protocol.md 7), the nonce's place assumed.
+ * signature, so nobody can burn other people's nonces. Source: docs, the nonce's place assumed.
  */
 export async function authenticate(
   deps: ControlDeps,

@@ -1,5 +1,5 @@
 // The errors of the APIs: every code with its HTTP status, and the one exception that stops an action.
-// Sources: docs (openapi-protocol.md 7, cloudapi.md 6, fc-api.md 4.1).
+// Sources: docs.
 import { functionCallStatuses } from '../wire/function-call-errors.ts';
 
 /** Codes of the RPC products. Source: docs. */
@@ -65,10 +65,10 @@ type GeneralForm =
   | `Duplicate${string}`
   | `Repeated${string}`;
 
-/** A code of CloudAPI or SMS. The general forms answer 400. Source: docs (cloudapi.md 6). */
+/** A code of CloudAPI or SMS. The general forms answer 400. Source: docs. */
 export type OpenApiCode = keyof typeof openApiStatuses | GeneralForm;
 
-/** Codes of Function Compute with their statuses. Source: docs, some unconfirmed (fc-api.md 4.1). */
+/** Codes of Function Compute with their statuses. Source: docs, some unconfirmed. */
 export const fcStatuses = {
   ...functionCallStatuses,
   PathNotSupported: 400,
@@ -77,7 +77,7 @@ export const fcStatuses = {
   CrossAccountAccessDenied: 403,
   SignatureNotMatch: 403,
   InvalidAccessKeyID: 403,
-  // Other products than the gateway answer these with 403. Source: docs (openapi-protocol.md 7).
+  // Other products than the gateway answer these with 403. Source: docs.
   'InvalidSecurityToken.Malformed': 403,
   'InvalidSecurityToken.MismatchWithAccessKey': 403,
   'InvalidSecurityToken.Expired': 403,

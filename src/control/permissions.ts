@@ -40,7 +40,7 @@ export function isAllowed(caller: Caller, product: Product, operation: string): 
 
 /**
  * The error of a call that the caller may not make, in the product's own words.
- * Source: docs (openapi-protocol.md 7, cloudapi.md 6, fc-api.md 4.1); the messages assumed.
+ * Source: docs; the messages assumed.
  */
 export function forbidden(product: Product, operation: string): ApiError {
   switch (product) {

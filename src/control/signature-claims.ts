@@ -176,7 +176,7 @@ function proxyExpected(received: Received, secret: string): ReturnType<Claim['ex
   };
 }
 
-/** A pre-signed URL. Source: sdk (fc-api.md 3.2). */
+/** A pre-signed URL. Source: sdk. */
 function readFcQuery(received: Received): Reading {
   const of = (name: string) => queryValue(received.query, name) ?? '';
   for (const name of ['x-fc-access-key-id', 'x-fc-expires']) {

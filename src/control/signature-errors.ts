@@ -5,7 +5,7 @@ import type { SignatureProblem } from './signature-claims.ts';
 
 type TokenProblem = Extract<SignatureProblem, { kind: 'security-token' }>['why'];
 
-/** Source: docs (openapi-protocol.md 7). */
+/** Source: docs. */
 const tokenCodes = {
   malformed: 'InvalidSecurityToken.Malformed',
   mismatch: 'InvalidSecurityToken.MismatchWithAccessKey',
@@ -21,7 +21,7 @@ const tokenMessages = {
 
 const notOwn = 'A function may call from its instance with its own temporary credentials only';
 
-/** For RPC products. Source: docs (openapi-protocol.md 7). */
+/** For RPC products. Source: docs. */
 export function openApiSignatureError(problem: SignatureProblem): ApiError {
   switch (problem.kind) {
     case 'unsigned':
@@ -69,7 +69,7 @@ export function openApiSignatureError(problem: SignatureProblem): ApiError {
 const noMatch =
   'The request signature we calculated does not match the signature you provided. Check your access key and signing method.';
 
-/** For Function Compute. Source: sdk and docs (fc-api.md 3.1); what has no code of its own there is assumed. */
+/** For Function Compute. Source: sdk and docs; what has no code of its own there is assumed. */
 export function fcSignatureError(problem: SignatureProblem): ApiError {
   switch (problem.kind) {
     case 'unsigned':

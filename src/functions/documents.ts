@@ -14,7 +14,7 @@ export type Usage = { readonly durationMs: number; readonly memoryMb: number };
 /**
  * The text of `errorMessage`, without the figures.
  *
- * Source: docs (function-runtime.md 10) for time-out and exit; assumed for the initializer's and the result's size.
+ * Source: docs for time-out and exit; assumed for the initializer's and the result's size.
  */
 export function describeEnd(end: PlatformEnd): string {
   switch (end.kind) {
@@ -30,7 +30,7 @@ export function describeEnd(end: PlatformEnd): string {
   }
 }
 
-/** `X-Fc-Error-Type` of such an end. Source: docs (function-invocation.md 1). */
+/** `X-Fc-Error-Type` of such an end. Source: docs. */
 export function errorTypeOf(end: PlatformEnd): FunctionErrorType {
   return end.kind === 'initializer-timed-out' || end.kind === 'initializer-exited'
     ? 'InitializationError'

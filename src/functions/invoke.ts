@@ -313,7 +313,7 @@ function reasonOf(platformEnd: PlatformEnd): EndReason {
   }
 }
 
-/** Source: docs (function-runtime.md 11). */
+/** Source: docs. */
 function errorSuffix(type: FunctionErrorType): string {
   return type === 'HandledInvocationError' ? ', Error: Handled function error' : ', Error: Unhandled function error';
 }

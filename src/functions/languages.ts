@@ -87,7 +87,7 @@ export const languages = {
     program: /^php(\d(\.\d+)?)?$/,
     question: ['-n', '-r', 'echo PHP_MAJOR_VERSION, ".", PHP_MINOR_VERSION, ".", PHP_RELEASE_VERSION, "\\n";'],
     place: 'PATH, /usr/local/bin (Debian: php-cli)',
-    // Errors are the bootstrap's to log. The memory limit is the image's; source: docs (function-runtime.md 1).
+    // Errors are the bootstrap's to log. The memory limit is the image's; source: docs.
     command: (runtimePath) => [
       '-d',
       'memory_limit=3072M',

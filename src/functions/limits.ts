@@ -40,7 +40,7 @@ export type Limits = {
 const megabyte = 1024 * 1024;
 
 /**
- * Source: docs (function-invocation.md 1 and 6) for sizes and instance counts; the rest is ours.
+ * Source: docs for sizes and instance counts; the rest is ours.
  */
 export const defaultLimits: Limits = {
   startsAtOnce: 4,

@@ -43,7 +43,7 @@ const sets: ReadonlyMap<string, readonly string[]> = new Map([
   ['python3.9', python],
 ]);
 
-/** Names in the language's registry; null for an id whose image carries none. Source: docs (function-runtime.md 1). */
+/** Names in the language's registry; null for an id whose image carries none. Source: docs. */
 export function preinstalledLibraries(runtimeId: string): readonly string[] | null {
   return sets.get(runtimeId) ?? null;
 }

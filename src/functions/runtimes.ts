@@ -35,7 +35,7 @@ const node = (major: number) => startable('node', major);
 const program = (form: ProgramForm): Runtime => ({ kind: 'program', form });
 const notYet = (language: string): Runtime => ({ kind: 'not-startable', language });
 
-/** Source: docs (function-runtime.md 1). `python3` is 3.6. */
+/** Source: docs. `python3` is 3.6. */
 export const runtimes = {
   'nodejs4.4': node(4),
   nodejs6: node(6),

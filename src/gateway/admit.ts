@@ -20,7 +20,7 @@ export function admit(identified: Identified): Admitted | Promise<Admitted> {
 
 const dayMs = 24 * 60 * 60 * 1000;
 
-/** The domain that the gateway gives a group is for testing only. Days begin at midnight UTC. Source: docs (gateway.md 1.1). */
+/** The domain that the gateway gives a group is for testing only. Days begin at midnight UTC. Source: docs. */
 async function admitAtOwnDomain(admitted: Admitted, limit: number): Promise<Admitted> {
   const { deps, group, at } = admitted;
   const takes = [{ key: `domain/${group.groupId}`, limit }];
@@ -41,7 +41,7 @@ async function admitAtOwnDomain(admitted: Admitted, limit: number): Promise<Admi
   );
 }
 
-/** Source: docs (gateway.md 2.8). */
+/** Source: docs. */
 function checkGrant(identified: Identified): PublishedGrant | null {
   const { caller, api, stage, snapshot } = identified;
   if (caller.kind === 'anonymous') return null;

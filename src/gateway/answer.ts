@@ -7,7 +7,7 @@ import { whyHeader } from './why-header.ts';
 /** Error text on the wire, in bytes. */
 const messageLimitBytes = 8192;
 
-/** Sent with every answer, unless the backend sets its own. Source: live (gateway.md 5). */
+/** Sent with every answer, unless the backend sets its own. Source: live. */
 const openCors: readonly string[] = [
   'Access-Control-Allow-Origin',
   '*',
@@ -62,13 +62,13 @@ function addCors(headers: string[], backendHeaders: readonly string[]): void {
   }
 }
 
-/** The backend's status, headers and body with the gateway's headers. Source: live (gateway.md 5, 4.8). */
+/** The backend's status, headers and body with the gateway's headers. Source: live. */
 export function answerBackend(replied: Replied, reasonPhrase: (status: number) => string): GatewayReply {
   const { answer, group, requestId } = replied;
   const headers: string[] = ['Server', serverName];
   addCors(headers, answer.headers);
   headers.push('X-Ca-Request-Id', requestId);
-  // Classic instances name a backend's failure as well. Source: live (gateway-errors.md E1).
+  // Classic instances name a backend's failure as well. Source: live.
   if (group.isClassic && (answer.status < 200 || answer.status > 299)) {
     headers.push('X-Ca-Error-Message', reasonPhrase(answer.status));
   }
@@ -83,7 +83,7 @@ export function answerBackend(replied: Replied, reasonPhrase: (status: number) =
   };
 }
 
-/** An error of the gateway: text in headers, empty body. Source: docs (gateway-errors.md E1). */
+/** An error of the gateway: text in headers, empty body. Source: docs. */
 export function answerError(progress: Progress, refusal: Refusal): GatewayReply {
   const worded = wordError(refusal.code, refusal.slots, progress.group?.isClassic ?? false, refusal.classic);
   const headers: string[] = ['Server', serverName, ...openCors, 'X-Ca-Request-Id', progress.requestId];
@@ -95,14 +95,14 @@ export function answerError(progress: Progress, refusal: Refusal): GatewayReply 
   return { status: worded.status, headers, body: '', closes: closes(progress) };
 }
 
-/** Source: docs (gateway.md 10.3); the status is assumed. */
+/** Source: docs; the status is assumed. */
 export function answerPreflight(preflight: Preflight): GatewayReply {
   const headers: string[] = ['Server', serverName, ...openCors, 'X-Ca-Request-Id', preflight.requestId];
   addDebugInfo(headers, preflight);
   return { status: 200, headers, body: '', closes: closes(preflight) };
 }
 
-/** 301 for methods that browsers repeat anyway, 308 for those that must keep method and body. Source: assumed (gateway.md 1.4). */
+/** 301 for methods that browsers repeat anyway, 308 for those that must keep method and body. Source: assumed. */
 export function answerRedirect(redirect: Redirect): GatewayReply {
   const status = redirect.method === 'GET' || redirect.method === 'HEAD' ? 301 : 308;
   const location = writeHeaderText(redirect.location, messageLimitBytes);

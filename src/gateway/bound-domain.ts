@@ -27,7 +27,7 @@ function compile(pattern: string): { readonly expression: RegExp; readonly names
  * What the placeholders of the first pattern that fits stand for; none when no pattern fits.
  *
  * The host is at most 253 characters of which one label is matched, so the expressions stay cheap.
- * Source: docs (gateway.md 1.1); the form of patterns is assumed.
+ * Source: docs; the form of patterns is assumed.
  */
 export function hostParameters(domain: PublishedDomain | null, host: string): ReadonlyMap<string, string> {
   for (const pattern of domain?.patterns ?? []) {

@@ -4,7 +4,7 @@ import type { Failure } from '../model/record.ts';
 
 /**
  * Errors of classic-network instances: text → status. They carry no code. Slots as in gatewayErrors.
- * Source: docs (gateway-errors.md E4).
+ * Source: docs.
  */
 export const classicErrors = {
   // Kind is USER or APP.
@@ -51,7 +51,7 @@ type ErrorRow = {
   readonly classic: ClassicError | null;
 };
 
-/** Source: gateway-errors.md E2, its sections in order. */
+/** Source: docs, in the order of their tables. */
 export const gatewayErrors = {
   // Parsing, routing, definition
   I400HD: { status: 400, message: 'Invalid Header `{HeaderName}` {Reason}', source: 'docs', classic: null },

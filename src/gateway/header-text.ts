@@ -3,7 +3,7 @@
 const nonAscii = /[^\0-\x7f]/;
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-/** Reads a header value that node decoded as latin1: UTF-8 when its bytes are that, else as it is. Source: sdk (gateway.md 2.4). */
+/** Reads a header value that node decoded as latin1: UTF-8 when its bytes are that, else as it is. Source: sdk. */
 export function readHeaderText(value: string): string {
   if (!nonAscii.test(value)) return value;
   try {

@@ -8,13 +8,13 @@ type SentCode = { readonly code: string; readonly place: CodePlace };
 
 const headerForm = /^appcode +(\S+) *$/i;
 
-/** Source: docs (gateway.md 2.2). */
+/** Source: docs. */
 const queryNames = ['AppCode', 'appcode', 'appCode', 'APPCODE', 'APPCode'] as const;
 
 /**
  * The code that the request carries; null when it carries none that the API takes.
  *
- * DEFAULT means off: there is no market here. Source: docs (gateway.md 2.2).
+ * DEFAULT means off: there is no market here. Source: docs.
  */
 export function readCode({ api, headers, query }: Matched): SentCode | null {
   const { appCode } = api.auth;

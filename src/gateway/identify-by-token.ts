@@ -89,7 +89,7 @@ async function findToken(matched: Matched, name: string): Promise<string | null>
  * Checks the token of a BUSINESS API; an IDTOKEN API needs none.
  *
  * Errors: I400JR, I400JD, A403JK, A403JT, A403JE.
- * Source: docs (gateway.md 2.1); claims and codes are assumed.
+ * Source: docs; claims and codes are assumed.
  */
 export async function checkToken(matched: Matched, config: OpenIdConfig | null): Promise<void> {
   if (config === null || config.openIdApiType !== 'BUSINESS') return;

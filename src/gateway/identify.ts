@@ -141,7 +141,7 @@ function readAlgorithm(matched: Matched): SignatureAlgorithm {
   );
 }
 
-/** Source: docs (gateway.md 2.5). */
+/** Source: docs. */
 async function checkMd5(matched: Matched): Promise<void> {
   const sent = matched.headers.get('content-md5') ?? '';
   const body = await matched.body.bytes();
@@ -165,7 +165,7 @@ async function checkMd5(matched: Matched): Promise<void> {
 
 const wholeNumber = /^\d{1,16}$/;
 
-/** Source: docs (gateway.md 2.6). */
+/** Source: docs. */
 function checkClock(matched: Matched): void {
   const value = matched.headers.get('x-ca-timestamp');
   if (value === undefined) return;
@@ -205,7 +205,7 @@ function checkClock(matched: Matched): void {
   );
 }
 
-/** After the signature, so that forged requests cannot burn nonces. Source: docs (gateway.md 2.6). */
+/** After the signature, so that forged requests cannot burn nonces. Source: docs. */
 function claimNonce(matched: Matched, isForced: boolean, app: AppKey): boolean | Promise<boolean> {
   const nonce = matched.headers.get('x-ca-nonce');
   if (nonce === undefined || nonce === '') {

@@ -147,7 +147,7 @@ function without(parameters: Parameters, except: ReadonlySet<string>): Map<strin
 
 /**
  * Headers of the client that never reach a backend: hop-by-hop, what the gateway writes itself, and the signature.
- * Source: live (no Host, no Connection), assumed (the rest; gateway.md 3.1).
+ * Source: live (no Host, no Connection), assumed (the rest).
  */
 const heldBack: ReadonlySet<string> = new Set([
   'host',
@@ -228,7 +228,7 @@ function readSent(admitted: Admitted, input: InputPlan, form: Parameters): strin
   }
 }
 
-/** Source: docs (gateway.md 3.5); that instances of the VPC kind refuse it too is assumed. */
+/** Source: docs; that instances of the VPC kind refuse it too is assumed. */
 function refuseMultipart({ headers }: Admitted): void {
   const type = headers.get('content-type') ?? '';
   if (!/^multipart\//i.test(type)) return;
@@ -247,7 +247,7 @@ function refuseMultipart({ headers }: Admitted): void {
   );
 }
 
-/** Source: docs (gateway.md 3.6). Errors: I400BD, and those of reading the body. */
+/** Source: docs. Errors: I400BD, and those of reading the body. */
 async function checkBody({ body }: Admitted, check: SchemaCheck): Promise<void> {
   const text = (await body.bytes()).toString('utf8');
   const parsed = parseJson(text);
@@ -289,7 +289,7 @@ async function readAllSent(admitted: Admitted, input: InputPlan): Promise<readon
   }
 }
 
-/** The checked value, the default, or null when it is absent and may be. Source: docs (gateway.md 3.6). */
+/** The checked value, the default, or null when it is absent and may be. Source: docs. */
 function readInput(admitted: Admitted, input: InputPlan, form: Parameters): string | null {
   const value = readSent(admitted, input, form);
   if (value === undefined) return absent(admitted, input);

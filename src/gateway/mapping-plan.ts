@@ -143,7 +143,7 @@ function planSentThrough(inputs: readonly InputPlan[], fixed: readonly Target[])
   };
 }
 
-/** Source: docs (gateway.md 4.4). */
+/** Source: docs. */
 function planContentType(
   definition: ApiDefinition,
   isPassthrough: boolean,

@@ -62,7 +62,7 @@ function defaultGroupOf(snapshot: Snapshot, named: string | null): HostEntry | n
   return null;
 }
 
-/** A whole name beats a wildcard, which stands for one label. Source: assumed (gateway.md 1.1). */
+/** A whole name beats a wildcard, which stands for one label. Source: assumed. */
 function findWildcard(snapshot: Snapshot, host: string): HostEntry | undefined {
   const wildcard = wildcardOf(host);
   return wildcard === null ? undefined : snapshot.hosts.get(wildcard);
@@ -99,7 +99,7 @@ function whyNoDefault({ snapshot, deps }: Received): string {
 
 const knownStages: ReadonlyMap<string, StageName> = new Map(stageNames.map((stage) => [stage, stage]));
 
-/** Source: docs (gateway.md 1.2); case does not matter (choices.md). */
+/** Source: docs; case does not matter. */
 function readStage(received: Received): StageName {
   const value = received.headers.get('x-ca-stage');
   if (value === undefined) return 'RELEASE';

@@ -54,7 +54,7 @@ export function receive(begun: Begun): Received {
   });
 }
 
-/** A request that a gateway sent on has an address in X-Forwarded-For for each time. Source: assumed (gateway-errors.md E2.1). */
+/** A request that a gateway sent on has an address in X-Forwarded-For for each time. Source: assumed. */
 function checkLoop(forwardedFor: string, limit: number): void {
   const hops = forwardedFor === '' ? 0 : forwardedFor.split(',').length;
   if (hops <= limit) return;

@@ -112,7 +112,7 @@ function collect<Value>(node: Node<Value>, segments: readonly string[], index: n
  * Immutable. Segment by segment from the left: literal before parameter before match-all, going back where a choice
  * leads nowhere; at one place the exact method before ANY. A parameter is never empty; match-all also matches its own
  * parent (`/a/*` matches `/a`, `/a/` and below).
- * Source: docs (gateway.md 1.3), choices.md.
+ * Source: docs.
  */
 export class SegmentTrie<Value> {
   readonly #root: Node<Value>;

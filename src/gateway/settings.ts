@@ -4,7 +4,7 @@ import { privateBlocks } from '../base/ip-ranges.ts';
 export type GatewaySettings = {
   /** Group of a Host that is an IP address or `localhost`; null: the only group, when there is exactly one. */
   readonly defaultGroup: string | null;
-  /** Source: docs (gateway.md 10.1), 8 MB for shared instances. */
+  /** Source: docs, 8 MB for shared instances. */
   readonly bodyLimitBytes: number;
   /** The bodies of all requests under way that are kept whole; more are refused (X503BZ). Source: assumed. */
   readonly bodiesLimitBytes: number;
@@ -16,25 +16,25 @@ export type GatewaySettings = {
   readonly connectionLimit: number;
   /** How long a body may take to arrive. Milliseconds. Source: assumed. */
   readonly bodyTimeoutMs: number;
-  /** Length of the request target. Source: docs (gateway.md 10.1). */
+  /** Length of the request target. Source: docs. */
   readonly uriLimitBytes: number;
-  /** Names and values of all headers together. Source: assumed (gateway.md 10.1). */
+  /** Names and values of all headers together. Source: assumed. */
   readonly headerLimitBytes: number;
   /** Addresses in X-Forwarded-For of a request that a gateway sent, above which it goes in circles. Source: assumed. */
   readonly hopLimit: number;
-  /** How far X-Ca-Timestamp may be off, and how long a nonce is remembered, in ms. Source: docs (gateway.md 2.6). */
+  /** How far X-Ca-Timestamp may be off, and how long a nonce is remembered, in ms. Source: docs. */
   readonly clockWindowMs: number;
-  /** Calls a second that each group may have; null: as many as come. Source: docs (gateway.md 7.1: 500 there), the default is ours. */
+  /** Calls a second that each group may have; null: as many as come. Source: docs (500 there), the default is ours. */
   readonly groupLimitPerSecond: number | null;
-  /** Calls a second that all groups together may have; null: as many as come. Source: docs (gateway.md 7.1), the default is ours. */
+  /** Calls a second that all groups together may have; null: as many as come. Source: docs, the default is ours. */
   readonly instanceLimitPerSecond: number | null;
   /** Addresses and CIDR blocks that do not count as the internet. Source: assumed. */
   readonly intranet: readonly string[];
   /** Port to which plain requests are redirected where a domain wants HTTPS; null: 443. */
   readonly tlsPort: number | null;
-  /** Calls a day that a group's own domain takes; null: no limit. The cloud has 1,000. Source: docs (gateway.md 1.1). */
+  /** Calls a day that a group's own domain takes; null: no limit. The cloud has 1,000. Source: docs. */
   readonly ownDomainLimitPerDay: number | null;
-  /** How an unknown AppCode is answered. Source: docs; A401AC was seen beside it in a client (gateway-errors.md E2.2). */
+  /** How an unknown AppCode is answered. Source: docs; A401AC was seen beside it in a client. */
   readonly unknownCodeError: 'A400AC' | 'A401AC';
   /** ARNs that an API may name as RoleArn; null: every one. */
   readonly knownRoles: ReadonlySet<string> | null;

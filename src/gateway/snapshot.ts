@@ -246,7 +246,7 @@ function hostsOf(entry: GroupEntry): Map<string, PublishedDomain | null> {
   hosts.set(group.subDomain.toLowerCase(), null);
   hosts.set(`${group.groupId}.localhost`.toLowerCase(), null);
   const intranetHost = `${group.groupId}-${group.regionId}-vpc.alicloudapi.com`.toLowerCase();
-  hosts.set(intranetHost, { host: intranetHost, stage: null, isIntranet: true }); // Source: assumed (gateway.md 1.1).
+  hosts.set(intranetHost, { host: intranetHost, stage: null, isIntranet: true }); // Source: assumed.
   for (const domain of group.domains) hosts.set(domain.host.toLowerCase(), domain);
   return hosts;
 }

@@ -1,4 +1,4 @@
-// The system parameters that an API may ask for (gateway.md 3.2). Their values are in system-values.ts.
+// The system parameters that an API may ask for. Their values are in system-values.ts.
 
 /** Source: docs, live (dumps of real APIs). */
 export const systemNames = [

@@ -2,7 +2,7 @@
 import type { Admitted } from './context.ts';
 import type { SystemName } from './system-names.ts';
 
-/** Source: live (gateway.md 3.2), CaAppKey and CaStage assumed. */
+/** Source: live, CaAppKey and CaStage assumed. */
 export const systemValues: Readonly<Record<SystemName, (context: Admitted) => string>> = {
   CaClientIp: (context) => context.clientIp,
   CaDomain: (context) => context.host,

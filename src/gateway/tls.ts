@@ -20,7 +20,7 @@ const leafDays = 30;
 const renewDays = 7;
 /** Leaves of the authority held at once; one for each bound domain that somebody connects to. */
 const leafLimit = 1_000;
-/** Source: assumed; the cloud's stricter policy (gateway.md 1.4). */
+/** Source: assumed; the cloud's stricter policy. */
 const minVersion = 'TLSv1.2';
 
 export class TlsCertificates {

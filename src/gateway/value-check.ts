@@ -98,7 +98,7 @@ function compileScheme({ name }: RequestParameter, text: string, engines: Engine
  *
  * Ranges and lengths are inclusive, lengths in characters; a regular expression must match the whole value; enum
  * members are compared as text. Errors: BadDefinition.
- * Source: docs (gateway.md 3.6); the wordings and full match are assumed. A text with a JSON schema is
+ * Source: docs; the wordings and full match are assumed. A text with a JSON schema is
  * parsed as JSON and checked by it.
  */
 export function compileCheck(parameter: RequestParameter, engines: Engines): ValueCheck | null {

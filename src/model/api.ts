@@ -1,7 +1,7 @@
 // What an API of the gateway is: the normalised definition that control keeps, publishes and echoes,
 // and that the gateway compiles. Wire names live in control/; the pairing is in docs/glossary.md.
 
-/** The three fixed stages. Source: docs (gateway.md 1.2). */
+/** The three fixed stages. Source: docs. */
 export const stageNames = ['RELEASE', 'PRE', 'TEST'] as const;
 export type StageName = (typeof stageNames)[number];
 
@@ -69,7 +69,7 @@ export type ConstantParameter = {
   readonly description: string;
 };
 
-/** `name` is one of `CaClientIp`, `CaDomain`, ... (gateway.md 3.2). */
+/** `name` is one of `CaClientIp`, `CaDomain`, .... */
 export type SystemParameter = {
   readonly name: string;
   readonly serviceName: string;
@@ -157,7 +157,7 @@ export type StageVariable = {
   readonly route: StageRoute | null;
 };
 
-/** Chooses a stage variable's value by a parameter of the request. Source: docs (gateway.md 4.5), the rules assumed. */
+/** Chooses a stage variable's value by a parameter of the request. Source: docs, the rules assumed. */
 export type StageRoute = {
   readonly location: FrontLocation;
   readonly parameterName: string;

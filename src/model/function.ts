@@ -97,7 +97,7 @@ export function functionKey(serviceName: string | null, functionName: string): s
   return serviceName === null ? functionName : `${serviceName}/${functionName}`;
 }
 
-/** The version that is being worked on; every other is frozen. Source: sdk (fc-api.md 4.2). */
+/** The version that is being worked on; every other is frozen. Source: sdk. */
 export const latest = 'LATEST';
 
 /**

@@ -56,7 +56,7 @@ export type HttpAuthentication =
 
 /** Newer ones are refused when a trigger is made. Source: docs. */
 export const httpTriggerAuthTypes = ['anonymous', 'function', 'jwt'] as const;
-/** Source: docs (function-invocation.md 2). */
+/** Source: docs. */
 export const httpTriggerMethods = ['GET', 'POST', 'PUT', 'DELETE', 'HEAD', 'PATCH', 'OPTIONS'] as const;
 
 export const tokenPlaces = ['header', 'cookie', 'query', 'form'] as const;

@@ -31,7 +31,7 @@ export type InvokeRequest = {
   readonly isUnusable?: (result: Buffer) => boolean;
 };
 
-/** `X-Fc-Error-Type`. Source: docs (function-invocation.md 1). */
+/** `X-Fc-Error-Type`. Source: docs. */
 export type FunctionErrorType = 'HandledInvocationError' | 'UnhandledInvocationError' | 'InitializationError';
 
 /** FC's own error codes that an invocation can be refused with; their statuses are in control's error table. */

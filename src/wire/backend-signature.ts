@@ -20,7 +20,7 @@ const byText = (left: string, right: string) => (left < right ? -1 : left > righ
  *
  * Shape: `METHOD LF Content-MD5 LF`, then `name:value LF` for each signed header (lower-case names, sorted), then
  * `path?name=value&…` sorted by name, values not encoded, an empty one as `name=`.
- * Source: sdk (the vendor's backend-signature demo; gateway.md 7.5).
+ * Source: sdk (the vendor's backend-signature demo).
  */
 export function backendStringToSign(request: BackendRequestToSign): string {
   const headers = request.headers

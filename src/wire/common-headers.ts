@@ -22,7 +22,7 @@ export type RequestFacts = {
 /**
  * Names and values in turn.
  *
- * Source: docs (function-runtime.md 8); an empty value is left out (assumed).
+ * Source: docs; an empty value is left out (assumed).
  */
 export function instanceHeaders({ context, instanceId, preStop, preFreeze }: CommonFacts): readonly string[] {
   const { service } = context;

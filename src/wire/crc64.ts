@@ -39,7 +39,7 @@ const tables = buildTables();
  * The checksum of `bytes`.
  *
  * Shape: unsigned decimal, e.g. `11051210869376104954` for the ASCII text `123456789`.
- * Source: sdk (fc-api.md §6: `codeChecksum` is CRC-64/ECMA-182 reflected, as xz has it).
+ * Source: sdk (`codeChecksum` is CRC-64/ECMA-182 reflected, as xz has it).
  */
 export function crc64(bytes: Uint8Array): string {
   const { low, high } = tables;

@@ -26,7 +26,7 @@ const textTypes =
   /^(text\/|application\/(json|xml|javascript|x-javascript|x-www-form-urlencoded)\b|[^;]+\+(json|xml)\b)/i;
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-/** Source: assumed (function-runtime.md 7): text for text types, and without a type for what is UTF-8; else base64. */
+/** Source: assumed: text for text types, and without a type for what is UTF-8; else base64. */
 function textOf(body: Buffer, contentType: string | null): string | null {
   if (contentType !== null && contentType !== '' && !textTypes.test(contentType)) return null;
   try {
@@ -40,7 +40,7 @@ function textOf(body: Buffer, contentType: string | null): string | null {
  * The event, UTF-8 JSON.
  *
  * Shape: `{"version":"v1","rawPath":"/a","body":"","isBase64Encoded":false,"headers":{…},"queryParameters":{…},"requestContext":{…}}`.
- * Source: docs (function-runtime.md 7).
+ * Source: docs.
  */
 export function writeHttpEvent(call: FunctionHttpCall): Buffer {
   const text = textOf(call.body, call.contentType);
@@ -73,7 +73,7 @@ export function writeHttpEvent(call: FunctionHttpCall): Buffer {
 
 /**
  * What a result is to the caller: `document` says status, headers and body itself; `json` and `text` are sent as they are, with 200.
- * Source: docs (function-runtime.md 7), the latter two unconfirmed.
+ * Source: docs, the latter two unconfirmed.
  */
 export function kindOfHttpResult(result: Buffer): 'document' | 'json' | 'text' {
   let value: unknown;

@@ -34,7 +34,7 @@ function shorten(text: string): string {
  * `statusCode`: number or numeric text, 200 to 599. `isBase64Encoded`: boolean or its text; missing = false.
  * `headers`: object, null or missing. `body`: text as is; object, array, number, boolean → its own JSON text without
  * the white space; null or missing → empty.
- * Source: docs, live (gateway.md 4.2), choices.md; statusCode must be there: assumed; header values that are numbers,
+ * Source: docs, live; statusCode must be there: assumed; header values that are numbers,
  * booleans or lists are accepted: assumed.
  */
 export function readFunctionResult(result: Buffer): FunctionAnswer | WrongShape {

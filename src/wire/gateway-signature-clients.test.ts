@@ -1,5 +1,5 @@
 // What shipped clients sign must be accepted, what was changed after signing must not: the official Node client as it is, the
-// Java core and the Python demo by their behaviour on the wire (written from the facts of gateway.md 2.4 and 2.10).
+// Java core and the Python demo by their behaviour on the wire (written from the facts that are known of them).
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import { describe, it } from 'node:test';

@@ -54,7 +54,7 @@ const form = 'application/x-www-form-urlencoded';
 const pet = '{"name":"猫","age":3}';
 const petMd5 = 'EPd2USZs9UeinJIjTHHE6w==';
 
-/** Source: sdk (gateway.md 2.9, computed and cross-checked with the named clients). */
+/** Source: sdk (computed and cross-checked with the named clients). */
 const examples: {
   name: string;
   wire: Wire;

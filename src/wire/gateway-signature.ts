@@ -23,7 +23,7 @@ export type SignedRequest = {
   header(lowerName: string): string | undefined;
 };
 
-/** One reading of the rules; clients differ. Source: sdk (gateway.md 2.4). */
+/** One reading of the rules; clients differ. Source: sdk. */
 export type SigningVariant = {
   readonly path: 'decoded' | 'raw';
   readonly sameName: 'query-first' | 'form-first';
@@ -66,7 +66,7 @@ const reservedNames: ReadonlySet<string> = new Set([
   'date',
 ]);
 
-/** Names in a client's list of signed headers; without the list only the key is signed. Source: docs (gateway.md 2.3). */
+/** Names in a client's list of signed headers; without the list only the key is signed. Source: docs. */
 function signedHeaderLines(request: SignedRequest, reserved: SigningVariant['reserved']): string {
   const list = request.header('x-ca-signature-headers');
   if (list === undefined) return `X-Ca-Key:${request.header('x-ca-key') ?? ''}\n`;
@@ -142,7 +142,7 @@ function resource(request: SignedRequest, variant: SigningVariant): string {
  *
  * Shape: `METHOD\nAccept\nContent-MD5\nContent-Type\nDate\n`, then a line `name:value\n` for each signed header, then
  * `path?name=value&…` with query and form sorted by name (UTF-8 byte order), decoded, an empty value without `=`.
- * Source: docs, sdk (gateway.md 2.4).
+ * Source: docs, sdk.
  */
 export function buildStringToSign(request: SignedRequest, variant: SigningVariant = standardVariant): string {
   const contentType = request.header('x-ca-signed-content-type') ?? request.header('content-type') ?? '';

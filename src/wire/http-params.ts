@@ -2,7 +2,7 @@
 // (wire/frames.ts), in base64 as a header of the runtime API.
 import type { HttpHandlerCall, HttpHandlerHead } from '../model/http-handler.ts';
 
-/** The cloud's own names. Source: docs (function-runtime.md 6). */
+/** The cloud's own names. Source: docs. */
 export type HttpParams = {
   readonly method: string;
   readonly path: string;
@@ -18,7 +18,7 @@ export type HttpAnswerParams = {
   readonly headersMap: Readonly<Record<string, readonly string[]>>;
 };
 
-/** Names and values of a response together, bytes; beyond it the answer is no good. Source: docs (function-runtime.md 8). */
+/** Names and values of a response together, bytes; beyond it the answer is no good. Source: docs. */
 export const responseHeadLimitBytes = 8_192;
 
 export function writeHttpParams(call: HttpHandlerCall): HttpParams {
@@ -68,7 +68,7 @@ const brokenValue = /[\r\n\0]/;
 /**
  * The head of the response; or why it cannot be sent. Names and values outside of what HTTP can carry are dropped.
  *
- * Source: docs (function-runtime.md 6: what is not ASCII is dropped); the range of the status is assumed.
+ * Source: docs (what is not ASCII is dropped); the range of the status is assumed.
  */
 export function readHttpHead(
   answer: HttpAnswerParams,

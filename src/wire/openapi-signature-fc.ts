@@ -8,7 +8,7 @@ import { compareText, decodePercent, type QueryPair } from './percent-encoding.t
  *
  * Shape: method, content-md5, content-type, date, each `x-fc-*` header as `name:value`, resource; joined by "\n".
  * Errors: none; a missing header leaves its line empty.
- * Source: sdk (fc-api.md 3.1).
+ * Source: sdk.
  */
 export function fcStringToSign(parts: SignedParts, resource: string): string {
   const expires = parts.query.find(([name]) => name === 'x-fc-expires')?.[1];
@@ -26,7 +26,7 @@ export function fcStringToSign(parts: SignedParts, resource: string): string {
   ].join('\n');
 }
 
-/** The resource of HTTP-trigger calls: the path and the decoded, sorted query members. Source: sdk (fc-api.md 3.1). */
+/** The resource of HTTP-trigger calls: the path and the decoded, sorted query members. Source: sdk. */
 export function fcProxyResource(path: string, query: readonly QueryPair[]): string {
   const members = query
     .filter(([name]) => name !== 'x-fc-signature')

@@ -24,7 +24,7 @@ function resource(path: string, query: readonly QueryPair[], bareEmpty: boolean)
  * The text that is signed; `path` is used as given.
  *
  * Shape: method, accept, content-md5, content-type, date, each `x-acs-*` header as `name:value`, path with decoded query; joined by "\n".
- * Source: sdk (openapi-protocol.md 4).
+ * Source: sdk.
  */
 export function roaStringToSign(parts: SignedParts, bareEmpty = false): string {
   const fixed = ['accept', 'content-md5', 'content-type', 'date'].map((name) => headerText(parts.headers, name));

@@ -10,7 +10,7 @@ export type RpcSignatureMethod = (typeof rpcSignatureMethods)[number];
  * The text that is signed.
  *
  * Shape: `GET&%2F&AccessKeyId%3D...`: verb, encoded `/`, and the encoded sorted query without `Signature`.
- * Source: sdk (openapi-protocol.md 2.3).
+ * Source: sdk.
  */
 export function rpcStringToSign(method: string, parameters: readonly QueryPair[]): string {
   const sorted = parameters

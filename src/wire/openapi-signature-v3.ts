@@ -54,7 +54,7 @@ export function canonicalPath(path: string): string {
  * The canonical request, whose hash is signed.
  *
  * Shape: method, path, query, one `name:value` line for each signed header, an empty line, the names, the body's hash; joined by "\n".
- * Source: sdk (openapi-protocol.md 3.2).
+ * Source: sdk.
  */
 export function v3CanonicalRequest(parts: SignedParts, signedHeaders: readonly string[], payloadHash: string): string {
   const names = [...signedHeaders].sort();
@@ -77,7 +77,7 @@ export function v3Signature(secret: string, stringToSign: string): string {
 
 /**
  * Signatures that a right client may have computed: clients differ in how they spell the path.
- * Source: sdk (openapi-protocol.md 3.2, fc-api.md 3.3).
+ * Source: sdk.
  */
 export function v3AcceptedSignatures(
   secret: string,

@@ -8,7 +8,7 @@ export type SignatureScheme = 'v3' | 'roa' | 'fc' | 'rpc' | 'fc-query' | 'bearer
 
 /**
  * Chooses the scheme by the Authorization header and the parameters only, never by the path.
- * Source: docs (openapi-protocol.md 1, fc-api.md 3.5).
+ * Source: docs.
  */
 export function chooseScheme(authorization: string, hasParameter: (name: string) => boolean): SignatureScheme {
   const word = authorization.split(' ', 1)[0]?.toLowerCase() ?? '';

@@ -28,7 +28,7 @@ export function decodePercent(text: string, plusIsBlank = false): string {
  * Reads `a=1&b=2`.
  *
  * Shape: a piece without `=` has the value ``; empty pieces are skipped. Forms and the queries of the APIs have `+` for a blank.
- * Source: docs (openapi-protocol.md 3.2); queries: sdk (alibabacloud-cloudapi20160714 4.9 for Python sends it and signs `%20`).
+ * Source: docs; queries: sdk (alibabacloud-cloudapi20160714 4.9 for Python sends it and signs `%20`).
  */
 export function parseQuery(text: string, plusIsBlank = false): QueryPair[] {
   const pairs: QueryPair[] = [];

@@ -62,7 +62,7 @@ export function decoderFor(charset: string): DecodePiece | null {
  *
  * `a` and `a=` are the empty text; an item without a name is ignored; the first of a repeated name counts.
  * Errors: null when an escape is malformed.
- * Source: docs (gateway.md 3.5).
+ * Source: docs.
  */
 export function parseParameters(text: string, decode: DecodePiece = decodeUtf8Piece): Parameters | null {
   if (text === '') return noParameters;
@@ -72,7 +72,7 @@ export function parseParameters(text: string, decode: DecodePiece = decodeUtf8Pi
 /**
  * Reads a form as the vendor's own verifier does for signatures: an item without `=` keeps its name as written.
  * Null when an escape elsewhere is malformed, or when no name differs from parseParameters().
- * Source: sdk (gateway.md 2.4).
+ * Source: sdk.
  */
 export function parseRawBareNames(text: string, decode: DecodePiece = decodeUtf8Piece): Parameters | null {
   if (!text.includes('%') && !text.includes('+')) return null;
@@ -134,7 +134,7 @@ const keptEscapes = /%(?=2f|5c)/gi;
  * Decodes a request path for matching: UTF-8, `%2F` and `%5C` stay as written, `+` stays `+`.
  *
  * Errors: null when it is no RFC 3986 path (bad escape, bytes that are no UTF-8, raw blanks or non-ASCII).
- * Source: docs (gateway.md 1.3); refusing raw non-ASCII is assumed.
+ * Source: docs; refusing raw non-ASCII is assumed.
  */
 export function decodePath(rawPath: string): string | null {
   if (notInPath.test(rawPath)) return null;

@@ -24,7 +24,7 @@ function latencyMember(name: string, ms: number | null): string {
  * Shape: `{"requestId":"…","requestHandleTime":"2026-11-22T20:00:00.123Z","httpMethod":"GET",…,"exchangeTimestamp":{…}}`;
  * a failed request has `errorCode`, `errorMessage` (our sentence) and `failure` with the rest of the explanation; `weight` says
  * how many requests the line stands for when the log is sampled.
- * Units: times in ms, sizes in bytes. Source: docs for the names (gateway.md 11.1); `failure`, `weight`, `traceId`, `functionName`, `qualifier` are ours.
+ * Units: times in ms, sizes in bytes. Source: docs for the names; `failure`, `weight`, `traceId`, `functionName`, `qualifier` are ours.
  */
 export function writeLogLine(record: RequestRecord, time: (at: number) => string, weight = 1): string {
   const { failure, backendAt, at } = record;

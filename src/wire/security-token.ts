@@ -3,7 +3,7 @@
 import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
 import type { Credentials } from '../model/function.ts';
 
-/** Key ids of temporary credentials begin so, and no other key's does. Source: sdk (fc-api.md 3.1). */
+/** Key ids of temporary credentials begin so, and no other key's does. Source: sdk. */
 export const temporaryKeyPrefix = 'STS.';
 
 /** Whom a token speaks for. `expiresAt` in epoch ms. */

@@ -22,7 +22,7 @@ export function parseHttpDate(text: string): number | null {
   return Number.isNaN(at) ? null : at;
 }
 
-/** `20260102030405678`: a moment as 17 digits, UTC. Source: docs (cloudapi.md 1). */
+/** `20260102030405678`: a moment as 17 digits, UTC. Source: docs. */
 export function formatHistoryVersion(epochMs: number): string {
   return new Date(epochMs).toISOString().replace(/\D/g, '').slice(0, 17);
 }

@@ -1,5 +1,5 @@
 // What differs between the runtime ids, as one row of facts. `nodejs16` → that row, whatever Node runs.
-// Source: docs (function-runtime.md 2, 10, 13).
+// Source: docs.
 'use strict';
 
 const oldVariables = ['FC_FUNC_CODE_PATH'];

@@ -1,4 +1,4 @@
-// Error documents {errorMessage, errorType, stackTrace}. Source: docs (function-runtime.md 10).
+// Error documents {errorMessage, errorType, stackTrace}. Source: docs.
 'use strict';
 
 const path = require('path');

@@ -1,5 +1,5 @@
 // Finds a handler by its name, and turns its result into bytes or text.
-// Source: docs (function-runtime.md 3, 4, 10); names and texts of load errors: docs and, where it is silent, assumed.
+// Source: docs; names and texts of load errors: docs and, where it is silent, assumed.
 'use strict';
 
 const fs = require('fs');

@@ -1,5 +1,5 @@
 // HTTP handlers: what `(req, resp, context)` gets. Loaded at the first HTTP call.
-// Source: docs (function-runtime.md 6).
+// Source: docs.
 'use strict';
 
 const http = require('http');

@@ -11,7 +11,7 @@ function pause() {
   if (typeof Atomics !== 'undefined' && Atomics.wait) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
 }
 
-// console.log → verbose: assumed (function-runtime.md 11 gives it as unconfirmed).
+// console.log → verbose: assumed (documented, not confirmed).
 const consoleLevels = { log: 'verbose', info: 'info', debug: 'debug', warn: 'warn', error: 'error' };
 const loggerLevels = { log: 'verbose', info: 'info', debug: 'debug', warn: 'warn', error: 'error' };
 
@@ -69,7 +69,7 @@ class Output {
     return (...args) => this.log(level, util.format.apply(util, args));
   }
 
-  /** `2022-04-01T10:04:19.024Z {requestId} [info] hello`. Source: docs (function-runtime.md 11). */
+  /** `2022-04-01T10:04:19.024Z {requestId} [info] hello`. Source: docs. */
   log(level, text, mark) {
     const owner = mark || this.current();
     const id = owner === null ? '' : `${owner.requestId} `;

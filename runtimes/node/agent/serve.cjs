@@ -233,7 +233,7 @@ class Instance {
     for (const request of Array.from(this.active)) this.fail(request, UNHANDLED, document, errors.textOf(error), true);
   }
 
-  /** Source: docs (function-runtime.md 5). */
+  /** Source: docs. */
   makeContext(requestId, retryCount, mark) {
     const given = this.loaded.context;
     return {

@@ -1,5 +1,5 @@
 <?php
-// Error documents {errorMessage, errorType, stackTrace: {file, line, traceString}}. Source: docs (function-runtime.md 10).
+// Error documents {errorMessage, errorType, stackTrace: {file, line, traceString}}. Source: docs.
 namespace Yunmen\Agent;
 
 /** A handler that cannot be had: its type and message, and what was thrown behind it. Names: assumed. */

@@ -1,6 +1,6 @@
 <?php
 // Finds a handler by its name, makes the context, and turns results into bytes.
-// Source: docs (function-runtime.md 2, 3, 4, 5); the names of load errors: assumed.
+// Source: docs; the names of load errors: assumed.
 namespace Yunmen\Agent;
 
 /** All other variables beginning with FC_ or _FC_ are removed before user code runs. Assumed to be Python's list. */

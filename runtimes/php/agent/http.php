@@ -1,6 +1,6 @@
 <?php
 // HTTP handlers: `handler($request, $context): ResponseInterface` with the message classes of PSR-7. Loaded at the first
-// HTTP call. The package's own RingCentral\Psr7 is used when it brings one, else ours. Source: docs (function-runtime.md 6).
+// HTTP call. The package's own RingCentral\Psr7 is used when it brings one, else ours. Source: docs.
 namespace Yunmen\Agent;
 
 use Psr\Http\Message\ResponseInterface;

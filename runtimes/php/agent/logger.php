@@ -1,6 +1,6 @@
 <?php
 // $GLOBALS['fcLogger']: the levels of PSR-3, and the older names of Monolog 1.
-// Source: docs (function-runtime.md 5, 11); the line's form is that of the other languages, assumed.
+// Source: docs; the line's form is that of the other languages, assumed.
 namespace Yunmen\Agent;
 
 class Logger

@@ -1,5 +1,5 @@
 # The context object of a request, in the shape that the runtime id (`dialect`) promises.
-# Source: docs (function-runtime.md 5).
+# Source: docs.
 import logging
 
 

@@ -1,5 +1,5 @@
 # Error documents: {errorMessage, errorType, stackTrace} with the stack as a list of lists of strings.
-# Source: docs (function-runtime.md 10).
+# Source: docs.
 import json
 import sys
 import traceback

@@ -1,5 +1,5 @@
 # Finds a handler by its name, and turns what it returned into bytes.
-# Source: docs (function-runtime.md 2, 3, 4, 10).
+# Source: docs.
 import importlib
 import json
 import os

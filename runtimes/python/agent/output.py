@@ -204,7 +204,7 @@ class _LogHandler(logging.Handler):
 
 
 class _LineFormatter(logging.Formatter):
-    """`2026-11-22T10:04:19.024Z {requestId} [INFO] message`. Source: docs (function-runtime.md 11)."""
+    """`2026-11-22T10:04:19.024Z {requestId} [INFO] message`. Source: docs."""
 
     def __init__(self, output):
         logging.Formatter.__init__(self)

@@ -179,7 +179,7 @@ class Instance(object):
         (wire or self._wire).send_body(w.ERROR, stream, head, document_of(error))
 
     def on_terminate(self, _signal, frame):
-        """The time is over, or the instance is no longer wanted. Source: docs (function-runtime.md 11)."""
+        """The time is over, or the instance is no longer wanted. Source: docs."""
         if self._is_busy:
             stacks = ['Dumping stack trace after function timeout\n']
             for thread, current in sys._current_frames().items():

@@ -1,5 +1,5 @@
 # HTTP handlers: a WSGI application is called with what an HTTP call holds. Imported at the first such call.
-# Source: docs (function-runtime.md 6).
+# Source: docs.
 import io
 import json
 import os

@@ -147,7 +147,7 @@ function parseSettings(flags: FunctionFlags, { serviceName }: FunctionName): Rec
   return settings;
 }
 
-/** Command and port of a custom runtime; FC 2 has the port beside its configuration. Source: docs (fc-api.md 7.2). */
+/** Command and port of a custom runtime; FC 2 has the port beside its configuration. Source: docs. */
 function parseProgram({ command, port }: FunctionFlags, isFc3: boolean): Record<string, unknown> {
   const number = port === undefined ? null : parseWhole('--port', port, 'a TCP port');
   const [program, ...args] = command === undefined ? [] : command.split(/\s+/).filter((word) => word !== '');

@@ -1,5 +1,5 @@
 // The DefinitionBody of an API group: Swagger 2 paths whose operations carry x-aliyun-apigateway-* extensions.
-// Source: docs (cloudapi.md 8, gateway.md 12.2); vocabulary of the FC template tool.
+// Source: docs; vocabulary of the FC template tool.
 import type { YamlReader } from './yaml-reader.ts';
 
 /** A declared parameter of an operation. `wire` is what CreateApi gets, names as in the wire's PascalCase. */
@@ -38,7 +38,7 @@ export type ApiTemplate = {
 };
 
 const prefix = 'x-aliyun-apigateway-';
-/** What the template tool uses when an operation does not say. Source: docs (cloudapi.md 8). */
+/** What the template tool uses when an operation does not say. Source: docs. */
 const defaultTimeoutMs = 3_000;
 
 /** Extension → CreateApi parameter, copied as text (scalars) or JSON (lists and maps). */

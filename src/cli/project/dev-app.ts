@@ -7,7 +7,7 @@ import { ApiRefusal, type ApiTarget, callCloudApi } from '../client/openapi.ts';
 import { failed } from '../errors.ts';
 import { readPages, requireText } from './gateway-actions.ts';
 
-/** Not just `dev`: names of apps have at least four characters. Source: docs (cloudapi.md 2). */
+/** Not just `dev`: names of apps have at least four characters. Source: docs. */
 export const devAppName = 'dev-app';
 
 /** `<data-dir>/dev-app.json`. */

@@ -70,7 +70,7 @@ function texts(reader: YamlReader, name: string): string[] {
   });
 }
 
-/** What custom runtimes and lifecycle hooks need. Source: docs (fc-api.md 7.2). */
+/** What custom runtimes and lifecycle hooks need. Source: docs. */
 function readMore(properties: YamlReader): Record<string, unknown> {
   const health = properties.at('CustomHealthCheckConfig');
   const lifecycle = properties.at('InstanceLifecycleConfig');

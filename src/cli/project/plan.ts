@@ -48,7 +48,7 @@ export type Plan = {
   readonly groups: readonly GroupPlan[];
 };
 
-/** Role that the gateway is said to assume when a template names none, as the template tool does. Source: docs (cloudapi.md 8). */
+/** Role that the gateway is said to assume when a template names none, as the template tool does. Source: docs. */
 const defaultRole = 'aliyunfcgeneratedapigatewayrole';
 
 export function makePlan(template: Template, projectDir: string, place: { region: string; accountId: string }): Plan {
@@ -144,7 +144,7 @@ function serviceConfig(api: ApiTemplate, place: { region: string; accountId: str
 
 /**
  * Adds what the template left out: for each declared parameter a backend parameter (same place and type) and the row that joins them.
- * Source: sdk (the FC template tool's documented completion, cloudapi.md 8).
+ * Source: sdk (the FC template tool's documented completion).
  */
 function completeMappings(api: ApiTemplate) {
   const serviceParameters = api.serviceParameters.map((each) => ({ ParameterCatalog: 'REQUEST', ...each }));

@@ -58,7 +58,7 @@ export function memberRecord(record: NestedRecord, name: string): NestedRecord |
   return isNestedRecord(value) && Object.keys(value).length > 0 ? value : null;
 }
 
-/** Everything of CreateApi and ModifyApi; what was not given has its default. Source: docs (cloudapi.md 5.5). */
+/** Everything of CreateApi and ModifyApi; what was not given has its default. Source: docs. */
 export function readApiConfig(args: Arguments): ApiConfig {
   const text = (name: string, fallback = ''): string => {
     const given = args.optionalText(name) ?? '';

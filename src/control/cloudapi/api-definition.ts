@@ -26,7 +26,7 @@ function oneOf<T extends string>(known: readonly T[], text: string, key: string)
 const authTypes: readonly AuthType[] = ['APP', 'ANONYMOUS', 'OPENID', 'APPOPENID'];
 const requestModes: readonly RequestMode[] = ['MAPPING', 'MAPPING_PASSTHROUGH', 'PASSTHROUGH'];
 
-/** The wire also says HEADER where it means HEAD. Source: docs (cloudapi.md 5.1). */
+/** The wire also says HEADER where it means HEAD. Source: docs. */
 export function readLocation(row: NestedRecord): FrontLocation {
   const location = memberText(row, 'Location');
   return oneOf(['PATH', 'QUERY', 'HEAD', 'BODY'] as const, location === 'HEADER' ? 'HEAD' : location, 'Location');
@@ -146,7 +146,7 @@ function readParameter(row: NestedRecord): RequestParameter {
  * Compiles a configuration whose older parameter forms have been lifted.
  *
  * Errors: Invalid{Key}, Missing{Key}, Duplicate{...}; the message names the member.
- * Source: docs (cloudapi.md 5).
+ * Source: docs.
  */
 export function readApiDefinition(
   config: ApiConfig,

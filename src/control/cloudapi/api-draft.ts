@@ -24,7 +24,7 @@ export function makeDraft(config: ApiConfig, limits: { timeoutMaxMs: number; reg
   };
 }
 
-/** ServiceConfig with the members that answers always have. Source: sdk (cloudapi.md 5.2, 5.3). */
+/** ServiceConfig with the members that answers always have. Source: sdk. */
 function echoService(service: NestedRecord, definition: ApiDefinition): NestedRecord {
   const target = memberRecord(service, 'FunctionComputeConfig');
   const region = target === null ? '' : memberText(target, 'FcRegionId') || memberText(target, 'RegionId');

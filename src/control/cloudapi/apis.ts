@@ -36,7 +36,7 @@ async function draftOf({ args, deps }: RpcCall): Promise<Draft> {
 
 /**
  * Names, and pairs of method and path, are unique inside a group. ANY stands beside other methods.
- * Errors: DuplicateApiName, RepeatedRequestPath. Source: docs (cloudapi.md 2); the second code assumed.
+ * Errors: DuplicateApiName, RepeatedRequestPath. Source: docs; the second code assumed.
  */
 export async function refuseTakenPlace(tx: ReadTransaction, api: ApiRow): Promise<void> {
   const { apiName, request } = api.definition;
@@ -83,7 +83,7 @@ export const createApi: RpcAction = async (call) => {
   return { ApiId: row.apiId };
 };
 
-/** Replaces the whole draft; live stages stay as they are. Source: docs (cloudapi.md 3). */
+/** Replaces the whole draft; live stages stay as they are. Source: docs. */
 export const modifyApi: RpcAction = async (call) => {
   const { args, deps } = call;
   const draft = await draftOf(call);
@@ -191,7 +191,7 @@ async function summarise(tx: ReadTransaction, api: ApiRow): Promise<object> {
   };
 }
 
-/** Refused while the API is live in any stage; takes its grants, bindings and history with it. Source: docs (cloudapi.md 3). */
+/** Refused while the API is live in any stage; takes its grants, bindings and history with it. Source: docs. */
 export const deleteApi: RpcAction = async ({ args, deps }) => {
   await commit(deps, async (tx) => {
     const api = await getApi(tx, args.text('ApiId'), args.optionalText('GroupId'));

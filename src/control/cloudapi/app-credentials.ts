@@ -97,7 +97,7 @@ function notFoundKey(key: string): Error {
   return openApiError('NotFoundAppKey', `Cannot find resource [AppKey] ${key}.`);
 }
 
-/** Takes the AppKey, not the id; the answer holds no secret. Source: docs (cloudapi.md 3). */
+/** Takes the AppKey, not the id; the answer holds no secret. Source: docs. */
 export const resetAppSecret: RpcAction = async ({ args, deps }) => {
   const key = args.text('AppKey');
   const newKey = readChosen(args, 'NewAppKey');

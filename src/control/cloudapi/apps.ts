@@ -124,7 +124,7 @@ export const describeApp: RpcAction = async ({ args, deps }) => {
   return { ...showApp(app) };
 };
 
-/** Finds apps by id or owner; with neither the service refuses. Source: docs (cloudapi.md 6). */
+/** Finds apps by id or owner; with neither the service refuses. Source: docs. */
 export const describeApps: RpcAction = async ({ args, deps }) => {
   const appId = args.optionalNumber('AppId');
   const owner = args.optionalNumber('AppOwner');
@@ -176,7 +176,7 @@ export const describeAppSecurity: RpcAction = async ({ args, deps }) => {
   };
 };
 
-/** Succeeds with nothing to change. Source: docs (cloudapi.md 3). */
+/** Succeeds with nothing to change. Source: docs. */
 export const modifyApp: RpcAction = async ({ args, deps }) => {
   if (args.optionalBoolean('Disabled') === true) {
     throw openApiError('UnsupportedParameter', 'Disabling an app is not supported by this server.');
@@ -199,7 +199,7 @@ export const modifyApp: RpcAction = async ({ args, deps }) => {
   return {};
 };
 
-/** Drops keys and grants for good. Source: docs (cloudapi.md 3). */
+/** Drops keys and grants for good. Source: docs. */
 export const deleteApp: RpcAction = async ({ args, deps }) => {
   await commit(deps, async (tx) => {
     const app = await getApp(tx, args.number('AppId'));

@@ -44,7 +44,7 @@ export function isOn(record: NestedRecord, name: string): boolean {
   return text === 'TRUE' || text === 'OPEN';
 }
 
-/** Source: docs (cloudapi.md 5.2): Mock wins, then a backend definition of its own, then the VPC switch, then ServiceProtocol. */
+/** Source: docs: Mock wins, then a backend definition of its own, then the VPC switch, then ServiceProtocol. */
 export function readBackend(config: ApiConfig, limits: Limits): Backend {
   const service = config.ServiceConfig;
   const protocol = memberText(service, 'ServiceProtocol');
@@ -74,7 +74,7 @@ export function readBackend(config: ApiConfig, limits: Limits): Backend {
   }
 }
 
-/** The backend of one stage of a backend definition (CreateBackendModel). Source: docs (cloudapi.md 5.7). */
+/** The backend of one stage of a backend definition (CreateBackendModel). Source: docs. */
 export function readModelBackend(
   type: string,
   data: NestedRecord,
@@ -105,7 +105,7 @@ export function readModelBackend(
 
 type HttpCall = Pick<Extract<Backend, { kind: 'http' }>, 'path' | 'method' | 'timeoutMs' | 'contentType'>;
 
-/** Path and method as the backend is called; none given: the client's. Source: docs (cloudapi.md 5.2), the default assumed. */
+/** Path and method as the backend is called; none given: the client's. Source: docs, the default assumed. */
 function readHttpCall(service: NestedRecord, timeoutMs: number, second: NestedRecord = {}): HttpCall {
   const path = memberText(service, 'ServicePath') || memberText(second, 'Path');
   if (path !== '' && !/^[/#]/.test(path)) {
@@ -190,7 +190,7 @@ function readMock(service: NestedRecord, timeoutMs: number): Extract<Backend, { 
   };
 }
 
-/** Source: docs (cloudapi.md 5.3); that a missing region means ours is assumed. */
+/** Source: docs; that a missing region means ours is assumed. */
 function readFunction(service: NestedRecord, timeoutMs: number, limits: Limits): Exclude<Backend, { kind: 'shared' }> {
   const target = memberRecord(service, 'FunctionComputeConfig');
   if (target === null) return missing('FunctionComputeConfig', 'ServiceConfig');
@@ -216,7 +216,7 @@ function readFunction(service: NestedRecord, timeoutMs: number, limits: Limits):
   };
 }
 
-/** Source: docs (cloudapi.md 5.3). */
+/** Source: docs. */
 function readFunctionHttp(
   service: NestedRecord,
   target: NestedRecord,
@@ -253,7 +253,7 @@ function readFunctionHttp(
  * The function that a trigger's URL leads to; null when the URL does not tell.
  *
  * Shapes: `https://<account>.<region>.fc.aliyuncs.com/2016-08-15/proxy/<service>[.<qualifier>]/<function>/`, and
- * `https://<function>-<random>.<region>.fcapp.run`. Source: docs (cloudapi.md 5.3); that the random part is the last one is assumed.
+ * `https://<function>-<random>.<region>.fcapp.run`. Source: docs; that the random part is the last one is assumed.
  */
 function targetOfUrl(baseUrl: string): FunctionTarget | null {
   if (!URL.canParse(baseUrl)) return null;

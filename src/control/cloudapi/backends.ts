@@ -110,7 +110,7 @@ export const deleteBackend: RpcAction = async ({ args, deps }) => {
   return {};
 };
 
-/** The models with one more, in place of the one of the same id; published at once. Source: docs (cloudapi.md 3). */
+/** The models with one more, in place of the one of the same id; published at once. Source: docs. */
 async function putModel(tx: WriteTransaction, row: BackendRow, model: BackendModelRow): Promise<void> {
   const old = row.models.find(({ backendModelId }) => backendModelId === model.backendModelId);
   const others = row.models.filter(({ backendModelId }) => backendModelId !== model.backendModelId);

@@ -34,7 +34,7 @@ async function freeVersion(tx: ReadTransaction, apiId: string, now: number): Pro
   }
 }
 
-/** What was ONLINE in the stage becomes OFFLINE. Source: assumed (cloudapi.md 3). */
+/** What was ONLINE in the stage becomes OFFLINE. Source: assumed. */
 async function retire(tx: WriteTransaction, histories: readonly HistoryRow[], stage: StageName): Promise<void> {
   for (const row of histories) {
     if (row.stage === stage && row.status === 'ONLINE') await tx.rows.histories.update({ ...row, status: 'OFFLINE' });
@@ -59,7 +59,7 @@ async function goLive(tx: WriteTransaction, deployment: DeploymentRow): Promise<
   await tx.publish('api', key, { apiId, groupId: deployment.groupId, stage, definition: api.definition });
 }
 
-/** Freezes the draft into the stage. Source: docs (cloudapi.md 3). */
+/** Freezes the draft into the stage. Source: docs. */
 export async function deploy(
   tx: WriteTransaction,
   api: ApiRow,
@@ -93,7 +93,7 @@ export const deployApi: RpcAction = async ({ args, deps }) => {
   return {};
 };
 
-/** Succeeds for an API that was never published there: terraform relies on it. Source: sdk (cloudapi.md 3). */
+/** Succeeds for an API that was never published there: terraform relies on it. Source: sdk. */
 export const abolishApi: RpcAction = async ({ args, deps }) => {
   const stage = readStage(args);
   await commit(deps, async (tx) => {
@@ -111,7 +111,7 @@ export async function takeOffline(tx: WriteTransaction, apiId: string, stage: St
   await tx.publish('api', key, null);
 }
 
-/** Publishes an older version into a stage that is live; the draft stays. Source: docs (cloudapi.md 3). */
+/** Publishes an older version into a stage that is live; the draft stays. Source: docs. */
 export const switchApi: RpcAction = async ({ args, deps }) => {
   const stage = readStage(args);
   const version = args.text('HistoryVersion');
@@ -128,7 +128,7 @@ export const switchApi: RpcAction = async ({ args, deps }) => {
   return {};
 };
 
-/** The code that terraform looks for. Source: sdk (cloudapi.md 3). */
+/** The code that terraform looks for. Source: sdk. */
 function notLive(apiId: string, stage: StageName): Error {
   return openApiError('NotFoundStage', `The API ${apiId} is not live in stage ${stage}.`);
 }

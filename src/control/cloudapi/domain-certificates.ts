@@ -90,7 +90,7 @@ export const deleteDomainCertificate: RpcAction = async ({ args, deps }) => {
   return {};
 };
 
-/** What answers about a domain say of its certificate. Times in epoch ms. Source: docs (cloudapi.md 2). */
+/** What answers about a domain say of its certificate. Times in epoch ms. Source: docs. */
 export function showCertificate({ certificate }: DomainRow): Readonly<Record<string, unknown>> {
   if (certificate === null) return {};
   const parsed = parseCertificate(certificate.chain);

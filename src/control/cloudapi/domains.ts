@@ -11,7 +11,7 @@ import { getDomain } from './domain-lookup.ts';
 import { publishGroup } from './group-publishing.ts';
 import { getGroup, readStage } from './lookup.ts';
 
-/** Of each type, wildcard domains included. Source: docs (cloudapi.md 2). */
+/** Of each type, wildcard domains included. Source: docs. */
 const perGroup = 5;
 
 const hostForm = /^(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])$/;
@@ -48,7 +48,7 @@ function readBindStage(args: Arguments): StageName | null {
   return (args.optionalText('BindStageName') ?? '') === '' ? null : readStage(args, 'BindStageName');
 }
 
-/** Takes the domain from the group that has it. Errors: DomainAlreadyBind without IsForce. Source: docs (cloudapi.md 3). */
+/** Takes the domain from the group that has it. Errors: DomainAlreadyBind without IsForce. Source: docs. */
 async function release(tx: WriteTransaction, domain: DomainRow, isForced: boolean): Promise<void> {
   if (!isForced) {
     throw openApiError(
@@ -103,7 +103,7 @@ export const setDomain: RpcAction = async ({ args, deps }) => {
   return { ...showDomain(domain), GroupId: group.groupId, SubDomain: group.subDomain };
 };
 
-/** A domain that is not bound still succeeds. Source: docs (cloudapi.md 3). */
+/** A domain that is not bound still succeeds. Source: docs. */
 export const deleteDomain: RpcAction = async ({ args, deps }) => {
   const name = args.text('DomainName').trim().toLowerCase();
   await commit(deps, async (tx) => {

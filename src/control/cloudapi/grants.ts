@@ -22,7 +22,7 @@ import {
   utc,
 } from './lookup.ts';
 
-/** RFC 1123 or ISO; empty means for ever. Source: docs (cloudapi.md 2). */
+/** RFC 1123 or ISO; empty means for ever. Source: docs. */
 function readExpiry(args: Arguments): number | null {
   const text = args.optionalText('AuthValidTime') ?? '';
   if (text === '') return null;
@@ -41,7 +41,7 @@ function readAppIds(args: Arguments): number[] {
   });
 }
 
-/** Repeating a grant is harmless: it takes the newer end of validity. Source: assumed (cloudapi.md 3). */
+/** Repeating a grant is harmless: it takes the newer end of validity. Source: assumed. */
 async function grant(
   tx: WriteTransaction,
   appId: number,
@@ -122,7 +122,7 @@ export const removeApisAuthorities: RpcAction = async ({ args, deps }) => {
   return {};
 };
 
-/** AuthVaildTime is misspelled on the wire. Source: docs (cloudapi.md 1). */
+/** AuthVaildTime is misspelled on the wire. Source: docs. */
 function showGrant(row: GrantRow): object {
   return {
     StageName: row.stage,

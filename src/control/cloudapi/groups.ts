@@ -27,7 +27,7 @@ import { withdrawStages } from './stages.ts';
 
 /** The one instance that groups live on. Source: docs for the form of the id. */
 const instance = { InstanceId: 'api-shared-vpc-001', InstanceType: 'VPC_SHARED' } as const;
-/** Requests a second that a group allows. Source: docs (cloudapi.md 2). */
+/** Requests a second that a group allows. Source: docs. */
 const groupTrafficLimit = 500;
 
 /** `/` or `/prefix` without a trailing slash. Errors: InvalidBasePath. */
@@ -215,7 +215,7 @@ export const modifyApiGroup: RpcAction = async ({ args, deps }) => {
   return { ...summary(group) };
 };
 
-/** An unknown group id still succeeds. Source: docs (cloudapi.md 3). */
+/** An unknown group id still succeeds. Source: docs. */
 export const deleteApiGroup: RpcAction = async ({ args, deps }) => {
   const groupId = args.text('GroupId');
   await commit(deps, async (tx) => {

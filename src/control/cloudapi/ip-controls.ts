@@ -17,7 +17,7 @@ const ipControl: PolicyType = {
   nameOf: async (tx, id) => (await tx.rows.ipControls.get(id))?.name ?? null,
 };
 
-/** Source: docs (cloudapi.md 1). */
+/** Source: docs. */
 const bounds = { items: 100, blocks: 10 } as const;
 
 type Item = IpControlRow['items'][number];
@@ -107,7 +107,7 @@ export const modifyIpControl: RpcAction = async ({ args, deps }) => {
   return {};
 };
 
-/** An unknown id still succeeds. Source: docs (cloudapi.md 3). */
+/** An unknown id still succeeds. Source: docs. */
 export const deleteIpControl: RpcAction = async ({ args, deps }) => {
   const id = args.text('IpControlId');
   await commit(deps, async (tx) => {

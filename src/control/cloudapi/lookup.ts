@@ -8,7 +8,7 @@ import type { Arguments } from '../rpc/arguments.ts';
 
 /** Rows that one find or list call reads at once. */
 export const scanLimit = 1000;
-/** Source: docs (cloudapi.md 2). */
+/** Source: docs. */
 export const quotas = { groups: 200, apisInGroup: 1000, apps: 1000, historiesOfApi: 100 } as const;
 
 export async function getGroup(tx: ReadTransaction, groupId: string): Promise<GroupRow> {
@@ -54,7 +54,7 @@ export function readStage(args: Arguments, parameter = 'StageName'): StageName {
   return stage;
 }
 
-/** DeployedInfo of all three stages. Source: sdk; that all three always appear is assumed (cloudapi.md 3). */
+/** DeployedInfo of all three stages. Source: sdk; that all three always appear is assumed. */
 export function deployedInfos(deployments: readonly DeploymentRow[]): object[] {
   return stageNames.map((stage) => {
     const live = deployments.find((deployment) => deployment.stage === stage);
@@ -124,7 +124,7 @@ export function utc(epochMs: number): string {
   return formatUtcSeconds(epochMs);
 }
 
-/** Filters of listings are fuzzy. Source: sdk (cloudapi.md 3, DescribeApis). */
+/** Filters of listings are fuzzy. Source: sdk (DescribeApis). */
 export function isLike(text: string, asked: string | null): boolean {
   return asked === null || asked === '' || text.toLowerCase().includes(asked.toLowerCase());
 }

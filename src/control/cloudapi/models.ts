@@ -12,12 +12,12 @@ import { checkSchema } from './value-rules.ts';
 /** Models of one group. Source: assumed. */
 const modelsInGroup = 1_000;
 
-/** Source: docs (cloudapi.md 1). */
+/** Source: docs. */
 function refOf(model: ModelRow): string {
   return `https://apigateway.aliyun.com/models/${model.groupId}/${model.modelId}`;
 }
 
-/** The root may only be an object. Errors: InvalidSchema. Source: docs (cloudapi.md 1). */
+/** The root may only be an object. Errors: InvalidSchema. Source: docs. */
 async function checkModelSchema(text: string): Promise<void> {
   checkSchema(await loadJsonSchemas(), text, 'Schema', 'the model');
   const { type } = JSON.parse(text) as { readonly type?: unknown };

@@ -27,7 +27,7 @@ function nestedRecord(args: Arguments, name: string): NestedRecord | null {
   return isNestedRecord(value) ? value : null;
 }
 
-/** ServiceProtocol here against ServiceConfig.ServiceProtocol, with its switches. Source: docs (cloudapi.md 5.6). */
+/** ServiceProtocol here against ServiceConfig.ServiceProtocol, with its switches. Source: docs. */
 const protocols: Readonly<Record<string, NestedRecord>> = {
   Http: { ServiceProtocol: 'HTTP', Mock: 'FALSE', ServiceVpcEnable: 'FALSE' },
   Vpc: { ServiceProtocol: 'HTTP', Mock: 'FALSE', ServiceVpcEnable: 'TRUE' },
@@ -117,7 +117,7 @@ async function backendChoice(
   return { BackendEnable: true, BackendId: backend.backendId };
 }
 
-/** Omitted fields stay; live stages stay as they are. Source: docs (cloudapi.md 3). */
+/** Omitted fields stay; live stages stay as they are. Source: docs. */
 export const modifyApiConfiguration: RpcAction = async ({ args, deps }) => {
   if ((args.optionalText('ModelName') ?? '') !== '')
     throw openApiError('UnsupportedParameter', 'The parameter ModelName is not supported by this server.');

@@ -8,7 +8,7 @@ import { type ApiConfig, memberText } from './api-config.ts';
  * The same configuration with both older forms moved to where the newer one has them.
  *
  * Errors: InvalidServiceParametersMap when such a service parameter has no map row, or its row names no request parameter.
- * Source: sdk (cloudapi.md 5.4).
+ * Source: sdk.
  */
 export function liftOlderParameters(config: ApiConfig): ApiConfig {
   const constants: NestedRecord[] = [];

@@ -7,7 +7,7 @@ function firstDuplicate(names: readonly string[]): string | null {
   return names.find((name, at) => names.indexOf(name) !== at) ?? null;
 }
 
-/** Source: sdk for DuplicateRequestParamaters, misspelled so; the others assumed (cloudapi.md 5.4). */
+/** Source: sdk for DuplicateRequestParamaters, misspelled so; the others assumed. */
 function checkDuplicates(definition: ApiDefinition): void {
   const requests = firstDuplicate(definition.parameters.map((parameter) => parameter.name));
   if (requests !== null) {
@@ -45,7 +45,7 @@ function checkPathVariables(definition: ApiDefinition): void {
   }
 }
 
-/** What goes into the backend's path must have a place there (source: docs, cloudapi.md 5.4), and each place something (assumed). */
+/** What goes into the backend's path must have a place there (source: docs), and each place something (assumed). */
 function checkServicePath({ backend, request, serviceParameters, constants, systems }: ApiDefinition): void {
   if (!('path' in backend) || backend.path === '') return;
   const inPath = pathVariables(backend.path);
@@ -114,7 +114,7 @@ function checkMappings(definition: ApiDefinition): void {
   }
 }
 
-/** Errors: Duplicate..., InvalidRequestPath, InvalidRequestParameters, InvalidServiceParametersMap. Source: docs (cloudapi.md 5.4). */
+/** Errors: Duplicate..., InvalidRequestPath, InvalidRequestParameters, InvalidServiceParametersMap. Source: docs. */
 export function checkParameterRules(definition: ApiDefinition): void {
   checkDuplicates(definition);
   checkPathVariables(definition);

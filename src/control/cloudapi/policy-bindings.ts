@@ -54,7 +54,7 @@ function readApiIds(args: Arguments): string[] {
   return apiIds;
 }
 
-/** Set…Apis: in force at once; takes the place of another policy of the kind. Source: docs (cloudapi.md 3); the latter assumed. */
+/** Set…Apis: in force at once; takes the place of another policy of the kind. Source: docs; the latter assumed. */
 export async function bindApis(type: PolicyType, { args, deps }: RpcCall): Promise<object> {
   const stage = readStage(args);
   const groupId = args.text('GroupId');
@@ -99,7 +99,7 @@ export async function unbindEverything(tx: WriteTransaction, apiId: string): Pro
   }
 }
 
-/** Source: docs (cloudapi.md 3): a policy is not deleted while it is bound. */
+/** Source: docs: a policy is not deleted while it is bound. */
 export async function refuseBound(tx: ReadTransaction, type: PolicyType, policyId: string): Promise<void> {
   const bound = await tx.rows.policyBindings.count('policy', `${type.kind} ${policyId}`);
   if (bound === 0) return;

@@ -8,7 +8,7 @@ export const describeRegions: RpcAction = async ({ deps }) => {
   };
 };
 
-/** Source: docs and live samples (gateway.md 3.2). */
+/** Source: docs and live samples. */
 const systemParameters: readonly (readonly [name: string, demo: string, description: string])[] = [
   ['CaClientIp', '198.51.100.7', 'Address of the client'],
   ['CaDomain', 'api.example.com', 'Domain of the request'],

@@ -19,7 +19,7 @@ const signatureKey: PolicyType = {
 
 const idOf = (row: SignatureKeyRow) => row.signatureId;
 
-/** Source: docs (gateway.md 7.5). */
+/** Source: docs. */
 const keyPattern = /^[A-Za-z][A-Za-z0-9_]{5,19}$/;
 const secretPattern = /^[A-Za-z0-9_@#!*]{6,30}$/;
 
@@ -72,7 +72,7 @@ export const createSignature: RpcAction = async ({ args, deps }) => {
   return { SignatureId: row.signatureId, SignatureName: row.name };
 };
 
-/** In force at once; what is not given stays. Source: docs (gateway.md 7.5). */
+/** In force at once; what is not given stays. Source: docs. */
 export const modifySignature: RpcAction = async ({ args, deps }) => {
   checkText(args);
   const given = (name: string, old: string) => args.optionalText(name) || old;

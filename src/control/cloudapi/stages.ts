@@ -25,7 +25,7 @@ async function getStage(tx: ReadTransaction, args: Arguments): Promise<{ group: 
   return { group, stage };
 }
 
-/** Replaces the variables of one stage; in force at once. Source: docs (cloudapi.md 3). */
+/** Replaces the variables of one stage; in force at once. Source: docs. */
 async function setVariables(
   tx: WriteTransaction,
   place: { group: GroupRow; stage: Stage },
@@ -49,7 +49,7 @@ export async function withdrawStages(tx: WriteTransaction, group: GroupRow): Pro
   }
 }
 
-/** Makes a variable or replaces the one of that name. Source: docs (gateway.md 4.5), replacing assumed. */
+/** Makes a variable or replaces the one of that name. Source: docs, replacing assumed. */
 export const createApiStageVariable: RpcAction = async ({ args, deps }) => {
   const variable = readVariable(args);
   await commit(deps, async (tx) => {

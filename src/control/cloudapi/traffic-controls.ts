@@ -28,7 +28,7 @@ function checkLimit(name: string, value: number, most: number, why: string): voi
   throw openApiError(`Invalid${name}`, `The parameter ${name} must be from 1 to ${most}${why}, not ${value}.`);
 }
 
-/** AppDefault ≤ UserDefault ≤ ApiDefault, and every special ≤ ApiDefault. Source: docs (gateway.md 7.1). */
+/** AppDefault ≤ UserDefault ≤ ApiDefault, and every special ≤ ApiDefault. Source: docs. */
 function checkLimits(row: TrafficControlRow): void {
   const { apiDefault, userDefault, appDefault } = row;
   checkLimit('ApiDefault', apiDefault, bounds.calls, '');
@@ -155,7 +155,7 @@ function without(specials: readonly Special[], { type, key }: Pick<Special, 'typ
   return specials.filter((special) => special.type !== type || special.key !== key);
 }
 
-/** The same type and key again overwrites. Source: docs (cloudapi.md 3). */
+/** The same type and key again overwrites. Source: docs. */
 export const addTrafficSpecialControl: RpcAction = async ({ args, deps }) => {
   const special = readSpecial(args);
   const limit = args.number('TrafficValue');

@@ -43,7 +43,7 @@ function allAccesses(tx: ReadTransaction): Promise<VpcAccessRow[]> {
   );
 }
 
-/** Source: docs (cloudapi.md 3); the form of ids and names, and one grant for each place, are assumed. */
+/** Source: docs; the form of ids and names, and one grant for each place, are assumed. */
 export const setVpcAccess: RpcAction = async ({ args, deps }) => {
   const name = args.text('Name');
   for (const text of [name, args.text('VpcId'), args.text('InstanceId')]) {

@@ -7,7 +7,7 @@ export const getAccountSettings: FcAction = async ({ deps }) => ({
   value: { availableAZs: [`${deps.account.regionId}-a`], defaultRole: '' },
 });
 
-/** Values are texts; names that are not known are left out. Source: sdk (fc-api.md 4.5). */
+/** Values are texts; names that are not known are left out. Source: sdk. */
 export const getAccountConfigs: FcAction = async ({ deps, received }) => {
   const known = [['CodeSizeLimit', String(deps.settings.codeBodyLimitBytes)]] as const;
   const wanted = queryList(received, 'config').flatMap((names) => names.split(','));

@@ -36,7 +36,7 @@ function answer(row: AliasRow): FcAnswer {
   return { kind: 'json', value: show(row), etag: row.etag };
 }
 
-/** What a body sets. Absent members stay as they are; an empty description or map clears. Source: sdk (fc-api.md 5). */
+/** What a body sets. Absent members stay as they are; an empty description or map clears. Source: sdk. */
 function settingsIn(body: FcRecord): Partial<AliasRow> {
   const weights = fcRecord(body, 'additionalVersionWeight');
   const routePolicy = fcRecord(body, 'routePolicy');
@@ -56,7 +56,7 @@ function settingsIn(body: FcRecord): Partial<AliasRow> {
   };
 }
 
-/** Errors: InvalidArgument. Source: docs (function-invocation.md 7). */
+/** Errors: InvalidArgument. Source: docs. */
 function readWeights(map: FcRecord): Readonly<Record<string, number>> {
   const weights = Object.entries(map).map(([versionId, weight]) => [versionId, Number(weight)] as const);
   const total = weights.reduce((sum, [, weight]) => sum + weight, 0);
@@ -70,7 +70,7 @@ function readWeights(map: FcRecord): Readonly<Record<string, number>> {
   return Object.fromEntries(weights);
 }
 
-/** Every version that an alias names must be there; its own main version may have a share too. Source: sdk (fc-api.md 5). */
+/** Every version that an alias names must be there; its own main version may have a share too. Source: sdk. */
 async function checkVersions(tx: ReadTransaction, owner: Owner, row: AliasRow): Promise<void> {
   if (row.versionId === '') throw fcError('InvalidArgument', 'VersionId is required');
   for (const versionId of new Set([row.versionId, ...Object.keys(row.additionalVersionWeight)])) {

@@ -42,7 +42,7 @@ async function givenZip(call: FcCall, code: FcRecord): Promise<GivenZip | null> 
   return zip ?? object;
 }
 
-/** The checksums that the caller wants compared; decimal CRC-64. Source: sdk (fc-api.md 4.5). */
+/** The checksums that the caller wants compared; decimal CRC-64. Source: sdk. */
 function wantedChecksums(call: FcCall, code: FcRecord): string[] {
   return [headerText(call.received.headers, 'x-fc-code-checksum'), fcText(code, 'checksum')].filter(
     (text) => text !== '',

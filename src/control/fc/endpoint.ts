@@ -117,17 +117,17 @@ function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
   return Buffer.from(buffer, byteOffset, byteLength);
 }
 
-/** Source: docs (fc-api.md 4.1). */
+/** Source: docs. */
 export function notSupported(received: Received): ApiError {
   return fcError('PathNotSupported', `'${received.method}' against '${received.path}' is not supported`);
 }
 
-/** Newer SDKs and Node read the type's beginning; both id headers go on every answer. Source: sdk (fc-api.md 2, rule 8). */
+/** Newer SDKs and Node read the type's beginning; both id headers go on every answer. Source: sdk. */
 function fixedHeaders(received: Received): Record<string, string> {
   return { 'x-fc-request-id': received.requestId, 'x-acs-request-id': received.requestId };
 }
 
-/** One body that the clients of all versions can read. Source: assumed superset (fc-api.md 4.1). */
+/** One body that the clients of all versions can read. Source: assumed superset. */
 export function renderFcError(received: Received, error: ApiError): Answer {
   const body = {
     RequestId: received.requestId,

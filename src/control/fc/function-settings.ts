@@ -5,7 +5,7 @@ import type { Hook } from '../../model/function.ts';
 import type { FcVersion } from '../catalogue.ts';
 import { type FcRecord, fcNumber, fcRecord, fcText } from './types.ts';
 
-/** Source: docs and sdk (fc-api.md 4.2); the time-out's 3 s and the memory's 128 MB are assumed. */
+/** Source: docs and sdk; the time-out's 3 s and the memory's 128 MB are assumed. */
 const commonDefaults: FcRecord = {
   description: '',
   timeout: 3,
@@ -50,7 +50,7 @@ export function initializerOf(settings: FcRecord): Hook | null {
   return { handler, timeoutMs: (seconds ?? 3) * 1000 };
 }
 
-/** Source: docs (function-runtime.md 12): preFreeze is FC 2's alone; each takes 3 s unless said. */
+/** Source: docs: preFreeze is FC 2's alone; each takes 3 s unless said. */
 export function lifecycleHookOf(settings: FcRecord, name: 'preFreeze' | 'preStop'): Hook | null {
   const hook = fcRecord(fcRecord(settings, 'instanceLifecycleConfig') ?? {}, name) ?? {};
   const handler = fcText(hook, 'handler');

@@ -156,7 +156,7 @@ async function listFc3(call: FcCall) {
   return { kind: 'json', value: { functions, nextToken: found.nextToken } } as const;
 }
 
-/** Absent members stay, `environmentVariables` is replaced as a whole, and without code the code stays. Source: docs (fc-api.md 4). */
+/** Absent members stay, `environmentVariables` is replaced as a whole, and without code the code stays. Source: docs. */
 export const updateFunction: FcAction = async (call) => {
   const { deps, body, received } = call;
   const serviceName = ownService(call);

@@ -10,10 +10,10 @@ import { forbidden, isAllowed } from '../permissions.ts';
 import type { ControlDeps } from '../ports.ts';
 import { fcSignatureError } from '../signature-errors.ts';
 
-/** Paths that lead to HTTP triggers. Source: docs (function-invocation.md 2). */
+/** Paths that lead to HTTP triggers. Source: docs. */
 export const httpTriggerPrefix = '/2016-08-15/proxy/';
 
-/** Source: docs (function-invocation.md 2, fc-api.md 3.1 to 3.3). Never rejects. */
+/** Source: docs. Never rejects. */
 export async function authenticateHttp(deps: ControlDeps, call: SignedHttpCall): Promise<HttpAuthentication> {
   try {
     const { path, query } = splitTarget(call.requestUri);

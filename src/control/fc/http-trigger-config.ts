@@ -5,7 +5,7 @@ import { readCorsRule, readJwtRule } from './http-trigger-rules.ts';
 import { refuseSetting } from './setting-rules.ts';
 import { type FcRecord, type FcValue, isFcRecord } from './types.ts';
 
-/** Types that the cloud knows. Source: docs (fc-api.md 7.3). */
+/** Types that the cloud knows. Source: docs. */
 const triggerTypes = ['http', 'oss', 'log', 'timer', 'tablestore', 'cdn_events', 'mns_topic', 'eventbridge'] as const;
 
 /** Errors: InvalidArgument, for a type that is none and for one that is not served here. */
@@ -62,7 +62,7 @@ function readMethods(value: FcValue | undefined): readonly string[] {
   });
 }
 
-/** Errors: InvalidArgument. Source: docs (fc-api.md 7.3; authType `function` when none is given). */
+/** Errors: InvalidArgument. Source: docs (authType `function` when none is given). */
 export function readHttpTriggerConfig(given: FcValue | undefined): HttpTriggerConfig {
   const config = canonical(asRecord(given));
   const asked = config['authType'] ?? 'function';

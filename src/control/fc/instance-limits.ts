@@ -23,7 +23,7 @@ function isFc3(call: FcCall): boolean {
   return call.version === '2023-03-30';
 }
 
-/** `services/S.Q/functions/F`. Source: sdk (fc-api.md 5). */
+/** `services/S.Q/functions/F`. Source: sdk. */
 function resourceOf({ serviceName, functionName, qualifier }: InstanceLimitRow): string {
   return `services/${serviceName ?? ''}.${qualifier ?? latest}/functions/${functionName}`;
 }
@@ -52,7 +52,7 @@ function qualifierOf(call: FcCall): string | null {
 async function get(tx: ReadTransaction, call: FcCall): Promise<InstanceLimitRow> {
   const row = await find(tx, call);
   if (row !== null) return row;
-  // One code for both generations. Source: sdk (fc-api.md 4.1).
+  // One code for both generations. Source: sdk.
   const name = isFc3(call) ? 'ConcurrencyConfig' : 'OnDemandConfig';
   throw fcError('OnDemandConfigNotFound', `${name} of function '${call.path['functionName'] ?? ''}' does not exist`);
 }
@@ -104,7 +104,7 @@ export async function removeInstanceLimit(tx: WriteTransaction, row: InstanceLim
   await tx.publish('instanceLimit', scalingKey(row), null);
 }
 
-/** FC 2 lists by prefix of the resource, FC 3 by function. An empty list of FC 2 is null. Source: sdk (fc-api.md 4.3). */
+/** FC 2 lists by prefix of the resource, FC 3 by function. An empty list of FC 2 is null. Source: sdk. */
 export const listInstanceLimits: FcAction = async (call) => {
   const { received } = call;
   const page = readFcPage(received);

@@ -12,7 +12,7 @@ import { queryList } from './tag-lists.ts';
 const limitMost = 1000;
 const limitDefault = 20;
 
-/** Of LATEST the version id is 0. Source: docs (fc-api.md 7.1); `status` and `resourceType` assumed. */
+/** Of LATEST the version id is 0. Source: docs; `status` and `resourceType` assumed. */
 function show({ version }: FcCall, fact: InstanceFact): Readonly<Record<string, unknown>> {
   const versionId = fact.versionId === latest ? '0' : fact.versionId;
   if (version !== '2023-03-30') return { instanceId: fact.instanceId, versionId };

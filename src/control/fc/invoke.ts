@@ -8,7 +8,7 @@ import type { FcCall } from './call.ts';
 import { namedFunction } from './names.ts';
 import { refuseSetting } from './setting-rules.ts';
 
-/** Header values in any case. Errors: InvalidArgument in the words that clients compare. Source: sdk (fc-api.md 4.6). */
+/** Header values in any case. Errors: InvalidArgument in the words that clients compare. Source: sdk. */
 function choice<Choice extends string>(call: FcCall, name: string, allowed: readonly Choice[]): Choice | null {
   const given = headerText(call.received.headers, `x-fc-${name.replace(/(?<=.)[A-Z]/g, '-$&').toLowerCase()}`);
   if (given === '') return null;
@@ -25,7 +25,7 @@ function readTypes(call: FcCall): boolean {
 }
 
 /**
- * Source: docs (function-invocation.md 1). Durations in ms, memory in MB with a fraction. Ours alone, in the shape of
+ * Source: docs. Durations in ms, memory in MB with a fraction. Ours alone, in the shape of
  * Server-Timing: `x-yunmen-cold-start: wait;dur=0.1, start;dur=21.0, load;dur=3.0, initializer;dur=0.0, handler;dur=0.4`;
  * with a process that was waiting `code` (and environment) in the place of `start`.
  */

@@ -6,7 +6,7 @@ import { fcError } from '../errors.ts';
 import type { ControlDeps } from '../ports.ts';
 import { type FcRecord, fcText } from './types.ts';
 
-/** Layers of one function. Source: docs (function-invocation.md 6). */
+/** Layers of one function. Source: docs. */
 const layerLimit = 5;
 
 /** `acs:fc:<region>:<account>:layers/<name>/versions/<version>`. Source: docs. */

@@ -14,7 +14,7 @@ import { collectPage, readFcPage } from './pages.ts';
 import { checkDescription, refuseSetting } from './setting-rules.ts';
 import { fcText } from './types.ts';
 
-/** Versions that one layer may have at a time. Source: docs (function-invocation.md 6). */
+/** Versions that one layer may have at a time. Source: docs. */
 const versionLimit = 100;
 const runtimeLimit = 30;
 const licenseLimit = 256;
@@ -136,7 +136,7 @@ function readStartVersion(received: Received): number | null {
   return Number(text);
 }
 
-/** Ascending from `startVersion`; `nextVersion` is absent on the last page. Source: docs (fc-api.md 4.3); the order assumed. */
+/** Ascending from `startVersion`; `nextVersion` is absent on the last page. Source: docs; the order assumed. */
 export const listLayerVersions: FcAction = async (call) => {
   const { layerName = '' } = call.path;
   const { limit } = readFcPage(call.received);
@@ -183,7 +183,7 @@ async function newestOf(tx: WriteTransaction, layerName: string): Promise<LayerV
   return rows[0] ?? null;
 }
 
-/** FC 3 asks by `acl=0|1` or `public`; 2016-08-15 and 2021-04-06 by `public`. Source: sdk (fc-api.md 7.1). */
+/** FC 3 asks by `acl=0|1` or `public`; 2016-08-15 and 2021-04-06 by `public`. Source: sdk. */
 export const putLayerAcl: FcAction = async (call) => {
   const { layerName = '' } = call.path;
   const asked = ['public', 'acl'].map((name) => (queryValue(call.received.query, name) ?? '').toLowerCase());

@@ -9,7 +9,7 @@ import type { FcCall } from './call.ts';
 
 const nameLengths = { ServiceName: 128, FunctionName: 64, AliasName: 128, LayerName: 128, TriggerName: 128 } as const;
 
-/** Errors: InvalidArgument. Source: docs (fc-api.md 4.2). */
+/** Errors: InvalidArgument. Source: docs. */
 export function checkName(kind: keyof typeof nameLengths, name: string): string {
   const maxLength = nameLengths[kind];
   if (name === '') throw fcError('InvalidArgument', `${kind} is required`);
@@ -29,7 +29,7 @@ export async function getService(tx: ReadTransaction, name: string): Promise<Ser
   return row;
 }
 
-/** A function of FC 2 has this name in FC 3. Source: assumed (fc-api.md 1). */
+/** A function of FC 2 has this name in FC 3. Source: assumed. */
 export function fc3Name(row: FunctionName): string {
   return row.serviceName === null ? row.functionName : `${row.serviceName}$${row.functionName}`;
 }
@@ -51,7 +51,7 @@ export function namedFunction(call: FcCall): FunctionName {
   return { serviceName: call.path['serviceName'] ?? '', functionName };
 }
 
-/** Source: docs (fc-api.md 4.1). */
+/** Source: docs. */
 export function functionNotFound(serviceName: string | null, functionName: string): Error {
   const where = serviceName === null ? '' : ` in service '${serviceName}'`;
   return fcError('FunctionNotFound', `function '${functionName}' does not exist${where}`);
@@ -67,7 +67,7 @@ export async function getFunction(
   return row;
 }
 
-/** Refuses when the caller's If-Match is not the row's ETag. Quotes do not count. Source: sdk (fc-api.md 4.4). */
+/** Refuses when the caller's If-Match is not the row's ETag. Quotes do not count. Source: sdk. */
 export function checkIfMatch(received: Received, etag: string): void {
   const wanted = headerText(received.headers, 'if-match').replace(/^W\//, '').replaceAll('"', '').trim();
   if (wanted === '' || wanted === '*' || wanted === etag) return;

@@ -8,7 +8,7 @@ export type FcPage = { readonly limit: number; readonly prefix: string; readonly
 const defaultLimit = 20;
 const maxLimit = 100;
 
-/** Errors: InvalidArgument. Source: sdk (fc-api.md 4.3). */
+/** Errors: InvalidArgument. Source: sdk. */
 export function readFcPage(received: Received): FcPage {
   const limitText = queryValue(received.query, 'limit') ?? '';
   const limit = limitText === '' ? defaultLimit : Number(limitText);

@@ -3,7 +3,7 @@
 import { fcError } from '../errors.ts';
 import { type FcRecord, fcRecord, fcText, isFcRecord } from './types.ts';
 
-/** Mount points of one kind. Source: docs (function-invocation.md 6). */
+/** Mount points of one kind. Source: docs. */
 const mountLimit = 5;
 
 /** All of a group's members or none. The words are assumed. */
@@ -40,7 +40,7 @@ function checkMounts(settings: FcRecord, member: string, needed: readonly string
   }
 }
 
-/** Errors: InvalidArgument. Source: docs (function-invocation.md 6 for counts); what belongs together assumed. */
+/** Errors: InvalidArgument. Source: docs for counts; what belongs together assumed. */
 export function checkPlaces(settings: FcRecord): void {
   checkTogether('LogConfig', fcRecord(settings, 'logConfig'), ['project', 'logstore']);
   checkTogether('VpcConfig', fcRecord(settings, 'vpcConfig'), ['vpcId', 'vSwitchIds', 'securityGroupId']);

@@ -20,7 +20,7 @@ function placeOf(call: FcCall, { key: functionKey, serviceName, functionName }: 
   return { functionKey, serviceName, functionName, qualifier: call.qualifier };
 }
 
-/** Whom a configuration is for. Source: sdk (fc-api.md 5: `account#service#qualifier#function`). */
+/** Whom a configuration is for. Source: sdk (`account#service#qualifier#function`). */
 function nameOf({ deps, version }: FcCall, place: Place): Readonly<Record<string, unknown>> {
   const { accountId, regionId } = deps.account;
   const { serviceName, functionName, qualifier } = place;
@@ -30,7 +30,7 @@ function nameOf({ deps, version }: FcCall, place: Place): Readonly<Record<string
   return { resource: `${accountId}#${serviceName ?? ''}#${qualifier}#${functionName}` };
 }
 
-/** The configuration as given, and what there is of it now. Without one: zeroes. Source: sdk (fc-api.md 7.1). */
+/** The configuration as given, and what there is of it now. Without one: zeroes. Source: sdk. */
 async function show(call: FcCall, kind: Kind, place: Place, row: ProvisionRow | null) {
   const { functionKey, qualifier } = place;
   const now = await call.deps.instancesNow({ functionKey, qualifier });
@@ -57,7 +57,7 @@ async function find(
   return { place, row: await tx.rows.provisions.get(scalingKey(place)) };
 }
 
-/** Source: docs (fc-api.md 4.1). */
+/** Source: docs. */
 function refuseOther(kind: Kind, row: ProvisionRow | null): void {
   if (row === null || row.kind === kind) return;
   throw kind === 'scaling'
@@ -70,7 +70,7 @@ const put =
   async (call) => {
     const { deps, body } = call;
     const wanted = readWanted(kind, body);
-    // Nothing is to be kept: that is no configuration. Source: sdk (fc-api.md 5: `target: 0` removes it).
+    // Nothing is to be kept: that is no configuration. Source: sdk (`target: 0` removes it).
     const isNothing =
       wanted.target === 0 && wanted.schedules.length === 0 && wanted.tracking.length === 0 && wanted.allowsOnDemand;
     const { place, row } = await commit(deps, async (tx) => {

@@ -21,7 +21,7 @@ function environmentOf(settings: FcRecord): Record<string, string> {
   return Object.fromEntries(entries.map(([name, value]) => [name, String(value)]));
 }
 
-/** 3 GB have two processors. Source: docs (function-invocation.md 6: tied to memory); the ratio assumed. */
+/** 3 GB have two processors. Source: docs (tied to memory); the ratio assumed. */
 function cpuOf(settings: FcRecord): Pick<PublishedFunction, 'cpu' | 'cpuLimit'> {
   const cpu = fcNumber(settings, 'cpu') ?? 0;
   return cpu > 0 ? { cpu, cpuLimit: cpu } : { cpu: (fcNumber(settings, 'memorySize') ?? 128) / 1536 };

@@ -6,7 +6,7 @@ import { fcError } from '../errors.ts';
 import { refuseSetting } from './setting-rules.ts';
 import { type FcRecord, fcNumber, fcText, isFcRecord } from './types.ts';
 
-/** Source: sdk (fc-api.md 4.6). */
+/** Source: sdk. */
 const listLimit = 100;
 /** More than any installation has. Source: assumed. */
 export const highestTarget = 100_000;
@@ -51,7 +51,7 @@ function readTime(text: string, { name, wall }: Zone): number | null {
   return match[2] === 'Z' ? time : toEpoch(wall, time);
 }
 
-/** A bound; null when it is not given. Source: sdk (fc-api.md 4.6). */
+/** A bound; null when it is not given. Source: sdk. */
 function readBound(item: FcRecord, member: 'startTime' | 'endTime', zone: Zone): number | null {
   const text = fcText(item, member);
   if (text === '') return null;
@@ -72,7 +72,7 @@ function readBounds(item: FcRecord, zone: Zone): Pick<ScheduledTarget, 'startAt'
   return { startAt, endAt };
 }
 
-/** `at(2020-10-10T10:10:10Z)` or `cron(0 0 4 * * *)`. Source: sdk (fc-api.md 4.6). */
+/** `at(2020-10-10T10:10:10Z)` or `cron(0 0 4 * * *)`. Source: sdk. */
 function readExpression(item: FcRecord, zone: Zone): ScheduledTarget['fires'] {
   const text = fcText(item, 'scheduleExpression');
   const [, kind, inner = ''] = /^(at|cron)\((.*)\)$/.exec(text) ?? [];

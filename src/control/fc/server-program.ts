@@ -2,7 +2,7 @@
 import type { HealthCheck, ServerProgram } from '../../model/function.ts';
 import { type FcRecord, fcNumber, fcRecord, fcText } from './types.ts';
 
-/** Source: docs (function-runtime.md 8). */
+/** Source: docs. */
 const defaultPort = 9000;
 
 /** Undefined for every other runtime. */
@@ -20,7 +20,7 @@ export function serverProgramOf(settings: FcRecord): ServerProgram | undefined {
   };
 }
 
-/** FC 2 writes lists as JSON texts and calls what replaces the entry point `command`. Source: sdk (fc-api.md 7.2). */
+/** FC 2 writes lists as JSON texts and calls what replaces the entry point `command`. Source: sdk. */
 function containerOf(settings: FcRecord): ServerProgram {
   const config = fcRecord(settings, 'customContainerConfig') ?? {};
   const entrypoint = texts(config['entrypoint']);
@@ -38,7 +38,7 @@ function portOf(settings: FcRecord, config: FcRecord): number {
   return fcNumber(config, 'port') ?? fcNumber(settings, 'caPort') ?? defaultPort;
 }
 
-/** Defaults: docs (function-runtime.md 8). Without a URL there is no check. */
+/** Defaults: docs. Without a URL there is no check. */
 function healthCheckOf(settings: FcRecord, config: FcRecord): HealthCheck | null {
   const check = fcRecord(config, 'healthCheckConfig') ?? fcRecord(settings, 'customHealthCheckConfig') ?? {};
   const httpGetUrl = fcText(check, 'httpGetUrl');

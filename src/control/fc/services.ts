@@ -19,7 +19,7 @@ import { hasTags } from './tag-lists.ts';
 import { type FcRecord, fcRecord, fcText } from './types.ts';
 import { removeAliases } from './versions.ts';
 
-/** Always present in answers. Source: sdk (fc-api.md 5). */
+/** Always present in answers. Source: sdk. */
 const defaults: FcRecord = {
   description: '',
   role: '',
@@ -27,7 +27,7 @@ const defaults: FcRecord = {
   internetAccess: true,
 };
 
-/** An empty tracing configuration turns tracing off, and is shown so. Source: sdk (fc-api.md 5). */
+/** An empty tracing configuration turns tracing off, and is shown so. Source: sdk. */
 const noTracing = { type: null, params: null };
 
 function show(row: ServiceRow): Readonly<Record<string, unknown>> {
@@ -77,7 +77,7 @@ export const createService: FcAction = async ({ deps, body }) => {
   return answer(row);
 };
 
-/** By a version or alias: as it was, with the version's description. Source: sdk (fc-api.md 5). */
+/** By a version or alias: as it was, with the version's description. Source: sdk. */
 export const getServiceAction: FcAction = async (call) => {
   const row = await call.deps.store.read(async (tx) => {
     const head = await getService(tx, call.path['serviceName'] ?? '');
@@ -89,7 +89,7 @@ export const getServiceAction: FcAction = async (call) => {
   return answer(row);
 };
 
-/** `tag_<key>=<value>`; several must all fit, an empty value means any. Source: sdk (fc-api.md 4.3). */
+/** `tag_<key>=<value>`; several must all fit, an empty value means any. Source: sdk. */
 function wantedTags(received: Received) {
   return received.query
     .filter(([name]) => name.startsWith('tag_'))
@@ -110,7 +110,7 @@ export const listServices: FcAction = async ({ deps, received }) => {
   return { kind: 'json', value: { services: found.rows.map(show), nextToken: found.nextToken } };
 };
 
-/** Absent members stay. Source: docs (fc-api.md 5). */
+/** Absent members stay. Source: docs. */
 export const updateService: FcAction = async ({ deps, body, path, received }) => {
   const row = await commit(deps, async (tx) => {
     const old = await getService(tx, path['serviceName'] ?? '');

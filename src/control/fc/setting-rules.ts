@@ -5,10 +5,10 @@ import type { Generation } from './function-settings.ts';
 import { checkPlaces, refuseUnserved } from './place-rules.ts';
 import { type FcRecord, fcNumber, fcRecord, fcText } from './types.ts';
 
-/** Names and values of a function's environment together, in bytes. Source: docs (function-invocation.md 6). */
+/** Names and values of a function's environment together, in bytes. Source: docs. */
 const environmentLimitBytes = 4096;
 
-/** Errors: InvalidArgument in the form that clients compare: always throws. Source: sdk (fc-api.md 4.6). */
+/** Errors: InvalidArgument in the form that clients compare: always throws. Source: sdk. */
 export function refuseSetting(name: string, allowed: string, actual: unknown): never {
   const text = String(actual).slice(0, 100);
   throw fcError('InvalidArgument', `${name} is set to an invalid value (allowed: ${allowed}, actual: '${text}')`);
@@ -36,7 +36,7 @@ export function checkDescription(description: string): string {
   return description;
 }
 
-/** Seconds, counts and ports. Source: docs (fc-api.md 4.2). */
+/** Seconds, counts and ports. Source: docs. */
 const ranges: Readonly<Record<Generation, Readonly<Record<string, Range>>>> = {
   fc2: {
     timeout: [1, 86_400],
@@ -55,7 +55,7 @@ const healthCheckRanges: Readonly<Record<string, Range>> = {
   timeoutSeconds: [1, 3],
 };
 
-/** Characters of a health check's URL. Source: docs (function-runtime.md 8). */
+/** Characters of a health check's URL. Source: docs. */
 const urlLimit = 2048;
 /** Characters of a handler's name. */
 const handlerLimit = 128;
@@ -66,7 +66,7 @@ const hookSeconds: Readonly<Record<string, Range>> = {
   preStop: [1, 90],
 };
 
-/** Memory in MB; the elastic instances of FC 2 end at 3 GB. Source: docs (fc-api.md 4.2). */
+/** Memory in MB; the elastic instances of FC 2 end at 3 GB. Source: docs. */
 function checkMemory(settings: FcRecord, generation: Generation): void {
   const instanceType = fcText(settings, 'instanceType');
   if (instanceType !== '' && !/^(?:e1|c1|g1|fc\.gpu\..+)$/.test(instanceType)) {
@@ -81,7 +81,7 @@ function checkMemory(settings: FcRecord, generation: Generation): void {
   checkCpu(settings, { memory, generation });
 }
 
-/** In steps of 0.05, with 1 to 4 GB of memory for each. Source: docs (fc-api.md 4.2). */
+/** In steps of 0.05, with 1 to 4 GB of memory for each. Source: docs. */
 function checkCpu(settings: FcRecord, { memory, generation }: { memory: number; generation: Generation }): void {
   const cpu = fcNumber(settings, 'cpu');
   if (cpu === null || cpu === 0) return; // 0: chosen by the memory.
@@ -149,7 +149,7 @@ function checkHooks(settings: FcRecord): void {
   }
 }
 
-/** Errors: InvalidArgument. Source: docs (fc-api.md 4.2, 4.6). */
+/** Errors: InvalidArgument. Source: docs. */
 export function checkSettings(
   settings: FcRecord,
   { generation, runtimes }: { readonly generation: Generation; readonly runtimes: Runtimes },

@@ -6,7 +6,7 @@ import { initializerOf } from './function-settings.ts';
 import { fc3Name } from './names.ts';
 import { settingsOf } from './publishing.ts';
 
-/** Members of FC 3 that a function of FC 2 has under other names. Source: docs (fc-api.md 7.2). */
+/** Members of FC 3 that a function of FC 2 has under other names. Source: docs. */
 function asFc3(row: FunctionRow): Readonly<Record<string, unknown>> {
   const settings = settingsOf(row);
   if (row.serviceName === null) return settings;

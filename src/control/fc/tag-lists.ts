@@ -26,7 +26,7 @@ function queryJson(received: Received, name: string, fallback: unknown): unknown
 
 /**
  * A list of texts, in each form that clients send: repeated (`a=1&a=2`), flattened (`a.1=1&a.2=2`), or one JSON text (`a=["1","2"]`).
- * Source: sdk (fc-api.md 4.3).
+ * Source: sdk.
  */
 export function queryList(received: Received, name: string): string[] {
   const values = received.query.filter(([key]) => key === name || key.startsWith(`${name}.`)).map(([, value]) => value);

@@ -11,7 +11,7 @@ import { collectPage, type FcPage, pageToken, readFcPage, readToken } from './pa
 import { mergeTags, queryList, readQueryTags, readTagMap, readTags, type WantedTag } from './tag-lists.ts';
 import { type FcRecord, type FcValue, fcRecord, fcText } from './types.ts';
 
-/** `acs:fc:<region>:<account>:<resource>`, or only the resource. Errors: CrossAccountAccessDenied. Source: sdk (fc-api.md 5). */
+/** `acs:fc:<region>:<account>:<resource>`, or only the resource. Errors: CrossAccountAccessDenied. Source: sdk. */
 function resourceOf(call: FcCall, arn: string): string {
   const match = /^acs:fc:([^:]*):([^:]*):(.*)$/s.exec(arn);
   if (match === null) return arn;
@@ -70,7 +70,7 @@ export const untagResource: FcAction = async (call) => {
   return { kind: 'empty' };
 };
 
-/** The ARN is answered as it came. Source: sdk (fc-api.md 5). */
+/** The ARN is answered as it came. Source: sdk. */
 export const getResourceTags: FcAction = async (call) => {
   const resourceArn = queryValue(call.received.query, 'resourceArn') ?? '';
   const name = taggedServiceName(call, resourceArn);
@@ -99,7 +99,7 @@ export const listTaggedResources: FcAction = async (call) => {
   return { kind: 'json', value: { resources, nextToken: found.nextToken } };
 };
 
-/** Written `function`, `Function` or `FUNCTION`. Source: sdk (fc-api.md 7.1). */
+/** Written `function`, `Function` or `FUNCTION`. Source: sdk. */
 function requireFunctionType(type: string): void {
   if (type.toLowerCase() === 'function') return;
   throw fcError(
@@ -193,7 +193,7 @@ async function findEntries(tx: ReadTransaction, call: FcCall, { ids, wanted, pag
     .slice(0, page.limit + 1);
 }
 
-/** Parameters in capitals; asked for by ids, they are answered as they came. Source: sdk (fc-api.md 7). */
+/** Parameters in capitals; asked for by ids, they are answered as they came. Source: sdk. */
 function readTagPage(call: FcCall): FcPage {
   const { query } = call.received;
   const limit = Number(queryValue(query, 'Limit') || '50');

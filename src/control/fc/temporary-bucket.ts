@@ -26,13 +26,13 @@ function grant(deps: ControlDeps, folder: string): Readonly<Record<string, unkno
   };
 }
 
-/** The object is `{accountId}/{objectName}`. Source: sdk (fc-api.md 4.5). */
+/** The object is `{accountId}/{objectName}`. Source: sdk. */
 export const getTempBucketToken: FcAction = async ({ deps }) => ({
   kind: 'json',
   value: grant(deps, deps.account.accountId),
 });
 
-/** The object is `{accountId}/{service}/{objectName}`. Source: sdk (fc-api.md 4.5). */
+/** The object is `{accountId}/{service}/{objectName}`. Source: sdk. */
 export const getTempCodeBucketPermission: FcAction = async ({ deps, path }) => {
   const serviceName = path['serviceName'] ?? '';
   await deps.store.read((tx) => getService(tx, serviceName));

@@ -17,13 +17,13 @@ import { checkQualifier } from './qualifiers.ts';
 import { checkDescription } from './setting-rules.ts';
 import { fcText } from './types.ts';
 
-/** Triggers of one function. Source: docs (function-invocation.md 6). */
+/** Triggers of one function. Source: docs. */
 const triggerLimit = 50;
 /** First label of a URL's host: a DNS label, the end of it random. */
 const labelLimit = 63;
 const randomLetters = 10;
 
-/** Source: docs (function-invocation.md 2, fc-api.md 5: sourceArn is null, also when one was sent). */
+/** Source: docs (sourceArn is null, also when one was sent). */
 function show(call: FcCall, row: TriggerRow): Readonly<Record<string, unknown>> {
   const { published } = row;
   const { regionId, accountId } = call.deps.account;
@@ -36,7 +36,7 @@ function show(call: FcCall, row: TriggerRow): Readonly<Record<string, unknown>> 
     triggerId: published.triggerId,
     triggerName: row.triggerName,
     triggerType: 'http',
-    // An object in the oldest version, JSON text in the others. Source: sdk (fc-api.md 6).
+    // An object in the oldest version, JSON text in the others. Source: sdk.
     triggerConfig: call.version === '2016-08-15' ? row.config : JSON.stringify(row.config),
     description: row.description,
     invocationRole: row.invocationRole,
@@ -84,7 +84,7 @@ function makeUrlPrefix({ serviceName, functionName }: FunctionRow): string {
   return `${kept === '' ? 'f' : kept}-${random.slice(0, randomLetters).join('')}`;
 }
 
-/** A qualifier has one HTTP trigger at most. Source: docs (function-invocation.md 2); the code assumed. */
+/** A qualifier has one HTTP trigger at most. Source: docs; the code assumed. */
 function refuseSecond(triggers: readonly TriggerRow[], { triggerName, qualifier }: HttpTrigger): void {
   const other = triggers.find((each) => each.published.qualifier === qualifier && each.triggerName !== triggerName);
   if (other === undefined) return;

@@ -57,7 +57,7 @@ function readScalar(type: string, value: unknown, where: string): FcValue {
 
 /**
  * Reads a JSON value as `type`: keys match without case, unknown ones are ignored, null means absent.
- * Errors: InvalidArgument naming the member. Source: sdk (fc-api.md 2, rules 6 and 7).
+ * Errors: InvalidArgument naming the member. Source: sdk.
  */
 export function readFcValue(schemas: Schemas, type: FcType, value: unknown, where: string): FcValue {
   const members = membersOf(schemas, type);

@@ -23,7 +23,7 @@ function digest(deps: ControlDeps, purpose: 'token' | 'secret', text: string): s
   return createHmac('sha256', deps.store.deriveKey('uploads')).update(`${purpose}\n${text}`).digest('hex');
 }
 
-/** The members as the temporary bucket's answer has them. Source: sdk (fc-api.md 4.5). */
+/** The members as the temporary bucket's answer has them. Source: sdk. */
 export function issueUploadToken(
   deps: ControlDeps,
   { bucket, object }: UploadTarget,

@@ -29,7 +29,7 @@ function show(row: VersionRow): Readonly<Record<string, unknown>> {
   };
 }
 
-/** Source: sdk (fc-api.md 5: publishing twice without a change fails, but not when the version is gone). */
+/** Source: sdk (publishing twice without a change fails, but not when the version is gone). */
 async function refuseUnchanged(tx: ReadTransaction, owner: Owner): Promise<void> {
   const { lastVersion, isChanged } = publicationOf(owner);
   if (isChanged || (await tx.rows.versions.get(`${owner.key}/${lastVersion}`)) === null) return;
@@ -56,7 +56,7 @@ async function freeze(tx: WriteTransaction, deps: ControlDeps, owner: Owner, ver
   await publishVersion(tx, deps, version);
 }
 
-/** Numbers go on from the last one given, so none is used twice. Source: sdk (fc-api.md 5). */
+/** Numbers go on from the last one given, so none is used twice. Source: sdk. */
 export const publishNewVersion: FcAction = async (call) => {
   const { deps, body, received } = call;
   const description = checkDescription(fcText(body, 'description'));
@@ -82,7 +82,7 @@ export const publishNewVersion: FcAction = async (call) => {
   return { kind: 'json', value: show(row), etag };
 };
 
-/** BACKWARD is the default: the newest first. Source: docs (fc-api.md 4.3). */
+/** BACKWARD is the default: the newest first. Source: docs. */
 function readDirection(received: Received): 'FORWARD' | 'BACKWARD' {
   const given = queryValue(received.query, 'direction') ?? '';
   const direction = given === '' ? 'BACKWARD' : given.toUpperCase();
@@ -110,7 +110,7 @@ export const listVersions: FcAction = async (call) => {
   return { kind: 'json', value: { versions: rows.slice(0, page.limit).map(show), nextToken, direction } };
 };
 
-/** Also a version that an alias points to. Source: sdk (fc-api.md 5). */
+/** Also a version that an alias points to. Source: sdk. */
 export const deleteVersion: FcAction = async (call) => {
   await commit(call.deps, async (tx) => {
     const owner = await getOwner(tx, call);

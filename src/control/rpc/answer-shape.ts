@@ -40,7 +40,7 @@ function shapeValue(shape: AnswerShape, value: unknown): unknown {
 /**
  * Shapes a whole answer. Actions give plain lists (`Apis: [..]`); a list that is missing becomes an empty one, because clients index it
  * without looking. Members that are null or not in the shape are left out.
- * Source: sdk (openapi-protocol.md 6).
+ * Source: sdk.
  */
 export function shapeAnswer(
   shape: Readonly<Record<string, AnswerShape>>,

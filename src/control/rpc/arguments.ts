@@ -79,7 +79,7 @@ function show(text: string): string {
 
 function checkText(name: string, text: string, rule: RpcParameter): string {
   const characters = [...text];
-  /** CJK counts double in an app's name. Source: docs (cloudapi.md 2). */
+  /** CJK counts double in an app's name. Source: docs. */
   const wide = name === 'AppName' ? characters.filter((character) => /\p{Script=Han}/u.test(character)).length : 0;
   const length = characters.length + wide;
   if (rule.min !== undefined && length < rule.min)
@@ -158,7 +158,7 @@ function readScalar(catalogue: RpcCatalogue, name: string, text: string, rule: R
   }
 }
 
-/** pop-core sends JavaScript's null and undefined as words. Source: sdk (openapi-protocol.md 5). */
+/** pop-core sends JavaScript's null and undefined as words. Source: sdk. */
 function isNothing(text: string): boolean {
   return text === '' || text === 'null' || text === 'undefined';
 }

@@ -56,7 +56,7 @@ function render(
   };
 }
 
-/** The error body. Source: docs (openapi-protocol.md 6). */
+/** The error body. Source: docs. */
 function renderError(received: Received, asked: Asked, error: ApiError): Answer {
   const product = isRpcVersion(asked.version) ? rpcVersions[asked.version] : 'CloudAPI';
   const recommend = new URLSearchParams({ q: error.code, product, requestId: received.requestId });
@@ -102,7 +102,7 @@ async function findOperation(asked: Asked, method: string): Promise<{ catalogue:
   return { catalogue, version: asked.version };
 }
 
-/** Source: docs (openapi-protocol.md 7: CloudAPI has a wording of its own). */
+/** Source: docs (CloudAPI has a wording of its own). */
 function unknownAction(version: RpcVersion, action: string, why: string): ApiError {
   const code = version === '2016-07-14' ? 'InvalidApi.NotFound' : 'InvalidAction.NotFound';
   return openApiError(code, `Specified api is not found, please check your url and method: ${action} ${why}.`);

@@ -96,7 +96,7 @@ function readRecord(schemas: Schemas, schema: NestedSchema, value: unknown, key:
  * Reads the JSON text of parameter `name` as schema `type` (`RequestConfig`, `RequestParameter[]`).
  *
  * Errors: Invalid{name} for text that is no JSON, Invalid{Key} and Missing{Key} for members; the message names the place.
- * Source: docs (openapi-protocol.md 5, cloudapi.md 5).
+ * Source: docs.
  */
 export function readNested(schemas: Schemas, type: string, text: string, name: string): NestedValue {
   let value: unknown;

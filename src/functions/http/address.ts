@@ -17,7 +17,7 @@ export type ProxyAddress = {
 /**
  * Reads `/2016-08-15/proxy/{service}[.{qualifier}]/{function}[/path…]`; null when it is another path.
  *
- * Source: docs (function-invocation.md 2).
+ * Source: docs.
  */
 export function readProxyPath(path: string): ProxyAddress | null {
   const parts = /^\/2016-08-15\/proxy\/([^/]+)\/([^/]+)(\/.*)?$/.exec(path);

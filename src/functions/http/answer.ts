@@ -6,14 +6,14 @@ import type { CorsRule } from '../../model/http-function.ts';
 import type { HttpHandlerHead } from '../../model/http-handler.ts';
 import type { InvocationFacts, ResponseSink } from '../../model/invocation.ts';
 
-/** What a function may not say. Source: docs (function-invocation.md 2). */
+/** What a function may not say. Source: docs. */
 const dropped = /^(x-fc-.*|connection|content-length|transfer-encoding|date|keep-alive|server|content-disposition)$/i;
 
 /** What the platform adds to every answer of one request; names and values in turn. */
 export type OwnHeaders = readonly string[];
 
 /**
- * Source: docs (function-invocation.md 2): a browser downloads what comes from a default domain. On the APIs' listener
+ * Source: docs: a browser downloads what comes from a default domain. On the APIs' listener
  * nothing of a function may run as the console's, so there the policy is added.
  */
 export function platformHeaders(how: {
@@ -78,7 +78,7 @@ function isOrigin(pattern: string, origin: string): boolean {
   return at <= origin.length - last.length;
 }
 
-/** What FC 2 tells of an invocation. Source: docs (function-invocation.md 1), for HTTP triggers assumed. */
+/** What FC 2 tells of an invocation. Source: docs, for HTTP triggers assumed. */
 export function factHeaders(facts: InvocationFacts, wantsLog: boolean): string[] {
   const headers = [
     'X-Fc-Code-Checksum',
@@ -116,7 +116,7 @@ export function sendWhole(response: ServerResponse, head: HttpHandlerHead, body:
   response.end(hasNoBody ? undefined : body);
 }
 
-/** The same body for the clients of all versions. Source: assumed superset (fc-api.md 4.1). */
+/** The same body for the clients of all versions. Source: assumed superset. */
 export function errorBody(requestId: string, code: string, message: string): Buffer {
   const body = { RequestId: requestId, Code: code, Message: message, ErrorCode: code, ErrorMessage: message };
   return Buffer.from(JSON.stringify(body));

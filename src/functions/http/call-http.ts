@@ -9,7 +9,7 @@ import { readFunctionResult } from '../../wire/function-result.ts';
 import type { FindFunction } from '../plane.ts';
 import { findRuntime } from '../runtimes.ts';
 
-/** What an HTTP handler never sees, and what of its answer is dropped. Source: docs (function-runtime.md 6). */
+/** What an HTTP handler never sees, and what of its answer is dropped. Source: docs. */
 const hiddenFromHandlers =
   /^(accept-encoding|connection|keep-alive|proxy-authorization|te|trailer|transfer-encoding|content-length|x-fc-.*)$/i;
 const droppedFromHandlers =
@@ -50,7 +50,7 @@ export function takesEvents(find: FindFunction, target: HttpFunctionRequest['tar
   return found.ok && formOf(found.config) === 'event';
 }
 
-/** FC 3 has no HTTP handlers: its built-in runtimes get events. Source: docs (function-runtime.md 7). */
+/** FC 3 has no HTTP handlers: its built-in runtimes get events. Source: docs. */
 function formOf({ runtime, serviceName }: FunctionConfig): 'server' | 'handler' | 'event' {
   const row = findRuntime(runtime);
   if (row?.kind === 'container' || (row?.kind === 'program' && row.form === 'server')) return 'server';
@@ -96,7 +96,7 @@ function eventOf(request: HttpFunctionRequest, config: FunctionConfig, at: numbe
   });
 }
 
-/** `content-type` → `Content-Type`. Source: docs (function-runtime.md 7, a captured sample). */
+/** `content-type` → `Content-Type`. Source: docs (a captured sample). */
 function canonicalName(name: string): string {
   return name.toLowerCase().replace(/(^|-)[a-z]/g, (letter) => letter.toUpperCase());
 }
@@ -113,7 +113,7 @@ function joined(flat: readonly string[], nameOf: (name: string) => string): Map<
 
 const asJson: HttpHandlerHead = { status: 200, headers: ['Content-Type', 'application/json'] };
 
-/** Source: docs (function-runtime.md 7); what is no document goes out as it is: unconfirmed there. */
+/** Source: docs; what is no document goes out as it is: unconfirmed there. */
 function withResult(outcome: InvocationOutcome): HttpFunctionOutcome {
   if (outcome.kind !== 'success') return outcome;
   const { body, http: _none, ...facts } = outcome;

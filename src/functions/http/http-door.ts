@@ -49,7 +49,7 @@ export type Origin = { readonly clientIp: string; readonly isApiListener: boolea
 
 export type HttpDoor = (request: IncomingMessage, response: ServerResponse, origin: Origin) => void;
 
-/** Bytes of names and values, and of path with query. Source: docs (function-invocation.md 1). */
+/** Bytes of names and values, and of path with query. Source: docs. */
 const headerLimitBytes = 8_192;
 const targetLimitBytes = 4_096;
 
@@ -237,7 +237,7 @@ function requestOf(
   };
 }
 
-/** Source: docs (function-invocation.md 2), the set unconfirmed. */
+/** Source: docs, the set unconfirmed. */
 function forwardedHeaders({ rawHeaders, headers }: IncomingMessage, clientIp: string): string[] {
   const own = /^(x-forwarded-for|x-forwarded-proto|x-real-ip|x-yunmen-.*)$/i;
   const before = headers['x-forwarded-for'];
@@ -312,7 +312,7 @@ async function callAndAnswer(
       return;
     }
     case 'function-error': {
-      // Source: live (function-invocation.md 2: FC 2), for FC 3 assumed.
+      // Source: live (FC 2), for FC 3 assumed.
       const facts = isFc2 ? factHeaders(outcome, request.wantsLogTail) : [];
       const own = ['Content-Type', 'application/json', 'X-Fc-Error-Type', outcome.errorType, ...facts];
       send(context, { status: 502, headers: [...context.own, ...own] }, outcome.body);
@@ -354,7 +354,7 @@ function goneSignal(response: ServerResponse): AbortSignal {
   return gone.signal;
 }
 
-/** `1-<8 hex: seconds>-<24 hex>`. Source: docs (function-runtime.md 11). */
+/** `1-<8 hex: seconds>-<24 hex>`. Source: docs. */
 function newFc3RequestId(now: number): string {
   const seconds = Math.floor(now / 1000).toString(16);
   return `1-${seconds.padStart(8, '0')}-${randomBytes(12).toString('hex')}`;

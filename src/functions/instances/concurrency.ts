@@ -8,7 +8,7 @@ type Runnable = Extract<InterpreterChoice, { ok: true }>;
 
 /**
  * FC 2: whatever runs it. FC 3: only a server of the user's own; built-in runtimes serve one request at a time.
- * Source: docs (function-invocation.md 6).
+ * Source: docs.
  */
 export function concurrencyOf(config: FunctionConfig, choice: Runnable): number {
   const { serviceName, instanceConcurrency } = config;

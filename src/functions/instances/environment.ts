@@ -3,7 +3,7 @@ import type { Credentials, FunctionConfig } from '../../model/function.ts';
 import type { Interpreter } from '../choose-interpreter.ts';
 import { type Place, sandboxLayersPath } from '../launcher/placement.ts';
 
-/** User keys that are ours or the cloud's. Source: docs (function-runtime.md 2). */
+/** User keys that are ours or the cloud's. Source: docs. */
 const reserved = new Set(['accessKeyID', 'accessKeySecret', 'securityToken', 'topic']);
 const prefixReserved = 'FC_';
 const nameForm = /^[A-Za-z][A-Za-z0-9_]*$/;
@@ -11,7 +11,7 @@ const nameForm = /^[A-Za-z][A-Za-z0-9_]*$/;
 /**
  * Variables as the cloud sets them, then the user's (never a reserved one).
  *
- * Source: docs (function-runtime.md 2), `FC_VER_ID` on the older images and `FC_FUNCTION_VERSION` on the newer.
+ * Source: docs, `FC_VER_ID` on the older images and `FC_FUNCTION_VERSION` on the newer.
  */
 export function instanceEnvironment(
   config: FunctionConfig,
@@ -56,14 +56,14 @@ export function instanceEnvironment(
   };
 }
 
-/** The image's own programs come first on the path of newer Nodes. Source: docs (function-runtime.md 2, from Node 12 on). */
+/** The image's own programs come first on the path of newer Nodes. Source: docs (from Node 12 on). */
 function addedPrograms({ runtime }: FunctionConfig, interpreter: Interpreter | null): string {
   const added = interpreter?.libraries?.[runtime];
   const major = Number(/^nodejs(\d+)/.exec(runtime)?.[1] ?? 0);
   return added === undefined || major < 12 ? '' : `${added}/node_modules/.bin:`;
 }
 
-/** As the image of custom runtimes sets them. Source: docs (function-runtime.md 2). */
+/** As the image of custom runtimes sets them. Source: docs. */
 function programVariables({ codePath, layersPath }: Pick<Place, 'codePath' | 'layersPath'>): Record<string, string> {
   const libraries = layersPath === null ? '' : `:${layersPath}/lib`;
   return {
@@ -105,7 +105,7 @@ function languageVariables(
 
 /**
  * Python looks into layers after the code and before its own packages, whatever PYTHONPATH the user has set; then into
- * the libraries that were added for its id. Source: docs (function-runtime.md 2).
+ * the libraries that were added for its id. Source: docs.
  */
 function searchedByPython(
   { runtime }: FunctionConfig,
@@ -125,7 +125,7 @@ function searchedByPython(
   return { PYTHONPATH: places.join(':') };
 }
 
-/** Only a function with a role finds them here; the context object has them always. Source: docs (function-runtime.md 2). */
+/** Only a function with a role finds them here; the context object has them always. Source: docs. */
 function credentialVariables(
   { role, serviceName }: FunctionConfig,
   credentials: Credentials | null,

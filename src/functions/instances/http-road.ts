@@ -13,7 +13,7 @@ import type { StartPlan } from './start-plan.ts';
 
 type HttpPlan = Extract<RoadPlan, { kind: 'http' }>;
 
-/** Source: docs (function-runtime.md 8). */
+/** Source: docs. */
 const hookRequests = {
   initialize: { method: 'POST', target: '/initialize' },
   preFreeze: { method: 'GET', target: '/pre-freeze' },
@@ -250,14 +250,14 @@ function functionError(body: Buffer): Answer {
   return { kind: 'error', type: 'UnhandledInvocationError', rssKb: 0, willExit: false, body };
 }
 
-/** Status and headers mean nothing, unless `x-fc-status` says 404. Source: docs (function-runtime.md 8). */
+/** Status and headers mean nothing, unless `x-fc-status` says 404. Source: docs. */
 function judgeEvent(answer: ServerAnswer): Answer {
   if (answer.kind !== 'answer') return failed(answer);
   if (statedStatus(answer.headers) === 404) return functionError(answer.body);
   return { kind: 'end', rssKb: 0, body: answer.body, http: null };
 }
 
-/** Source: docs (function-runtime.md 8): 2xx is success, 404 in either place failure. */
+/** Source: docs: 2xx is success, 404 in either place failure. */
 function judgeHook(answer: ServerAnswer): Answer {
   if (answer.kind !== 'answer') return failed(answer);
   const { status, body } = answer;

@@ -18,14 +18,14 @@ export type ProgramPlan = {
   readonly port: number | null;
 };
 
-/** From the start of the process until it accepts connections, ms. Source: docs (function-runtime.md 8), unconfirmed. */
+/** From the start of the process until it accepts connections, ms. Source: docs, unconfirmed. */
 export const programStartMs = 120_000;
 /** How much of what the program wrote is told when it does not serve. */
 const outputLimit = 1_000;
 /** What finds a command by its name; every system has it there. */
 const finder = '/usr/bin/env';
 
-/** Source: docs (function-runtime.md 8 and 3): `bootstrap` in the code; of go1 the file that the handler names. */
+/** Source: docs: `bootstrap` in the code; of go1 the file that the handler names. */
 export function planProgram(
   config: FunctionConfig,
   form: ProgramForm,

@@ -30,7 +30,7 @@ export type OutputLog = {
   unmarkedTail(): string;
 };
 
-/** Source: docs (function-runtime.md 11): the last 4 KB; a line is cut at 32 KB. */
+/** Source: docs: the last 4 KB; a line is cut at 32 KB. */
 export const tailLimitBytes = 4096;
 const lineLimitBytes = 32 * 1024;
 /** Forwarded bytes of one request; what comes after is dropped, which one line says. */

@@ -35,7 +35,7 @@ export type ServerCallOptions = {
   readonly sink: ResponseSink | null;
 };
 
-/** Asked once more on a broken connection. Source: docs (function-runtime.md 8). */
+/** Asked once more on a broken connection. Source: docs. */
 const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
 const noBytes = Buffer.alloc(0);
 

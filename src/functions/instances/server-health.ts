@@ -11,7 +11,7 @@ const answerLimitBytes = 64 * 1024;
  * Asks until it has answered well `successThreshold` times running, then calls `onHealthy` once. How often it may fail
  * before does not matter here: the time to start is what bounds it. The function that is given ends the wait.
  *
- * Source: docs (function-runtime.md 8); that any status under 400 is well is assumed.
+ * Source: docs; that any status under 400 is well is assumed.
  */
 export function whenHealthy(
   check: HealthCheck,

@@ -19,7 +19,7 @@ type Part = {
 
 /**
  * A request's part is what the instance wrote from its Start to its End marker, lines of other requests among it: the
- * cloud cannot separate them either (docs, function-invocation.md 6). A whole line belongs to the request whose id
+ * cloud cannot separate them either (docs). A whole line belongs to the request whose id
  * stands in it as a marker or logger writes it; without one, to nobody unless a single request runs.
  * Holds at most the last tailLimitBytes, one unfinished line, and such an end for each of the last requests.
  */
@@ -121,7 +121,7 @@ export class SharedLog implements OutputLog {
     this.#notify(part);
   }
 
-  /** A logger writes `time id [LEVEL] text`. Source: docs (function-runtime.md 11). */
+  /** A logger writes `time id [LEVEL] text`. Source: docs. */
   #ownerOf(text: string, marked: string | null): string | null {
     if (marked !== null && this.#parts.has(marked)) return marked;
     const logged = /^\S+ ([\w-]+) \[/.exec(text)?.[1];

@@ -1,7 +1,7 @@
 // How many requests each instance of a function runs that takes several at once. Kept by pool.ts, for such functions only.
 import type { EndReason } from './state.ts';
 
-/** `most` at once in one instance; from `enough` on a further instance is started. Source: docs (function-invocation.md 6). */
+/** `most` at once in one instance; from `enough` on a further instance is started. Source: docs. */
 export type ShareLimits = { readonly most: number; readonly enough: number };
 
 /** Bounded by the instances of one function. */

@@ -203,7 +203,7 @@ function limitOf({ cpuLimit }: FunctionConfig): Pick<LaunchSpec, 'cpu'> {
   return cpuLimit === undefined ? {} : { cpu: cpuLimit };
 }
 
-/** Source: docs (function-runtime.md 5). */
+/** Source: docs. */
 function contextOf(config: FunctionConfig, credentials: Credentials | null): FrameContext {
   const { initializer } = config;
   return {

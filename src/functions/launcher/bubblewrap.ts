@@ -14,7 +14,7 @@ export type BubblewrapSetup = {
   readonly etcDirectory: string;
 };
 
-/** Source: docs (function-runtime.md 2: uid and gid 10003, home /tmp, 512 MB in /tmp). */
+/** Source: docs (uid and gid 10003, home /tmp, 512 MB in /tmp). */
 export const instanceUid = 10003;
 const tmpBytes = 512 * 1024 * 1024;
 

@@ -26,7 +26,7 @@ export const sandboxSocketDirectory = '/run/yunmen';
 
 /**
  * Tiers with a private root show the cloud's own paths; without one the real paths show.
- * Source: docs (function-runtime.md 2) for /code, /opt and /var/fc/runtime.
+ * Source: docs for /code, /opt and /var/fc/runtime.
  */
 export function placeInstance(
   tier: IsolationTier,

@@ -14,7 +14,7 @@ const waitingLimitMb = 256;
 /** Javas that let the bootstrap's own library in without a word to standard error. */
 const javaMajors = { first: 17, last: 23 };
 
-/** Room for an environment in a waiting process, and for the function's part; the cloud takes 4 KB. Source: docs (fc-api.md). */
+/** Room for an environment in a waiting process, and for the function's part; the cloud takes 4 KB. Source: docs. */
 export const spareEnvironmentBytes = 12 * 1024;
 const ownEnvironmentBytes = 6 * 1024;
 

@@ -6,7 +6,7 @@ import { refuse } from '../errors.ts';
 /** Longest part of an ARN that is shown. */
 const gotLimit = 200;
 
-/** Errors: A403FC for a role that nobody has told this server of. Source: assumed (choices.md). */
+/** Errors: A403FC for a role that nobody has told this server of. Source: assumed. */
 export function assumeRole({ deps, api, requestId }: Mapped, roleArn: string | null): void {
   const { knownRoles } = deps.settings;
   if (roleArn === null || knownRoles === null || knownRoles.has(roleArn)) return;

@@ -8,7 +8,7 @@ export type BreakerRule = {
   readonly openMs: number;
 };
 
-/** Source: docs (gateway.md 4.6). */
+/** Source: docs. */
 export const defaultBreakerRule: BreakerRule = { timeouts: 1000, windowMs: 30_000, openMs: 90_000 };
 
 /** What one data process sees of a backend and the others must know: a time-out counts everywhere, and so does the end of a probe. */

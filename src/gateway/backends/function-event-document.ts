@@ -16,7 +16,7 @@ function textObject(entries: ReadonlyMap<string, string>): string {
  *
  * Shape: `{"headers":{…},"body":"","pathParameters":{},"httpMethod":"POST","path":"/a","isBase64Encoded":false,"queryParameters":{…}}`;
  * a body of bytes is Base64 and isBase64Encoded true, even when empty.
- * Source: live (gateway.md 4.2).
+ * Source: live.
  */
 export function writeEvent(request: BackendRequest, raw: Buffer): Buffer {
   const { body } = request;

@@ -21,7 +21,7 @@ const headerValueLimit = 8192;
 const logLimit = 4096;
 const gotLimit = 200;
 
-/** Headers that a function cannot set, because they belong to the connection or to the gateway. Source: assumed (gateway.md 4.8). */
+/** Headers that a function cannot set, because they belong to the connection or to the gateway. Source: assumed. */
 const heldBack: ReadonlySet<string> = new Set([
   'connection',
   'content-length',
@@ -139,7 +139,7 @@ export function ownHeaders(given: readonly string[]): string[] {
     if (lowerName === 'content-type') hasType = true;
     headers.push(name, writeHeaderText(given[i + 1] ?? '', headerValueLimit));
   }
-  // Source: assumed (gateway.md 4.2).
+  // Source: assumed.
   if (!hasType) headers.push('Content-Type', 'application/json; charset=UTF-8');
   return headers;
 }
@@ -165,7 +165,7 @@ export function wrongShape(name: string, wrong: WrongShape, facts: Facts): Error
 
 export function functionFailed(name: string, outcome: Extract<InvocationOutcome, { kind: 'function-error' }>): Error {
   const got = outcome.body.toString('utf8').slice(0, gotLimit);
-  // The words of the compute plane. Source: docs (function-invocation.md 1).
+  // The words of the compute plane. Source: docs.
   const limit = /"Function (?:initialization )?timed out after ([\d.]+) seconds"/.exec(got)?.[1];
   if (limit !== undefined) {
     return refuse(

@@ -84,7 +84,7 @@ async function bodyOf({ outgoing, body }: Mapped): Promise<Buffer> {
   return body.isPresent ? await body.bytes() : noBytes;
 }
 
-/** FC's own signature takes the place of a client's Authorization. Source: docs (gateway.md 4.3). */
+/** FC's own signature takes the place of a client's Authorization. Source: docs. */
 function sentHeaders({ outgoing }: Mapped): (readonly [string, string])[] {
   return [...outgoing.headers].filter(([name]) => name.toLowerCase() !== 'authorization');
 }
@@ -128,7 +128,7 @@ function passedOn(name: string, outcome: HttpFunctionOutcome): BackendAnswer {
   }
 }
 
-/** What the trigger answers by itself; relayed as any backend's answer. Source: docs (function-runtime.md 7), for FC 3 assumed. */
+/** What the trigger answers by itself; relayed as any backend's answer. Source: docs, for FC 3 assumed. */
 function failedFunction({ errorType, body }: Extract<InvocationOutcome, { kind: 'function-error' }>): BackendAnswer {
   return { status: 502, headers: ['Content-Type', 'application/json', 'X-Fc-Error-Type', errorType], body };
 }

@@ -11,7 +11,7 @@ import { RelayedBody } from './relayed-body.ts';
 
 const nothing = () => {};
 
-/** Headers of a backend that are not relayed: they belong to the gateway's own answer. Source: docs (gateway.md 4.8). */
+/** Headers of a backend that are not relayed: they belong to the gateway's own answer. Source: docs. */
 const heldBack: ReadonlySet<string> = new Set([
   'date',
   'server',
@@ -34,7 +34,7 @@ function relayedHeaders(given: readonly string[]): string[] {
 /**
  * The states: connecting → waiting (request sent) → relaying (head came) → over.
  *
- * Source: docs (gateway.md 4.6): the time-out covers the whole answer; only a connection that had served before and was
+ * Source: docs: the time-out covers the whole answer; only a connection that had served before and was
  * closed without an answer is tried again, once, on a new one.
  */
 export class HttpExchange implements ExchangeListener {

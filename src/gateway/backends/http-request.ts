@@ -44,7 +44,7 @@ const variable = /\[([^\]/]+)\]/g;
  *
  * A last `/*` takes what the request has behind its own (behind the group's base path without one). A value `.` or `..`
  * is refused, since it would lead out of the pattern.
- * Errors: I400PA, I404SR. Source: docs (gateway.md 4.1); the empty pattern and `/*` are assumed.
+ * Errors: I400PA, I404SR. Source: docs; the empty pattern and `/*` are assumed.
  */
 export function backendPath(pattern: string, basePath: string, mapped: Mapped): string {
   if (pattern === '') return basePath === '' ? ownPath(mapped) : basePath;

@@ -25,7 +25,7 @@ const heldBack: ReadonlySet<string> = new Set([
 /**
  * The configured status, headers and text, with stage variables filled in.
  *
- * Errors: I404SR. Source: docs (gateway.md 4.7); the content type without MockHeaders is assumed. Names that are no header names are left out.
+ * Errors: I404SR. Source: docs; the content type without MockHeaders is assumed. Names that are no header names are left out.
  */
 export function answerMock(mapped: Mapped, backend: Extract<Backend, { kind: 'mock' }>): BackendAnswer {
   const headers: string[] = [];

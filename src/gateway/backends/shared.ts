@@ -9,7 +9,7 @@ type Shared = Extract<Backend, { kind: 'shared' }>;
 
 /**
  * Errors: I404NR when the definition has no model for the stage.
- * Source: docs (gateway.md 4.1); the code is assumed.
+ * Source: docs; the code is assumed.
  */
 export function sharedBackend(mapped: Mapped, shared: Shared): Exclude<Backend, Shared> {
   const { snapshot, stage, api } = mapped;

@@ -10,7 +10,7 @@ const reference = /#([A-Za-z0-9_.-]{1,64})#/g;
  * The text with every `#name#` replaced by the variable's value in the request's stage.
  *
  * Errors: I404SR for a variable that the stage lacks, or that its route gives no value.
- * Source: docs (gateway.md 4.5); names are case-sensitive, values are not filled in again.
+ * Source: docs; names are case-sensitive, values are not filled in again.
  */
 export function fillVariables(text: string, admitted: Admitted): string {
   if (!text.includes('#')) return text;

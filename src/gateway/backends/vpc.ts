@@ -8,7 +8,7 @@ import { fillVariables } from './stage-variables.ts';
 type VpcBackend = Extract<Backend, { kind: 'vpc' }>;
 type Place = { vpcId: string; instanceId: string; port: number; hostHeader: string | null };
 
-/** Errors: X504VE, and those of callHttp(). Source: docs (gateway.md 4.1). */
+/** Errors: X504VE, and those of callHttp(). Source: docs. */
 export function callVpc(mapped: Mapped, backend: VpcBackend): Promise<BackendAnswer> {
   const place = placeOf(mapped, backend.vpc);
   const { backends } = mapped.deps;

@@ -34,7 +34,7 @@ async function sign(mapped: Mapped, line: SentLine, key: PublishedSignatureKey):
   return toMapped(mapped, mapped.plan, { ...outgoing, headers });
 }
 
-/** What the API's definition sends in headers: its parameters, constants and system parameters. Source: docs (gateway.md 7.5). */
+/** What the API's definition sends in headers: its parameters, constants and system parameters. Source: docs. */
 function configuredHeaders({ plan }: Mapped): ReadonlySet<string> {
   const targets = [...plan.constants, ...plan.systems, ...plan.inputs.flatMap((input) => input.targets)];
   return new Set(targets.filter(({ location }) => location === 'HEAD').map(({ name }) => name.toLowerCase()));
@@ -53,7 +53,7 @@ async function formOf({ outgoing, body }: Mapped): Promise<Parameters> {
 
 /**
  * The client's Content-MD5 while its bytes are sent as they came; of another body that is no form, ours.
- * Source: docs and sdk disagree; chosen so that both kinds of verifiers agree (gateway.md 7.5).
+ * Source: docs and sdk disagree; chosen so that both kinds of verifiers agree.
  */
 async function contentMd5Of({ outgoing, body, headers }: Mapped): Promise<string> {
   if (outgoing.body.kind === 'text' || !body.isPresent) return '';

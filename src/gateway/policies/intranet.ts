@@ -6,7 +6,7 @@ type Call = Pick<Identified, 'api' | 'clientIp' | 'isIntranetDomain' | 'host' | 
 
 /**
  * Errors: A403IN. The caller's address decides, not the domain by which it comes, which is the caller's own word.
- * Source: docs (gateway-errors.md E2.5) for the rule; that addresses decide is assumed.
+ * Source: docs for the rule; that addresses decide is assumed.
  */
 export function checkIntranet({ api, clientIp, isIntranetDomain, host, deps }: Call): void {
   if (!api.auth.disableInternet && !isIntranetDomain) return;

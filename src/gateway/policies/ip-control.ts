@@ -5,9 +5,9 @@ import type { PublishedIpControl } from '../../model/published.ts';
 export type CompiledIpControl = {
   readonly id: string;
   readonly type: 'ALLOW' | 'REFUSE';
-  /** Without items a control has no effect. Source: docs (gateway.md 7.2). */
+  /** Without items a control has no effect. Source: docs. */
   readonly isEmpty: boolean;
-  /** Of the items for every caller; of all items for REFUSE, which knows no apps. Source: docs (gateway-plugins.md P2). */
+  /** Of the items for every caller; of all items for REFUSE, which knows no apps. Source: docs. */
   readonly everyone: IpRanges;
   /** Of the items for single apps. */
   readonly byApp: ReadonlyMap<number, IpRanges>;
@@ -34,7 +34,7 @@ export function compileIpControl({ ipControlId, type, items }: PublishedIpContro
  *
  * ALLOW: the address must be in an item for everyone or in one for this app. An app that nothing restricts (only items for
  * other apps) passes; a caller that is no app does not. REFUSE: the address must be in no item.
- * Source: docs (gateway.md 7.2, gateway-plugins.md P2).
+ * Source: docs.
  */
 export function isAddressAllowed(control: CompiledIpControl, address: string, appId: number | null): boolean {
   if (control.isEmpty) return true;

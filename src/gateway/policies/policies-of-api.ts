@@ -79,7 +79,7 @@ const limitNames: Readonly<Record<LimitKind, string>> = {
   APP: 'one app',
 };
 
-/** Source: docs (gateway-errors.md E2.6): basic limits of users and apps answer T429PR in the classic words. */
+/** Source: docs: basic limits of users and apps answer T429PR in the classic words. */
 async function checkTraffic(call: Call, control: CompiledTrafficControl): Promise<void> {
   const throttled = await throttle(control, { place: placeOf(call), appId: appIdOf(call) }, call.deps);
   if (throttled === null) return;

@@ -10,7 +10,7 @@ export type CompiledTrafficControl = {
   readonly id: string;
   readonly unit: PublishedTrafficControl['unit'];
   readonly windowMs: number;
-  /** A call without room waits for the next second's, as far as that has some. Only for seconds. Source: docs (gateway.md 7.1). */
+  /** A call without room waits for the next second's, as far as that has some. Only for seconds. Source: docs. */
   readonly waits: boolean;
   readonly apiDefault: number;
   readonly userDefault: number | null;
@@ -50,7 +50,7 @@ type Limit = Take & { readonly kind: LimitKind };
  * The limits that a call counts against.
  *
  * Specials of the app or its account stand in for the default limits of both; the API's limit stays. Limits of all kinds are
- * for each API. Source: docs (gateway.md 7.1).
+ * for each API. Source: docs.
  */
 export function limitsOf(control: CompiledTrafficControl, { place, appId }: ThrottledCall): Limit[] {
   const base = `${control.id}/${place}`;
@@ -76,7 +76,7 @@ type ThrottlePorts = { readonly clock: Clock; readonly count: CountCall };
  *
  * A unit of time begins where the clock's does (days in UTC; source: assumed). Seconds: the bucket is filled to the limit at
  * the edge of the second; who finds it empty takes from the next filling and waits for that, so at most one filling waits,
- * and those who wait are served first. Source: docs (gateway.md 7.1); the filling at once is assumed.
+ * and those who wait are served first. Source: docs; the filling at once is assumed.
  */
 export async function throttle(
   control: CompiledTrafficControl,

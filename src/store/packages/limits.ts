@@ -10,7 +10,7 @@ export type PackageLimits = {
   readonly mergedBytes: number;
 };
 
-/** Source: docs (100 MB zip and 500 MB unpacked by the API; function-invocation.md §7, 2 GB for layers together); entries: ours. */
+/** Source: docs (100 MB zip and 500 MB unpacked by the API, 2 GB for layers together); entries: ours. */
 export const defaultPackageLimits: PackageLimits = {
   zipBytes: 100 * 1024 * 1024,
   unpackedBytes: 500 * 1024 * 1024,

@@ -1,5 +1,5 @@
 // The context object, made of the interfaces com.aliyun.fc.runtime that the function's own package brings.
-// Source: sdk (com.aliyun.fc.runtime:fc-java-core 1.4.1); docs (function-runtime.md 5).
+// Source: sdk (com.aliyun.fc.runtime:fc-java-core 1.4.1); docs.
 package yunmen;
 
 import java.lang.reflect.InvocationHandler;

@@ -1,4 +1,4 @@
-// Removes the platform's variables before user code runs. Source: docs (function-runtime.md 2): all FC_* but one.
+// Removes the platform's variables before user code runs. Source: docs: all FC_* but one.
 package yunmen;
 
 import java.lang.reflect.Field;

@@ -1,4 +1,4 @@
-// Error documents {errorMessage, errorType, errorCause, stackTrace}. Source: docs (function-runtime.md 10).
+// Error documents {errorMessage, errorType, errorCause, stackTrace}. Source: docs.
 package yunmen;
 
 import java.nio.charset.StandardCharsets;

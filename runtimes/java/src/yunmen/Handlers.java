@@ -1,5 +1,5 @@
 // The function's code: its class path, its handler and hooks by name, and the forms in which a handler is called.
-// Source: docs (function-runtime.md 3, 4); sdk (fc-java-core). Names of load errors: assumed.
+// Source: docs; sdk (fc-java-core). Names of load errors: assumed.
 package yunmen;
 
 import java.io.ByteArrayInputStream;

@@ -1,6 +1,6 @@
 // HTTP handlers: the servlet request and response that HttpRequestHandler is given, of the javax.servlet interfaces that the
 // function's package brings. There are no sessions, dispatchers, parts or asynchronous contexts.
-// Source: docs (function-runtime.md 6); sdk (fc-java-core, javax.servlet 3.1).
+// Source: docs; sdk (fc-java-core, javax.servlet 3.1).
 package yunmen;
 
 import java.io.BufferedReader;

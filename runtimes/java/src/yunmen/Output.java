@@ -76,7 +76,7 @@ final class Output {
     mark.isStartDue = false;
   }
 
-  /** `2026-11-22T10:04:19.024Z {requestId} [INFO] message`. Source: docs (function-runtime.md 11), assumed for Java. */
+  /** `2026-11-22T10:04:19.024Z {requestId} [INFO] message`. Source: docs, assumed for Java. */
   void log(Mark mark, String level, String message) {
     Mark owner = mark == null ? current() : mark;
     String id = owner == null ? "" : owner.requestId + " ";
