@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import type { RequestRecord } from '../../src/model/record.ts';
+import { requestRecord } from '../../src/model/testing.ts';
 import { fcSignature, fcStringToSign } from '../../src/wire/openapi-signature-fc.ts';
 import { signRpc } from '../../src/wire/openapi-signature-rpc.ts';
 import { signV3 } from '../../src/wire/openapi-signature-v3.ts';
@@ -235,34 +235,7 @@ describe('who may call the APIs', () => {
       message: 'm',
       functionLog: 'log',
     } as const;
-    const record: RequestRecord = {
-      requestId: 'R-1',
-      at: 1,
-      method: 'POST',
-      host: 'h',
-      path: '/p',
-      clientIp: '127.0.0.1',
-      isTls: false,
-      groupId: null,
-      apiId: null,
-      apiName: null,
-      functionName: null,
-      qualifier: null,
-      stage: null,
-      appId: null,
-      appName: null,
-      appKey: null,
-      nonce: null,
-      initialRequestId: null,
-      traceId: null,
-      status: 502,
-      requestBytes: 0,
-      responseBytes: 0,
-      totalMs: 1,
-      backendAt: 1,
-      backendMs: 1,
-      failure,
-    };
+    const record = requestRecord({ requestId: 'R-1', status: 502, failure });
     plane.records.set('R-1', record);
     const told = await v3({ method: 'GET', path: '/yunmen/requests/R-1' });
     assert.equal(told.status, 200);

@@ -10,24 +10,16 @@ const pathLimit = 1024;
 const methodLimit = 32;
 const gotLimit = 500;
 
-/** What the steps of http-door.ts have learned. Times: `at` epoch ms, the others in ms. */
-export type HttpFacts = {
-  readonly requestId: string;
-  readonly at: number;
-  readonly method: string;
-  readonly host: string;
-  readonly path: string;
-  readonly clientIp: string;
+type Known = 'requestId' | 'at' | 'method' | 'host' | 'path' | 'clientIp' | 'status' | 'totalMs' | 'failure';
+type Sizes = 'requestBytes' | 'responseBytes';
+
+/** What the steps of http-door.ts have learned. Times as in the record. */
+export type HttpFacts = Pick<RequestRecord, Known | Sizes> & {
   readonly traceparent: string | null;
   readonly trigger: HttpTrigger | null;
-  readonly status: number;
-  readonly requestBytes: number | null;
-  readonly responseBytes: number | null;
-  readonly totalMs: number;
-  /** How long the function took; null: it was not called. */
+  /** How long the function took, ms; null: it was not called. */
   readonly functionMs: number | null;
   readonly calledAt: number | null;
-  readonly failure: Failure | null;
 };
 
 export function httpRecordOf(facts: HttpFacts): RequestRecord {
