@@ -155,13 +155,16 @@ test('one of them that is killed ends with its instances and is replaced, while 
     files: { 'index.py': 'def handler(event, context):\n    return "ran"\n' },
   });
   const fc = functionCompute(server.ready, server.credentials);
-  // One after the other takes an invocation, so that both have an instance.
-  for (let i = 0; i < 2; i++) assert.equal((await fc.invokeFunction('replaced', 'instance', '')).data, 'ran');
   const before = factsNow(server);
   const [kept, victim] = before.dataProcesses;
   assert.ok(kept !== undefined && victim !== undefined);
+  // One after the other takes an invocation, but for one that is behind: until both have an instance.
+  const hasInstance = ({ runDir }: typeof kept) => instanceProcesses(runDir).length > 0;
+  for (let calls = 0; calls < 2 || !(hasInstance(kept) && hasInstance(victim)); calls++) {
+    assert.ok(calls < 50, 'both were called');
+    assert.equal((await fc.invokeFunction('replaced', 'instance', '')).data, 'ran');
+  }
   const its = [...instanceProcesses(victim.runDir), ...processTree(victim.data), ...processTree(victim.launcher)];
-  assert.ok(instanceProcesses(victim.runDir).length > 0 && instanceProcesses(kept.runDir).length > 0);
   const connection = await connectTo(server.ready.gateway, kept.data, t);
   const burned = signed('/kept', app, project.host);
   assert.equal((await connection.send('GET', '/kept', burned)).status, 200);
