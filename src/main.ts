@@ -6,9 +6,19 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
   version: string;
 };
 
+let isServer = false;
+// Whoever reads our output may go before it ends, as in `yunmen logs | head`. That is no failure; a server goes on.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    if (!isServer) process.exit();
+  });
+}
+
 process.exitCode = await runCli(process.argv.slice(2), {
   // The server's modules are loaded only when one is started: `yunmen call` needs none of them.
   async startServer(options) {
+    isServer = true;
     const [{ startServer }, { createLog }] = await Promise.all([import('./server.ts'), import('./base/log.ts')]);
     const log = createLog((line) => process.stderr.write(line), 'text', Date.now);
     return await startServer(options, log);
