@@ -159,6 +159,22 @@ describe('the door of HTTP triggers', () => {
     }
   });
 
+  it('asks for the token before it reads a body, unless the token is in there; without a rule nobody comes in', async (t) => {
+    const jwt = { keys: [], lookup: [{ place: 'header', name: 'X-T', prefix: '' }], pass: [], paths: null } as const;
+    const early = await open(t, answering(200), { authType: 'jwt', jwt });
+    const socket = early.begin('POST', '', 'Content-Length: 1000\r\n');
+    assert.match(await readText(socket), /^HTTP\/1\.1 403 [\s\S]*invalid or expired jwt/);
+    const inForm = { ...jwt, lookup: [{ place: 'form', name: 't', prefix: '' }] } as const;
+    const late = await open(t, answering(200), { authType: 'jwt', jwt: inForm });
+    assert.match(
+      await late.ask('POST', 't=x', 'Content-Type: application/x-www-form-urlencoded\r\n'),
+      /^HTTP\/1\.1 403/,
+    );
+    assert.match((await late.recorded(1))[0]?.failure?.message ?? '', /The token was not taken: Invalid/);
+    const broken = await open(t, answering(200), { authType: 'jwt' });
+    assert.match(await broken.ask('GET'), /^HTTP\/1\.1 500/);
+  });
+
   it('leaves a record of every call: what it was, how long it took, and why it failed', async (t) => {
     const failing: CallHttpFunction = async () => {
       const outcome = { kind: 'function-error', errorType: 'UnhandledInvocationError', ...facts } as const;

@@ -8,6 +8,7 @@ import type {
   HttpAuthentication,
   HttpFunctionRequest,
   HttpTrigger,
+  JwtRule,
   SignedHttpCall,
 } from '../../model/http-function.ts';
 import type { Failure, RequestRecord } from '../../model/record.ts';
@@ -25,7 +26,7 @@ import {
 } from './answer.ts';
 import { HttpDoorError, httpError, httpErrorStatuses } from './errors.ts';
 import { callerGone, failureOf, failureOfOutcome, httpRecordOf } from './http-record.ts';
-import { checkToken, jwtRuleOf, needsToken, passClaims } from './jwt.ts';
+import { type Claims, checkToken, needsToken, passClaims, readsForm } from './jwt.ts';
 import { type BodyLimits, readHttpBody } from './request-body.ts';
 import type { HttpTriggers } from './triggers.ts';
 
@@ -144,13 +145,19 @@ async function serve(context: Context): Promise<void> {
   }
   const gone = goneSignal(response);
   const payloadHash = trigger.authType === 'function' ? await authenticate(context, target, gone) : null;
+  const { jwt } = trigger;
+  const claims = jwt === undefined || readsForm(jwt) ? null : await claimsOf(context, found, jwt, null);
   const body = await readHttpBody(request, response, context.deps.bodies);
   context.requestBytes = body.length;
   if (payloadHash !== null && createHash('sha256').update(body).digest('hex') !== payloadHash) {
     throw httpError('AccessDenied', 'the body does not have the hash that x-acs-content-sha256 says');
   }
-  const prepared = requestOf(context, found, { query: query ?? '', body });
-  await callAndAnswer(context, await withClaims(context, found, prepared), gone);
+  let prepared = requestOf(context, found, { query: query ?? '', body });
+  if (jwt !== undefined) {
+    const form = formOf(request, body);
+    prepared = withClaims(prepared, jwt, claims ?? (await claimsOf(context, found, jwt, form)), form);
+  }
+  await callAndAnswer(context, prepared, gone);
 }
 
 const noBytes = Buffer.alloc(0);
@@ -186,6 +193,9 @@ function checkSizes({ rawHeaders }: IncomingMessage, target: string): void {
 }
 
 function admit({ request }: Context, trigger: HttpTrigger): void {
+  if (trigger.authType === 'jwt' && trigger.jwt === undefined) {
+    throw httpError('InternalServerError', 'this trigger asks for tokens and has no rule for them');
+  }
   // Source: docs for the words.
   if (trigger.disablesInternetUrl) {
     throw httpError('AccessDenied', 'access denied due to function internet URL is disable');
@@ -250,27 +260,35 @@ function forwardedHeaders({ rawHeaders, headers }: IncomingMessage, clientIp: st
   return kept;
 }
 
-/** Of a trigger with tokens: the call as the function is to see it. */
-async function withClaims(
-  context: Context,
-  { trigger, rawPath }: Found,
-  prepared: ReturnType<typeof requestOf>,
-): Promise<ReturnType<typeof requestOf>> {
-  const rule = jwtRuleOf(trigger);
-  if (rule === null) return prepared;
+/** Who calls a trigger with tokens; nobody on a path that needs none. `form`: null when the token is never in one. */
+async function claimsOf(context: Context, { rawPath }: Found, rule: JwtRule, form: string | null): Promise<Claims> {
   const { request, at } = context;
-  const { path, query } = splitTarget(prepared.call.requestUri);
+  if (!needsToken(rule, decodePercent(rawPath))) return {};
+  const { query } = splitTarget(request.url ?? '/');
+  const header = (name: string) => headerOf(request, name);
+  const checked = await checkToken(rule, { header, query: query ?? '', form }, at);
+  if (checked.ok) return checked.claims;
+  context.failure = failureOf({ code: 'AccessDenied', message: `The token was not taken: ${checked.why}.` });
+  // Source: docs for the words, the status unconfirmed.
+  throw httpError('AccessDenied', 'invalid or expired jwt');
+}
+
+/** A byte a character; null when the body is no form. */
+function formOf(request: IncomingMessage, body: Buffer): string | null {
   const isForm = /^application\/x-www-form-urlencoded\b/i.test(headerOf(request, 'content-type'));
-  const form = isForm ? prepared.body.toString('latin1') : null;
-  const sources = { header: (name: string) => headerOf(request, name), query: query ?? '', form };
-  const checked = needsToken(rule, decodePercent(rawPath)) ? await checkToken(rule, sources, at) : null;
-  if (checked?.ok === false) {
-    context.failure = { ...failureOf({ code: 'AccessDenied', message: `The token was not taken: ${checked.why}.` }) };
-    // Source: docs for the words, the status unconfirmed.
-    throw httpError('AccessDenied', 'invalid or expired jwt');
-  }
-  const given = { headers: prepared.call.headers, query: query ?? '', form };
-  const told = passClaims(rule, checked?.claims ?? {}, given);
+  return isForm ? body.toString('latin1') : null;
+}
+
+/** The call as the function is to see it. */
+function withClaims(
+  prepared: ReturnType<typeof requestOf>,
+  rule: JwtRule,
+  claims: Claims,
+  form: string | null,
+): ReturnType<typeof requestOf> {
+  const { headers, requestUri } = prepared.call;
+  const { path, query } = splitTarget(requestUri);
+  const told = passClaims(rule, claims, { headers, query: query ?? '', form });
   return {
     ...prepared,
     body: told.form === form ? prepared.body : Buffer.from(told.form ?? '', 'latin1'),

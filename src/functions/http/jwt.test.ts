@@ -113,6 +113,16 @@ describe('tokens of HTTP triggers', () => {
       [false, false, false, false, true],
     );
     assert.ok(needsToken(rule, '/login'));
+    for (const path of [
+      '/public/../admin',
+      '/public/./x',
+      '/public/..',
+      '//admin',
+      '/public\\..\\admin',
+      '/public/x;y',
+    ]) {
+      assert.ok(needsToken(free, path) && needsToken(guarded, path), path);
+    }
   });
 
   it('tells claims where the trigger says, in place of whatever the caller has sent there', () => {

@@ -1,11 +1,12 @@
 // Who calls a trigger with the authType `jwt`: finds the token, checks it, and tells the function the claims that it is to know.
 // Called by http-door.ts.
 import type { importJWK, JWK, JWTPayload } from 'jose';
-import type { HttpTrigger, JwtRule, TokenPlace } from '../../model/http-function.ts';
+import type { JwtRule, TokenPlace } from '../../model/http-function.ts';
 import { decodePercent, parseQuery } from '../../wire/percent-encoding.ts';
 
+export type Claims = JWTPayload;
 export type CheckedToken =
-  | { readonly ok: true; readonly claims: JWTPayload }
+  | { readonly ok: true; readonly claims: Claims }
   /** What is wrong, for the trigger's owner; it holds nothing of the token. */
   | { readonly ok: false; readonly why: string };
 
@@ -32,13 +33,21 @@ const keyTypes = [
 /** Imported keys go with the rule that they belong to. */
 const importedKeys = new WeakMap<JwtRule['keys'][number], Map<string, Promise<Key>>>();
 
-/** Whether a call of this path needs a token. */
+/** What servers read as another path than is written: dot segments, doubled and backward slashes, parameters of a segment. */
+const oddPath = /(^|\/)\.{1,2}(\/|$)|\/\/|[\\;]/;
+
+/** Whether a call of this (decoded) path needs a token; one that is written oddly always does. */
 export function needsToken({ paths }: JwtRule, path: string): boolean {
-  if (paths === null) return true;
+  if (paths === null || oddPath.test(path)) return true;
   const isNamed = paths.patterns.some((pattern) =>
     pattern.endsWith('*') ? path.startsWith(pattern.slice(0, -1)) : path === pattern,
   );
   return paths.are === 'free' ? !isNamed : isNamed;
+}
+
+/** Whether a token may be in the body, which has to be there then before it is known who calls. */
+export function readsForm({ lookup }: JwtRule): boolean {
+  return lookup.some(({ place }) => place === 'form');
 }
 
 /** Never rejects. `now`: epoch ms. */
@@ -132,7 +141,7 @@ export type ToldCall = { readonly headers: readonly string[]; readonly query: st
  * Puts the claims where the rule says. What the caller has sent there goes, also when the token lacks the claim or none is needed:
  * the function must be able to believe it.
  */
-export function passClaims({ pass }: JwtRule, claims: JWTPayload, { headers, query, form }: ToldCall): ToldCall {
+export function passClaims({ pass }: JwtRule, claims: Claims, { headers, query, form }: ToldCall): ToldCall {
   const told = { headers: [...headers], query, form };
   for (const { place, claim, target } of pass) {
     const value = textOf(claims[claim]);
@@ -177,9 +186,4 @@ function withParameter(text: string, target: string, value: string | null): stri
     .filter((part) => part !== '' && decodePercent(part.split('=')[0] ?? '', true) !== target);
   if (value !== null) kept.push(`${encodeURIComponent(target)}=${encodeURIComponent(value)}`);
   return kept.join('&');
-}
-
-/** The rule of a trigger that knows its callers by tokens; null for others. */
-export function jwtRuleOf({ authType, jwt }: HttpTrigger): JwtRule | null {
-  return authType === 'jwt' ? (jwt ?? null) : null;
 }
