@@ -2,14 +2,12 @@
 // that gives no more namespaces. sandd ends what it should in time, and does not turn in circles meanwhile.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { randomHex } from '../../src/base/ids.ts';
 import { findSandd } from '../../src/functions/index.ts';
 import { Cleanup, temporaryDirectory } from '../harness/server.ts';
-import { type OpenSandd, openSandd } from './sandd-open.ts';
+import { type OpenSandd, openSandd, prepareInstance } from './sandd-open.ts';
 
 const found = await findSandd();
 const path = found.ok ? found.path : '';
@@ -36,28 +34,10 @@ async function slowProgram(cleanup: Cleanup): Promise<string> {
   return program;
 }
 
-function start({ launcher, runDir }: OpenSandd, cleanup: Cleanup, argv: readonly string[]) {
-  const instanceId = `c-${randomHex(4)}-${randomHex(10)}`;
-  const socketDirectory = `${runDir}/i/${instanceId}`;
-  mkdirSync(socketDirectory);
-  for (const name of ['f.sock', 'l.sock']) {
-    const listener = createServer((socket) => socket.on('error', () => {}).resume()).listen(
-      `${socketDirectory}/${name}`,
-    );
-    cleanup.after(() => void listener.close());
-  }
-  const started = launcher.start({
-    instanceId,
-    argv: [...argv],
-    environment: { FC_INSTANCE_ID: instanceId },
-    codeDirectory: '/usr/share',
-    socketDirectory,
-    socketPath: '/run/yunmen/f.sock',
-    readOnly: [],
-    token: randomHex(32),
-    memoryMb: 128,
-  });
-  return { instanceId, started };
+function start(opened: OpenSandd, cleanup: Cleanup, argv: readonly string[]) {
+  const { spec, close } = prepareInstance(opened, argv);
+  cleanup.after(close);
+  return { instanceId: spec.instanceId, started: opened.launcher.start(spec) };
 }
 
 /** Seconds of the processor that a process has taken. */

@@ -1,13 +1,11 @@
 // What sandd keeps of instances that have come and gone: nothing, counted before and after many of them, in each tier.
 // Small counts here; under torture 10,000 of each tier. (The whole plane over the other launcher: functions-ends.)
 import assert from 'node:assert/strict';
-import { existsSync, globSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { existsSync, globSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { randomHex } from '../../src/base/ids.ts';
 import { findSandd, isolationTiers, probeSandd } from '../../src/functions/index.ts';
-import { type OpenSandd, openSandd } from './sandd-open.ts';
+import { type OpenSandd, openSandd, prepareInstance } from './sandd-open.ts';
 
 const found = await findSandd();
 const path = found.ok ? found.path : '';
@@ -17,40 +15,23 @@ const lanes = 4;
 /** How an instance ends, in turn: by itself, a daemon left behind; by a stop; frozen, by a stop; never having run. */
 const ways = ['(sleep 600 &) ; exit 0', 'sleep 600', 'trap "" TERM; echo up; sleep 600', null] as const;
 
-async function comeAndGo(
-  { launcher, runDir }: OpenSandd,
-  round: number,
-  ended: Map<string, () => void>,
-): Promise<void> {
-  const instanceId = `c-${randomHex(4)}-${randomHex(10)}`;
-  const socketDirectory = `${runDir}/i/${instanceId}`;
-  mkdirSync(socketDirectory);
-  const frames = createServer().listen(`${socketDirectory}/f.sock`);
-  const log = createServer((socket) => socket.on('error', () => {}).resume()).listen(`${socketDirectory}/l.sock`);
+async function comeAndGo(opened: OpenSandd, round: number, ended: Map<string, () => void>): Promise<void> {
+  const { launcher } = opened;
   const script = ways[round % ways.length] ?? null;
+  const argv = script === null ? ['/no/such/program'] : ['/bin/sh', '-c', script];
+  const { spec, close } = prepareInstance(opened, argv);
+  const { instanceId, socketDirectory } = spec;
   const gone = new Promise<void>((resolve) => ended.set(instanceId, resolve));
-  const started = await launcher
-    .start({
-      instanceId,
-      argv: script === null ? ['/no/such/program'] : ['/bin/sh', '-c', script],
-      environment: { FC_INSTANCE_ID: instanceId },
-      codeDirectory: '/usr/share',
-      socketDirectory,
-      socketPath: '/run/yunmen/f.sock',
-      readOnly: [],
-      token: randomHex(32),
-      memoryMb: 128,
-    })
-    .then(
-      () => true,
-      () => false,
-    );
+  const started = await launcher.start(spec).then(
+    () => true,
+    () => false,
+  );
   assert.equal(started, script !== null);
   if (round % ways.length === 2) await launcher.setFrozen(instanceId, true);
   if (round % ways.length !== 0) await launcher.stop(instanceId, 0);
   if (started) await gone;
   ended.delete(instanceId);
-  for (const server of [frames, log]) server.close();
+  close();
   rmSync(socketDirectory, { recursive: true, force: true });
 }
 

@@ -1,5 +1,6 @@
 // A sandd of its own for a test, as the launchers' contract wants it. Used by the sandd tests.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { randomHex } from '../../src/base/ids.ts';
 import {
   connectSandd,
@@ -10,8 +11,11 @@ import {
   type SanddClient,
   startSandd,
 } from '../../src/functions/index.ts';
+import { hasOwnRoot } from '../../src/functions/launcher/placement.ts';
+import type { LaunchSpec } from '../../src/functions/launcher/port.ts';
 
 export type OpenSandd = {
+  readonly tier: IsolationTier;
   readonly launcher: SanddClient;
   readonly sandd: RunningSandd;
   readonly runDir: string;
@@ -42,6 +46,7 @@ export async function openSandd(
   for (const directory of ['/usr/share', '/tmp']) await sandd.allow(directory);
   const launcher = await connectSandd({ runDir, token, interpreters: findInterpreters, onGone: () => {} });
   return {
+    tier,
     launcher,
     sandd,
     runDir,
@@ -51,6 +56,42 @@ export async function openSandd(
       launcher.close();
       await sandd.exited;
       rmSync(runDir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** What it takes to start a program in it: a place of its own with both sockets in it, and what to say. Bounded by its test. */
+export function prepareInstance(
+  { runDir, tier }: OpenSandd,
+  argv: readonly string[],
+  onOutput: (text: string) => void = () => {},
+): { readonly spec: LaunchSpec; close(): void } {
+  const instanceId = `c-${randomHex(4)}-${randomHex(10)}`;
+  const socketDirectory = `${runDir}/i/${instanceId}`;
+  mkdirSync(socketDirectory);
+  const frames = createServer((socket) => socket.on('error', () => {}).resume());
+  const log = createServer((socket) => {
+    socket.on('error', () => {});
+    socket.on('data', (chunk) => onOutput(chunk.toString()));
+  });
+  frames.listen(`${socketDirectory}/f.sock`);
+  log.listen(`${socketDirectory}/l.sock`);
+  const spec: LaunchSpec = {
+    instanceId,
+    argv: [...argv],
+    environment: { FC_INSTANCE_ID: instanceId },
+    codeDirectory: '/usr/share',
+    socketDirectory,
+    socketPath: hasOwnRoot(tier) ? '/run/yunmen/f.sock' : `${socketDirectory}/f.sock`,
+    readOnly: [],
+    token: randomHex(32),
+    memoryMb: 128,
+  };
+  return {
+    spec,
+    close() {
+      frames.close();
+      log.close();
     },
   };
 }

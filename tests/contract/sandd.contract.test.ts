@@ -1,8 +1,7 @@
 // The launchers' contract on sandd, in each tier that works here; who may talk to it; what is left when it is killed.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { copyFileSync, existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { copyFileSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -12,7 +11,7 @@ import { testLauncher } from '../../src/functions/launcher/suite.ts';
 import { testProcessors } from '../../src/functions/launcher/suite-processors.ts';
 import { testSpares } from '../../src/functions/launcher/suite-spares.ts';
 import { containerProgram } from '../harness/container.ts';
-import { type OpenSandd, openSandd } from './sandd-open.ts';
+import { type OpenSandd, openSandd, prepareInstance } from './sandd-open.ts';
 
 const found = await findSandd();
 const path = found.ok ? found.path : '';
@@ -41,32 +40,17 @@ for (const tier of tiers) {
 }
 
 /** Starts a shell script in it; resolves when the script has written `up`. */
-async function startScript({ launcher, runDir }: OpenSandd, tier: IsolationTier, script: string, isSpare = false) {
-  const instanceId = `c-${randomHex(4)}-${randomHex(10)}`;
-  const socketDirectory = `${runDir}/i/${instanceId}`;
-  mkdirSync(socketDirectory);
-  const frames = createServer().listen(`${socketDirectory}/f.sock`);
+async function startScript(opened: OpenSandd, script: string, isSpare = false) {
+  const { launcher } = opened;
   const output = { text: '' };
   const up = Promise.withResolvers<void>();
-  const log = createServer((socket) => {
-    socket.on('data', (chunk) => {
-      output.text += chunk.toString();
-      if (output.text.includes('up')) up.resolve();
-    });
-  }).listen(`${socketDirectory}/l.sock`);
-  const { pid } = await (isSpare ? launcher.startSpare : launcher.start)({
-    instanceId,
-    argv: ['/bin/sh', '-c', script],
-    environment: { FC_INSTANCE_ID: instanceId },
-    codeDirectory: '/usr/share',
-    socketDirectory,
-    socketPath: tier === 'none' || tier === 'restricted' ? `${socketDirectory}/f.sock` : '/run/yunmen/f.sock',
-    readOnly: [],
-    token: randomHex(32),
-    memoryMb: 128,
+  const { spec, close } = prepareInstance(opened, ['/bin/sh', '-c', script], (text) => {
+    output.text += text;
+    if (output.text.includes('up')) up.resolve();
   });
+  const { pid } = await (isSpare ? launcher.startSpare : launcher.start)(spec);
   await up.promise;
-  return { instanceId, pid, output, close: () => [frames, log].map((server) => server.close()) };
+  return { instanceId: spec.instanceId, pid, output, close };
 }
 
 /** Processes with the instance's mark, its first process, control groups and mounts of the server. */
@@ -96,7 +80,7 @@ for (const tier of tiers) {
   if (isNested)
     test(`an end while instances are frozen takes no longer than others (tier ${tier})`, { skip }, async () => {
       const opened = await openSandd(path, tier);
-      const { instanceId, pid, close } = await startScript(opened, tier, daemons);
+      const { instanceId, pid, close } = await startScript(opened, daemons);
       await opened.launcher.setFrozen(instanceId, true);
       process.kill(pid, 'SIGKILL'); // its first process: nobody is left in it who could hear and thaw
       opened.sandd.kill('SIGTERM');
@@ -111,7 +95,7 @@ for (const tier of tiers) {
 
   test(`killed with -9, sandd leaves nothing of an instance that is frozen (tier ${tier})`, { skip }, async () => {
     const opened = await openSandd(path, tier);
-    const { instanceId, pid, close } = await startScript(opened, tier, daemons);
+    const { instanceId, pid, close } = await startScript(opened, daemons);
     await opened.launcher.setFrozen(instanceId, true);
     assert.ok(remains(instanceId, pid, opened.runDir).length >= 3);
     opened.sandd.kill('SIGKILL');
@@ -131,7 +115,7 @@ for (const tier of tiers) {
     }, async () => {
       const opened = await openSandd(path, tier);
       const waiting = 'trap "" TERM; (setsid sleep 600 &); echo up; read line; sleep 600';
-      const { instanceId, pid, close } = await startScript(opened, tier, waiting, true);
+      const { instanceId, pid, close } = await startScript(opened, waiting, true);
       assert.ok(remains(instanceId, pid, opened.runDir).length >= 3);
       opened.sandd.kill('SIGKILL');
       await opened.sandd.exited;
@@ -145,7 +129,7 @@ for (const tier of tiers) {
 
   test(`when its starter goes, sandd ends all and removes the run directory (tier ${tier})`, { skip }, async () => {
     const opened = await openSandd(path, tier);
-    const { instanceId, pid, close } = await startScript(opened, tier, daemons);
+    const { instanceId, pid, close } = await startScript(opened, daemons);
     opened.sandd.close();
     assert.equal(await opened.sandd.exited, 'exit code 0');
     close();
@@ -157,7 +141,6 @@ for (const tier of tiers) {
     const opened = await openSandd(path, tier);
     const { instanceId, output, close } = await startScript(
       opened,
-      tier,
       'trap "exit 0" TERM; while :; do echo up; sleep 0.005; done',
     );
     await opened.launcher.setFrozen(instanceId, true);
@@ -177,14 +160,14 @@ for (const tier of tiers) {
 test('an instance that takes the place of one that ends starts', { skip: missing('none') }, async () => {
   const opened = await openSandd(path, 'none');
   const waits = 'echo up; exec sleep 600';
-  const first = await startScript(opened, 'none', waits);
-  const second = await startScript(opened, 'none', waits);
+  const first = await startScript(opened, waits);
+  const second = await startScript(opened, waits);
   // While it stands still things happen in this order: a child ends, a start is asked for, the child of place 0 ends. Its
   // loop reaps both before the start takes place 0, and only then comes to what place 0 had said.
   opened.sandd.kill('SIGSTOP');
   process.kill(second.pid, 'SIGKILL');
   while (!isZombie(second.pid)) await sleep(1);
-  const third = startScript(opened, 'none', waits);
+  const third = startScript(opened, waits);
   await new Promise(setImmediate);
   process.kill(first.pid, 'SIGKILL');
   while (!isZombie(first.pid)) await sleep(1);
