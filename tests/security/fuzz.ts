@@ -5,6 +5,10 @@ import type { TestContext } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { systemClock } from '../../src/base/clock.ts';
+import { createGateway } from '../../src/gateway/gateway.ts';
+import { defaultGatewaySettings } from '../../src/gateway/settings.ts';
+import { returned } from '../../src/gateway/testing.ts';
+import type { Change } from '../../src/model/published.ts';
 
 const isTorture = process.env['YUNMEN_TORTURE'] === '1';
 export const inputs = Number(process.env['YUNMEN_INPUTS'] ?? (isTorture ? 1_000_000 : 10_000));
@@ -32,19 +36,12 @@ export async function fuzz(
   const { count = inputs } = how;
   let left = count;
   let grownFrom = 0;
-  let grownTo = Number.POSITIVE_INFINITY;
-  const lookEvery = Math.ceil(count / 50);
-  // The heap's own reserve comes and goes by tens of megabytes, so one look says little: what counts is what the memory never
-  // falls below at the end, against the most that it was while a warmed process ran the same.
-  const look = (left: number): void => {
-    const used = usedMb();
-    if (left >= 0.5 && left <= 0.8) grownFrom = Math.max(grownFrom, used);
-    if (left <= 0.2) grownTo = Math.min(grownTo, used);
-  };
+  const looks = [0.8, 0.7, 0.6, 0.5].map((part) => Math.floor(count * part));
   const worker = async (): Promise<void> => {
     while (left > 0) {
       left -= 1;
-      if (left > 0 && left % lookEvery === 0) look(left / count);
+      // The most of several looks: memory goes up and down by itself.
+      if (looks.includes(left)) grownFrom = Math.max(grownFrom, usedMb());
       const input = how.make();
       const timer = Promise.withResolvers<never>();
       const cancel = systemClock.after(hangMs, () => timer.reject(new Error('it hangs')));
@@ -61,14 +58,31 @@ export async function fuzz(
     }
   };
   await Promise.all(Array.from({ length: how.atOnce }, worker));
-  look(0);
-  const grown = grownTo - grownFrom;
+  const grown = usedMb() - grownFrom;
   const counts = [...seen].sort((a, b) => b[1] - a[1]).map(([answer, times]) => `${answer} ${times}`);
   t.diagnostic(
     `seed ${seed}, ${count} inputs, ${isTorture ? 'RSS' : 'heap'} ${grown.toFixed(1)} MB more; ${counts.slice(0, 12).join(', ')}`,
   );
   assert.ok(grown <= grownLimitMb, `memory grew by ${grown} MB`);
   assert.ok(seen.size > 2, 'it sees more than one kind of answer');
+}
+
+/** A gateway with what is published, whose function always answers. */
+export async function openGateway(changes: readonly Change[]) {
+  const bugs: unknown[] = [];
+  const gateway = createGateway({
+    clock: systemClock,
+    claimNonce: () => true,
+    count: () => -1,
+    report: () => {},
+    reportBug: (error) => bugs.push(error),
+    settings: defaultGatewaySettings,
+    // No name leads anywhere: broken definitions must not reach real hosts.
+    outbound: { resolve: () => Promise.reject(Object.assign(new Error('no such name'), { code: 'ENOTFOUND' })) },
+    invoke: async () => returned({ statusCode: 200, body: 'reached' }),
+  });
+  await gateway.apply({ version: 1, changes });
+  return { gateway, bugs };
 }
 
 /** The answer's code, or its status; throws on a bug and on a 500. */

@@ -5,11 +5,8 @@ import { generateKeyPairSync } from 'node:crypto';
 import { createServer, type Http2SecureServer, type Http2Server } from 'node:http2';
 import { type Duplex, duplexPair } from 'node:stream';
 import { it } from 'node:test';
-import { systemClock } from '../../src/base/clock.ts';
-import { createGateway } from '../../src/gateway/gateway.ts';
-import { defaultGatewaySettings } from '../../src/gateway/settings.ts';
-import { api, definition, group, groupId, parameter, returned } from '../../src/gateway/testing.ts';
-import { fuzz, inputs, judge, seed, timeout, words } from './fuzz.ts';
+import { api, definition, group, groupId, parameter } from '../../src/gateway/testing.ts';
+import { fuzz, inputs, judge, openGateway, seed, timeout, words } from './fuzz.ts';
 import { Mutator } from './mutator.ts';
 
 const preface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
@@ -67,22 +64,12 @@ const corpus = [
 const count = inputs < 100_000 ? Math.ceil(inputs / 10) : inputs;
 
 it(`the gateway is sent ${count} broken conversations of HTTP/2`, { timeout }, async (t) => {
-  const bugs: unknown[] = [];
-  const gateway = createGateway({
-    clock: systemClock,
-    claimNonce: () => true,
-    count: () => -1,
-    report: () => {},
-    reportBug: (error) => bugs.push(error),
-    settings: defaultGatewaySettings,
-    invoke: async () => returned({ statusCode: 200, body: 'reached' }),
-  });
   const form = definition({
     request: { method: 'POST', path: '/form', bodyFormat: 'FORM' },
     rest: { parameters: [parameter({ name: 's', location: 'BODY', required: true })] },
   });
   const open = definition({ request: { method: 'ANY', path: '/open/*', mode: 'PASSTHROUGH' } });
-  await gateway.apply({ version: 1, changes: [group(), api('form', form), api('open', open)] });
+  const { gateway, bugs } = await openGateway([group(), api('form', form), api('open', open)]);
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const { settings: bounds, maxHeaderListPairs } = gateway.tlsOptions({
     subject: 'fuzz',

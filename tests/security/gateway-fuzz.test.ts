@@ -4,14 +4,13 @@ import assert from 'node:assert/strict';
 import { createServer, type Server } from 'node:http';
 import { type Duplex, duplexPair } from 'node:stream';
 import { before, describe, it } from 'node:test';
-import { systemClock } from '../../src/base/clock.ts';
 import { loadRpcCatalogue, type RpcCatalogue } from '../../src/control/catalogue.ts';
 import { readApiConfig } from '../../src/control/cloudapi/api-config.ts';
 import { makeDraft } from '../../src/control/cloudapi/api-draft.ts';
 import { checkValueRules } from '../../src/control/cloudapi/value-rules.ts';
 import { ApiError } from '../../src/control/errors.ts';
 import { readArguments } from '../../src/control/rpc/arguments.ts';
-import { createGateway } from '../../src/gateway/gateway.ts';
+import type { Gateway } from '../../src/gateway/gateway.ts';
 import { listenerOptions } from '../../src/gateway/listener.ts';
 import { bodyOf } from '../../src/gateway/request-body.ts';
 import { defaultGatewaySettings } from '../../src/gateway/settings.ts';
@@ -23,14 +22,13 @@ import {
   groupId,
   parameter,
   request,
-  returned,
   signedRequest,
   theApp,
 } from '../../src/gateway/testing.ts';
 import type { ApiDefinition } from '../../src/model/api.ts';
 import { RpcParameters } from '../../src/wire/rpc-parameters.ts';
 import { requestConfig, requestParameters, serviceConfig, wholeApi } from '../contract/control-api-config.ts';
-import { fuzz, inputs, judge, seed, timeout, words } from './fuzz.ts';
+import { fuzz, inputs, judge, openGateway, seed, timeout, words } from './fuzz.ts';
 import { Mutator } from './mutator.ts';
 
 const many: readonly ApiDefinition[] = [
@@ -54,28 +52,16 @@ const many: readonly ApiDefinition[] = [
   }),
 ];
 
-function openGateway() {
-  const bugs: unknown[] = [];
-  const gateway = createGateway({
-    clock: systemClock,
-    claimNonce: () => true,
-    count: () => -1,
-    report: () => {},
-    reportBug: (error) => bugs.push(error),
-    settings: defaultGatewaySettings,
-    // No name leads anywhere: broken definitions must not reach real hosts.
-    outbound: { resolve: () => Promise.reject(Object.assign(new Error('no such name'), { code: 'ENOTFOUND' })) },
-    invoke: async () => returned({ statusCode: 200, body: 'reached' }),
-  });
-  const changes = many.map((one, at) => api(`api${at}`, one));
-  const grants = many.map((_, at) => grant(`api${at}`));
-  void gateway.apply({ version: 1, changes: [group(), theApp, ...changes, ...grants] });
-  return { gateway, bugs };
-}
+const published = [
+  group(),
+  theApp,
+  ...many.map((one, at) => api(`api${at}`, one)),
+  ...many.map((_, at) => grant(`api${at}`)),
+];
 
 describe(`the gateway is sent ${inputs} broken`, () => {
   it('bytes on its listener', { timeout }, async (t) => {
-    const { gateway, bugs } = openGateway();
+    const { gateway, bugs } = await openGateway(published);
     const server = createServer(listenerOptions(defaultGatewaySettings), gateway.handle);
     gateway.attach(server);
     const mutator = new Mutator(seed, words);
@@ -103,7 +89,7 @@ describe(`the gateway is sent ${inputs} broken`, () => {
   });
 
   it('signature headers', { timeout }, async (t) => {
-    const { gateway, bugs } = openGateway();
+    const { gateway, bugs } = await openGateway(published);
     const mutator = new Mutator(seed, [...words, 'X-Ca-Key', 'x-ca-nonce', 'HmacSHA1', 'HmacSHA256', '20375338']);
     const good = signedRequest({ method: 'POST', text: '{"a":1}' });
     await fuzz(t, {
@@ -121,7 +107,7 @@ describe(`the gateway is sent ${inputs} broken`, () => {
   });
 
   it('paths and queries', { timeout }, async (t) => {
-    const { gateway, bugs } = openGateway();
+    const { gateway, bugs } = await openGateway(published);
     const mutator = new Mutator(seed, words);
     const corpus = [
       '/open/1/x?a=1&b=%E7%8C%AB',
@@ -139,7 +125,7 @@ describe(`the gateway is sent ${inputs} broken`, () => {
   });
 
   it('forms', { timeout }, async (t) => {
-    const { gateway, bugs } = openGateway();
+    const { gateway, bugs } = await openGateway(published);
     const mutator = new Mutator(seed, words);
     const types = [
       'application/x-www-form-urlencoded; charset=UTF-8',
@@ -169,7 +155,7 @@ describe(`the gateway is sent ${inputs} broken`, () => {
     });
 
     it('which control refuses by its own errors, or which the gateway serves', { timeout }, async (t) => {
-      const { gateway, bugs } = openGateway();
+      const { gateway, bugs } = await openGateway(published);
       const operation = catalogue.operations['CreateApi'];
       assert.ok(operation !== undefined);
       const configs = definitionTexts();
@@ -267,7 +253,7 @@ function definitionTexts(): (readonly [name: string, text: string])[] {
 
 type Answered = { readonly status: number; readonly code: string | null };
 
-async function answer(running: ReturnType<ReturnType<typeof openGateway>['gateway']['run']>, bugs: readonly unknown[]) {
+async function answer(running: ReturnType<Gateway['run']>, bugs: readonly unknown[]) {
   const { record } = await running;
   return judge(record.status, record.failure?.code ?? null, bugs);
 }
