@@ -220,7 +220,7 @@ function addCallCommand(program: Command, deps: CliDeps, finish: Finish): void {
 
 function addLogsCommand(program: Command, deps: CliDeps, finish: Finish): void {
   withTarget(program.command('logs'))
-    .description('show the requests that the gateway answered')
+    .description('show the requests to the gateway and to the URLs of functions')
     .argument('[request-id]', 'only this one')
     .option('--api <id>', 'of this API')
     .option('--function <name>', 'to the URL or trigger of this function: name, or service/name')
@@ -234,7 +234,14 @@ function addLogsCommand(program: Command, deps: CliDeps, finish: Finish): void {
       const { logOfRequest, logs } = await import('./commands/logs.ts');
       finish(await (requestId === undefined ? logs(flags, deps) : logOfRequest(requestId, flags, deps)));
     })
-    .addHelpText('after', examples(['yunmen logs --follow', 'yunmen logs --status 5xx --since 1h --json']));
+    .addHelpText(
+      'after',
+      examples([
+        'yunmen logs --follow',
+        'yunmen logs --status 5xx --since 1h --json',
+        'yunmen logs --function shop/web',
+      ]),
+    );
 }
 
 function addWhyCommand(program: Command, deps: CliDeps, finish: Finish): void {

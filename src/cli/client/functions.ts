@@ -48,8 +48,8 @@ export function updateService(target: ApiTarget, serviceName: string, settings: 
   return callFc(target, { method: 'PUT', version: '2021-04-06', path, action: 'UpdateService', json: settings });
 }
 
-export function getFunction(target: ApiTarget, name: FunctionName): Promise<JsonRecord> {
-  return callFc(target, { method: 'GET', action: 'GetFunction', ...pathOf(name) });
+export async function getFunction(target: ApiTarget, name: FunctionName): Promise<JsonRecord> {
+  return (await describeFunction(target, name)).answer;
 }
 
 /** The same with what the server says keeps its instances apart; null: it is not ours, or does not say. */
