@@ -26,11 +26,15 @@ export function fcStringToSign(parts: SignedParts, resource: string): string {
   ].join('\n');
 }
 
-/** The resource of HTTP-trigger calls: the path and the decoded, sorted query members. Source: sdk. */
-export function fcProxyResource(path: string, query: readonly QueryPair[]): string {
+/**
+ * The resource of HTTP-trigger calls: the path and the decoded, sorted query members.
+ *
+ * Source: sdk (a name without a value stands alone; an empty text keeps its `=`, which `emptyAs` asks for).
+ */
+export function fcProxyResource(path: string, query: readonly QueryPair[], emptyAs: '' | '=' = ''): string {
   const members = query
     .filter(([name]) => name !== 'x-fc-signature')
-    .map(([name, value]) => (value === '' ? name : `${name}=${value}`))
+    .map(([name, value]) => (value === '' ? `${name}${emptyAs}` : `${name}=${value}`))
     .sort(compareText);
   return `${path}\n${members.join('\n')}`;
 }
@@ -46,8 +50,12 @@ export function fcAcceptedSignatures(secret: string, parts: SignedParts): string
   return [...paths].map((path) => fcSignature(secret, fcStringToSign(parts, path)));
 }
 
-/** The same for an HTTP trigger's URL, header or query signed. */
+/** The same for an HTTP trigger's URL, header or query signed; a name that has an empty value may keep its `=` or not. */
 export function fcProxyAcceptedSignatures(secret: string, parts: SignedParts): string[] {
-  const paths = new Set([decodePercent(parts.path), parts.path]);
-  return [...paths].map((path) => fcSignature(secret, fcStringToSign(parts, fcProxyResource(path, parts.query))));
+  const { path, query } = parts;
+  const resources = [decodePercent(path), path].flatMap((one) => [
+    fcProxyResource(one, query),
+    fcProxyResource(one, query, '='),
+  ]);
+  return [...new Set(resources)].map((resource) => fcSignature(secret, fcStringToSign(parts, resource)));
 }

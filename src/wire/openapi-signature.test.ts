@@ -289,6 +289,18 @@ describe('classic FC signature', () => {
     const withToken = { ...call, query: [...query, ['x-fc-security-token', 'stsToken'] as const] };
     assert.ok(fcProxyAcceptedSignatures('akSec', withToken).includes('Yi0jCBQ6cTZc+tN8wtYUz9FbYNijx5jDiE3sVNW6XwA='));
   });
+
+  // Made with SignURLInput of the official SDK for Go, 2026-11.
+  it('agrees with pre-signed URLs that have headers, a qualifier, blanks and empty values', () => {
+    const sent = 'empty=&x=1+2%2B3&x-fc-access-key-id=akid&x-fc-expires=4102444800&y=b&y=a';
+    const path = '/2016-08-15/proxy/shop.prod/signed/a%20b';
+    const headers = { 'content-type': 'text/plain', 'x-fc-log-type': 'Tail' };
+    const call = { method: 'POST', path, query: parseQuery(sent, true), headers };
+    assert.ok(fcProxyAcceptedSignatures('akSec', call).includes('E92BoRSEX260D2/L710o1XDo8ejNLyI6gbiDALYEdNE='));
+    const own = parseQuery('x-fc-access-key-id=akid&x-fc-expires=4102444800', true);
+    const onDomain = { method: 'GET', path: '/a%20b', query: own, headers: {} };
+    assert.ok(fcProxyAcceptedSignatures('akSec', onDomain).includes('hBprDWdK7rXaCO2KU0a289XusnRIb4VJyR8QlO1q1aA='));
+  });
 });
 
 describe('choosing the scheme', () => {

@@ -2,16 +2,14 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { type IncomingHttpHeaders, type RequestOptions, request } from 'node:http';
 import { after, before, describe, test } from 'node:test';
 import { SignJWT } from 'jose';
+import { callByHost as call } from '../harness/host-call.ts';
 import { OpenApi } from '../harness/openapi.ts';
 import { Project } from '../harness/project.ts';
 import { functionCompute, zipped } from '../harness/sdk.ts';
 import { Cleanup, root, startServer, type TestServer, temporaryDirectory } from '../harness/server.ts';
 
-type Answer = { readonly status: number; readonly headers: IncomingHttpHeaders; readonly body: string };
-type Sent = { readonly method?: string; readonly headers?: Readonly<Record<string, string>>; readonly body?: string };
 type Fc = Readonly<Record<string, (...args: unknown[]) => Promise<{ headers: Record<string, string>; data: never }>>>;
 
 const anonymous = { authType: 'anonymous', methods: ['GET', 'POST', 'PUT', 'HEAD'] };
@@ -52,30 +50,6 @@ const wsgiHandler = [
   '        "own": environ.get("HTTP_X_A"), "encoding": environ.get("HTTP_ACCEPT_ENCODING")}).encode()]',
   '',
 ].join('\n');
-
-/** Calls `url` with the Host of another; every part of the answer. */
-function call(url: string, sent: Sent = {}): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const { hostname, port, pathname, search } = new URL(url);
-    const options: RequestOptions = {
-      host: hostname.endsWith('localhost') ? '127.0.0.1' : hostname,
-      port,
-      path: pathname + search,
-      method: sent.method ?? 'GET',
-      headers: { host: hostname, ...sent.headers },
-    };
-    const asked = request(options, (answer) => {
-      const parts: Buffer[] = [];
-      answer.on('data', (part: Buffer) => parts.push(part));
-      answer.on('error', reject);
-      answer.on('end', () =>
-        resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body: Buffer.concat(parts).toString() }),
-      );
-    });
-    asked.on('error', reject);
-    asked.end(sent.body);
-  });
-}
 
 describe('HTTP triggers', () => {
   const cleanup = new Cleanup();

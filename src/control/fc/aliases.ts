@@ -162,6 +162,7 @@ export const updateAlias: FcAction = async (call) => {
   return answer(row);
 };
 
+/** Triggers of the alias stay, as those of a version do (assumed): they answer AliasNotFound, and serve again when it is back. */
 export const deleteAlias: FcAction = async (call) => {
   await commit(call.deps, async (tx) => {
     const row = await getAlias(tx, await getOwner(tx, call), call.path['aliasName'] ?? '');

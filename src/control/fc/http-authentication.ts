@@ -17,7 +17,8 @@ export const httpTriggerPrefix = '/2016-08-15/proxy/';
 export async function authenticateHttp(deps: ControlDeps, call: SignedHttpCall): Promise<HttpAuthentication> {
   try {
     const { path, query } = splitTarget(call.requestUri);
-    const pairs = query === null ? [] : parseQuery(query);
+    // Source: sdk (for Go: signs a blank and sends `+`).
+    const pairs = query === null ? [] : parseQuery(query, true);
     const received = {
       method: call.method,
       path,

@@ -110,7 +110,7 @@ export const listVersions: FcAction = async (call) => {
   return { kind: 'json', value: { versions: rows.slice(0, page.limit).map(show), nextToken, direction } };
 };
 
-/** Also a version that an alias points to. Source: sdk. */
+/** Also a version that an alias points to (source: sdk). Its triggers stay, and answer VersionNotFound. Source: docs. */
 export const deleteVersion: FcAction = async (call) => {
   await commit(call.deps, async (tx) => {
     const owner = await getOwner(tx, call);
