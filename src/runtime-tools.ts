@@ -144,7 +144,7 @@ async function addLibraries(
     const quiet = ['--no-audit', '--no-fund', '--no-package-lock', '--loglevel=error', '--ignore-scripts'];
     await run('npm', ['install', '--prefix', place, ...quiet, ...names]);
   }
-  return `${names.join(', ')} for ${id}: ${place}`;
+  return `${names.join(', ')} for ${id}: ${place} (a server that runs sees them when it is started again)`;
 }
 
 async function removeFetched(id: string, directory: string): Promise<readonly string[]> {

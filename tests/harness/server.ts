@@ -82,7 +82,7 @@ export async function startServer(
   t: { after(run: () => Promise<void> | void): void },
   command: readonly string[],
   dataDir: string,
-  { gatewayPort = 0 }: { readonly gatewayPort?: number } = {},
+  { gatewayPort = 0, env = {} }: { readonly gatewayPort?: number; readonly env?: NodeJS.ProcessEnv } = {},
 ): Promise<TestServer> {
   const args = [
     ...command,
@@ -96,7 +96,8 @@ export async function startServer(
     '--api-port',
     '0',
   ];
-  const child = spawn(join(root, 'bin/yunmen'), args, { stdio: ['ignore', 'pipe', 'pipe'], cwd: root });
+  const options = { cwd: root, env: { ...process.env, ...env } };
+  const child = spawn(join(root, 'bin/yunmen'), args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
   let log = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     log = (log + text).slice(-1_000_000);
