@@ -28,6 +28,15 @@ static struct sockaddr_in loopback(uint16_t port) {
   return (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 }
 
+// 0, or why not.
+static int try_to_connect(struct sockaddr_in address) {
+  int file = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (file < 0) return errno;
+  int wrong = connect(file, (struct sockaddr *)&address, sizeof address) == 0 ? 0 : errno;
+  close(file);
+  return wrong;
+}
+
 int relay_listen(const struct start *start) {
   struct sockaddr_in address = loopback(start->relay_port);
   int one = 1, file = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -120,21 +129,21 @@ static void take(const struct start *start, int one) {
   serve(pair);
 }
 
-// Until the program listens; the first who connects asks for nothing else, and is told so.
+// Until the program listens; the first who connects asks for nothing else, and is told so: `+`, or `-` of a program that
+// listens on 127.0.0.1 alone, as who listens everywhere answers at 127.0.0.2 too.
 static void wait_for_program(const struct start *start) {
   struct timespec pause = {0, 2 * 1000 * 1000};
   struct sockaddr_in address = loopback(start->relay_port);
   for (;;) {
-    int file = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool listens = file >= 0 && connect(file, (struct sockaddr *)&address, sizeof address) == 0;
-    if (file >= 0) close(file);
-    if (listens) break;
+    if (try_to_connect(address) == 0) break;
     nanosleep(&pause, NULL);
     if (pause.tv_nsec < 50 * 1000 * 1000) pause.tv_nsec += pause.tv_nsec / 2;
   }
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1);
+  bool is_everywhere = try_to_connect(address) != ECONNREFUSED;
   int first;
   while ((first = accept4(listener, NULL, NULL, SOCK_CLOEXEC)) < 0) nanosleep(&pause, NULL);
-  ssize_t told = send(first, "+", 1, MSG_NOSIGNAL);
+  ssize_t told = send(first, is_everywhere ? "+" : "-", 1, MSG_NOSIGNAL);
   close(first);
   if (told != 1) _exit(1); // who would ask has gone, and this instance with him
 }

@@ -118,8 +118,8 @@ for (const [tier, isRelayed] of [
       for (let count = 0; count < 4; count += 1) await plane.succeed('kept');
       const { state } = seenIn((await plane.succeed('kept')).body);
       assert.equal(state['requests'], 5);
-      // One more looked whether the server listens.
-      assert.equal(state['connections'], 2);
+      // Two more looked whether the server listens, and whether it does so everywhere.
+      assert.equal(state['connections'], 3);
     });
 
     test('a status of 400 is a result, and x-fc-status 404 a failure of the function', async () => {
@@ -149,6 +149,16 @@ for (const [tier, isRelayed] of [
       while (!said('the pre-freeze hook ran')) await new Promise((resolve) => setTimeout(resolve, 20));
       plane.publish('hooked', code, custom());
       while (!said('the pre-stop hook ran')) await new Promise((resolve) => setTimeout(resolve, 20));
+    });
+
+    test('a server that listens on 127.0.0.1 alone is served, and its output says that the cloud would not', async () => {
+      const told = /^yunmen: this server listens on 127\.0\.0\.1 alone; the cloud demands 0\.0\.0\.0$/;
+      for (const [name, START] of Object.entries({ narrow: 'loopback only', wide: '' })) {
+        plane.publish(name, code, custom({ environment: { START } }));
+        assert.equal(seenIn((await plane.succeed(name, 'x')).body).path, '/invoke');
+        const lines = plane.lines.filter((line) => line.functionKey === name && told.test(line.text));
+        assert.deepEqual([name, lines.length], [name, name === 'narrow' ? 1 : 0]);
+      }
     });
 
     test('what the server writes between its markers is the tail of the log', async () => {

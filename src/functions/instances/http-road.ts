@@ -21,6 +21,8 @@ const hookRequests = {
 } as const satisfies Record<HookName, { method: string; target: string }>;
 
 const noBytes = Buffer.alloc(0);
+/** Into the output of a function that would not start in the cloud. */
+const onlyHere = Buffer.from('yunmen: this server listens on 127.0.0.1 alone; the cloud demands 0.0.0.0\n');
 /** What of a caller's request is of one connection only, or the platform's own. */
 const notForwarded =
   /^(connection|keep-alive|proxy-connection|transfer-encoding|content-length|upgrade|expect|te|trailer|x-fc-.*)$/i;
@@ -138,7 +140,8 @@ export class HttpRoad implements Road {
   }
 
   #whenServing(onServing: () => void): () => void {
-    let cancel = whenListening(this.#address, this.#clock, () => {
+    let cancel = whenListening(this.#address, this.#clock, (on) => {
+      if (on === 'loopback') this.#events.onOutput(onlyHere);
       const { healthCheck } = this.#plan;
       if (healthCheck === null) return onServing();
       cancel = whenHealthy(healthCheck, { agent: this.#agent, clock: this.#clock }, () => {

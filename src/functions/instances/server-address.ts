@@ -16,32 +16,60 @@ export function connectServer(address: ServerAddress): Socket {
 const firstPauseMs = 4;
 const longestPauseMs = 100;
 
+/** everywhere: as the cloud demands. loopback: on 127.0.0.1 alone. Source: docs. */
+export type ListensOn = 'everywhere' | 'loopback';
+
+/** What the relay says first of a server that listens on 127.0.0.1 alone. */
+const onLoopback = '-'.charCodeAt(0);
+
 /** Calls `onListening` once when the server accepts a connection; the function that is given ends the wait. */
-export function whenListening(address: ServerAddress, clock: Clock, onListening: () => void): () => void {
+export function whenListening(address: ServerAddress, clock: Clock, onListening: (on: ListensOn) => void): () => void {
   let isOver = false;
   let pauseMs = firstPauseMs;
-  let cancelPause = () => {};
-  let socket: Socket | null = null;
+  let cancelWait = () => {};
+  const end = (on: ListensOn) => {
+    if (isOver) return;
+    isOver = true;
+    onListening(on);
+  };
   const attempt = () => {
-    socket = connectServer(address);
+    const socket = connectServer(address);
+    let listens = false;
+    cancelWait = () => socket.destroy();
     // A relay is connected at once, and says a byte when the server listens.
-    socket.once(address.kind === 'relay' ? 'data' : 'connect', () => {
-      socket?.destroy();
-      if (isOver) return;
-      isOver = true;
-      onListening();
+    socket.once(address.kind === 'relay' ? 'data' : 'connect', (said?: Buffer) => {
+      listens = true;
+      socket.destroy();
+      if (address.kind === 'relay') end(said?.[0] === onLoopback ? 'loopback' : 'everywhere');
+      else cancelWait = whetherEverywhere(address.port, end);
     });
     socket.on('error', () => {}); // told by its end, too
     socket.once('close', () => {
-      if (isOver) return;
-      cancelPause = clock.after(pauseMs, attempt);
+      if (isOver || listens) return;
+      cancelWait = clock.after(pauseMs, attempt);
       pauseMs = Math.min(pauseMs * 1.5, longestPauseMs);
     });
   };
   attempt();
   return () => {
     isOver = true;
-    cancelPause();
-    socket?.destroy();
+    cancelWait();
   };
+}
+
+/** On Linux, who listens everywhere answers at 127.0.0.2 too. The function that is given ends the wait. */
+function whetherEverywhere(port: number, onKnown: (on: ListensOn) => void): () => void {
+  if (process.platform !== 'linux') {
+    onKnown('everywhere');
+    return () => {};
+  }
+  const socket = connect({ host: '127.0.0.2', port });
+  const know = (on: ListensOn) => {
+    socket.destroy();
+    onKnown(on);
+  };
+  socket.once('connect', () => know('everywhere'));
+  // Any other failure says nothing of the server.
+  socket.on('error', (error: NodeJS.ErrnoException) => know(error.code === 'ECONNREFUSED' ? 'loopback' : 'everywhere'));
+  return () => socket.destroy();
 }
