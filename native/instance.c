@@ -26,6 +26,7 @@ enum { measure_ms = 250 };
 static int control = -1; // the way to sandd; in the program's process: to the first one
 static uid_t uid;        // in tier restricted: its own user of the host, or 0
 static const char *id;
+static uint64_t peak_kb; // of what was measured
 
 _Noreturn void give_up(const char *what, const char *which) {
   char text[256] = {BROKEN};
@@ -142,7 +143,7 @@ static _Noreturn void end_all(const struct place *place, const struct freezer *f
 }
 
 static void tell_end(int status, bool out_of_memory) {
-  struct ending ending = {ENDED, WIFSIGNALED(status), (uint8_t)(WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status)), out_of_memory};
+  struct ending ending = {ENDED, WIFSIGNALED(status), (uint8_t)(WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status)), out_of_memory, peak_kb > UINT32_MAX ? UINT32_MAX : (uint32_t)peak_kb};
   if (send(control, &ending, sizeof ending, MSG_NOSIGNAL) < 0) return; // sandd has gone: nobody wants to know
 }
 
@@ -162,7 +163,9 @@ static enum verdict measure(const struct place *place, uint32_t memory_mb) {
   struct tree_size size = tree_measure(place->tier == TIER_USER);
   bool fills_disk = place->tier == TIER_RESTRICTED && times++ % 4 == 3 && restricted_fills_disk(place, id);
   due = now_ms() + measure_ms; // however long it took
-  if (size.pages * (uint64_t)sysconf(_SC_PAGESIZE) >> 20 > memory_mb) return TOO_MUCH_MEMORY;
+  uint64_t kb = size.pages * (uint64_t)sysconf(_SC_PAGESIZE) >> 10;
+  if (kb > peak_kb) peak_kb = kb;
+  if (kb >> 10 > memory_mb) return TOO_MUCH_MEMORY;
   return fills_disk || size.is_too_deep || (place->tier == TIER_RESTRICTED && size.processes > PROCESSES_MAX) ? TOO_MUCH_ELSE : WITHIN;
 }
 

@@ -53,7 +53,7 @@ struct place {
 // And sandd to it: GO after MAP_ME, then what is wanted of it.
 enum { MAP_ME = 'M', RUNNING = 'R', BROKEN = 'B', ENDED = 'E', GO = 'G', TERMINATE = 'T', KILL = 'K', FREEZE_ALL = 'F', THAW_ALL = 'W', ASSIGNED = 'A' };
 struct assigned { uint8_t word; uint32_t memory_mb; }; // to the first process of a spare
-struct ending { uint8_t word, is_signal, value, out_of_memory; };
+struct ending { uint8_t word, is_signal, value, out_of_memory; uint32_t peak_kb; }; // peak: of what was measured, 0 where nothing is
 struct handles { int control, input, output, relay; uid_t uid; }; // relay: -1, or where a RELAY_IN takes connections; uid 0: no user of its own
 static inline bool has_namespaces(enum tier tier) { return tier == TIER_USER || tier == TIER_STRONG; }
 pid_t instance_clone(enum tier tier, int *pidfd); // 0 in the child

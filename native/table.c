@@ -112,6 +112,8 @@ static void forget(struct instance *instance, int status, const struct rusage *u
   uint64_t peak_kb = (uint64_t)usage->ru_maxrss;
   bool out_of_memory = false;
   while (hear(instance) == WORD) {}
+  // The kernel adds up only those that it has waited for, and at the end of a namespace it waits for nobody.
+  if (instance->has_ending && instance->ending.peak_kb > peak_kb) peak_kb = instance->ending.peak_kb;
   cgroups_outcome(&place.groups, instance->id, &peak_kb, &out_of_memory);
   cgroups_remove(&place.groups, instance->id);
   if (place.tier == TIER_RESTRICTED) { // it did so itself, unless it was killed

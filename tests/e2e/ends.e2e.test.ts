@@ -115,21 +115,6 @@ describe('the ends of instances, on the real server', () => {
     }
   });
 
-  test('a function that takes more memory than it has is ended and says so; the next call works', async () => {
-    const hoarding =
-      'def handler(event, context):\n    if event == b"x":\n        kept = [b"x" * 1000000 for _ in range(100000)]\n    return event\n';
-    await add('hoards', 'python3.10', { 'index.py': hoarding }, { memorySize: 128 });
-    const failed = await fc.invokeFunction('ends', 'hoards', 'x');
-    assert.equal(failed.headers['x-fc-error-type'], 'UnhandledInvocationError');
-    const { errorMessage } = failed.data as { errorMessage: string };
-    const said =
-      /^Process exited unexpectedly before completing request \(duration: \d+ms, maxMemoryUsage: ([\d.]+)MB\)$/.exec(
-        errorMessage,
-      );
-    assert.ok(Number(said?.[1]) > 100, errorMessage);
-    assert.equal(String((await fc.invokeFunction('ends', 'hoards', 'y')).data), 'y');
-  });
-
   test('`yunmen invoke --log` tells what a cold start was made of', async () => {
     await add('cold', 'python3.10', printing['python3.10']);
     const invoke = (...flags: string[]) =>

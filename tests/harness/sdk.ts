@@ -14,6 +14,7 @@ type FcClient = {
   createService(name: string, options?: object): Promise<FcResult<object>>;
   createFunction(service: string, options: object): Promise<FcResult<Record<string, unknown>>>;
   createTrigger(service: string, name: string, options: object): Promise<FcResult<unknown>>;
+  deleteFunction(service: string, name: string): Promise<FcResult<unknown>>;
   updateFunction(service: string, name: string, options: object): Promise<FcResult<Record<string, unknown>>>;
   getFunction(service: string, name: string): Promise<FcResult<Record<string, unknown>>>;
   invokeFunction(service: string, name: string, event: string | Buffer, headers?: object): Promise<FcResult<unknown>>;
