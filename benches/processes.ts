@@ -69,27 +69,44 @@ export type Yunmen = {
   close(): Promise<void>;
 };
 
-/** Starts `bin/yunmen start` on free ports and a new data directory, which goes with close(). `flags`: further ones. */
-export async function startYunmen(flags: readonly string[] = []): Promise<Yunmen> {
-  const dataDir = mkdtempSync(`${tmpdir()}/yunmen-bench-`);
+export type StartOptions = {
+  /** `yunmen dev` serves this folder; who hears the events it prints after the ready line. */
+  readonly project?: { readonly folder: string; onEvent(event: Readonly<Record<string, unknown>>): void };
+  /** One that is there, and stays; else a new one, which goes with close(). */
+  readonly dataDir?: string;
+  /** Lines of its log that are left out: what the bench provokes. */
+  readonly expects?: RegExp;
+};
+
+/** Starts `bin/yunmen start`, or `dev` with a project, on free ports. `flags`: further ones. */
+export async function startYunmen(
+  flags: readonly string[] = [],
+  { project, dataDir: kept, expects }: StartOptions = {},
+): Promise<Yunmen> {
+  const dataDir = kept ?? mkdtempSync(`${tmpdir()}/yunmen-bench-`);
   const ports = ['--gateway-port', '0', '--http-port', '0', '--api-port', '0'];
+  const command = project === undefined ? ['start'] : ['dev', project.folder];
   const began = performance.now();
   const child = spawn(
     `${root}bin/yunmen`,
-    ['start', '--json', '--runtime-fallback', '--data-dir', dataDir, ...ports, ...flags],
+    [...command, '--json', '--runtime-fallback', '--data-dir', dataDir, ...ports, ...flags],
     {
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['ignore', 'pipe', 'pipe'],
     },
   );
+  createInterface({ input: child.stderr }).on('line', (line) => {
+    if (expects?.test(line) !== true) console.error(line);
+  });
   const close = async () => {
     await end(child, 'SIGTERM');
-    rmSync(dataDir, { recursive: true, force: true });
+    if (kept === undefined) rmSync(dataDir, { recursive: true, force: true });
   };
   const timeout = setTimeout(() => child.kill('SIGKILL'), readyTimeoutMs);
   try {
     const lines = createInterface({ input: child.stdout });
     const [line] = (await Promise.race([once(lines, 'line'), endedEarly('server', child)])) as [string];
     const readyMs = performance.now() - began;
+    if (project !== undefined) lines.on('line', (text) => project.onEvent(JSON.parse(text) as Record<string, unknown>));
     const ready = JSON.parse(line) as Omit<Yunmen, 'credentials' | 'pids'> & { event: string; credentialsFile: string };
     if (ready.event !== 'ready') throw new Error(`the server's first line is not the ready line: ${line}`);
     const facts = JSON.parse(readFileSync(`${dataDir}/server.json`, 'utf8')) as Pick<Yunmen, 'pids'>;

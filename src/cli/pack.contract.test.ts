@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { chmod, mkdir, mkdtemp, rm, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, stat, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { CliError } from './errors.ts';
-import { packCode } from './pack.ts';
+import { packCode, surveyCode } from './pack.ts';
 
 async function inFolder(run: (folder: string) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'yunmen-pack-'));
@@ -102,5 +102,48 @@ test('refuses links that lead outside, empty folders, missing paths and packages
     await writeFile(join(folder, 'big.zip'), '');
     await truncate(join(folder, 'big.zip'), 104_857_601);
     await assert.rejects(packCode(join(folder, 'big.zip')), failure(/larger than 100 MB/));
+  });
+});
+
+test('a survey looks the same while nothing changes and other after any change, whatever times a tool gives the files', async () => {
+  await inFolder(async (folder) => {
+    const file = join(folder, 'lib', 'a.py');
+    await mkdir(join(folder, 'lib'));
+    await writeFile(file, 'one');
+    await writeFile(join(folder, 'index.py'), 'x');
+    await utimes(file, 1, 1);
+    const { ctimeMs } = await stat(file);
+    const first = await surveyCode(folder);
+    assert.equal((await surveyCode(folder)).print, first.print);
+    const seen = new Set([first.print]);
+    const changes: readonly (() => Promise<void>)[] = [
+      async () => {
+        // The file system tells times 10 ms apart on Linux: a change before that is what settlesAt warns of.
+        for (;;) {
+          await writeFile(file, 'two');
+          await utimes(file, 1, 1);
+          if ((await stat(file)).ctimeMs !== ctimeMs) return;
+        }
+      },
+      () => chmod(file, 0o755),
+      () => symlink('lib', join(folder, 'link')),
+      () => rm(join(folder, 'index.py')),
+    ];
+    for (const [at, change] of changes.entries()) {
+      await change();
+      seen.add((await surveyCode(folder)).print);
+      assert.equal(seen.size, at + 2);
+    }
+  });
+});
+
+test('a survey made within the grain of the times of its files is not settled', async () => {
+  await inFolder(async (folder) => {
+    const file = join(folder, 'index.py');
+    await writeFile(file, 'x');
+    const { ctimeMs } = await stat(file);
+    const { settlesAt } = await surveyCode(folder);
+    assert.ok(settlesAt >= Math.floor(ctimeMs) + 20, `${settlesAt} of ${ctimeMs}`);
+    assert.equal((await surveyCode(file)).settlesAt, settlesAt);
   });
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import { appendFile, cp, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, sep } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { DevRun } from './cli-dev-run.ts';
@@ -161,6 +162,28 @@ test('a saved file is deployed alone, and the reload is announced', async () => 
     await writeFile(join(project, 'draft'), 'import json\n');
     await rename(join(project, 'draft'), join(project, 'testevent', 'index.py'));
     await run.see('stdout', /^reloaded testevent \(\d+ ms\)$/m);
+    assert.equal(await run.stop(), 0);
+  });
+});
+
+test('a reload reads no file of a function that did not change', async ({ mock }) => {
+  await withProject(async ({ fake, folder, project }) => {
+    const run = new DevRun(fake, folder, ['dev', 'testadd', '--json']);
+    await run.see('stdout', /"event":"ready"/);
+    // The example was copied just now: files so new are read once more by the first reload.
+    await appendFile(join(project, 'testadd', 'index.py'), '# 1\n');
+    await run.see('stdout', /"reloaded"/);
+    const opened: string[] = [];
+    const open = fs.open;
+    mock.method(fs, 'open', (path: string, ...rest: readonly unknown[]) => {
+      opened.push(path);
+      return Reflect.apply(open, fs, [path, ...rest]);
+    });
+    await appendFile(join(project, 'testadd', 'index.py'), '# 2\n');
+    await run.see('stdout', /"reloaded"[\s\S]*"reloaded"/);
+    const of = (name: string) => opened.filter((path) => path.startsWith(join(project, name) + sep)).length;
+    assert.ok(of('testadd') > 0, 'nothing of the changed function was read');
+    assert.equal(of('testevent'), 0);
     assert.equal(await run.stop(), 0);
   });
 });

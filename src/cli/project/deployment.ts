@@ -2,6 +2,7 @@
 // plan changes only what differs. Used by `dev` at start and at each reload.
 import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
+import type { Clock } from '../../base/clock.ts';
 import {
   createFunction,
   createService,
@@ -17,7 +18,7 @@ import { ensureLayer } from '../client/layers.ts';
 import type { DevApp } from '../client/local-server.ts';
 import type { ApiTarget } from '../client/openapi.ts';
 import { deleteTrigger, ensureHttpTrigger } from '../client/triggers.ts';
-import { packCode } from '../pack.ts';
+import { type Survey, surveyCode } from '../pack.ts';
 import { ensureDevApp } from './dev-app.ts';
 import {
   abolishAndDeleteApi,
@@ -29,6 +30,8 @@ import {
 } from './gateway-actions.ts';
 import { type ApiPlan, type FunctionPlan, fingerprint, type GroupPlan, type Plan, type ServicePlan } from './plan.ts';
 
+/** `look`: by which it is known without reading a file that there is nothing to do; null: its files are too new for that. */
+type DeployedFunction = { readonly print: string; readonly look: string | null };
 type DeployedApi = { readonly apiId: string; readonly groupId: string; readonly stage: string; readonly print: string };
 
 /** What one `apply` changed: names of functions, `group/api` names of APIs, names of services. */
@@ -41,6 +44,7 @@ export type Changes = {
 export type DeploymentOptions = {
   readonly target: ApiTarget;
   readonly dataDir: string;
+  readonly clock: Clock;
   /** Called for what the user should know but which stops nothing. */
   readonly warn: (text: string) => void;
 };
@@ -53,7 +57,7 @@ export type DeploymentOptions = {
 export class Deployment {
   readonly #options: DeploymentOptions;
   readonly #services = new Map<string, string>();
-  readonly #functions = new Map<string, string>();
+  readonly #functions = new Map<string, DeployedFunction>();
   /** By function: the URLs of its triggers by name. */
   readonly #triggers = new Map<string, ReadonlyMap<string, string | null>>();
   readonly #apis = new Map<string, DeployedApi>();
@@ -108,28 +112,45 @@ export class Deployment {
   }
 
   async #applyFunction(plan: FunctionPlan): Promise<boolean> {
-    const { target, dataDir } = this.#options;
+    const { target, dataDir, clock } = this.#options;
     const name = formatName(plan);
-    const zip = await packCode(plan.codePath, [dataDir]);
-    const layers = await this.#applyLayers(plan);
+    const deployed = this.#functions.get(name);
+    const surveyedAt = clock.now();
+    const code = await surveyCode(plan.codePath, [dataDir]);
+    const layerCodes = await this.#surveyLayers(plan);
+    const surveys = [code, ...layerCodes.values()];
+    const look = fingerprint([plan, surveys.map((survey) => survey.print)]);
+    if (deployed?.look === look) return false;
+    const zip = await code.pack();
+    const layers = await this.#applyLayers(plan, layerCodes);
     const print = fingerprint([plan, layers, createHash('sha256').update(zip).digest('hex')]);
-    if (this.#functions.get(name) === print) return false;
-    const settings = { ...plan.settings, layers };
-    const isThere = this.#functions.has(name) || (await orMissing(getFunction(target, plan))) !== null;
-    if (isThere) await updateFunction(target, plan, settings, zip);
-    else await createFunction(target, plan, settings, zip);
-    await this.#applyTriggers(plan);
-    this.#functions.set(name, print);
-    return true;
+    const isSame = deployed?.print === print;
+    if (!isSame) {
+      const settings = { ...plan.settings, layers };
+      const isThere = deployed !== undefined || (await orMissing(getFunction(target, plan))) !== null;
+      if (isThere) await updateFunction(target, plan, settings, zip);
+      else await createFunction(target, plan, settings, zip);
+      await this.#applyTriggers(plan);
+    }
+    const isSettled = surveys.every((survey) => survey.settlesAt < surveyedAt);
+    this.#functions.set(name, { print, look: isSettled ? look : null });
+    return !isSame;
+  }
+
+  /** By path: those that are no ARN. */
+  async #surveyLayers(plan: FunctionPlan): Promise<ReadonlyMap<string, Survey>> {
+    const paths = plan.layers.filter((layer) => !layer.startsWith('acs:'));
+    const survey = async (path: string) => [path, await surveyCode(path, [this.#options.dataDir])] as const;
+    return new Map(await Promise.all(paths.map(survey)));
   }
 
   /** ARNs; what is a path is published first, when its content is new. */
-  async #applyLayers(plan: FunctionPlan): Promise<readonly string[]> {
-    const { target, dataDir } = this.#options;
+  async #applyLayers(plan: FunctionPlan, codes: ReadonlyMap<string, Survey>): Promise<readonly string[]> {
     const arns: string[] = [];
     for (const layer of plan.layers) {
-      if (layer.startsWith('acs:')) arns.push(layer);
-      else arns.push(await ensureLayer(target, layerName(layer), await packCode(layer, [dataDir])));
+      const code = codes.get(layer);
+      if (code === undefined) arns.push(layer);
+      else arns.push(await ensureLayer(this.#options.target, layerName(layer), await code.pack()));
     }
     return arns;
   }

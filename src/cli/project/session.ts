@@ -48,13 +48,13 @@ export class ProjectSession {
 
   /** Errors: exit 1 with what is wrong with the template or was refused. */
   static async open(options: SessionOptions): Promise<ProjectSession> {
-    const { server, dataDir, printer } = options;
+    const { server, dataDir, printer, clock } = options;
     const target: ApiTarget = {
       endpoint: server.ready.api,
       ...server.credentials,
       hint: 'The server has just been started',
     };
-    const deployment = new Deployment({ target, dataDir, warn: (text) => printer.note(`warning: ${text}`) });
+    const deployment = new Deployment({ target, dataDir, clock, warn: (text) => printer.note(`warning: ${text}`) });
     const session = new ProjectSession(options, deployment, { services: [], functions: [], groups: [] });
     session.#plan = session.#readPlan();
     await deployment.apply(session.#plan);
