@@ -96,6 +96,7 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
     if (tokens === null) throw new Error('the key of security tokens has not come yet');
     return tokens.issue({ accountId, functionKey, role, expiresAt });
   });
+  const traces = startTraces(settings, outlets.log);
   const functions = createFunctions({
     clock: systemClock,
     runDir: settings.runDir,
@@ -116,8 +117,10 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
     },
     log: outlets.log,
     authenticateHttp: outlets.authenticateHttp,
+    traces: traces === null ? null : { watch: traces.spans.watch, ratio: traces.ratio },
     reportHttp: (record) => {
       triggers.add(record);
+      traces?.spans.add(record);
       keep(record);
     },
     imageDirectory: settings.imageDirectory,
@@ -141,10 +144,9 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
     allowed: settings.allowedBackends,
   });
   const readProcess = watchProcess();
-  const traces = startTraces(settings, outlets.log, functions.invoke);
   const gateway = createGateway({
     clock: systemClock,
-    invoke: traces?.spans.invoke ?? functions.invoke,
+    invoke: traces === null ? functions.invoke : traces.spans.watch(functions.invoke),
     httpFunctions: functions.http,
     claimNonce,
     count,
@@ -239,10 +241,10 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
   };
 }
 
-type Traces = { readonly spans: RequestSpans; readonly exporter: TraceExporter };
+type Traces = { readonly spans: RequestSpans; readonly exporter: TraceExporter; readonly ratio: number };
 
 /** Null where the operator names no collector. */
-function startTraces({ traces, regionId }: DataSettings, log: Log, invoke: InvokeFunction): Traces | null {
+function startTraces({ traces, regionId }: DataSettings, log: Log): Traces | null {
   if (traces === null) return null;
   const exporter = createTraceExporter({
     clock: systemClock,
@@ -253,7 +255,8 @@ function startTraces({ traces, regionId }: DataSettings, log: Log, invoke: Invok
       else log.warn('the collector does not take traces; they are dropped meanwhile', { error, dropped });
     },
   });
-  return { exporter, spans: createRequestSpans(systemClock, { invoke, export: exporter.add, ratio: traces.ratio }) };
+  const { ratio } = traces;
+  return { exporter, spans: createRequestSpans(systemClock, { export: exporter.add, ratio }), ratio };
 }
 
 /** Null when functions share the host's network, where no address can be theirs alone. */

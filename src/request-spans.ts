@@ -1,5 +1,5 @@
-// The spans of gateway requests: one of the gateway, and below it one of the function that it invoked. Made out of the records
-// that requests leave anyway, and handed to trace-exporter.ts. Made by data-plane.ts.
+// The spans of requests to the gateway and to HTTP triggers: one of the server, and below it one of the function that was
+// invoked. Made out of the records that requests leave anyway, and handed to trace-exporter.ts. Made by data-plane.ts.
 import type { Clock } from './base/clock.ts';
 import type { FunctionTarget } from './model/api.ts';
 import type { InvocationOutcome, InvokeFunction } from './model/invocation.ts';
@@ -7,17 +7,16 @@ import type { RequestRecord } from './model/record.ts';
 import type { Span, SpanValue } from './wire/otlp-spans.ts';
 import { isSampled, ownTraceId } from './wire/traceparent.ts';
 
-/** `outcome` null: the caller went away. */
+/** `end` null: it goes on. Its `outcome` null: the caller went away. */
 type Invocation = {
   readonly target: FunctionTarget;
   readonly startMs: number;
-  readonly endMs: number;
-  readonly outcome: InvocationOutcome | null;
+  end: { readonly atMs: number; readonly outcome: InvocationOutcome | null } | null;
 };
 
 export type RequestSpans = {
-  /** The same invocations, remembered until their request's record comes. */
-  readonly invoke: InvokeFunction;
+  /** The same invocations, remembered until their request's record comes. Only for requests that leave one. */
+  readonly watch: (invoke: InvokeFunction) => InvokeFunction;
   readonly add: (record: RequestRecord) => void;
 };
 
@@ -27,7 +26,6 @@ const openLimit = 50_000;
 export function createRequestSpans(
   clock: Clock,
   ports: {
-    readonly invoke: InvokeFunction;
     readonly export: (span: Span) => void;
     /** The share of traces, 0 to 1, of callers that sent none. */
     readonly ratio: number;
@@ -35,19 +33,21 @@ export function createRequestSpans(
 ): RequestSpans {
   const open = new Map<string, Invocation>();
   return {
-    async invoke(request, signal) {
+    watch: (invoke) => async (request, signal) => {
       const startMs = clock.now();
       const startedAt = clock.monotonic();
-      const keep = (outcome: InvocationOutcome | null) => {
-        const endMs = startMs + clock.monotonic() - startedAt;
-        if (open.size < openLimit) open.set(request.requestId, { target: request.target, startMs, endMs, outcome });
+      const invocation: Invocation = { target: request.target, startMs, end: null };
+      // The record of a caller that goes away comes before the end of what it asked for, and takes this with it.
+      if (open.size < openLimit) open.set(request.requestId, invocation);
+      const end = (outcome: InvocationOutcome | null) => {
+        invocation.end = { atMs: startMs + clock.monotonic() - startedAt, outcome };
       };
       try {
-        const outcome = await ports.invoke(request, signal);
-        keep(outcome);
+        const outcome = await invoke(request, signal);
+        end(outcome);
         return outcome;
       } catch (error) {
-        keep(null);
+        end(null);
         throw error;
       }
     },
@@ -56,20 +56,21 @@ export function createRequestSpans(
       if (invocation !== null) open.delete(record.requestId);
       const own = ownTraceId(record.requestId);
       if (!(record.callerSpan?.isSampled ?? isSampled(own, ports.ratio))) return;
-      ports.export(gatewaySpan(record, own));
+      ports.export(serverSpan(record, own));
       if (invocation !== null) ports.export(functionSpan(record, own, invocation));
     },
   };
 }
 
 /** Source: docs (OpenTelemetry semantic conventions for HTTP servers); names under `yunmen.` are ours. */
-function gatewaySpan(record: RequestRecord, own: string): Span {
+function serverSpan(record: RequestRecord, own: string): Span {
   const { failure } = record;
+  const called = record.apiName ?? record.functionName;
   return {
     traceId: record.traceId ?? own,
     spanId: own.slice(16),
     parentSpanId: record.callerSpan?.spanId ?? null,
-    name: record.apiName === null ? record.method : `${record.method} ${record.apiName}`,
+    name: called === null ? record.method : `${record.method} ${called}`,
     kind: 'server',
     startMs: record.at,
     endMs: record.at + record.totalMs,
@@ -88,6 +89,9 @@ function gatewaySpan(record: RequestRecord, own: string): Span {
       'yunmen.api_id': record.apiId,
       'yunmen.stage': record.stage,
       'yunmen.app_id': record.appId,
+      'faas.trigger': record.functionName === null ? null : 'http',
+      'yunmen.function': record.functionName,
+      'yunmen.qualifier': record.qualifier,
       'yunmen.backend_ms': record.backendMs,
       'yunmen.fault_side': failure?.side ?? null,
     },
@@ -100,8 +104,9 @@ function nameOf({ serviceName, functionName }: FunctionTarget): string {
   return serviceName === null ? functionName : `${serviceName}/${functionName}`;
 }
 
-/** Its id: the request's first half, as the gateway's is the second. Source: docs (conventions for functions as a service). */
-function functionSpan(record: RequestRecord, own: string, { target, startMs, endMs, outcome }: Invocation): Span {
+/** Its id: the request's first half, as the server's is the second. Source: docs (conventions for functions as a service). */
+function functionSpan(record: RequestRecord, own: string, { target, startMs, end }: Invocation): Span {
+  const outcome = end?.outcome ?? null;
   const facts = outcome === null || outcome.kind === 'refused' ? null : outcome;
   const coldStart = facts?.coldStart ?? null;
   const cold: Record<string, SpanValue | null> =
@@ -120,7 +125,7 @@ function functionSpan(record: RequestRecord, own: string, { target, startMs, end
     name: `invoke ${nameOf(target)}`,
     kind: 'client',
     startMs,
-    endMs,
+    endMs: end?.atMs ?? record.at + record.totalMs,
     attributes: {
       'faas.invoked_name': nameOf(target),
       'faas.invoked_provider': 'alibaba_cloud',

@@ -55,6 +55,8 @@ export type FunctionsDeps = {
   readonly authenticateHttp?: HttpDoorDeps['authenticate'];
   /** Takes the record of each call of an HTTP trigger. Default: dropped. */
   readonly reportHttp?: HttpDoorDeps['report'];
+  /** Where traces are kept: watches the invocations behind HTTP calls; `ratio` as in the gateway's settings. Default: nobody does. */
+  readonly traces?: { readonly watch: (invoke: InvokeFunction) => InvokeFunction; readonly ratio: number } | null;
   /** The package's `runtimes` folder, if not where it always is. */
   readonly runtimesDirectory?: string;
   /** Below it lies the code of all functions. Without it no processes wait for functions. */
@@ -130,7 +132,8 @@ export function createFunctions(deps: FunctionsDeps): Functions {
   }
   const invoke = createInvoke(plane);
   const now = () => deps.clock.now();
-  const callHttp = createCallHttp({ find: deps.find, invoke, now });
+  const { traces = null } = deps;
+  const callHttp = createCallHttp({ find: deps.find, invoke: traces === null ? invoke : traces.watch(invoke), now });
   const triggers = new HttpTriggers();
   return {
     changed(key, versionId) {
@@ -154,6 +157,7 @@ export function createFunctions(deps: FunctionsDeps): Functions {
       authenticate: deps.authenticateHttp ?? refuseSigned,
       bodies: { limitBytes: limits.invocationBytes, budget: new BodyBudget(limits.waitingBytes) },
       clock: deps.clock,
+      traceRatio: traces?.ratio ?? null,
       report: deps.reportHttp ?? (() => {}),
       reportBug: (error, requestId) => deps.log.error('a bug in an HTTP trigger', { requestId, error: inspect(error) }),
     }),

@@ -1,9 +1,10 @@
 // The record of one finished request. Called by pipeline.ts.
 import { hidden, isSecretName } from '../base/secret-names.ts';
 import type { Failure, RequestRecord } from '../model/record.ts';
+import { isFlagged } from '../wire/traceparent.ts';
 import { RelayedBody } from './backends/relayed-body.ts';
 import type { GatewayReply, Progress } from './context.ts';
-import { continuedTrace, isFlagged } from './trace.ts';
+import { continuedTrace } from './trace.ts';
 
 /** Longest texts of a caller that a record keeps, in characters. */
 const hostLimit = 255;

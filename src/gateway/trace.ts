@@ -9,11 +9,6 @@ export function continuedTrace(headers: ReadonlyMap<string, string> | undefined)
   return header === undefined ? null : parseTraceParent(header);
 }
 
-/** Whether the caller wants the trace to be kept. */
-export function isFlagged({ flags }: TraceParent): boolean {
-  return (Number.parseInt(flags, 16) & 1) === 1;
-}
-
 /** The `traceparent` for a backend, a trace of this request's own where the caller sent none. */
 export function traceParentFor({ requestId, headers, deps }: Pick<Mapped, 'requestId' | 'headers' | 'deps'>): string {
   return formatTraceParent(requestId, continuedTrace(headers), deps.settings.traceRatio ?? 1);

@@ -27,6 +27,7 @@ test('keeps a share of the traces that begin here, by their ids, and says so to 
 
 test('begins a trace that has the id of the request', () => {
   assert.equal(ownTraceId(requestId), '1b2c3d4e5f6047118899aabbccddeeff');
+  assert.equal(ownTraceId('1-6B0A054D-F4200F0BC62F19A57794362F'), '6b0a054df4200f0bc62f19a57794362f');
   assert.equal(formatTraceParent(requestId, null), '00-1b2c3d4e5f6047118899aabbccddeeff-8899aabbccddeeff-01');
 });
 

@@ -14,14 +14,19 @@ export function parseTraceParent(header: string): TraceParent | null {
   return { traceId, parentId, flags };
 }
 
-/** The 32 hex digits of a request id, a UUID: the id of a trace that begins with this request. */
+/** Whether the caller wants the trace to be kept. */
+export function isFlagged({ flags }: TraceParent): boolean {
+  return (Number.parseInt(flags, 16) & 1) === 1;
+}
+
+/** The last 32 hex digits of a request id, a UUID or `1-<8 digits>-<24 digits>`: the id of a trace that begins with this request. */
 export function ownTraceId(requestId: string): string {
-  return requestId.replaceAll('-', '').toLowerCase();
+  return requestId.replaceAll('-', '').toLowerCase().slice(-32);
 }
 
 /**
  * Whether a trace that begins here is one of the share that is kept: by its id, so that everybody who looks decides alike.
- * Version and variant digits of a UUID are in the first 17 digits; the last 13 are random.
+ * Version and variant digits of a UUID, and the time of the other form, are in the first 17 digits; the last 13 are random.
  */
 export function isSampled(traceId: string, ratio: number): boolean {
   return Number.parseInt(traceId.slice(19), 16) < ratio * 2 ** 52;

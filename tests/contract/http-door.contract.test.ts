@@ -44,6 +44,7 @@ async function open(t: TestContext, call: CallHttpFunction, changes: Partial<Htt
     authenticate: async () => ({ ok: true, payloadHash: '00' }),
     bodies: { limitBytes: 500 * kilobyte, budget: new BodyBudget(200 * kilobyte) },
     clock: systemClock,
+    traceRatio: null,
     report: (record) => records.push(record),
     reportBug: (error) => bugs.push(error),
   });

@@ -6,7 +6,10 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { type TestContext, test } from 'node:test';
 import { Connection } from '../harness/connections.ts';
+import { callByHost } from '../harness/host-call.ts';
+import { OpenApi } from '../harness/openapi.ts';
 import { Project, pythonReturning } from '../harness/project.ts';
+import { functionCompute, zipped } from '../harness/sdk.ts';
 import { startServer, temporaryDirectory } from '../harness/server.ts';
 
 type Value = { stringValue?: string; intValue?: string; boolValue?: boolean; doubleValue?: number };
@@ -99,6 +102,78 @@ test('gateway and function are in the caller’s trace, one below the other, and
   assert.equal(attributesOf(own)['error.type'], 'I404NF');
   assert.equal(own?.status, undefined, 'a caller’s mistake is no error of the server');
   assert.ok(collector.heads.every(({ url, headers }) => url === '/v1/traces' && headers['x-team'] === 'one'));
+  assert.equal(await server.stop(), 0);
+});
+
+test('calls of HTTP triggers are spans too, in both address forms, and what the function sees hangs below them', async (t) => {
+  const collector = await startCollector(t);
+  const flags = ['--trace-endpoint', collector.endpoint];
+  const command = ['start', '--runtime-fallback', '--isolation', 'none', ...flags];
+  const server = await startServer(t, command, temporaryDirectory(t));
+  const api = new OpenApi(server.ready, server.credentials);
+  t.after(() => api.close());
+  const triggerConfig = { authType: 'anonymous', methods: ['GET'] };
+  const source = 'exports.handler = async (event) => JSON.parse(event).headers.Traceparent;\n';
+  const code = { zipFile: await zipped({ 'index.js': source }) };
+  const settings = { functionName: 'shown', runtime: 'nodejs20', handler: 'index.handler', code };
+  assert.equal((await api.fc('POST', '/functions', settings)).status, 200);
+  const made = await api.fc('POST', '/functions/shown/triggers', {
+    triggerName: 'http',
+    triggerType: 'http',
+    triggerConfig: JSON.stringify(triggerConfig),
+  });
+  const { urlInternet } = made.body['httpTrigger'] as { urlInternet: string };
+  const sdk = functionCompute(server.ready, server.credentials);
+  await sdk.createService('traced');
+  const wsgi = [
+    'def handler(environ, start_response):',
+    "    start_response('200 OK', [])",
+    "    return [environ.get('HTTP_TRACEPARENT', 'none').encode()]",
+    '',
+  ].join('\n');
+  const zipFile = await zipped({ 'index.py': wsgi });
+  const older = { functionName: 'wsgi', runtime: 'python3.10', handler: 'index.handler', code: { zipFile } };
+  await sdk.createFunction('traced', older);
+  await sdk.createTrigger('traced', 'wsgi', { triggerName: 'http', triggerType: 'http', triggerConfig });
+
+  const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
+  const traceparent = `00-${traceId}-00f067aa0ba902b7-01`;
+  const own = await callByHost(urlInternet);
+  const continued = await callByHost(`${server.ready.api}/2016-08-15/proxy/traced/wsgi/a`, {
+    headers: { traceparent },
+  });
+  await callByHost(urlInternet, { headers: { traceparent: traceparent.replace(/1$/, '0') } });
+  const missed = await callByHost(urlInternet, { method: 'PUT' });
+  assert.deepEqual([own.status, continued.status, missed.status], [200, 200, 405]);
+
+  const spans = await collector.waitFor(5);
+  assert.equal(
+    spans.length,
+    5,
+    'two of each call that ran a function, one of the refused, none of the one that wants none',
+  );
+  for (const [answer, name, invoked] of [
+    [own, 'GET shown', 'shown'],
+    [continued, 'GET traced/wsgi', 'traced/wsgi'],
+  ] as const) {
+    const outer = spans.find((span) => span.kind === 2 && span.name === name);
+    const inner = spans.find((span) => span.kind === 3 && span.name === `invoke ${invoked}`);
+    assert.ok(outer !== undefined && inner !== undefined, name);
+    assert.deepEqual([inner.traceId, inner.parentSpanId], [outer.traceId, outer.spanId]);
+    assert.equal(answer.body.replaceAll('"', ''), `00-${outer.traceId}-${outer.spanId}-01`);
+    const { 'yunmen.request_id': id, 'faas.trigger': trigger, 'yunmen.qualifier': qualifier } = attributesOf(outer);
+    assert.deepEqual([id, trigger, qualifier], [answer.headers['x-fc-request-id'], 'http', 'LATEST']);
+  }
+  const joined = spans.filter((span) => span.traceId === traceId);
+  assert.equal(joined.find(({ kind }) => kind === 2)?.parentSpanId, '00f067aa0ba902b7');
+  const first = String(own.headers['x-fc-request-id']).replaceAll('-', '').slice(-32);
+  assert.equal(
+    spans.filter((span) => span.traceId === first).length,
+    2,
+    'a trace of its own has the id of the request',
+  );
+  const refused = spans.find((span) => span.name === 'PUT shown');
+  assert.equal(attributesOf(refused)['error.type'], 'MethodNotAllowed');
   assert.equal(await server.stop(), 0);
 });
 

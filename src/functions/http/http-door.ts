@@ -13,6 +13,7 @@ import type {
 } from '../../model/http-function.ts';
 import type { Failure, RequestRecord } from '../../model/record.ts';
 import { decodePercent, parseQuery, splitTarget } from '../../wire/percent-encoding.ts';
+import { formatTraceParent, parseTraceParent, type TraceParent } from '../../wire/traceparent.ts';
 import type { FindFunction } from '../plane.ts';
 import { readFunctionHost, readProxyPath } from './address.ts';
 import {
@@ -40,6 +41,8 @@ export type HttpDoorDeps = {
   readonly authenticate: AuthenticateHttp;
   readonly bodies: BodyLimits;
   readonly clock: Clock;
+  /** The share of traces that begin here to keep, 0 to 1; null: no traces are kept, and a caller's goes to the function as it came. */
+  readonly traceRatio: number | null;
   /** Takes the record of each call when its answer is out, or the caller has gone. */
   readonly report: (record: RequestRecord) => void;
   readonly reportBug: (error: unknown, requestId: string) => void;
@@ -68,6 +71,7 @@ export function createHttpDoor(deps: HttpDoorDeps): HttpDoor {
       request,
       response,
       origin,
+      trace: parseTraceParent(headerOf(request, 'traceparent')),
       at: deps.clock.now(),
       began: deps.clock.monotonic(),
       requestId: randomUUID(),
@@ -89,6 +93,8 @@ type Context = {
   readonly response: ServerResponse;
   readonly origin: Origin;
   requestId: string;
+  /** What the caller sent. */
+  readonly trace: TraceParent | null;
   /** What the platform adds to the answer. */
   own: readonly string[];
   /** What follows is for the record. `at` epoch ms, `began` monotonic. */
@@ -109,7 +115,6 @@ function recordOf({ deps, request, response, origin, ...known }: Context): Reque
     host: request.headers.host ?? '',
     path: splitTarget(request.url ?? '/').path,
     clientIp: origin.clientIp,
-    traceparent: headerOf(request, 'traceparent') || null,
     status: hasAnswer ? response.statusCode : httpErrorStatuses.ClientClosedRequest,
     totalMs: deps.clock.monotonic() - known.began,
     calledAt: known.call?.at ?? null,
@@ -221,10 +226,11 @@ async function authenticate({ deps, request }: Context, target: string, gone: Ab
 }
 
 function requestOf(
-  { request, requestId, origin, response }: Context,
+  context: Context,
   { trigger, basePath, rawPath }: Found,
   { query, body }: { readonly query: string; readonly body: Buffer },
 ): Omit<HttpFunctionRequest, 'sink'> & { readonly response: ServerResponse } {
+  const { request, requestId, origin, response } = context;
   const { serviceName, functionName, qualifier } = trigger;
   return {
     response,
@@ -240,24 +246,35 @@ function requestOf(
       requestUri: request.url ?? '/',
       clientIp: origin.clientIp,
       host: request.headers.host ?? '',
-      headers: forwardedHeaders(request, origin.clientIp),
+      headers: forwardedHeaders(request, origin.clientIp, traceParentOf(context)),
       query: parseQuery(query, true).flat(),
       basePath,
     },
   };
 }
 
-/** Source: docs, the set unconfirmed. */
-function forwardedHeaders({ rawHeaders, headers }: IncomingMessage, clientIp: string): string[] {
+/** Source: docs, the set unconfirmed. `traceparent`: takes the place of the caller's; null: that goes on as it came. */
+function forwardedHeaders(
+  { rawHeaders, headers }: IncomingMessage,
+  clientIp: string,
+  traceparent: string | null,
+): string[] {
   const own = /^(x-forwarded-for|x-forwarded-proto|x-real-ip|x-yunmen-.*)$/i;
   const before = headers['x-forwarded-for'];
   const kept: string[] = [];
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
-    if (!own.test(rawHeaders[at] ?? '')) kept.push(rawHeaders[at] ?? '', rawHeaders[at + 1] ?? '');
+    const name = rawHeaders[at] ?? '';
+    const isReplaced = own.test(name) || (traceparent !== null && /^traceparent$/i.test(name));
+    if (!isReplaced) kept.push(name, rawHeaders[at + 1] ?? '');
   }
   const chain = before === undefined ? clientIp : `${String(before)}, ${clientIp}`;
   kept.push('X-Forwarded-For', chain, 'X-Forwarded-Proto', 'http', 'X-Real-Ip', clientIp);
-  return kept;
+  return traceparent === null ? kept : [...kept, 'traceparent', traceparent];
+}
+
+/** What the function's own spans hang below; null where no traces are kept. */
+function traceParentOf({ deps, trace, requestId }: Context): string | null {
+  return deps.traceRatio === null ? null : formatTraceParent(requestId, trace, deps.traceRatio);
 }
 
 /** Who calls a trigger with tokens; nobody on a path that needs none. `form`: null when the token is never in one. */

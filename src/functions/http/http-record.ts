@@ -1,7 +1,7 @@
 // The record of one finished call of an HTTP trigger, for the log of requests and the metrics. Made by http-door.ts.
 import type { HttpFunctionOutcome, HttpTrigger } from '../../model/http-function.ts';
 import type { Failure, FaultSide, RequestRecord } from '../../model/record.ts';
-import { parseTraceParent } from '../../wire/traceparent.ts';
+import { isFlagged, type TraceParent } from '../../wire/traceparent.ts';
 import type { HttpDoorError } from './errors.ts';
 
 /** Longest texts of a caller, and of a function, that a record keeps, in characters. */
@@ -15,7 +15,8 @@ type Sizes = 'requestBytes' | 'responseBytes';
 
 /** What the steps of http-door.ts have learned. Times as in the record. */
 export type HttpFacts = Pick<RequestRecord, Known | Sizes> & {
-  readonly traceparent: string | null;
+  /** What the caller sent. */
+  readonly trace: TraceParent | null;
   readonly trigger: HttpTrigger | null;
   /** How long the function took, ms; null: it was not called. */
   readonly functionMs: number | null;
@@ -23,7 +24,7 @@ export type HttpFacts = Pick<RequestRecord, Known | Sizes> & {
 };
 
 export function httpRecordOf(facts: HttpFacts): RequestRecord {
-  const { trigger, traceparent } = facts;
+  const { trigger, trace } = facts;
   return {
     requestId: facts.requestId,
     at: facts.at,
@@ -43,7 +44,8 @@ export function httpRecordOf(facts: HttpFacts): RequestRecord {
     appKey: null,
     nonce: null,
     initialRequestId: null,
-    traceId: traceparent === null ? null : (parseTraceParent(traceparent)?.traceId ?? null),
+    traceId: trace?.traceId ?? null,
+    callerSpan: trace === null ? null : { spanId: trace.parentId, isSampled: isFlagged(trace) },
     status: facts.status,
     requestBytes: facts.requestBytes,
     responseBytes: facts.responseBytes,
