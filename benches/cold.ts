@@ -96,8 +96,7 @@ async function measure(plane: BenchPlane, language: string, echo: Echo, isWaitin
 /** Each tier beside none, with a process that waits and without; what cannot be had here is said. */
 export async function runCold(): Promise<string> {
   const rows: string[][] = [];
-  await withJavaBootstrap(await findInterpreters(), console.error);
-  const { echoes, missing } = contestants();
+  const { echoes, missing } = contestants(await withJavaBootstrap(await findInterpreters(), console.error));
   for (const [kind, tier] of planes) {
     for (const isWaiting of [false, true]) {
       if (isWaiting && kind === 'node' && tier !== 'none') continue; // bubblewrap has none

@@ -3,7 +3,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { findInterpreters, withJavaBootstrap } from '../src/functions/index.ts';
 import { percentile } from './cold.ts';
-import { contestants } from './echoes.ts';
+import { contestants, programs } from './echoes.ts';
 import { type BenchPlane, openPlane } from './plane.ts';
 import { familyOf, processorMicros } from './processor-time.ts';
 import { markdownTable } from './report.ts';
@@ -29,65 +29,56 @@ async function coldCalls(plane: BenchPlane, name: string): Promise<Times[]> {
   return times;
 }
 
+/** Published under `id`; `answer` is what it answers to the event. */
+type Contestant = { readonly id: string; readonly answer: string; readonly cold: Times[]; readonly warm: Warm };
 type Warm = { requests: number; own: number; instances: number; readonly latencies: number[] };
 
 /** One request after the other until the time is over; every answer is checked. */
-async function warmWindow(plane: BenchPlane, name: string, ms: number, into: Warm): Promise<void> {
+async function warmWindow(plane: BenchPlane, { id, answer, warm }: Contestant, ms: number): Promise<void> {
   const began = performance.now();
   const instances = () => familyOf(plane.launcherPid).reduce((sum, pid) => sum + processorMicros(pid), 0);
   const before = { own: process.cpuUsage(), instances: instances() };
   while (performance.now() - began < ms) {
     const asked = performance.now();
-    const outcome = await plane.invoke(name, event);
-    if (outcome.kind !== 'success' || outcome.body.toString() !== event) throw new Error(`${name}: a wrong answer`);
-    into.latencies.push(performance.now() - asked);
-    into.requests += 1;
+    const outcome = await plane.invoke(id, event);
+    if (outcome.kind !== 'success' || outcome.body.toString() !== answer) throw new Error(`${id}: a wrong answer`);
+    warm.latencies.push(performance.now() - asked);
+    warm.requests += 1;
   }
   const { user, system } = process.cpuUsage(before.own);
-  into.own += user + system;
-  into.instances += instances() - before.instances;
+  warm.own += user + system;
+  warm.instances += instances() - before.instances;
 }
 
+const unused = (): Warm => ({ requests: 0, own: 0, instances: 0, latencies: [] });
+
 export async function runLanguages(rounds: number, windowMs: number): Promise<string> {
-  await withJavaBootstrap(await findInterpreters(), console.error);
   const tier = process.getuid?.() === 0 ? 'strong' : 'user';
-  const { echoes: all, missing } = contestants();
+  const { echoes, missing } = contestants(await withJavaBootstrap(await findInterpreters(), console.error));
+  const all = new Map([...echoes, ...programs(missing)]);
   const plane = await openPlane('sandd', tier, { spareMemoryMb: 0 });
-  const cold = new Map<string, Times[]>();
-  const warm = new Map<string, Warm>();
+  const measured = new Map<string, Contestant>();
   try {
-    for (const [name, { runtime, files, more }] of all) {
-      plane.publish(name, runtime, files, more);
-      cold.set(name, await coldCalls(plane, name));
-      const unused = { requests: 0, own: 0, instances: 0, latencies: [] };
-      await warmWindow(plane, name, warmUpMs, unused);
-      warm.set(name, { requests: 0, own: 0, instances: 0, latencies: [] });
+    for (const [name, { runtime, files, more, answerTo }] of all) {
+      const id = `echo-${measured.size}`;
+      plane.publish(id, runtime, files, more);
+      const contestant = { id, answer: answerTo?.(event) ?? event, cold: await coldCalls(plane, id), warm: unused() };
+      await warmWindow(plane, { ...contestant, warm: unused() }, warmUpMs);
+      measured.set(name, contestant);
     }
     for (let round = 0; round < rounds; round += 1) {
-      for (const [name, into] of warm) await warmWindow(plane, name, windowMs, into);
+      for (const contestant of measured.values()) await warmWindow(plane, contestant, windowMs);
     }
   } finally {
     await plane.close();
   }
   const at = (values: readonly number[], part: number) => percentile(values, part).toFixed(1);
-  const rows = [...cold].map(([name, times]) => {
-    const of = (part: keyof Times) => times.map((each) => each[part]);
+  const rows = [...measured].map(([name, { cold, warm }]) => {
+    const of = (part: keyof Times) => cold.map((each) => each[part]);
     const parts = (['start', 'code', 'load', 'handler'] as const).map((part) => at(of(part), 0.5));
-    const { requests, own, instances, latencies } = warm.get(name) ?? {
-      requests: 1,
-      own: 0,
-      instances: 0,
-      latencies: [],
-    };
-    const micros = [(own / requests).toFixed(0), (instances / requests).toFixed(0)];
-    return [
-      name,
-      at(of('total'), 0.5),
-      at(of('total'), 0.9),
-      ...parts,
-      percentile(latencies, 0.5).toFixed(3),
-      ...micros,
-    ];
+    const micros = [(warm.own / warm.requests).toFixed(0), (warm.instances / warm.requests).toFixed(0)];
+    const p50 = percentile(warm.latencies, 0.5).toFixed(3);
+    return [name, at(of('total'), 0.5), at(of('total'), 0.9), ...parts, p50, ...micros];
   });
   const head = [
     'echo of 1 KB',

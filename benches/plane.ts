@@ -28,7 +28,7 @@ export type BenchPlane = {
   readonly launcherPid: number;
   readonly runDir: string;
   readonly functions: Functions;
-  /** A file that begins with `#!` may be executed. */
+  /** A file that begins with `#!`, or is a program of the system's, may be executed. */
   publish(
     name: string,
     runtime: string,
@@ -105,7 +105,7 @@ export async function openPlane(
       const directory = `${code}/${name}`;
       mkdirSync(directory);
       for (const [file, text] of Object.entries(files)) {
-        const isProgram = typeof text === 'string' && text.startsWith('#!');
+        const isProgram = ['#!', '\x7fE'].includes(Buffer.from(text.slice(0, 2)).toString('latin1'));
         mkdirSync(dirname(`${directory}/${file}`), { recursive: true });
         writeFileSync(`${directory}/${file}`, text, { mode: isProgram ? 0o755 : 0o644 });
       }

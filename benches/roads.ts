@@ -1,5 +1,6 @@
 // What one warm invocation costs by each road into an instance: frames with a bootstrap, HTTP with a custom runtime, the
 // runtime API that a program polls. The same echo in the same language, in turns, no gateway before it.
+import { httpServer, nodeServer } from './echoes.ts';
 import { type BenchPlane, openPlane } from './plane.ts';
 
 const tier = 'none';
@@ -7,18 +8,7 @@ const inFlight = 16;
 const warmUpMs = 1_000;
 const event = 'x'.repeat(1024);
 
-const server = [
-  '#!/usr/bin/env node',
-  "const { createServer } = require('http');",
-  'const server = createServer((request, response) => {',
-  '  const parts = [];',
-  "  request.on('data', (part) => parts.push(part));",
-  "  request.on('end', () => response.end(Buffer.concat(parts)));",
-  '});',
-  'server.keepAliveTimeout = 0;',
-  "server.listen(process.env.FC_SERVER_PORT, '0.0.0.0');",
-  '',
-].join('\n');
+const server = `#!/usr/bin/env node\n${nodeServer}`;
 const polling = [
   '#!/usr/bin/env node',
   "const { Agent, request } = require('http');",
@@ -42,16 +32,15 @@ const polling = [
   '',
 ].join('\n');
 const handler = 'exports.handler = (event, context, callback) => callback(null, event);\n';
-const httpServer = { command: [], args: [], port: 9000, healthCheck: null, image: null };
 
 const roads = [
   { name: 'frames', runtime: 'nodejs20', files: { 'index.js': handler }, more: {} },
-  { name: 'HTTP', runtime: 'custom', files: { bootstrap: server }, more: { server: httpServer } },
+  { name: 'HTTP', runtime: 'custom', files: { bootstrap: server }, more: httpServer },
   {
     name: 'HTTP, 16 requests in one instance',
     runtime: 'custom',
     files: { bootstrap: server },
-    more: { server: httpServer, instanceConcurrency: inFlight },
+    more: { ...httpServer, instanceConcurrency: inFlight },
   },
   { name: 'runtime API', runtime: 'go1', files: { main: polling }, more: { handler: 'main' } },
 ] as const;
