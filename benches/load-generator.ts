@@ -38,7 +38,13 @@ function makeCall(target: Target): Call {
 }
 
 /** What the connections of one job share. */
-type Tally = { readonly latencies: number[]; readonly end: number; wrong: number; firstWrong: string | null };
+type Tally = {
+  readonly latencies: number[];
+  readonly end: number;
+  readonly wrongLimit: number;
+  wrong: number;
+  firstWrong: string | null;
+};
 
 /** When a connection sends: its first call at `startAt` and then one each `intervalMs`; 0 = without a pause. Of performance.now(). */
 type Pace = { readonly intervalMs: number; readonly startAt: number };
@@ -67,7 +73,7 @@ function runConnection(target: Target, tally: Tally, pace: Pace): Promise<void> 
       }
       dueAt += pace.intervalMs;
     }
-    if (now >= tally.end || tally.wrong > wrongLimit || tally.latencies.length >= sampleLimit) {
+    if (now >= tally.end || tally.wrong > tally.wrongLimit || tally.latencies.length >= sampleLimit) {
       expected = null;
       socket.end();
       return;
@@ -100,9 +106,15 @@ function runConnection(target: Target, tally: Tally, pace: Pace): Promise<void> 
   });
 }
 
-async function runJob({ target, connections, durationMs, perSecond }: LoadJob): Promise<LoadResult> {
+async function runJob({ target, connections, durationMs, perSecond, toleratesWrong }: LoadJob): Promise<LoadResult> {
   const began = performance.now();
-  const tally: Tally = { latencies: [], end: began + durationMs, wrong: 0, firstWrong: null };
+  const tally: Tally = {
+    latencies: [],
+    end: began + durationMs,
+    wrongLimit: toleratesWrong === true ? sampleLimit : wrongLimit,
+    wrong: 0,
+    firstWrong: null,
+  };
   const intervalMs = perSecond === null ? 0 : (connections * 1000) / perSecond;
   const paceOf = (index: number) => ({ intervalMs, startAt: began + (index * intervalMs) / connections });
   await Promise.all(Array.from({ length: connections }, (_, index) => runConnection(target, tally, paceOf(index))));

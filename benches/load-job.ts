@@ -19,12 +19,16 @@ export type Target =
       readonly appSecret: string;
     };
 
-/** `perSecond`: calls of all connections together, evenly; null sends the next call as soon as the last is answered. */
+/**
+ * `perSecond`: calls of all connections together, evenly; null sends the next call as soon as the last is answered.
+ * `toleratesWrong`: wrong answers are counted, however many; else a job with a hundred of them ends early.
+ */
 export type LoadJob = {
   readonly target: Target;
   readonly connections: number;
   readonly durationMs: number;
   readonly perSecond: number | null;
+  readonly toleratesWrong?: boolean;
 };
 
 /** Latencies in milliseconds. `wrong` counts answers that were not exactly the expected ones. */

@@ -115,6 +115,7 @@ function functionSpan(record: RequestRecord, own: string, { target, startMs, end
       : {
           'yunmen.cold_start.wait_ms': coldStart.waitMs,
           'yunmen.cold_start.start_ms': coldStart.startMs,
+          'yunmen.cold_start.code_ms': coldStart.codeMs,
           'yunmen.cold_start.load_ms': coldStart.loadMs,
           'yunmen.cold_start.initializer_ms': coldStart.initializerMs,
         };

@@ -9,7 +9,7 @@ import type { StageName } from '../model/api.ts';
 import type { HttpFunctions } from '../model/http-function.ts';
 import type { InvokeFunction } from '../model/invocation.ts';
 import type { PublishedGrant, PublishedGroup } from '../model/published.ts';
-import type { RequestRecord } from '../model/record.ts';
+import type { RecordedColdStart, RequestRecord } from '../model/record.ts';
 import type { Parameters } from '../wire/query.ts';
 import type { BackendState, OutboundOptions } from './backends/backend-state.ts';
 import type { RelayedBody } from './backends/relayed-body.ts';
@@ -177,7 +177,12 @@ export type BackendAnswer = {
   readonly body: Buffer | string | RelayedBody;
   readonly announcedBytes?: number | null;
 };
-export type Replied = Mapped & { readonly answer: BackendAnswer; readonly backendMs: number };
+export type Replied = Mapped & {
+  readonly answer: BackendAnswer;
+  readonly backendMs: number;
+  /** Of a function that was not warm. */
+  readonly coldStart?: RecordedColdStart | undefined;
+};
 
 /** What is known of a request that may have stopped anywhere. */
 export type Progress = Begun & Partial<Omit<Replied, keyof Begun | 'kind'>>;

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { InvocationOutcome } from '../model/invocation.ts';
 import {
   api,
   app,
@@ -366,6 +367,16 @@ describe('X-Yunmen-Why', () => {
 });
 
 describe('the record of a request', () => {
+  it('tells what the function’s start was made of, and nothing of a warm call', async () => {
+    const parts = { isSpare: true, waitMs: 0.1, startMs: 0, codeMs: 2, loadMs: 3, initializerMs: 4 };
+    const answer = returned({ statusCode: 200, body: 'ok' });
+    const outcomes = [{ ...answer, coldStart: parts, durationMs: 5 } as InvocationOutcome, answer];
+    const invoke = async () => outcomes.shift() ?? assert.fail('a third call');
+    const bench = open([group(), api('one', definition({}))], { invoke });
+    assert.deepEqual((await bench.gateway.run(request({}))).record.coldStart, { ...parts, handlerMs: 5 });
+    assert.equal((await bench.gateway.run(request({}))).record.coldStart, null);
+  });
+
   it('says how far a refused request came', async () => {
     const bench = open([group(), api('one', definition({ auth: { type: 'APP' } })), theApp]);
     const { record } = await bench.gateway.run(signedRequest({ target: '/a?token=hidden' }));

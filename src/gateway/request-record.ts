@@ -50,6 +50,7 @@ export function recordOf(
     totalMs,
     backendAt: backendMs === null ? null : Math.round(progress.at + totalMs - backendMs),
     backendMs,
+    coldStart: progress.coldStart ?? null,
     failure: failure === null ? null : masked(failure),
   };
 }

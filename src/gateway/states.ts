@@ -1,5 +1,6 @@
 // Makes the states of context.ts. All states of a request are one object, which has all its fields from the beginning: so it
 // keeps one shape, whatever the steps learn, and their code stays quick. Called by the steps.
+import { coldStartOf } from '../model/record.ts';
 import type {
   Admitted,
   Begun,
@@ -54,6 +55,7 @@ export function toBegun(known: Begun): Begun {
     outgoing: undefined,
     answer: undefined,
     backendMs: undefined,
+    coldStart: undefined,
   };
   return begun;
 }
@@ -129,6 +131,12 @@ export function toMapped(admitted: Admitted, plan: Mapped['plan'], outgoing: Map
 /** How long the backend took, also of a call that failed. */
 export function noteBackendMs(mapped: Mapped, backendMs: number): void {
   (mapped as Changing<Replied>).backendMs = backendMs;
+}
+
+/** What a function that was called told of its start. */
+export function noteInvocation(mapped: Mapped, facts: Parameters<typeof coldStartOf>[0]): void {
+  const coldStart = coldStartOf(facts);
+  if (coldStart !== null) (mapped as Changing<Replied>).coldStart = coldStart;
 }
 
 export function toReplied(mapped: Mapped, answer: Replied['answer'], backendMs: number): Replied {

@@ -54,6 +54,20 @@ export type InvokeRefusalCode =
   | 'FunctionNotStarted'
   | 'InternalServerError';
 
+/**
+ * Milliseconds spent before the handler ran. wait: until a process could be started. start: until it said hello; with a
+ * process that was waiting already (isSpare) that is 0, and code is what giving it code and environment took. load:
+ * importing the function's module. initializer: running it (0: it has none).
+ */
+export type ColdStart = {
+  readonly isSpare: boolean;
+  readonly waitMs: number;
+  readonly startMs: number;
+  readonly codeMs: number;
+  readonly loadMs: number;
+  readonly initializerMs: number;
+};
+
 /** What both a success and a function's failure know. Durations in ms, memory in MB. */
 export type InvocationFacts = {
   readonly instanceId: string;
@@ -66,19 +80,8 @@ export type InvocationFacts = {
    * Success: null unless wantsLogTail or isUnusable asked for it. Function errors: always filled (it explains the error).
    */
   readonly logTail: Buffer | null;
-  /**
-   * Milliseconds spent before the handler ran; null for a warm call. wait: until a process could be started. start: until
-   * it said hello; with a process that was waiting already (isSpare) that is 0, and code is what giving it code and
-   * environment took. load: importing the function's module. initializer: running it (0: it has none).
-   */
-  readonly coldStart: {
-    readonly isSpare: boolean;
-    readonly waitMs: number;
-    readonly startMs: number;
-    readonly codeMs: number;
-    readonly loadMs: number;
-    readonly initializerMs: number;
-  } | null;
+  /** Null for a warm call. */
+  readonly coldStart: ColdStart | null;
   /** Set when another interpreter than the named runtime served the call, e.g. `python3.9 ran on Python 3.11.2`. */
   readonly runtimeNote: string | null;
 };

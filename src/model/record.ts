@@ -1,5 +1,6 @@
 // The record of one request to the gateway or to a function's URL, and why it failed. Made by gateway/ and functions/, kept and
 // searched by control.
+import type { ColdStart, InvocationFacts } from './invocation.ts';
 
 /** Who has to act: the caller, the API's owner, the function's author, or whoever runs Yunmen. */
 export type FaultSide = 'client' | 'api-owner' | 'function' | 'platform' | 'unknown';
@@ -18,6 +19,17 @@ export type Failure = {
   /** The function's own output (tail), when a function was involved. */
   readonly functionLog: string | null;
 };
+
+/** What came before the handler of a cold call, and how long the handler ran then, ms. */
+export type RecordedColdStart = ColdStart & { readonly handlerMs: number };
+
+/** Null: the call was warm. */
+export function coldStartOf({
+  coldStart,
+  durationMs,
+}: Pick<InvocationFacts, 'coldStart' | 'durationMs'>): RecordedColdStart | null {
+  return coldStart === null ? null : { ...coldStart, handlerMs: durationMs };
+}
 
 /** One finished request. Times in epoch ms, durations in ms, sizes in bytes. */
 export type RequestRecord = {
@@ -54,6 +66,8 @@ export type RequestRecord = {
   /** When the backend was asked. */
   readonly backendAt: number | null;
   readonly backendMs: number | null;
+  /** Of the function that was called; null: none was, or it was warm. */
+  readonly coldStart: RecordedColdStart | null;
   readonly failure: Failure | null;
 };
 

@@ -29,6 +29,7 @@ export function requestRecord(parts: Partial<RequestRecord> = {}): RequestRecord
     totalMs: 1,
     backendAt: null,
     backendMs: null,
+    coldStart: null,
     failure: null,
     ...parts,
   };

@@ -35,6 +35,20 @@ const record: fc.Arbitrary<RequestRecord> = fc.record(
     totalMs: ms,
     backendAt: optional(fc.nat()),
     backendMs: optional(ms),
+    coldStart: optional(
+      fc.record(
+        {
+          isSpare: fc.boolean(),
+          waitMs: ms,
+          startMs: ms,
+          codeMs: ms,
+          loadMs: ms,
+          initializerMs: ms,
+          handlerMs: ms,
+        },
+        plain,
+      ),
+    ),
     failure: optional(
       fc.record(
         {

@@ -1,7 +1,7 @@
 // A record as a line of the access log: JSON with the field names that the cloud's log delivery has, and back.
 // Written in the data process for every request, so the writer is built for speed; read by whoever searches the log.
 import { quoted } from '../base/quick-json.ts';
-import type { Failure, RequestRecord } from '../model/record.ts';
+import type { Failure, RecordedColdStart, RequestRecord } from '../model/record.ts';
 
 function member(name: string, text: string | null): string {
   return text === null ? '' : `,"${name}":${quoted(text)}`;
@@ -23,11 +23,11 @@ function latencyMember(name: string, ms: number | null): string {
  *
  * Shape: `{"requestId":"…","requestHandleTime":"2026-11-22T20:00:00.123Z","httpMethod":"GET",…,"exchangeTimestamp":{…}}`;
  * a failed request has `errorCode`, `errorMessage` (our sentence) and `failure` with the rest of the explanation; `weight` says
- * how many requests the line stands for when the log is sampled.
- * Units: times in ms, sizes in bytes. Source: docs for the names; `failure`, `weight`, `traceId`, `functionName`, `qualifier` are ours.
+ * how many requests the line stands for when the log is sampled; `coldStart` of a cold call has `isSpare` and its parts in ms.
+ * Units: times in ms, sizes in bytes. Source: docs for the names; `failure`, `weight`, `traceId`, `functionName`, `qualifier`, `coldStart` are ours.
  */
 export function writeLogLine(record: RequestRecord, time: (at: number) => string, weight = 1): string {
-  const { failure, backendAt, at } = record;
+  const { failure, backendAt, at, coldStart } = record;
   const backend =
     backendAt === null
       ? ''
@@ -52,10 +52,25 @@ export function writeLogLine(record: RequestRecord, time: (at: number) => string
     numberMember('responseSize', record.responseBytes) +
     latencyMember('serviceLatency', record.backendMs) +
     latencyMember('totalLatency', record.totalMs) +
+    (coldStart === null ? '' : `,"coldStart":${JSON.stringify(roundedMs(coldStart))}`) +
     (failure === null ? '' : writeFailure(failure)) +
     (weight === 1 ? '' : `,"weight":${weight}`) +
     `,"exchangeTimestamp":{"FrontRequestStart":${at},${backend}"FrontResponseEnd":${Math.round(at + record.totalMs)}}}\n`
   );
+}
+
+/** To a tenth, as all latencies are. */
+function roundedMs({ isSpare, ...times }: RecordedColdStart): RecordedColdStart {
+  const tenth = (ms: number) => Math.round(ms * 10) / 10;
+  return {
+    isSpare,
+    waitMs: tenth(times.waitMs),
+    startMs: tenth(times.startMs),
+    codeMs: tenth(times.codeMs),
+    loadMs: tenth(times.loadMs),
+    initializerMs: tenth(times.initializerMs),
+    handlerMs: tenth(times.handlerMs),
+  };
 }
 
 function writeFailure(failure: Failure): string {
@@ -111,6 +126,20 @@ function readFailure(members: Members): Failure | null {
     got: textOf(rest, 'got'),
     message: textOf(members, 'errorMessage') ?? '',
     functionLog: textOf(rest, 'functionLog'),
+  };
+}
+
+function readColdStart(members: unknown): RecordedColdStart | null {
+  if (!isMembers(members)) return null;
+  const ms = (name: string) => numberOf(members, name) ?? 0;
+  return {
+    isSpare: members['isSpare'] === true,
+    waitMs: ms('waitMs'),
+    startMs: ms('startMs'),
+    codeMs: ms('codeMs'),
+    loadMs: ms('loadMs'),
+    initializerMs: ms('initializerMs'),
+    handlerMs: ms('handlerMs'),
   };
 }
 
@@ -184,6 +213,7 @@ export function readLogLine(line: string): RequestRecord | null {
     totalMs: numberOf(members, 'totalLatency') ?? 0,
     backendAt: numberOf(times, 'BackendRequestStart'),
     backendMs: numberOf(members, 'serviceLatency'),
+    coldStart: readColdStart(members['coldStart']),
     failure: readFailure(members),
   };
 }

@@ -177,9 +177,11 @@ describe('the door of HTTP triggers', () => {
   });
 
   it('leaves a record of every call: what it was, how long it took, and why it failed', async (t) => {
+    const coldStart = { isSpare: false, waitMs: 1, startMs: 2, codeMs: 0, loadMs: 4, initializerMs: 5 };
     const failing: CallHttpFunction = async () => {
       const outcome = { kind: 'function-error', errorType: 'UnhandledInvocationError', ...facts } as const;
-      return { ...outcome, body: Buffer.from('{"errorMessage":"oops"}'), logTail: Buffer.from('its output\n') };
+      const body = Buffer.from('{"errorMessage":"oops"}');
+      return { ...outcome, coldStart, durationMs: 6, body, logTail: Buffer.from('its output\n') };
     };
     const { ask, recorded } = await open(t, failing, { serviceName: 'shop', qualifier: 'prod' });
     const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
@@ -197,6 +199,7 @@ describe('the door of HTTP triggers', () => {
     assert.deepEqual([failed?.requestBytes, failed?.responseBytes, failed?.clientIp], [2, 23, '192.0.2.1']);
     assert.equal(failed?.traceId, '4bf92f3577b34da6a3ce929d0e0e4736');
     assert.ok((failed?.backendMs ?? -1) >= 0 && (failed?.totalMs ?? 0) >= (failed?.backendMs ?? 1));
+    assert.deepEqual([failed?.coldStart, refused?.coldStart], [{ ...coldStart, handlerMs: 6 }, null]);
     assert.equal(failed?.failure?.functionLog, 'its output\n');
     assert.equal(failed?.failure?.got, '{"errorMessage":"oops"}');
     assert.deepEqual(

@@ -135,6 +135,12 @@ test('calls of a function\u2019s trigger are found by id and function, explained
   );
   assert.deepEqual(await yunmen(server, 'logs', '--function', 'shop/other'), []);
   assert.ok(!JSON.stringify(found).includes('hunter2'));
+  const [cold, warm] = found.map(({ coldStart }) => coldStart as Record<string, number> | null);
+  const { loadMs = 0, handlerMs = 0, startMs = 0, codeMs = 0 } = cold ?? {};
+  assert.ok(startMs + codeMs > 0 && loadMs > 0 && handlerMs > 0, JSON.stringify(cold));
+  assert.equal(warm, null);
+  const { stdout } = await run(join(root, 'bin/yunmen'), ['why', good.id, '--data-dir', server.dataDir]);
+  assert.match(stdout, /start: wait [\d.]+, (start|code) [\d.]+, load [\d.]+, initializer 0, handler [\d.]+ ms/);
   const [why] = await yunmen(server, 'why', thrown.id);
   assert.deepEqual([why?.['code'], why?.['side']], ['UnhandledInvocationError', 'function']);
   assert.match(String(why?.['got']), /oops/);

@@ -1,7 +1,7 @@
 // What the server keeps of one request. Asked by `yunmen why` and `yunmen logs`.
 import { encodeRfc3986 } from '../../wire/percent-encoding.ts';
 import { failed, wrongUsage } from '../errors.ts';
-import type { JsonRecord } from './json.ts';
+import { isRecord, type JsonRecord, readNumber } from './json.ts';
 import { type ApiTarget, callRoa, readAnswer } from './openapi.ts';
 
 /** Errors: wrong usage for what is no request id. */
@@ -25,4 +25,14 @@ export async function fetchRequest(target: ApiTarget, requestId: string): Promis
     );
   }
   return readAnswer(answer);
+}
+
+/** `wait 0.1, code 2.6, load 0.9, initializer 0, handler 0.4 ms`; null when no function was called or it was warm. */
+export function coldStartText(record: JsonRecord): string | null {
+  const { coldStart } = record;
+  if (!isRecord(coldStart)) return null;
+  const process = coldStart['isSpare'] === true ? 'code' : 'start';
+  const parts = ['wait', process, 'load', 'initializer', 'handler'];
+  const text = parts.map((name) => `${name} ${readNumber(coldStart, `${name}Ms`) ?? 0}`).join(', ');
+  return `${text} ms${process === 'code' ? ' (a process was waiting)' : ''}`;
 }

@@ -4,7 +4,7 @@ import { systemClock } from '../../base/clock.ts';
 import { isRecord, type JsonRecord, readNumber, readRecord, readText } from '../client/json.ts';
 import { findApiTarget, type TargetFlags } from '../client/local-server.ts';
 import { type ApiTarget, callRoa, readAnswer } from '../client/openapi.ts';
-import { checkRequestId, fetchRequest } from '../client/requests.ts';
+import { checkRequestId, coldStartText, fetchRequest } from '../client/requests.ts';
 import { wrongUsage } from '../errors.ts';
 import { createPrinter, type Printer, printable } from '../output.ts';
 import type { CliDeps } from '../server-port.ts';
@@ -128,6 +128,7 @@ function show(record: JsonRecord, printer: Printer): void {
   const at = readNumber(record, 'at') ?? 0;
   const total = Math.round((readNumber(record, 'totalMs') ?? 0) * 10) / 10;
   const backend = readNumber(record, 'backendMs');
+  const coldStart = coldStartText(record);
   const parts = [
     new Date(at).toISOString().slice(0, 23).replace('T', ' '),
     String(readNumber(record, 'status') ?? '?'),
@@ -139,6 +140,7 @@ function show(record: JsonRecord, printer: Printer): void {
     readText(record, 'appName') ?? '-',
     readText(record, 'clientIp') ?? '-',
     readText(record, 'requestId') ?? '',
+    ...(coldStart === null ? [] : [`cold start: ${coldStart}`]),
     ...(failure === null ? [] : [`${readText(failure, 'code') ?? ''}: ${readText(failure, 'message') ?? ''}`]),
   ];
   printer.line(printable(parts.join('  ')));

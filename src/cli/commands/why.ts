@@ -1,7 +1,7 @@
 // `yunmen why <request-id>`: why the gateway, or a function's URL, answered a request as it did.
 import { type JsonRecord, readNumber, readRecord, readText } from '../client/json.ts';
 import { findApiTarget, type TargetFlags } from '../client/local-server.ts';
-import { checkRequestId, fetchRequest } from '../client/requests.ts';
+import { checkRequestId, coldStartText, fetchRequest } from '../client/requests.ts';
 import { columns, createPrinter, type Printer, printable } from '../output.ts';
 import type { CliDeps } from '../server-port.ts';
 
@@ -50,7 +50,11 @@ function explain(requestId: string, record: JsonRecord, failure: JsonRecord | nu
 
 function describe(explanation: Explanation, record: JsonRecord, failure: JsonRecord | null, printer: Printer): void {
   printer.line(printable(explanation.message));
-  if (failure === null) return;
+  const coldStart = coldStartText(record);
+  if (failure === null) {
+    if (coldStart !== null) printer.line(`its function's start: ${coldStart}`);
+    return;
+  }
   printer.line();
   const rows: (readonly [string, string | null])[] = [
     ['request', requestLine(record)],
@@ -59,6 +63,7 @@ function describe(explanation: Explanation, record: JsonRecord, failure: JsonRec
     ['field', explanation.field],
     ['expected', explanation.expected],
     ['got', explanation.got],
+    ['cold start', coldStart],
   ];
   const known = rows.flatMap(([name, value]) =>
     value === null ? [] : [[`  ${name}`, printable(value).replaceAll('\n', '\n            ')]],

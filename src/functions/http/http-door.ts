@@ -11,7 +11,7 @@ import type {
   JwtRule,
   SignedHttpCall,
 } from '../../model/http-function.ts';
-import type { Failure, RequestRecord } from '../../model/record.ts';
+import { coldStartOf, type Failure, type RecordedColdStart, type RequestRecord } from '../../model/record.ts';
 import { decodePercent, parseQuery, splitTarget } from '../../wire/percent-encoding.ts';
 import { formatTraceParent, parseTraceParent, type TraceParent } from '../../wire/traceparent.ts';
 import type { FindFunction } from '../plane.ts';
@@ -80,6 +80,7 @@ export function createHttpDoor(deps: HttpDoorDeps): HttpDoor {
       requestBytes: null,
       responseBytes: null,
       call: null,
+      coldStart: null,
       failure: null,
     };
     response.once('close', () => deps.report(recordOf(context)));
@@ -104,6 +105,7 @@ type Context = {
   requestBytes: number | null;
   responseBytes: number | null;
   call: { readonly at: number; readonly ms: number } | null;
+  coldStart: RecordedColdStart | null;
   failure: Failure | null;
 };
 
@@ -329,6 +331,7 @@ async function callAndAnswer(
   const [at, began] = [deps.clock.now(), deps.clock.monotonic()];
   const outcome = await deps.call({ ...request, sink }, gone);
   context.call = { at, ms: deps.clock.monotonic() - began };
+  if (outcome.kind !== 'refused') context.coldStart = coldStartOf(outcome.kind === 'answer' ? outcome.facts : outcome);
   if (gone.aborted) return;
   context.failure = failureOfOutcome(outcome);
   if (sink.hasBegun) {

@@ -11,7 +11,7 @@ const methodLimit = 32;
 const gotLimit = 500;
 
 type Known = 'requestId' | 'at' | 'method' | 'host' | 'path' | 'clientIp' | 'status' | 'totalMs' | 'failure';
-type Sizes = 'requestBytes' | 'responseBytes';
+type Sizes = 'requestBytes' | 'responseBytes' | 'coldStart';
 
 /** What the steps of http-door.ts have learned. Times as in the record. */
 export type HttpFacts = Pick<RequestRecord, Known | Sizes> & {
@@ -52,6 +52,7 @@ export function httpRecordOf(facts: HttpFacts): RequestRecord {
     totalMs: facts.totalMs,
     backendAt: facts.calledAt,
     backendMs: facts.functionMs,
+    coldStart: facts.coldStart,
     failure: facts.failure,
   };
 }

@@ -10,6 +10,7 @@ import type { BackendAnswer, Mapped } from '../context.ts';
 import { ClientGone, refuse } from '../errors.ts';
 import { writeHeaderText } from '../header-text.ts';
 import { signOutgoing } from '../policies/backend-signature.ts';
+import { noteInvocation } from '../states.ts';
 import { assumeRole } from './assume-role.ts';
 import { writeEvent } from './function-event-document.ts';
 
@@ -59,6 +60,7 @@ export async function callFunctionEvent(given: Mapped, backend: FunctionBackend)
   };
   const name = functionKey(backend.target.serviceName, backend.target.functionName);
   const outcome = await invokeWithin(mapped, invoke, { name, timeoutMs: backend.timeoutMs });
+  if (outcome.kind !== 'refused') noteInvocation(mapped, outcome);
   switch (outcome.kind) {
     case 'success': {
       const result = read ?? readFunctionResult(outcome.body);

@@ -12,6 +12,7 @@ import { decodePath } from '../../wire/query.ts';
 import type { BackendAnswer, Mapped } from '../context.ts';
 import { refuse } from '../errors.ts';
 import { signOutgoing } from '../policies/backend-signature.ts';
+import { noteInvocation } from '../states.ts';
 import { assumeRole } from './assume-role.ts';
 import {
   type Called,
@@ -37,7 +38,9 @@ export async function callFunctionHttp(mapped: Mapped, backend: FunctionHttp): P
   const { httpFunctions } = mapped.deps;
   if (httpFunctions !== undefined && !httpFunctions.takesEvents(target)) {
     const request = await httpCallOf(mapped, backend, target);
-    return passedOn(name, await within(mapped, (signal) => httpFunctions.call(request, signal), called));
+    const outcome = await within(mapped, (signal) => httpFunctions.call(request, signal), called);
+    if (outcome.kind !== 'refused') noteInvocation(mapped, outcome.kind === 'answer' ? outcome.facts : outcome);
+    return passedOn(name, outcome);
   }
   const invocation = {
     target,
@@ -45,7 +48,9 @@ export async function callFunctionHttp(mapped: Mapped, backend: FunctionHttp): P
     event: await eventOf(mapped, backend),
     wantsLogTail: false,
   };
-  return answerOf(name, await invokeWithin(mapped, invocation, called));
+  const outcome = await invokeWithin(mapped, invocation, called);
+  if (outcome.kind !== 'refused') noteInvocation(mapped, outcome);
+  return answerOf(name, outcome);
 }
 
 function servedTarget(mapped: Mapped, backend: FunctionHttp): FunctionTarget {
