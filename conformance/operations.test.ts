@@ -16,6 +16,7 @@ import { provisionCases } from './cases/fc-provision.ts';
 import { serviceCases } from './cases/fc-services.ts';
 import { settingCases } from './cases/fc-settings.ts';
 import { triggerCases } from './cases/fc-triggers.ts';
+import { unsetCases } from './cases/fc-unset.ts';
 import { uploadCases } from './cases/fc-uploads.ts';
 import { fc3Cases } from './cases/fc3.ts';
 import { groupCases } from './cases/groups.ts';
@@ -49,6 +50,7 @@ settingCases(world);
 limitCases(world);
 provisionCases(world);
 triggerCases(world);
+unsetCases(world);
 
 test('every operation that is served has a case', () => {
   const served = operations.filter(({ status }) => status !== 'refused');

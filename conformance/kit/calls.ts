@@ -8,11 +8,18 @@ export type OperationName = `${'CloudAPI' | 'Dysmsapi' | 'FC'}/${string}/${strin
 /** Every SDK adaptor of kit/clients.ts reports here. */
 export class CallLog {
   #succeeded = new Set<OperationName>();
+  /** Code of the error that an operation answered last. */
+  #refused = new Map<OperationName, string>();
   readonly #covered = new Set<OperationName>();
 
   /** Called by an adaptor when the SDK returned without an error. */
   succeeded(operation: OperationName): void {
     this.#succeeded.add(operation);
+  }
+
+  /** Called by an adaptor when the SDK threw the service's own error. */
+  refused(operation: OperationName, code: string): void {
+    this.#refused.set(operation, code);
   }
 
   get covered(): ReadonlySet<OperationName> {
@@ -24,12 +31,37 @@ export class CallLog {
    * SDK meanwhile, so that a case cannot cover what it does not do. Cases of one log must not run at the same time.
    */
   covers(operations: readonly OperationName[], title: string, body: () => Promise<void>): void {
+    this.#register(operations, title, body, () => {
+      const missed = operations.filter((operation) => !this.#succeeded.has(operation));
+      assert.deepEqual(missed, [], 'covered, but never called with success');
+    });
+  }
+
+  /**
+   * The same for reads of what cannot be set here: the last that each answered is `code`, the service's own for what is not there. An
+   * operation that ever succeeds needs a case of covers().
+   */
+  coversAbsence(operations: readonly OperationName[], code: string, title: string, body: () => Promise<void>): void {
+    this.#register(operations, title, body, () => {
+      const codes = operations.map((operation) => [
+        operation,
+        this.#refused.get(operation),
+        this.#succeeded.has(operation),
+      ]);
+      assert.deepEqual(
+        codes,
+        operations.map((operation) => [operation, code, false]),
+      );
+    });
+  }
+
+  #register(operations: readonly OperationName[], title: string, body: () => Promise<void>, check: () => void): void {
     for (const operation of operations) this.#covered.add(operation);
     it(title, async () => {
       this.#succeeded = new Set();
+      this.#refused = new Map();
       await body();
-      const missed = operations.filter((operation) => !this.#succeeded.has(operation));
-      assert.deepEqual(missed, [], 'covered, but never called with success');
+      check();
     });
   }
 }

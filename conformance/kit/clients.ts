@@ -4,6 +4,7 @@ import { buffer } from 'node:stream/consumers';
 import yazl from 'yazl';
 import type { Credentials, Ready } from '../../tests/harness/server.ts';
 import type { CallLog, OperationName } from './calls.ts';
+import { at } from './read.ts';
 
 const require = createRequire(import.meta.url);
 
@@ -69,10 +70,16 @@ export class Clients {
 
   #logged(prefix: string, name: string, args: readonly unknown[], sdk: Sdk, operation: string): Promise<unknown> {
     const full = `${prefix}/${operation}` as OperationName;
-    return callMethod(sdk, name, args).then((answer) => {
-      this.#log.succeeded(full);
-      return answer;
-    });
+    return callMethod(sdk, name, args).then(
+      (answer) => {
+        this.#log.succeeded(full);
+        return answer;
+      },
+      (error: unknown) => {
+        this.#log.refused(full, String(at(error, 'code')));
+        throw error;
+      },
+    );
   }
 
   #rpcConfig(apiVersion: string): object {

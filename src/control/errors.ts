@@ -83,6 +83,7 @@ export const fcStatuses = {
   'InvalidSecurityToken.Expired': 403,
   RequestTimeTooSkewed: 403,
   OnDemandConfigNotFound: 404,
+  AsyncConfigNotExists: 404,
   LayerNotFound: 404,
   LayerVersionNotFound: 404,
   ServiceAlreadyExists: 409,

@@ -33,6 +33,7 @@ import * as services from './fc/services.ts';
 import * as tags from './fc/tags.ts';
 import { getTempBucketToken, getTempCodeBucketPermission } from './fc/temporary-bucket.ts';
 import * as triggers from './fc/triggers.ts';
+import * as unset from './fc/unset-configs.ts';
 import * as versions from './fc/versions.ts';
 import type { RpcRegistry } from './rpc/endpoint.ts';
 
@@ -189,6 +190,10 @@ const triggerActions: Readonly<Record<string, Registered<FcAction>>> = {
   UpdateTrigger: partial(triggers.updateTrigger, onlyHttp),
 };
 
+const neverSet = 'always AsyncConfigNotExists: asynchronous invocation cannot be configured';
+const neverListed = 'always empty: asynchronous invocation cannot be configured';
+const neverBound = 'always empty: VPC bindings cannot be made';
+
 /** The name of the one that makes a version differs. */
 const layerActions: Readonly<Record<string, Registered<FcAction>>> = {
   DeleteLayerVersion: done(layers.deleteLayerVersion),
@@ -223,10 +228,12 @@ export const fcRegistry: FcRegistry = {
     DeleteOnDemandConfig: done(limits.deleteInstanceLimit),
     DeleteVersion: done(versions.deleteVersion),
     GetAccountConfigs: done(accountInfo.getAccountConfigs),
+    GetFunctionAsyncConfig: partial(unset.getAsyncConfig, neverSet),
     GetLayerVersionByArn: done(layers.getLayerVersionByArn),
     GetOnDemandConfig: done(limits.getInstanceLimit),
     GetTempBucketToken: done(getTempBucketToken),
     GetTempCodeBucketPermission: done(getTempCodeBucketPermission),
+    ListFunctionAsyncConfigs: partial(unset.listAsyncConfigs, neverListed),
     ListOnDemandConfigs: done(limits.listInstanceLimits),
     ListVersions: done(versions.listVersions),
     PublishLayerVersion: done(layers.createLayerVersion),
@@ -243,10 +250,13 @@ export const fcRegistry: FcRegistry = {
     DeleteFunctionOnDemandConfig: done(limits.deleteInstanceLimit),
     DeleteServiceVersion: done(versions.deleteVersion),
     DescribeRegions: done(accountInfo.describeRegions),
+    GetFunctionAsyncInvokeConfig: partial(unset.getAsyncConfig, neverSet),
     GetFunctionOnDemandConfig: done(limits.getInstanceLimit),
+    ListFunctionAsyncInvokeConfigs: partial(unset.listAsyncConfigs, neverListed),
     ListOnDemandConfigs: done(limits.listInstanceLimits),
     ListServiceVersions: done(versions.listVersions),
     ListTaggedResources: done(tags.listTaggedResources),
+    ListVpcBindings: partial(unset.listVpcBindings, neverBound),
     PublishServiceVersion: done(versions.publishNewVersion),
     PutFunctionOnDemandConfig: done(limits.putInstanceLimit),
   },
@@ -261,13 +271,16 @@ export const fcRegistry: FcRegistry = {
     DeleteProvisionConfig: done(provisions.deleteProvisionConfig),
     DeleteScalingConfig: done(provisions.deleteScalingConfig),
     DescribeRegions: done(accountInfo.describeRegions),
+    GetAsyncInvokeConfig: partial(unset.getAsyncConfig, neverSet),
     GetScalingConfig: done(provisions.getScalingConfig),
     GetConcurrencyConfig: done(limits.getInstanceLimit),
     GetLayerVersionByArn: done(layers.getLayerVersionByArn),
+    ListAsyncInvokeConfigs: partial(unset.listAsyncConfigs, neverListed),
     ListConcurrencyConfigs: done(limits.listInstanceLimits),
     ListScalingConfigs: done(provisions.listScalingConfigs),
     ListFunctionVersions: done(versions.listVersions),
     ListTagResources: done(tags.listTagResources),
+    ListVpcBindings: partial(unset.listVpcBindings, neverBound),
     PublishFunctionVersion: done(versions.publishNewVersion),
     PutConcurrencyConfig: done(limits.putInstanceLimit),
     PutScalingConfig: partial(provisions.putScalingConfig, 'no resident pools, mixed mode or dispatch policy'),
