@@ -135,6 +135,8 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
     groupLimitPerSecond: settings.groupLimit,
     instanceLimitPerSecond: settings.instanceLimit,
     traceRatio: settings.traces?.ratio ?? null,
+    // A caller whose request stands at a breakpoint hears nothing for as long as somebody thinks.
+    ...(settings.debug === null ? {} : { stallTimeoutMs: 0 }),
     ...(settings.intranet === null ? {} : { intranet: settings.intranet }),
   };
   const { count, claimNonce } = sharedOrOwnCounters(settings, outlets);
@@ -148,6 +150,7 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
     clock: systemClock,
     invoke: traces === null ? functions.invoke : traces.spans.watch(functions.invoke),
     httpFunctions: functions.http,
+    pauseOf: functions.pauseOf,
     claimNonce,
     count,
     ...(lease === null ? {} : { enter: () => lease.enter() }),

@@ -29,6 +29,14 @@ process.exitCode = await runCli(process.argv.slice(2), {
       ({ language, version }) => language === 'python' && version.startsWith('3.'),
     );
   },
+  async findMissingDebugger(question) {
+    const { findMissingDebugger } = await import('./functions/index.ts');
+    return await findMissingDebugger(question);
+  },
+  async unpackCode(zip, directory) {
+    const { unpackCode } = await import('./store/index.ts');
+    await unpackCode(zip, directory);
+  },
   async probeIsolation() {
     const { reportIsolation } = await import('./isolation-report.ts');
     return await reportIsolation();

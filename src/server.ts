@@ -1,5 +1,7 @@
 // A whole server: store, APIs, and the launcher and data processes around them. Runs in the control process.
+
 import { spawn } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from './base/clock.ts';
 import { answerCounterBatch } from './base/counter-leases.ts';
@@ -264,6 +266,8 @@ async function startDataProcesses(
       started.openWay([options.dataDir, codeDirectory]);
       const images = options.imageDirectory === null ? [] : [options.imageDirectory];
       const debugged = options.debug ? [options.debug.codeDirectory] : [];
+      // One into which an archive will be unpacked may not be there yet.
+      for (const directory of debugged) mkdirSync(directory, { recursive: true });
       for (const directory of [codeDirectory, defaultRuntimesDirectory(), ...images, ...debugged]) {
         const refusal = await started.allow(directory);
         if (refusal !== null) throw new Error(`functions cannot be shown ${directory}: ${refusal}`);

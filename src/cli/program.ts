@@ -67,8 +67,11 @@ function addServerCommands(program: Command, deps: CliDeps, finish: Finish): voi
   const dev = withServerFlags(program.command('dev'))
     .description('run a server with a project, redeployed when you save a file')
     .argument('[dir]', 'folder with a template.yml', '.')
-    .option('--debug <function>', 'open the debugger of this function (Node, Python with debugpy, Java)')
-    .option('--debug-port <port>', 'where it listens (default: 9229, 5678, 5005)')
+    .option(
+      '--debug <function>',
+      'open the debugger of this function (Node, Java, Python with debugpy, PHP with Xdebug)',
+    )
+    .option('--debug-port <port>', 'where it listens (default: 9229, 5005, 5678); of PHP where the editor does (9003)')
     .action(async (dir: string, options: Record<string, string | boolean>) => {
       const { dev: run } = await import('./commands/serve.ts');
       const { debug, debugPort } = options as { debug?: string; debugPort?: string };

@@ -3,13 +3,13 @@ import { inspect } from 'node:util';
 import { BodyBudget } from '../base/body-budget.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
-import type { DebugTarget } from '../model/debugging.ts';
+import type { DebugTarget, PauseOf } from '../model/debugging.ts';
 import type { FunctionConfig } from '../model/function.ts';
 import type { HttpFunctions } from '../model/http-function.ts';
 import type { InvokeFunction } from '../model/invocation.ts';
 import type { ChangeBatch } from '../model/published.ts';
 import { type InstanceLimit, type InstancesNow, type Provision, scalingKey } from '../model/scaling.ts';
-import { debugProvision } from './debugging.ts';
+import { debugProvision, isDebugged, pauseBy } from './debugging.ts';
 import type { FindVisitor } from './doorway/visitor.ts';
 import { readFunctionHost } from './http/address.ts';
 import { createCallHttp, takesEvents } from './http/call-http.ts';
@@ -76,6 +76,8 @@ export type FunctionsStats = {
 export type Functions = {
   readonly invoke: InvokeFunction;
   readonly http: HttpFunctions;
+  /** For callers that have limits of their own. */
+  readonly pauseOf: PauseOf;
   /** Answers HTTP requests by the triggers that apply() told of. */
   readonly httpDoor: HttpDoor;
   /** What is published for functions; functions themselves are found by `find`. */
@@ -141,6 +143,10 @@ export function createFunctions(deps: FunctionsDeps): Functions {
       plane.provisioner.functionChanged(key);
     },
     invoke,
+    pauseOf(target) {
+      const debug = deps.debug ?? null;
+      return pauseBy(isDebugged(target, debug) ? debug.port : null);
+    },
     findVisitor: (address) => plane.visitorAt(address),
     http: {
       call: callHttp,

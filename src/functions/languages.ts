@@ -101,6 +101,9 @@ export const languages = {
       'implicit_flush=1',
       '-d',
       'output_buffering=0',
+      // Where it is installed it changes what errors and dumps look like, and it is slow; the cloud has none.
+      '-d',
+      'xdebug.mode=off',
       `${runtimePath}/bootstrap.php`,
     ],
   },

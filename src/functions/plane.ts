@@ -8,7 +8,7 @@ import type { Credentials, FunctionConfig } from '../model/function.ts';
 import type { InvokeRefusalCode } from '../model/invocation.ts';
 import type { InstanceFact, InstanceLimit } from '../model/scaling.ts';
 import { chooseInterpreter, type Interpreter, type InterpreterChoice } from './choose-interpreter.ts';
-import { isDebugged } from './debugging.ts';
+import { DebugTurns, isDebugged } from './debugging.ts';
 import { type Visitor, visitorOf } from './doorway/visitor.ts';
 import { type HostMemory, SystemMemory } from './host-memory.ts';
 import { chooseImage } from './images.ts';
@@ -93,6 +93,7 @@ export class Plane {
   readonly #leaving = new Set<Pool<Instance>>();
   readonly #instances = new Map<string, Instance>();
   readonly #ports = new PortClaims();
+  readonly #debugTurns = new DebugTurns();
   readonly #places: Places<Pool<Instance>>;
   #inFlight = 0;
   #alone = 0;
@@ -153,6 +154,7 @@ export class Plane {
       isLoopBusy: () => loopLoad.isBusy(),
       forget: (instance) => {
         this.#instances.delete(instance.id);
+        this.#debugTurns.gone(instance.id);
         this.#places.ended();
       },
       drained: (pool) => this.#leaving.delete(pool),
@@ -291,6 +293,9 @@ export class Plane {
       this.#pools.delete(config);
       this.#leaving.add(pool);
       pool.retire('replaced');
+      for (const instance of pool.instances) {
+        if (pool.waiting === 0 && this.#debugTurns.isWaiting(instance.id)) void instance.stop('replaced');
+      }
     }
   }
 
@@ -382,7 +387,8 @@ export class Plane {
     const forwardLine = (requestId: string | null, text: string) =>
       onOutput({ functionKey: config.key, instanceId, requestId, text });
     const deps = { clock, deadlines: this.deadlines, launcher, limits, ports: this.#ports, forwardLine, report };
-    const instance = new Instance(plan, deps, events, spare);
+    const turn = plan.debugPort === null ? null : this.#debugTurns.take(instanceId);
+    const instance = new Instance(plan, { ...deps, turn }, events, spare);
     this.#instances.set(instanceId, instance);
     return instance;
   }

@@ -6,6 +6,7 @@ import type { IpRanges } from '../base/ip-ranges.ts';
 import type { ClaimNonce } from '../base/nonce-store.ts';
 import type { CountCall } from '../base/window-counters.ts';
 import type { StageName } from '../model/api.ts';
+import type { PauseOf } from '../model/debugging.ts';
 import type { HttpFunctions } from '../model/http-function.ts';
 import type { InvokeFunction } from '../model/invocation.ts';
 import type { PublishedGrant, PublishedGroup } from '../model/published.ts';
@@ -26,6 +27,8 @@ export type GatewayDeps = {
   readonly invoke: InvokeFunction;
   /** Functions that are called by HTTP; absent: event functions of FC 3 alone are served. */
   readonly httpFunctions?: HttpFunctions;
+  /** What stops the clock of calls to a function; absent: nothing does. */
+  readonly pauseOf?: PauseOf;
   readonly claimNonce: ClaimNonce;
   /** Counts a call against the limits of traffic controls and groups. */
   readonly count: CountCall;

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import type { InvocationOutcome } from '../model/invocation.ts';
+import type { PauseOf } from '../model/debugging.ts';
+import type { InvocationOutcome, InvokeFunction } from '../model/invocation.ts';
 import { readFunctionResult } from '../wire/function-result.ts';
 import { jsonMember } from '../wire/json-member.ts';
 import { api, definition, facts, group, open, request, returned } from './testing.ts';
@@ -219,6 +220,26 @@ describe('the function backend', () => {
     assert.match(answer.failure?.message ?? '', /ServiceTimeout of 10000 ms/);
     assert.equal(aborts, 1);
     assert.deepEqual([bench.bugs.length, bench.clock.pending], [0, 0]);
+  });
+
+  it('does not count the time in which a debugger holds the function, of that function alone', async () => {
+    let isPaused = true;
+    const never: InvokeFunction = (_, signal) =>
+      new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('late'))));
+    const pauseOf: PauseOf = ({ functionName }) => (functionName === 'add' ? () => isPaused : null);
+    const bench = open(changes, { invoke: never, pauseOf });
+    const under = bench.send(request({}));
+    while (bench.invoked.length === 0) await Promise.resolve();
+    for (let seconds = 0; seconds < 60; seconds += 1) bench.clock.advance(1_000);
+    assert.equal(bench.clock.pending, 1, 'it is waited for after a minute, with a limit of ten seconds');
+    isPaused = false;
+    for (let seconds = 0; seconds < 10; seconds += 1) bench.clock.advance(1_000);
+    assert.equal((await under).headers['x-ca-error-code'], 'D504TO');
+    const other = open(changes, { invoke: never, pauseOf: () => null });
+    const soon = other.send(request({}));
+    while (other.invoked.length === 0) await Promise.resolve();
+    other.clock.advance(10_000);
+    assert.equal((await soon).headers['x-ca-error-code'], 'D504TO');
   });
 });
 

@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import type { ClaimNonce } from '../base/nonce-store.ts';
 import { type CountCall, createWindowCounters } from '../base/window-counters.ts';
 import type { ApiDefinition, StageName } from '../model/api.ts';
+import type { PauseOf } from '../model/debugging.ts';
 import type { InvocationOutcome, InvokeFunction, InvokeRequest } from '../model/invocation.ts';
 import type { Change, PublishedGroup } from '../model/published.ts';
 import type { Failure } from '../model/record.ts';
@@ -220,6 +221,7 @@ export function open(
     settings?: Partial<GatewaySettings>;
     count?: CountCall;
     claimNonce?: ClaimNonce;
+    pauseOf?: PauseOf;
   } = {},
 ): Bench {
   const clock = new FakeClock();
@@ -233,6 +235,7 @@ export function open(
       invoked.push(call);
       return invoke(call, signal);
     },
+    ...(options.pauseOf === undefined ? {} : { pauseOf: options.pauseOf }),
     claimNonce:
       options.claimNonce ??
       ((key, nonce) => {

@@ -1,10 +1,21 @@
 // A function that a debugger may attach to, from the command line (`yunmen dev --debug`) down to the compute plane.
 
+import type { FunctionTarget } from './api.ts';
+
+/**
+ * Whether the clock of a function's calls stands still now, because somebody looks at it with a debugger.
+ * Null: it never does, and need not be asked.
+ */
+export type PauseOf = (target: FunctionTarget) => (() => boolean) | null;
+
 export type DebugTarget = {
   readonly serviceName: string | null;
   readonly functionName: string;
-  /** On 127.0.0.1; instances must share the host's network, so tier `none` alone. */
+  /** On 127.0.0.1, of the function or, in PHP, of the editor; instances must share the host's network, so tier `none` alone. */
   readonly port: number;
-  /** The project's own folder: it runs instead of the deployed copy, so that breakpoints are in the files one edits. */
+  /**
+   * Runs instead of the deployed copy, whose place changes with its content: the project's own folder, so that breakpoints are
+   * in the files one edits, or one into which the project's archive is unpacked.
+   */
   readonly codeDirectory: string;
 };

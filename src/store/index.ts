@@ -1,6 +1,7 @@
 // The store's face for the composition; only re-exports.
 export { acquireDataDir, type DataDirLock } from './data-dir.ts';
 export { DataDirInUse, DuplicateRow, FeedPruned, SecretKeyError, StoreBusy, StoreClosed } from './errors.ts';
+export { unpackCode } from './packages/unpack-code.ts';
 export type * from './port.ts';
 export { RequestLog, type RequestLogOptions } from './request-log/request-log.ts';
 export { openStore, type StoreOptions } from './store.ts';

@@ -303,37 +303,3 @@ test('a signal while the project is being deployed stops the server and exits 0'
     assert.equal(run.closes, 1);
   });
 });
-
-test('--debug names the function to the server, and tells an editor how to attach after the ready line', async () => {
-  await withProject(async ({ fake, folder, project }) => {
-    const run = new DevRun(fake, folder, ['dev', 'testadd', '--json', '--debug', 'testadd', '--debug-port', '6001']);
-    const [line = ''] = await run.see('stdout', /\{"event":"debug".*\}/);
-    assert.match(run.stdout, /^\{"event":"ready"/);
-    const { port, launch } = JSON.parse(line) as { port: number; launch: Record<string, unknown> };
-    assert.equal(port, 6001);
-    assert.deepEqual([launch['type'], launch['connect']], ['debugpy', { host: '127.0.0.1', port: 6001 }]);
-    assert.equal(await run.stop(), 0);
-    const [options] = run.options;
-    assert.equal(options?.isolation, 'none');
-    assert.deepEqual(options?.debug, {
-      serviceName: 'demo',
-      functionName: 'testadd',
-      port: 6001,
-      codeDirectory: join(project, 'testadd'),
-    });
-  });
-});
-
-test('--debug refuses what cannot be debugged: another function, a tier with a network of its own, no port', async () => {
-  await withProject(async ({ fake, folder }) => {
-    for (const [argv, message] of [
-      [['--debug', 'nothing'], /has no function 'nothing' \(it has demo\/testadd, demo\/testevent\)/],
-      [['--debug', 'testadd', '--isolation', 'user'], /--debug needs --isolation none/],
-      [['--debug', 'testadd', '--debug-port', 'x'], /--debug-port must be a port, not 'x'/],
-    ] as const) {
-      const run = new DevRun(fake, folder, ['dev', 'testadd', ...argv]);
-      assert.equal(await run.done, 2);
-      assert.match(run.stderr, message);
-    }
-  });
-});

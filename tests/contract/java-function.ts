@@ -15,6 +15,9 @@ export const noJava: string | false =
     ? 'no Java 17 or newer on this machine (Debian: default-jdk-headless)'
     : spawnSync('mvn', ['--version'], { stdio: 'ignore' }).status !== 0 && 'no Maven on this machine (Debian: maven)';
 
+/** fc-java-core and what it needs, after buildJavaFixtures(). */
+export const javaLibraries = `${code}/lib`;
+
 /** The package's files: classes at the root, fc-java-core in lib. */
 export async function javaFunction(): Promise<Readonly<Record<string, Uint8Array>>> {
   await buildJavaFixtures();

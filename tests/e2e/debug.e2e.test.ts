@@ -1,32 +1,176 @@
-// `yunmen dev --debug`: a scripted session with each language's own debugger: attach, stop at a breakpoint for longer than
-// the function's time limit, go on, and the same again after the code was changed.
+// `yunmen dev --debug`: a scripted session with each language's own debugger, of functions from folders and from archives: a
+// request stops at a breakpoint for longer than the function's and the API's time limits, a variable is read, the request
+// gets its answer; the code changes, and the debugger attaches again.
 import assert from 'node:assert/strict';
-import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { createConnection, createServer, type Socket } from 'node:net';
+import { execFile } from 'node:child_process';
+import { cpSync, mkdirSync, realpathSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { installOnce, run } from '../../conformance/kit/toolchain.ts';
 import { chooseInterpreter, findInterpreters } from '../../src/functions/index.ts';
-import { javaFunction, noJava } from '../contract/java-function.ts';
-import { Cleanup, root, startServer, temporaryDirectory } from '../harness/server.ts';
+import { buildJavaFixtures, javaLibraries, noJava } from '../contract/java-function.ts';
+import { zipped } from '../harness/sdk.ts';
+import { Cleanup, startServer, temporaryDirectory } from '../harness/server.ts';
+import { Dbgp, DebugAdapter, type Debugger, Inspector, Jdb, type Launch } from './debug-clients.ts';
 
 const execute = promisify(execFile);
-
 const found = await findInterpreters();
-
-type Function = {
-  readonly runtime: string;
-  readonly handler: string;
-  readonly files: Readonly<Record<string, string | Uint8Array>>;
-  readonly environment?: Readonly<Record<string, string>>;
+const pathOf = (runtime: string) => {
+  const choice = chooseInterpreter(runtime, found, true);
+  return choice.ok ? (choice.interpreter?.path ?? null) : null;
 };
 
-/** A project with one function whose time limit is one second. */
-function writeProject(directory: string, { runtime, handler, files, environment = {} }: Function): void {
-  const template = `ROSTemplateFormatVersion: '2015-09-01'
+type Case = {
+  readonly language: string;
+  readonly runtime: string;
+  readonly handler: string;
+  /** Below the project's folder: the file that one edits, and what CodeUri can be. */
+  readonly file: string;
+  readonly codeUris: readonly string[];
+  /** The line after which `answer` holds the text, and the source with it. */
+  readonly line: number;
+  source(text: string): string;
+  /** Puts the source in its place and makes of it what is deployed. */
+  build(directory: string, codeUri: string, text: string): Promise<void>;
+  readonly environment: Readonly<Record<string, string>>;
+  open(launch: Launch): Debugger;
+  readonly skip: string | false;
+};
+
+const gatewayAnswer = (answer: string) => `{"isBase64Encoded":false,"statusCode":200,"headers":{},"body":"${answer}"}`;
+
+/** The source at its place, and its folder as a zip where that is what is deployed. */
+async function buildScript(this: Case, directory: string, codeUri: string, text: string): Promise<void> {
+  const path = join(directory, this.file);
+  mkdirSync(dirname(path), { recursive: true });
+  const more = phpExtension === null || this.language !== 'PHP' ? {} : { 'extension/xdebug.ini': phpExtension };
+  for (const [name, content] of Object.entries(more)) {
+    mkdirSync(dirname(join(dirname(path), name)), { recursive: true });
+    writeFileSync(join(dirname(path), name), content);
+  }
+  writeFileSync(path, this.source(text));
+  if (!codeUri.endsWith('.zip')) return;
+  mkdirSync(dirname(join(directory, codeUri)), { recursive: true });
+  const name = this.file.split('/').at(-1) ?? '';
+  writeFileSync(join(directory, codeUri), Buffer.from(await zipped({ [name]: this.source(text), ...more }), 'base64'));
+}
+
+/** As Maven does: classes with line numbers and names of variables, libraries in lib, all of it in a jar. */
+async function buildJava(this: Case, directory: string, codeUri: string, text: string): Promise<void> {
+  await buildJavaFixtures();
+  const path = join(directory, this.file);
+  const classes = join(directory, codeUri.endsWith('.jar') ? 'target/classes' : codeUri);
+  mkdirSync(dirname(path), { recursive: true });
+  mkdirSync(join(classes, 'lib'), { recursive: true });
+  writeFileSync(path, this.source(text));
+  cpSync(javaLibraries, join(classes, 'lib'), { recursive: true });
+  const tools = dirname(pathOf('java11') ?? '');
+  await execute(join(tools, 'javac'), ['-g', '-cp', join(classes, 'lib/*'), '-d', classes, path]);
+  if (codeUri.endsWith('.jar'))
+    await execute(join(tools, 'jar'), ['--create', '--file', join(directory, codeUri), '-C', classes, '.']);
+}
+
+const php = pathOf('php7.2');
+const asksXdebug = ['-r', 'exit(function_exists("xdebug_connect_to_client") ? 0 : 1);'];
+const hasXdebug = php !== null && (await run(php, asksXdebug)).code === 0;
+/** Where the extension is there and not switched on: the function's own settings switch it on. */
+const canXdebug = php !== null && (await run(php, ['-d', 'zend_extension=xdebug', ...asksXdebug])).code === 0;
+const phpExtension = hasXdebug ? null : 'zend_extension=xdebug\n';
+
+const python = pathOf('python3.10');
+const debugpy =
+  python === null
+    ? ({ ok: false, why: 'no Python on this machine' } as const)
+    : await installOnce('debugpy', `debugpy==1.8.17 ${python}`, (folder) => {
+        const args = ['-m', 'pip', 'install', '--quiet', '--target', folder, 'debugpy==1.8.17'];
+        return run(python, args, { cwd: folder, limitMs: 240_000 });
+      });
+
+const cases: readonly Case[] = [
+  {
+    language: 'Node',
+    runtime: 'nodejs20',
+    handler: 'index.handler',
+    file: 'code/index.js',
+    codeUris: ['./code', './dist/code.zip'],
+    line: 3,
+    source: (text) => `exports.handler = (event, context, callback) => {
+  const answer = '${text}';
+  callback(null, JSON.stringify({ isBase64Encoded: false, statusCode: 200, headers: {}, body: answer }));
+};
+`,
+    build: buildScript,
+    environment: {},
+    open: (launch) => new Inspector(launch),
+    skip: false,
+  },
+  {
+    language: 'Python',
+    runtime: 'python3.10',
+    handler: 'index.handler',
+    file: 'src/index.py',
+    codeUris: ['./src', './code.zip'],
+    line: 4,
+    source: (text) => `import json
+def handler(event, context):
+    answer = '${text}'
+    return json.dumps({'isBase64Encoded': False, 'statusCode': 200, 'headers': {}, 'body': answer})
+`,
+    build: buildScript,
+    environment: debugpy.ok ? { PYTHONPATH: debugpy.path } : {},
+    open: (launch) => new DebugAdapter(launch),
+    skip: debugpy.ok ? false : debugpy.why,
+  },
+  {
+    language: 'Java',
+    runtime: 'java11',
+    handler: 'example.Answers::handleRequest',
+    file: 'src/main/java/example/Answers.java',
+    codeUris: ['./target/classes', './target/app.jar'],
+    line: 9,
+    source: (text) => `package example;
+import com.aliyun.fc.runtime.Context;
+import com.aliyun.fc.runtime.StreamRequestHandler;
+import java.io.*;
+public class Answers implements StreamRequestHandler {
+  @Override
+  public void handleRequest(InputStream in, OutputStream out, Context context) throws IOException {
+    String answer = "${text}";
+    out.write("${gatewayAnswer('%s').replaceAll('"', '\\"')}".formatted(answer).getBytes());
+  }
+}
+`,
+    build: buildJava,
+    environment: {},
+    open: (launch) => new Jdb(launch, pathOf('java11') ?? ''),
+    skip: noJava,
+  },
+  {
+    language: 'PHP',
+    runtime: 'php7.2',
+    handler: 'index.handler',
+    file: 'code/index.php',
+    codeUris: ['./code', './code.zip'],
+    line: 4,
+    source: (text) => `<?php
+function handler($event, $context) {
+    $answer = '${text}';
+    return '{"isBase64Encoded":false,"statusCode":200,"headers":{},"body":"' . $answer . '"}';
+}
+`,
+    build: buildScript,
+    environment: {},
+    open: (launch) => new Dbgp(launch),
+    skip: php === null ? 'no PHP on this machine' : !canXdebug && 'PHP has no Xdebug (Debian: php-xdebug)',
+  },
+];
+
+/** One function whose time limit is one second, behind an API that waits for one second. */
+function template({ runtime, handler, environment }: Case, codeUri: string): string {
+  return `ROSTemplateFormatVersion: '2015-09-01'
 Transform: 'Aliyun::Serverless-2018-04-03'
 Resources:
   s:
@@ -36,146 +180,24 @@ Resources:
       Properties:
         Runtime: ${runtime}
         Handler: ${handler}
-        CodeUri: ./code
+        CodeUri: ${codeUri}
         MemorySize: 256
         Timeout: 1
         EnvironmentVariables: ${JSON.stringify(environment)}
+  group:
+    Type: 'Aliyun::Serverless::Api'
+    Properties:
+      StageName: RELEASE
+      DefinitionBody:
+        paths:
+          /f:
+            get:
+              x-aliyun-apigateway-api-name: debugged
+              x-aliyun-apigateway-auth-type: ANONYMOUS
+              x-aliyun-apigateway-fc:
+                arn: acs:fc:::services/s/functions/f/
+                timeout: 1000
 `;
-  writeFileSync(join(directory, 'template.yml'), template);
-  for (const [name, text] of Object.entries(files)) {
-    mkdirSync(dirname(join(directory, 'code', name)), { recursive: true });
-    writeFileSync(join(directory, 'code', name), text);
-  }
-}
-
-/** The messages of the Chrome DevTools protocol, over the WebSocket that Node opens. */
-class Inspector {
-  readonly #socket: WebSocket;
-  readonly #answers = new Map<number, (result: Record<string, unknown>) => void>();
-  readonly #events: Record<string, unknown>[] = [];
-  #wake: () => void = () => {};
-  #id = 0;
-
-  private constructor(socket: WebSocket) {
-    this.#socket = socket;
-    socket.addEventListener('message', ({ data }) => {
-      const message = JSON.parse(String(data)) as Record<string, unknown>;
-      if (typeof message['id'] === 'number') this.#answers.get(message['id'])?.(message);
-      else this.#events.push(message);
-      this.#wake();
-    });
-  }
-
-  /** Tries until the port is open. */
-  static async attach(port: number): Promise<Inspector> {
-    for (;;) {
-      const list = await fetch(`http://127.0.0.1:${port}/json/list`).then(
-        (response) => response.json() as Promise<{ webSocketDebuggerUrl: string }[]>,
-        () => null,
-      );
-      const url = list?.[0]?.webSocketDebuggerUrl;
-      if (url !== undefined) {
-        const socket = new WebSocket(url);
-        await new Promise((resolve, reject) => {
-          socket.addEventListener('open', resolve);
-          socket.addEventListener('error', reject);
-        });
-        return new Inspector(socket);
-      }
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  }
-
-  send(method: string, params: object = {}): Promise<Record<string, unknown>> {
-    this.#id += 1;
-    const id = this.#id;
-    this.#socket.send(JSON.stringify({ id, method, params }));
-    return new Promise((resolve) => this.#answers.set(id, resolve));
-  }
-
-  async event(method: string): Promise<Record<string, unknown>> {
-    for (;;) {
-      const at = this.#events.findIndex((each) => each['method'] === method);
-      if (at >= 0) return this.#events.splice(at, 1)[0] ?? {};
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
-  }
-
-  close(): void {
-    this.#socket.close();
-  }
-}
-
-/** The debug adapter protocol, which debugpy speaks. */
-class DebugAdapter {
-  readonly #socket: Socket;
-  readonly #messages: Record<string, unknown>[] = [];
-  #rest = Buffer.alloc(0);
-  #wake: () => void = () => {};
-  #sequence = 0;
-
-  private constructor(socket: Socket) {
-    this.#socket = socket;
-    socket.on('data', (chunk: Buffer) => {
-      this.#rest = Buffer.concat([this.#rest, chunk]);
-      this.#read();
-      this.#wake();
-    });
-  }
-
-  /** Tries until the port is open. */
-  static async attach(port: number): Promise<DebugAdapter> {
-    for (;;) {
-      const socket = createConnection(port, '127.0.0.1');
-      const isOpen = await once(socket, 'connect').then(
-        () => true,
-        () => false,
-      );
-      if (isOpen) return new DebugAdapter(socket);
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  }
-
-  #read(): void {
-    for (;;) {
-      const head = this.#rest.indexOf('\r\n\r\n');
-      const length = Number(/Content-Length: (\d+)/.exec(this.#rest.toString('latin1', 0, Math.max(0, head)))?.[1]);
-      if (head < 0 || this.#rest.length < head + 4 + length) return;
-      const body = this.#rest.toString('utf8', head + 4, head + 4 + length);
-      this.#messages.push(JSON.parse(body) as Record<string, unknown>);
-      this.#rest = this.#rest.subarray(head + 4 + length);
-    }
-  }
-
-  send(command: string, parameters: object): void {
-    this.#sequence += 1;
-    const body = JSON.stringify({ seq: this.#sequence, type: 'request', command, arguments: parameters });
-    this.#socket.write(`Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
-  }
-
-  event(name: string): Promise<Record<string, unknown>> {
-    return this.#find((each) => each['type'] === 'event' && each['event'] === name);
-  }
-
-  answer(command: string): Promise<Record<string, unknown>> {
-    return this.#find((each) => each['type'] === 'response' && each['command'] === command);
-  }
-
-  async #find(isWanted: (message: Record<string, unknown>) => boolean): Promise<Record<string, unknown>> {
-    for (;;) {
-      const at = this.#messages.findIndex(isWanted);
-      if (at >= 0) return this.#messages.splice(at, 1)[0] ?? {};
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
-  }
-
-  close(): void {
-    this.#socket.destroy();
-  }
 }
 
 async function freePort(): Promise<number> {
@@ -187,130 +209,90 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
-/** `yunmen dev --debug f` on the project, and how to invoke the function. */
-async function open(
-  cleanup: Cleanup,
-  directory: string,
-): Promise<{ readonly port: number; invoke(): Promise<string>; invokeUntil(text: string): Promise<void> }> {
+/** `yunmen dev --debug f` on the project of the case. */
+async function open(cleanup: Cleanup, directory: string, codeUri: string, it: Case) {
+  writeFileSync(join(directory, 'template.yml'), template(it, codeUri));
+  await it.build(directory, codeUri, 'one');
   const port = await freePort();
-  const data = join(directory, '.yunmen');
-  await startServer(cleanup, ['dev', directory, '--debug', 'f', '--debug-port', String(port)], data);
-  const invoke = async () => {
-    const args = ['invoke', 's/f', '--event', 'x', '--data-dir', data];
-    const { stdout } = await execute(join(root, 'bin/yunmen'), args).catch((error: { stdout: string }) => error);
-    return stdout.trim();
+  const command = ['dev', directory, '--debug', 'f', '--debug-port', String(port)];
+  const server = await startServer(cleanup, command, join(directory, '.yunmen'));
+  while (server.events.length === 0) await sleep(20);
+  const { launch } = server.events[0] as { launch: Launch };
+  const url = `${server.ready.gateway}/f`;
+  const call = async () => {
+    const response = await fetch(url);
+    return response.status === 200 ? await response.text() : `${response.status} ${await response.text()}`;
   };
-  const invokeUntil = async (text: string) => {
-    while ((await invoke()) !== text) await new Promise((resolve) => setTimeout(resolve, 100));
-  };
-  return { port, invoke, invokeUntil };
+  return { server, launch, call };
 }
 
-/** Longer than the function may take. */
-const aboveLimitMs = 2_500;
-const pause = () => new Promise((resolve) => setTimeout(resolve, aboveLimitMs));
-const python = chooseInterpreter('python3.10', found, true);
-const debugpy =
-  python.ok && python.interpreter !== null
-    ? await installOnce('debugpy', `debugpy==1.8.17 ${python.interpreter.path}`, (folder) => {
-        const args = ['-m', 'pip', 'install', '--quiet', '--target', folder, 'debugpy==1.8.17'];
-        return run(python.interpreter?.path ?? '', args, { cwd: folder, limitMs: 240_000 });
-      })
-    : null;
+/** Longer than function and API wait. */
+const aboveLimitsMs = 2_500;
 
 describe('a debugger', () => {
-  test('stops a Node function beyond its time limit, also after a reload', { timeout: 90_000 }, async (t) => {
-    const cleanup = new Cleanup();
-    t.after(() => cleanup.run());
-    const directory = temporaryDirectory(cleanup);
-    const code = (text: string) => `exports.handler = (event, context, callback) => {
-  const answer = '${text}';
-  callback(null, answer);
-};
-`;
-    writeProject(directory, { runtime: 'nodejs20', handler: 'index.handler', files: { 'index.js': code('one') } });
-    const { port, invoke, invokeUntil } = await open(cleanup, directory);
-    for (const text of ['one', 'two']) {
-      if (text === 'two') {
-        writeFileSync(join(directory, 'code/index.js'), code('two'));
-        await invokeUntil('two');
-      }
-      const inspector = await Inspector.attach(port);
-      await inspector.send('Runtime.enable');
-      await inspector.send('Debugger.enable');
-      const url = `file://${join(directory, 'code/index.js')}`;
-      const set = await inspector.send('Debugger.setBreakpointByUrl', { url, lineNumber: 2 });
-      assert.equal(
-        (set['result'] as { locations: unknown[] }).locations.length,
-        1,
-        'the breakpoint is in the own file',
-      );
-      const answer = invoke();
-      const paused = await inspector.event('Debugger.paused');
-      assert.match(JSON.stringify(paused), /"functionName":"exports.handler"/);
-      await pause();
-      await inspector.send('Debugger.resume');
-      assert.equal(await answer, text);
-      inspector.close();
+  for (const it of cases) {
+    for (const codeUri of it.codeUris) {
+      const name = `${it.language}, from ${codeUri}: stops a call beyond its limits, and attaches again after a reload`;
+      test(name, { skip: it.skip, timeout: 120_000 }, async (t) => {
+        const cleanup = new Cleanup();
+        t.after(() => cleanup.run());
+        const directory = realpathSync(temporaryDirectory(cleanup));
+        const { launch, call, server } = await open(cleanup, directory, codeUri, it);
+        for (const text of ['one', 'two']) {
+          if (text === 'two') {
+            await it.build(directory, codeUri, text);
+            // Nobody is attached: the new code is there when it answers.
+            while ((await call()) !== text) await sleep(100);
+          }
+          const client = it.open(launch);
+          cleanup.after(() => client.close());
+          await client.attach(join(directory, it.file), it.line);
+          const answer = call();
+          await client.stopped();
+          await sleep(aboveLimitsMs);
+          assert.equal(await client.read('answer'), text, server.log());
+          client.go();
+          assert.equal(await answer, text);
+          client.close();
+        }
+      });
     }
-  });
+  }
 
-  const lacksPython = debugpy === null ? 'no Python on this machine' : debugpy.ok ? false : debugpy.why;
-  test('stops a Python function beyond its time limit', { skip: lacksPython, timeout: 90_000 }, async (t) => {
-    assert.ok(debugpy?.ok);
+  test('outlives a reload at its breakpoint; a call to the new code waits until it goes on, and finds the debugger again', {
+    timeout: 120_000,
+  }, async (t) => {
+    const [it] = cases as [Case];
     const cleanup = new Cleanup();
     t.after(() => cleanup.run());
-    const directory = temporaryDirectory(cleanup);
-    const file = "def handler(event, context):\n    answer = 'one'\n    return answer\n";
-    const environment = { PYTHONPATH: debugpy.path };
-    writeProject(directory, {
-      runtime: 'python3.10',
-      handler: 'index.handler',
-      files: { 'index.py': file },
-      environment,
-    });
-    const { port, invoke } = await open(cleanup, directory);
-    const client = await DebugAdapter.attach(port);
-    client.send('initialize', { adapterID: 'test', pathFormat: 'path' });
-    client.send('attach', { justMyCode: true });
-    await client.event('initialized');
-    const source = { path: join(directory, 'code/index.py') };
-    client.send('setBreakpoints', { source, breakpoints: [{ line: 3 }] });
-    client.send('configurationDone', {});
-    await client.answer('attach');
-    const answer = invoke();
-    const stopped = await client.event('stopped');
-    await pause();
-    client.send('continue', { threadId: (stopped['body'] as { threadId: number }).threadId });
-    assert.equal(await answer, 'one');
-    client.close();
-  });
-
-  test('stops a Java function beyond its time limit', { skip: noJava, timeout: 120_000 }, async (t) => {
-    const cleanup = new Cleanup();
-    t.after(() => cleanup.run());
-    const directory = temporaryDirectory(cleanup);
-    const files = await javaFunction();
-    writeProject(directory, { runtime: 'java11', handler: 'example.Echo::handleRequest', files });
-    const { port, invoke } = await open(cleanup, directory);
-    assert.equal(await invoke(), 'x');
-    const java = found.find(({ language }) => language === 'java')?.path ?? '';
-    const jdb = spawn(`${dirname(java)}/jdb`, ['-attach', `127.0.0.1:${port}`], { stdio: ['pipe', 'pipe', 'inherit'] });
-    cleanup.after(() => void jdb.kill('SIGKILL'));
-    let said = '';
-    jdb.stdout.setEncoding('utf8').on('data', (text: string) => {
-      said += text;
-    });
-    const sees = async (text: string) => {
-      while (!said.includes(text)) await once(jdb.stdout, 'data');
-    };
-    await sees('Initializing jdb');
-    jdb.stdin.write('stop in example.Echo.handleRequest\n');
-    await sees('Set breakpoint example.Echo.handleRequest');
-    const answer = invoke();
-    await sees('Breakpoint hit');
-    await pause();
-    jdb.stdin.write('cont\n');
-    assert.equal(await answer, 'x');
+    const directory = realpathSync(temporaryDirectory(cleanup));
+    const { launch, call, server } = await open(cleanup, directory, './code', it);
+    const client = it.open(launch);
+    cleanup.after(() => client.close());
+    await client.attach(join(directory, it.file), it.line);
+    const old = call();
+    await client.stopped();
+    for (const text of ['two', 'three']) {
+      const before = server.events.length;
+      await it.build(directory, './code', text);
+      while (server.events.length === before) await sleep(50);
+    }
+    const waiting = call();
+    await sleep(aboveLimitsMs);
+    assert.equal(await client.read('answer'), 'one');
+    client.go();
+    assert.equal(await old, 'one');
+    await client.ended;
+    const next = it.open(launch);
+    cleanup.after(() => next.close());
+    await next.attach(join(directory, it.file), it.line);
+    // It is answered before the breakpoint is there, or stands at it.
+    const stop = next.stopped();
+    const early = await Promise.race([waiting, stop]);
+    const held = early === undefined ? waiting : call();
+    await stop;
+    assert.equal(await next.read('answer'), 'three');
+    next.go();
+    assert.deepEqual([early ?? 'three', await held], ['three', 'three']);
   });
 });

@@ -79,6 +79,7 @@ class Instance
         set_include_path($this->codePath . PATH_SEPARATOR . get_include_path());
         spl_autoload_register(__NAMESPACE__ . '\loadOwnPsr7');
         list($this->file, $this->function) = splitHandler($this->handlerName, $this->codePath);
+        meetDebugger();
         return $this->file;
     }
 
@@ -138,6 +139,7 @@ class Instance
         if (isset($head['credentials'])) {
             $this->given['credentials'] = $head['credentials'];
         }
+        meetDebugger();
         $this->output->begin('Invoke', $head['requestId'], $head['tail']);
         $this->memory->begin();
         $context = contextOf($this->given, $head['requestId'], isset($head['retryCount']) ? $head['retryCount'] : 0);
@@ -192,6 +194,14 @@ class Instance
             $this->output->write("protocol error: {$error->getMessage()}\n");
             exit(1);
         }
+    }
+}
+
+/** A debugger that listens by now takes part from here on. The host asks for it by this setting; off otherwise. */
+function meetDebugger()
+{
+    if (ini_get('xdebug.mode') === 'debug' && !\xdebug_is_debugger_active()) {
+        \xdebug_connect_to_client();
     }
 }
 

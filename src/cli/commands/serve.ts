@@ -3,15 +3,14 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { assertNever } from '../../base/assert-never.ts';
 import { systemClock } from '../../base/clock.ts';
-import { failed, messageOf, wrongUsage } from '../errors.ts';
+import { failed, messageOf } from '../errors.ts';
 import { columns, createPrinter, type Printer } from '../output.ts';
-import { type DebugPlan, planDebugging } from '../project/debug.ts';
 import { type CallForm, exampleLines } from '../project/examples.ts';
-import { findProject, loadTemplate, type Project } from '../project/load.ts';
-import { makePlan } from '../project/plan.ts';
+import { findProject, type Project } from '../project/load.ts';
 import { ProjectSession } from '../project/session.ts';
 import { parseServerOptions, type ServerFlagName } from '../server-flags.ts';
 import type { CliDeps, NetworkMode, RunningServer, ServerOptions } from '../server-port.ts';
+import { type Debugging, openDebugging } from './dev-debug.ts';
 
 export type ServeFlags = Partial<Readonly<Record<ServerFlagName, string | boolean | undefined>>> & {
   readonly json?: boolean;
@@ -32,41 +31,18 @@ export async function dev(dir: string, flags: ServeFlags, deps: CliDeps): Promis
   const project = await findProject(dir, deps.cwd, deps.discoverPython);
   const printer = createPrinter(deps, flags.json === true);
   if (flags.debug === undefined) return await serve(options, { project }, printer, deps);
-  const debug = planDebug(options, project, flags);
-  const debugged: ServerOptions = { ...options, isolation: 'none', debug: debug.target };
-  return await serve(debugged, { project, whenReady: () => describeDebug(debug, printer) }, printer, deps);
+  const asked = { debug: flags.debug, debugPort: flags.debugPort };
+  const debugging = await openDebugging(options, project, asked, deps);
+  return await serve(debugging.options, { project, debugging }, printer, deps);
 }
 
-function planDebug(options: ServerOptions, project: Project, flags: ServeFlags): DebugPlan {
-  if (options.isolation !== null && options.isolation !== 'none')
-    throw wrongUsage('--debug needs --isolation none: the port of a debugger is on the host');
-  if (options.dataProcesses > 1) throw wrongUsage('--debug needs one data process');
-  const port = flags.debugPort === undefined ? null : Number(flags.debugPort);
-  if (port !== null && !(Number.isInteger(port) && port > 0 && port < 65_536))
-    throw wrongUsage(`--debug-port must be a port, not '${flags.debugPort}'`);
-  const plan = makePlan(loadTemplate(project), project.folder, { region: options.region, accountId: '' });
-  return planDebugging(plan, flags.debug ?? '', port);
-}
-
-function describeDebug({ target, launch, needs }: DebugPlan, printer: Printer): void {
-  printer.json({ event: 'debug', function: target.functionName, port: target.port, launch });
-  printer.line(
-    `Debugger of ${target.functionName} on 127.0.0.1:${target.port}; its time limit rests while one is attached.`,
-  );
-  if (needs !== null) printer.line(`It needs ${needs}.`);
-  printer.line('For launch.json of VS Code:');
-  printer.line(JSON.stringify(launch, null, 2));
-  printer.line();
-}
-
-/** What is served, and what is said after the ready line. */
-type Served = { readonly project: Project | null; readonly whenReady?: () => void };
+type Served = { readonly project: Project | null; readonly debugging?: Debugging };
 
 type End = { readonly kind: 'stopped' } | { readonly kind: 'ended'; readonly reason: string };
 
 async function serve(
   options: ServerOptions,
-  { project, whenReady }: Served,
+  { project, debugging }: Served,
   printer: Printer,
   deps: CliDeps,
 ): Promise<number> {
@@ -80,12 +56,12 @@ async function serve(
     const end = Promise.race([stopped, server.onExit.then(({ reason }): End => ({ kind: 'ended', reason }))]);
     let session: ProjectSession | null = null;
     try {
-      const opening = project === null ? null : openProject(project, server, options, printer);
+      const opening = project === null ? null : openProject({ project, debugging }, server, options, printer);
       const first = await Promise.race([opening ?? Promise.resolve(null), end]);
       if (first === null || first instanceof ProjectSession) {
         session = first;
         announce(server, session, options, { printer, deps, project, startedAt });
-        whenReady?.();
+        debugging?.describe(printer);
         session?.watch();
       }
       return finish(await end, printer);
@@ -116,13 +92,19 @@ async function startServer(options: ServerOptions, deps: CliDeps): Promise<Runni
 
 /** A deployment that fails because the server is being stopped is no news; serve looks only at the first to happen. */
 function openProject(
-  project: Project,
+  { project, debugging }: { readonly project: Project; readonly debugging: Debugging | undefined },
   server: RunningServer,
   options: ServerOptions,
   printer: Printer,
 ): Promise<ProjectSession> {
   const { dataDir } = options;
-  const opening = ProjectSession.open({ project, server, dataDir, printer, clock: systemClock });
+  const beforeCode = debugging?.beforeCode;
+  const open = async () => {
+    const session = await ProjectSession.open({ project, server, dataDir, printer, clock: systemClock, beforeCode });
+    await debugging?.check();
+    return session;
+  };
+  const opening = open();
   opening.catch(() => {});
   return opening;
 }

@@ -47,6 +47,8 @@ export type DeploymentOptions = {
   readonly clock: Clock;
   /** Called for what the user should know but which stops nothing. */
   readonly warn: (text: string) => void;
+  /** Called with new code of a function before that is deployed. Its failure stops the deployment. */
+  readonly beforeCode?: ((plan: FunctionPlan, zip: Buffer) => Promise<void>) | undefined;
 };
 
 /**
@@ -127,6 +129,7 @@ export class Deployment {
     const isSame = deployed?.print === print;
     if (!isSame) {
       const settings = { ...plan.settings, layers };
+      await this.#options.beforeCode?.(plan, zip);
       const isThere = deployed !== undefined || (await orMissing(getFunction(target, plan))) !== null;
       if (isThere) await updateFunction(target, plan, settings, zip);
       else await createFunction(target, plan, settings, zip);

@@ -4,7 +4,7 @@ import type { ApiTarget } from '../client/openapi.ts';
 import { messageOf } from '../errors.ts';
 import type { Printer } from '../output.ts';
 import type { RunningServer } from '../server-port.ts';
-import { type Changes, Deployment } from './deployment.ts';
+import { type Changes, Deployment, type DeploymentOptions } from './deployment.ts';
 import { devAppFile } from './dev-app.ts';
 import { apiUrl, type ProjectView } from './examples.ts';
 import { loadTemplate, type Project } from './load.ts';
@@ -25,6 +25,7 @@ export type SessionOptions = {
   readonly dataDir: string;
   readonly printer: Printer;
   readonly clock: Clock;
+  readonly beforeCode?: DeploymentOptions['beforeCode'];
 };
 
 /** Deployed once by `open`; `watch` begins reloading; `close` ends it and waits for a reload under way. */
@@ -54,7 +55,8 @@ export class ProjectSession {
       ...server.credentials,
       hint: 'The server has just been started',
     };
-    const deployment = new Deployment({ target, dataDir, clock, warn: (text) => printer.note(`warning: ${text}`) });
+    const warn = (text: string) => printer.note(`warning: ${text}`);
+    const deployment = new Deployment({ target, dataDir, clock, warn, beforeCode: options.beforeCode });
     const session = new ProjectSession(options, deployment, { services: [], functions: [], groups: [] });
     session.#plan = session.#readPlan();
     await deployment.apply(session.#plan);

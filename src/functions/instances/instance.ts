@@ -5,7 +5,7 @@ import { newRequestId } from '../../base/ids.ts';
 import type { Credentials, Hook } from '../../model/function.ts';
 import type { FunctionErrorType } from '../../model/invocation.ts';
 import type { FrameHeads } from '../../wire/frames.ts';
-import { isAttached } from '../debugging.ts';
+import { pauseBy } from '../debugging.ts';
 import type { PlatformEnd } from '../documents.ts';
 import type { Exit, Launcher } from '../launcher/port.ts';
 import type { Limits } from '../limits.ts';
@@ -31,6 +31,7 @@ export type InstanceDeps = {
   readonly launcher: Launcher;
   readonly limits: Limits;
   readonly ports: PortClaims;
+  readonly turn?: Promise<void> | null; // resolves when it may begin
   forwardLine(requestId: string | null, text: string): void;
   /** For the operator, not for the function's log. */
   report(text: string): void;
@@ -92,8 +93,7 @@ export class Instance {
     this.#deps = deps;
     this.#events = events;
     this.#state = { kind: 'starting', since: deps.clock.monotonic() };
-    const { debugPort } = plan;
-    this.#waits = new Waits(deps.clock, deps.deadlines, () => debugPort !== null && isAttached(debugPort));
+    this.#waits = new Waits(deps.clock, deps.deadlines, pauseBy(plan.debugPort));
     const forward = (requestId: string | null, text: string) => deps.forwardLine(requestId, text);
     this.log = plan.concurrency > 1 ? new SharedLog(forward) : new RequestLog(forward);
   }
@@ -312,6 +312,7 @@ export class Instance {
       const wrong = this.plan.program === null ? null : await checkProgram(this.plan.program);
       if (wrong !== null) return wrong;
       if (this.#spare !== null && (await this.#startFromSpare(this.#spare))) return null;
+      if (this.#deps.turn) await this.#deps.turn;
       if (isAlive(this.#state)) this.#road = await openRoad(this.plan, this.#deps, this.#roadEvents());
       if (this.#road === null || !isAlive(this.#state)) {
         this.#road?.close();

@@ -1,6 +1,7 @@
 // What an instance is being waited for: each wait with its limit, all of them ended together when it goes.
 // Owned by instance.ts.
 import type { Clock } from '../../base/clock.ts';
+import { PausableLimit } from '../../base/pausable-limit.ts';
 import type { Deadline, Deadlines } from './deadlines.ts';
 
 export type Wait<O> = {
@@ -9,20 +10,17 @@ export type Wait<O> = {
   settle(outcome: O): void;
 };
 
-type Open<O> = { readonly deadline: Deadline; readonly settle: (outcome: O) => void };
-
-/** How often a paused limit is looked at. */
-const pauseMs = 500;
+type Open<O> = { readonly deadline: Deadline; limit: PausableLimit; readonly settle: (outcome: O) => void };
 
 /** Bounded by the requests that an instance takes at once. */
 export class Waits<O> {
   readonly #clock: Clock;
   readonly #deadlines: Deadlines;
-  readonly #isPaused: () => boolean;
+  readonly #isPaused: (() => boolean) | null;
   readonly #open = new Set<Open<O>>();
 
-  /** While `isPaused` nothing is late: it is asked when a limit is reached, and again after a while. */
-  constructor(clock: Clock, deadlines: Deadlines, isPaused: () => boolean = () => false) {
+  /** While `isPaused` no time passes; null: it always does. */
+  constructor(clock: Clock, deadlines: Deadlines, isPaused: (() => boolean) | null = null) {
     this.#clock = clock;
     this.#deadlines = deadlines;
     this.#isPaused = isPaused;
@@ -41,18 +39,15 @@ export class Waits<O> {
       onSettled();
       resolve(outcome);
     };
-    const expire = () => {
-      if (!this.#isPaused()) {
-        settle(whenLate);
-        return;
-      }
-      deadline.at = this.#clock.monotonic() + pauseMs;
-      this.#deadlines.add(deadline);
+    const now = this.#clock.monotonic();
+    const expire = () => this.#look(open, () => settle(whenLate));
+    const open: Open<O> = {
+      deadline: { at: now, expire },
+      limit: new PausableLimit(limitMs, this.#isPaused, now),
+      settle,
     };
-    const deadline = { at: this.#clock.monotonic() + limitMs, expire };
-    const open: Open<O> = { deadline, settle };
     this.#open.add(open);
-    this.#deadlines.add(deadline);
+    this.#arm(open, open.limit.look(now), now);
     return { outcome: promise, settle };
   }
 
@@ -60,14 +55,25 @@ export class Waits<O> {
     for (const { settle } of [...this.#open]) settle(outcome);
   }
 
-  /** What is waited for now has at most `limitMs` left. */
+  /** What is waited for now has at most `limitMs` left, paused or not. */
   hurry(limitMs: number): void {
-    const at = this.#clock.monotonic() + limitMs;
-    for (const { deadline } of this.#open) {
-      if (at >= deadline.at) continue;
-      this.#deadlines.remove(deadline);
-      deadline.at = at;
-      this.#deadlines.add(deadline);
+    const now = this.#clock.monotonic();
+    for (const open of this.#open) {
+      open.limit = open.limit.hurry(limitMs, now);
+      this.#deadlines.remove(open.deadline);
+      this.#arm(open, open.limit.look(now), now);
     }
+  }
+
+  #look(open: Open<O>, end: () => void): void {
+    const now = this.#clock.monotonic();
+    const leftMs = open.limit.look(now);
+    if (leftMs === 0) end();
+    else this.#arm(open, leftMs, now);
+  }
+
+  #arm({ deadline }: Open<O>, inMs: number, now: number): void {
+    deadline.at = now + inMs;
+    this.#deadlines.add(deadline);
   }
 }

@@ -1,7 +1,8 @@
 // The Function Compute backend for event functions: writes the event, invokes, reads the result. Called by call-backend.ts.
 import { assertNever } from '../../base/assert-never.ts';
 import { CallOff } from '../../base/call-off.ts';
-import type { Backend } from '../../model/api.ts';
+import { PausableLimit } from '../../base/pausable-limit.ts';
+import type { Backend, FunctionTarget } from '../../model/api.ts';
 import { functionKey } from '../../model/function.ts';
 import type { CallerSignal, InvocationOutcome, InvokeRefusalCode, InvokeRequest } from '../../model/invocation.ts';
 import type { FaultSide } from '../../model/record.ts';
@@ -58,8 +59,9 @@ export async function callFunctionEvent(given: Mapped, backend: FunctionBackend)
       return !read.ok;
     },
   };
-  const name = functionKey(backend.target.serviceName, backend.target.functionName);
-  const outcome = await invokeWithin(mapped, invoke, { name, timeoutMs: backend.timeoutMs });
+  const called = calledOf(mapped, backend.target, backend.timeoutMs);
+  const { name } = called;
+  const outcome = await invokeWithin(mapped, invoke, called);
   if (outcome.kind !== 'refused') noteInvocation(mapped, outcome);
   switch (outcome.kind) {
     case 'success': {
@@ -83,8 +85,18 @@ export function rawBody({ outgoing, body }: Mapped): Promise<Buffer> | Buffer {
   return outgoing.body.kind === 'raw' && body.isPresent ? body.bytes() : noBytes;
 }
 
-/** What an error tells of the function that was called. */
-export type Called = { readonly name: string; readonly timeoutMs: number };
+/** The function that is called, as errors name it, and what holds for the call. */
+export type Called = {
+  readonly name: string;
+  readonly timeoutMs: number;
+  /** While it says so the limit rests; null: it never does. */
+  readonly isPaused: (() => boolean) | null;
+};
+
+export function calledOf({ deps }: Mapped, target: FunctionTarget, timeoutMs: number): Called {
+  const name = functionKey(target.serviceName, target.functionName);
+  return { name, timeoutMs, isPaused: deps.pauseOf?.(target) ?? null };
+}
 
 export function invokeWithin(mapped: Mapped, invoke: InvokeRequest, called: Called): Promise<InvocationOutcome> {
   return within(mapped, (signal) => mapped.deps.invoke(invoke, signal), called);
@@ -106,7 +118,13 @@ export function within<T>(mapped: Mapped, run: (signal: CallerSignal) => Promise
       reject(error);
       caller.abort();
     };
-    cancelTimer = clock.after(called.timeoutMs, () => stop(timedOut(called)));
+    const limit = new PausableLimit(called.timeoutMs, called.isPaused, clock.monotonic());
+    const look = () => {
+      const leftMs = limit.look(clock.monotonic());
+      if (leftMs === 0) stop(timedOut(called));
+      else cancelTimer = clock.after(leftMs, look);
+    };
+    look();
     forget = mapped.request.onGone(() => stop(new ClientGone()));
     run(caller).then(
       (outcome) => {

@@ -2,7 +2,6 @@
 // An event handler of FC 3 gets the HTTP document; HTTP handlers of FC 2 and servers get the call itself. Called by reply.ts.
 import { assertNever } from '../../base/assert-never.ts';
 import type { Backend, FunctionTarget } from '../../model/api.ts';
-import { functionKey } from '../../model/function.ts';
 import type { HttpFunctionOutcome, HttpFunctionRequest } from '../../model/http-function.ts';
 import type { InvocationOutcome } from '../../model/invocation.ts';
 import { kindOfHttpResult, writeHttpEvent } from '../../wire/function-http-event.ts';
@@ -15,7 +14,7 @@ import { signOutgoing } from '../policies/backend-signature.ts';
 import { noteInvocation } from '../states.ts';
 import { assumeRole } from './assume-role.ts';
 import {
-  type Called,
+  calledOf,
   invocationRefused,
   invokeWithin,
   ownHeaders,
@@ -33,8 +32,8 @@ export async function callFunctionHttp(mapped: Mapped, backend: FunctionHttp): P
   const target = servedTarget(mapped, backend);
   assumeRole(mapped, backend.roleArn);
   await signOutgoing(mapped, { method: backendMethod(backend.method, mapped), path: pathOf(mapped, backend) });
-  const name = functionKey(target.serviceName, target.functionName);
-  const called: Called = { name, timeoutMs: backend.timeoutMs };
+  const called = calledOf(mapped, target, backend.timeoutMs);
+  const { name } = called;
   const { httpFunctions } = mapped.deps;
   if (httpFunctions !== undefined && !httpFunctions.takesEvents(target)) {
     const request = await httpCallOf(mapped, backend, target);
