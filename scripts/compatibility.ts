@@ -2,6 +2,8 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { listOperations, type OperationStatus } from '../src/control/registry.ts';
+import { gatewayErrors } from '../src/gateway/errors.ts';
+import { unansweredCodes } from '../src/gateway/unanswered-codes.ts';
 
 const path = fileURLToPath(new URL('../docs/compatibility.md', import.meta.url));
 const regenerate = 'node scripts/compatibility.ts';
@@ -14,8 +16,8 @@ const titles: Readonly<Record<string, string>> = {
 
 const intro = `# Compatibility
 
-Every operation of the cloud's APIs and what this server does with it. Made by \`${regenerate}\` from \`src/control/registry.ts\`;
-do not edit.
+Every operation of the cloud's APIs and what this server does with it, and the error codes that its gateway never answers. Made by
+\`${regenerate}\` from \`src/control/registry.ts\` and \`src/gateway/\`; do not edit.
 
 - **done**: served as described. A case in \`conformance/\` asserts its effect through an official SDK.
 - **partial**: served within the limits of the note, with such a case too; what is beyond them is refused with an error.
@@ -50,6 +52,24 @@ function anchorOf(title: string): string {
     .replaceAll(' ', '-');
 }
 
+/** The gateway's codes that nothing answers. */
+function renderCodes(): string {
+  const silent = unansweredCodes.flatMap(({ why, codes }) =>
+    codes.map((code) => `| ${code} | ${why.replaceAll('|', '\\|')} |`),
+  );
+  const all = Object.keys(gatewayErrors).length;
+  return [
+    '## Error codes of the gateway',
+    '',
+    `Of ${all} codes the gateway answers ${all - silent.length}, each with its status, code and message (\`src/gateway/errors.ts\`). The others have no`,
+    'condition here under which they could be answered:',
+    '',
+    '| code | why not |',
+    '|---|---|',
+    ...silent,
+  ].join('\n');
+}
+
 function render(operations: readonly OperationStatus[]): string {
   const sections = sectionsOf(operations);
   const counts = sections.map(({ title, rows }) => countLine(`[${title}](#${anchorOf(title)})`, rows));
@@ -65,13 +85,15 @@ function render(operations: readonly OperationStatus[]): string {
     ...counts,
     countLine('all', operations),
   ];
-  return `${[intro, top.join('\n'), ...tables].join('\n\n').replaceAll('\n\n\n', '\n\n')}\n`;
+  return `${[intro, top.join('\n'), renderCodes(), ...tables].join('\n\n').replaceAll('\n\n\n', '\n\n')}\n`;
 }
 
 const text = render(await listOperations());
 if (!process.argv.includes('--check')) {
   writeFileSync(path, text);
 } else if (!existsSync(path) || readFileSync(path, 'utf8') !== text) {
-  console.log(`docs/compatibility.md does not tell what src/control/registry.ts serves: run ${regenerate}`);
+  console.log(
+    `docs/compatibility.md does not tell what src/control/registry.ts and src/gateway/unanswered-codes.ts say: run ${regenerate}`,
+  );
   process.exitCode = 1;
 }

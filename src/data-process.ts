@@ -1,7 +1,9 @@
 // The data process: gateway and functions on the snapshot that control sends. Never opens the database, never spawns.
 // Started by server.ts; talks to it over fd 3 and to the launcher over a socket in the run directory.
 import { ChannelError, type Message } from './base/channel.ts';
+import { systemClock } from './base/clock.ts';
 import type { CounterAnswers } from './base/counter-leases.ts';
+import { InternalTimeout } from './base/internal-timeout.ts';
 import { parentChannel } from './child-process.ts';
 import { type DataPlane, startDataPlane } from './data-plane.ts';
 import { decodeRequest, encodeOutcome } from './forwarded-invocation.ts';
@@ -13,7 +15,7 @@ import type { LoopDelay } from './model/loop-delay.ts';
 import type { ChangeBatch } from './model/published.ts';
 import type { AskInstances } from './model/scaling.ts';
 import { logByNotes } from './outlets.ts';
-import type { DataSettings, ListenOrder } from './settings.ts';
+import { type DataSettings, type ListenOrder, limits } from './settings.ts';
 
 /** Answers control's calls; `configure` comes first. */
 class DataProcess {
@@ -36,10 +38,10 @@ class DataProcess {
           report: (record, dropped) => control.note('failure', { record, dropped }),
           log: logByNotes((note, data) => control.note(note, data)),
           onLauncherGone: () => process.exit(1),
-          askCounters: async (batch) => (await control.call('count', batch)).data as CounterAnswers,
+          askCounters: async (batch) => (await askSoon('count', batch)) as CounterAnswers,
           authenticateHttp: async (call, signal) =>
             (await control.call('authenticateHttp', call, { signal })).data as HttpAuthentication,
-          askLease: async () => (await control.call('lease', null)).data as number,
+          askLease: async () => (await askSoon('lease', null)) as number,
           shareBreakerEvent: (event) => {
             if (this.#isOneOfSeveral) control.note('breaker', event);
           },
@@ -87,6 +89,19 @@ class DataProcess {
   #running(): DataPlane {
     if (this.#plane === null) throw new ChannelError('the data process is not configured yet');
     return this.#plane;
+  }
+}
+
+/** Asks control for what a caller waits for. Errors: InternalTimeout. */
+async function askSoon(name: string, about: unknown): Promise<unknown> {
+  const late = new AbortController();
+  const cancel = systemClock.after(limits.controlAnswerMs, () =>
+    late.abort(new InternalTimeout(`control did not answer ${name} in ${limits.controlAnswerMs} ms`)),
+  );
+  try {
+    return (await control.call(name, about, { signal: late.signal })).data;
+  } finally {
+    cancel();
   }
 }
 

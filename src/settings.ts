@@ -120,6 +120,8 @@ export const limits = {
   stopGraceMs: 10_000,
   /** How long one of several data processes may serve after control gave it leave; a process that lags holds a write up for no longer. Milliseconds. */
   servingLeaseMs: 50,
+  /** How long a caller waits for what one of several data processes asks control (leave to serve, a count, a nonce); milliseconds. */
+  controlAnswerMs: 5_000,
   /** Data processes, of several, that may be replaced in the window before the server gives up. */
   replacements: 5,
   replacementWindowMs: 60_000,

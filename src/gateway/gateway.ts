@@ -2,14 +2,16 @@
 import type { Server } from 'node:http';
 import type { Http2SecureServer, SecureServerOptions } from 'node:http2';
 import { BodyBudget } from '../base/body-budget.ts';
+import { InternalTimeout } from '../base/internal-timeout.ts';
 import { compileIpRanges } from '../base/ip-ranges.ts';
 import { BackendState } from './backends/backend-state.ts';
 import type { BreakerEvent } from './backends/breaker.ts';
 import { RelayedBody } from './backends/relayed-body.ts';
 import type { GatewayDeps, GatewayRequest, PipelineDeps } from './context.ts';
+import type { Refusal } from './errors.ts';
 import { attachEdges } from './http-edges.ts';
 import { type Incoming, type Outgoing, requestOf, sendReply } from './listener.ts';
-import { brokenOff, type PipelineResult, runPipeline } from './pipeline.ts';
+import { brokenOff, internalTimeout, type PipelineResult, runPipeline } from './pipeline.ts';
 import { type BatchPage, SnapshotFollower } from './snapshot-follower.ts';
 import { type TlsAuthority, TlsCertificates, tlsOptions } from './tls.ts';
 
@@ -64,12 +66,22 @@ export function createGateway(given: GatewayDeps): Gateway {
   const handle: Gateway['handle'] = (message, response) => {
     const wait = deps.enter?.() ?? null;
     if (wait === null) serve(message, response);
-    else wait.then(() => serve(message, response)).catch(() => response.destroy()); // control has gone, and we go with it
+    else {
+      wait.then(
+        () => serve(message, response),
+        (error: unknown) => {
+          if (error instanceof InternalTimeout) serve(message, response, internalTimeout(error));
+          else response.destroy(); // control has gone, and we go with it
+        },
+      );
+    }
   };
-  const serve: Gateway['handle'] = (message, response) => {
+  /** `unready`: why it may not be served now. */
+  const serve = (message: Incoming, response: Outgoing, unready: Refusal | null = null) => {
     const isHttp1 = message.httpVersion.startsWith('1');
     if (isHttp1 && doubtful.has(message.socket)) return;
-    const request = requestOf(message, response, deps);
+    const asked = requestOf(message, response, deps);
+    const request = unready === null || asked.fault ? asked : { ...asked, fault: unready };
     if (isHttp1 && request.fault) doubtful.add(message.socket);
     // runPipeline never rejects; what is left to fail here is writing, and that is a bug.
     answer(message, request, response).catch((error: unknown) => {

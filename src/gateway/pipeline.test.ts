@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { InternalTimeout } from '../base/internal-timeout.ts';
 import type { InvocationOutcome } from '../model/invocation.ts';
 import {
   api,
@@ -68,6 +69,23 @@ describe('every answer', () => {
     assert.equal(bench.bugs.length, 1);
     assert.equal(bench.clock.pending, 0);
   });
+});
+
+it('answers X504TO, and reports no bug, when a process of the server does not answer in time', async () => {
+  const late = () => Promise.reject(new InternalTimeout('control did not answer'));
+  const changes = [group(), theApp, api('a', definition({ auth: { type: 'APP' } })), grant('a')];
+  const byNonce = open(changes, { claimNonce: late });
+  const answer = await byNonce.send(signedRequest({ nonce: 'n' }));
+  assert.deepEqual([answer.status, answer.headers['x-ca-error-code']], [504, 'X504TO']);
+  assert.equal(answer.headers['x-ca-error-message'], 'Service timeout');
+  assert.deepEqual([answer.failure?.side, answer.failure?.got], ['platform', 'control did not answer']);
+  const byCount = open([group({ isClassic: true }), api('a', definition({}))], {
+    count: late,
+    settings: { groupLimitPerSecond: 1 },
+  });
+  const classic = await byCount.send(request({}));
+  assert.deepEqual([classic.status, classic.headers['x-ca-error-message']], [504, 'Async Service']);
+  assert.deepEqual([...byNonce.bugs, ...byCount.bugs], []);
 });
 
 describe('the request line and headers', () => {

@@ -5,6 +5,7 @@
 // Called by gateway.ts for a socket, and by tests with request values.
 import { STATUS_CODES } from 'node:http';
 import type { Clock } from '../base/clock.ts';
+import { InternalTimeout } from '../base/internal-timeout.ts';
 import type { Failure, RequestRecord } from '../model/record.ts';
 import { admit } from './admit.ts';
 import { answerBackend, answerError, answerPreflight, answerRedirect } from './answer.ts';
@@ -88,10 +89,34 @@ function failed(begun: Begun, error: unknown): PipelineResult {
       record: recordOf(progress, 499, clientGone, null),
     };
   }
-  if (!(error instanceof Refusal)) begun.deps.reportBug(error, begun.requestId);
-  const refusal = error instanceof Refusal ? error : internalError();
+  const refusal = refusalOf(error);
+  if (refusal === null) begun.deps.reportBug(error, begun.requestId);
+  return refused(progress, refusal ?? internalError());
+}
+
+function refused(progress: Progress, refusal: Refusal): PipelineResult {
   const reply = answerError(progress, refusal);
   return { reply, record: recordOf(progress, reply.status, refusal.failure, reply) };
+}
+
+/** Null: nobody foresaw it. */
+function refusalOf(error: unknown): Refusal | null {
+  if (error instanceof Refusal) return error;
+  return error instanceof InternalTimeout ? internalTimeout(error) : null;
+}
+
+/** One of the server's own processes was asked and did not answer. Source: docs; the wording is assumed. */
+export function internalTimeout({ message }: InternalTimeout): Refusal {
+  return refuse(
+    'X504TO',
+    {},
+    {
+      side: 'platform',
+      field: 'control process',
+      got: message,
+      message: 'A process of this server that has to agree to each call did not answer in time; try again.',
+    },
+  );
 }
 
 /** The record of an answer that went out while it came in: complete, or broken off by `error`. */

@@ -144,6 +144,28 @@ describe('two data processes', () => {
   });
 });
 
+test('while control stands still a call is refused in time, with its code, and served again afterwards', async (t) => {
+  const server = await startServer(t, command, temporaryDirectory(t));
+  const project = await Project.create(server, 'standing');
+  await addMock(project, '/standing', 'ANONYMOUS', 'here');
+  const [one] = await connectToBoth(server, t);
+  const get = () => one.send('GET', '/standing', { Host: project.host });
+  assert.equal((await get()).status, 200);
+  const { control } = server.facts.pids;
+  process.kill(control, 'SIGSTOP');
+  try {
+    await sleep(100); // the leave to serve has ended then
+    const refused = await get();
+    assert.equal(refused.status, 504);
+    assert.equal(refused.headers['x-ca-error-code'], 'X504TO');
+    assert.equal(refused.headers['x-ca-error-message'], 'Service timeout');
+  } finally {
+    process.kill(control, 'SIGCONT');
+  }
+  const again = await connectTo(server.ready.gateway, factsNow(server).dataProcesses[0]?.data ?? 0, t);
+  assert.equal((await again.send('GET', '/standing', { Host: project.host })).body, 'here');
+});
+
 test('one of them that is killed ends with its instances and is replaced, while the other serves', async (t) => {
   const server = await startServer(t, command, temporaryDirectory(t));
   const project = await Project.create(server, 'replaced');
