@@ -90,3 +90,17 @@ test('each trial tells what was tried, what was seen and whether it held', () =>
     ],
   );
 });
+
+test('a firewall that drops what functions send is told of, with the line that lets it pass, whatever the tier', () => {
+  const told = (value: string) =>
+    describeIsolation({
+      native: native(['strong', 'ok'], ['network.forwarding', value], ['network', 'ok']),
+      bubblewrap,
+      isRoot: true,
+    });
+  assert.equal(told('yes').forward, null);
+  const { trials, forward } = told('no');
+  assert.match(forward ?? '', /^iptables -I FORWARD -i yunmen\+ -j ACCEPT && [^\n]+$/);
+  const trial = trials.find(({ tried }) => tried.startsWith('reach a host beyond'));
+  assert.deepEqual([trial?.isHeld, trial?.effect.startsWith('the firewall of this machine')], [false, true]);
+});

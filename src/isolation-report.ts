@@ -43,21 +43,31 @@ const words: Readonly<Record<string, readonly [tried: string, held: string]>> = 
   'limit-memory': ['take more memory than it may', 'ended by the kernel'],
   doorway: ['reach the doorway from a network of its own', 'it answers'],
   'own-host': ['reach this machine from a network of its own', 'refused, at its addresses and on loopback'],
+  forwarding: ['reach a host beyond this machine from a network of its own', 'it is forwarded'],
   freeze: ['go on while it is frozen', 'stands still, and goes on when thawed'],
+};
+
+/** What it means that something did not hold, where that needs saying. */
+const missed: Readonly<Record<string, string>> = {
+  forwarding: 'the firewall of this machine drops it: functions reach the doorway only',
 };
 
 /** Pure: findings in, report out. */
 export function describeIsolation({ native, bubblewrap, isRoot }: Findings): IsolationReport {
   const trials = [...nativeTrials(native), bubblewrapTrial(bubblewrap)];
+  const forward = native.ok && native.found.get('network.forwarding') === 'no' ? forwardLine : null;
+  return { trials, forward, ...chooseTier({ native, bubblewrap, isRoot }) };
+}
+
+function chooseTier({ native, bubblewrap, isRoot }: Findings): Pick<IsolationReport, 'tier' | 'launcher' | 'raise'> {
   const held = (tier: string) => native.ok && native.found.get(tier) === 'ok';
-  if (held('strong')) return { trials, tier: 'strong', launcher: 'sandd', raise: null };
+  if (held('strong')) return { tier: 'strong', launcher: 'sandd', raise: null };
   const strong = raiseToStrong(native, isRoot);
-  if (held('user')) return { trials, tier: 'user', launcher: 'sandd', raise: strong };
-  if (bubblewrap.tier === 'user') return { trials, tier: 'user', launcher: 'node', raise: strong };
-  if (held('restricted')) return { trials, tier: 'restricted', launcher: 'sandd', raise: namespacesLine };
+  if (held('user')) return { tier: 'user', launcher: 'sandd', raise: strong };
+  if (bubblewrap.tier === 'user') return { tier: 'user', launcher: 'node', raise: strong };
+  if (held('restricted')) return { tier: 'restricted', launcher: 'sandd', raise: namespacesLine };
   const install = bubblewrap.missing[0]?.install ?? null;
   return {
-    trials,
     tier: null,
     launcher: native.ok ? 'sandd' : 'node',
     raise: native.ok ? strong : (install ?? strong),
@@ -67,6 +77,12 @@ export function describeIsolation({ native, bubblewrap, isRoot }: Findings): Iso
 /** Of docker and its like: what a container must be allowed, so that namespaces can be made in it. */
 const namespacesLine =
   'let the container make namespaces: docker run --security-opt seccomp=unconfined --security-opt apparmor=unconfined …';
+/**
+ * Firewalls that drop what is forwarded (Docker makes it so). Nobody can begin anything towards functions all the same: the
+ * server's own table drops that.
+ */
+const forwardLine =
+  'iptables -I FORWARD -i yunmen+ -j ACCEPT && iptables -I FORWARD -o yunmen+ -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT';
 const compilerLine = 'apt-get install -y gcc libc6-dev';
 
 function raiseToStrong(native: Findings['native'], isRoot: boolean): string {
@@ -86,7 +102,12 @@ function nativeTrials(native: Findings['native']): IsolationTrial[] {
     const [tier = '', what] = key.split('.');
     if (what !== undefined) {
       const [tried, effect] = words[what] ?? [what, 'held'];
-      trials.push({ tier, tried, effect: value === 'yes' ? effect : 'it did not hold', isHeld: value === 'yes' });
+      trials.push({
+        tier,
+        tried,
+        effect: value === 'yes' ? effect : (missed[what] ?? 'it did not hold'),
+        isHeld: value === 'yes',
+      });
     } else if (key === 'strong' || key === 'user' || key === 'restricted') {
       trials.push({ tier, tried: 'all of this tier', effect: value === 'ok' ? 'held' : value, isHeld: value === 'ok' });
     } else if (key === 'network') {

@@ -19,4 +19,6 @@ export type IsolationReport = {
   readonly launcher: 'sandd' | 'node';
   /** The one line that would raise the tier; null when there is no stronger one. */
   readonly raise: string | null;
+  /** The one line that would let functions reach what is beyond this machine; null when nothing keeps them from it. */
+  readonly forward: string | null;
 };

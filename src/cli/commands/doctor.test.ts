@@ -11,6 +11,7 @@ const report: IsolationReport = {
   tier: 'user',
   launcher: 'sandd',
   raise: 'start as root',
+  forward: null,
 };
 
 async function run(found: IsolationReport, json: boolean) {
@@ -49,6 +50,11 @@ test('prints what was tried, its effect and the verdict, then the tier and the l
 test('says when there is nothing stronger', async () => {
   const { stdout } = await run({ ...report, tier: 'strong', raise: null }, false);
   assert.match(stdout, /There is no stronger tier\.\n$/);
+});
+
+test('says what would let functions reach the internet', async () => {
+  const { stdout } = await run({ ...report, forward: 'iptables -I FORWARD' }, false);
+  assert.match(stdout, /\nThis would let functions reach what is beyond this machine: iptables -I FORWARD\n$/);
 });
 
 test('fails when functions cannot be isolated', async () => {

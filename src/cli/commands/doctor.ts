@@ -24,5 +24,8 @@ export async function doctor(flags: DoctorFlags, deps: CliDeps): Promise<number>
   else printer.line(`yunmen start would choose tier ${report.tier}; instances are started by ${starter}.`);
   if (report.raise === null) printer.line('There is no stronger tier.');
   else printer.line(`This would raise it: ${printable(report.raise)}`);
+  if (report.forward !== null) {
+    printer.line(`This would let functions reach what is beyond this machine: ${printable(report.forward)}`);
+  }
   return report.tier === null ? 1 : 0;
 }
