@@ -314,6 +314,7 @@ function checkValue(input: InputPlan, value: string): void {
     {
       side: 'client',
       field: input.name,
+      expected: input.expected,
       got: isSecretName(input.name) ? hidden : value.slice(0, 200),
       message: `The parameter ${input.name} (${placeNames[input.location]}) ${reason}.`,
     },

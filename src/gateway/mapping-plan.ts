@@ -2,7 +2,14 @@
 import type { SchemaCheck } from '../base/json-schema.ts';
 import type { ApiDefinition, FrontLocation, RequestParameter } from '../model/api.ts';
 import { isSystemName, type SystemName } from './system-names.ts';
-import { BadDefinition, compileCheck, compileSchema, type Engines, type ValueCheck } from './value-check.ts';
+import {
+  BadDefinition,
+  compileCheck,
+  compileSchema,
+  type Engines,
+  expectedOf,
+  type ValueCheck,
+} from './value-check.ts';
 
 /** A place in the backend request. */
 export type Target = { readonly location: FrontLocation; readonly name: string };
@@ -20,6 +27,8 @@ export type InputPlan = {
   /** All values of the name count, and each is checked. */
   readonly isList: boolean;
   readonly check: ValueCheck | null;
+  /** What `check` lets through, in words; empty without one. */
+  readonly expected: string;
   readonly targets: readonly Target[];
 };
 
@@ -118,6 +127,7 @@ function planInput(
   const { targets, segmentOf, engines } = plan;
   const segment = location === 'PATH' ? segmentOf.get(name) : -1;
   if (segment === undefined) throw new BadDefinition(`path parameter ${name} is not in the path`);
+  const check = compileCheck(parameter, engines);
   return {
     name,
     location,
@@ -126,7 +136,8 @@ function planInput(
     isRequired: parameter.required,
     defaultValue: parameter.defaultValue,
     isList: parameter.type.toLowerCase() === 'array',
-    check: compileCheck(parameter, engines),
+    check,
+    expected: check === null ? '' : expectedOf(parameter),
     targets,
   };
 }

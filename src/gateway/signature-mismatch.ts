@@ -7,6 +7,8 @@ import {
   isSameSignature,
   type SignatureAlgorithm,
   type SignedRequest,
+  type SigningVariant,
+  standardVariant,
 } from '../wire/gateway-signature.ts';
 import type { Parameters } from '../wire/query.ts';
 import type { Why } from './errors.ts';
@@ -24,6 +26,19 @@ type Suspect = { readonly field: string; readonly said: string; readonly request
 
 const shownLimit = 4000;
 
+const secretIfSame =
+  "The gateway and the official clients make the same string to sign of the request that arrived; if your client's is the same, the secret is wrong.";
+const secretIfOneOfTwo =
+  "The gateway's string to sign stands beside the one that the official clients make of the request that arrived; if your client's is one of them, the secret is wrong.";
+
+/** How the official clients read a request: they sign the path as they were given it, and of equal names the form's. Source: sdk. */
+const officialClients: SigningVariant = {
+  ...standardVariant,
+  path: 'raw',
+  sameName: 'form-first',
+  bareNames: 'decoded',
+};
+
 /** Where a signed header differs from what arrived, if one of a few well-known changes explains it. */
 export function explainMismatch(request: SignedRequest, mismatch: Mismatch): Why {
   const expected = shown(request);
@@ -39,13 +54,18 @@ export function explainMismatch(request: SignedRequest, mismatch: Mismatch): Why
     };
   }
   const unsigned = isWrongAlgorithm(request, mismatch);
-  if (unsigned !== null) return { side: 'client', field: 'X-Ca-Signature-Method', expected, message: unsigned };
+  if (unsigned !== null) {
+    // The same string under both: the signature proves it.
+    return { side: 'client', field: 'X-Ca-Signature-Method', expected, got: expected, message: unsigned };
+  }
+  const got = shown(request, officialClients);
   const absent = absentHeader(request);
   if (absent !== null) {
     return {
       side: 'client',
       field: absent,
       expected,
+      got: shown(withHeader(request, absent.toLowerCase(), '(did not arrive)'), officialClients),
       message: `The signature does not match, and the header ${absent}, which X-Ca-Signature-Headers names, did not arrive: the client or a proxy dropped it.`,
     };
   }
@@ -53,8 +73,10 @@ export function explainMismatch(request: SignedRequest, mismatch: Mismatch): Why
     side: 'client',
     field: 'X-Ca-Signature',
     expected,
-    message:
-      'The signature does not match. Compare the string to sign that your client made with the one the gateway shows; if both are equal, the secret is wrong.',
+    got,
+    message: `The signature does not match, and no change on the way that is known to happen explains it. ${
+      got === expected ? secretIfSame : secretIfOneOfTwo
+    }`,
   };
 }
 
@@ -73,17 +95,19 @@ function isHiddenHeader(name: string): boolean {
 }
 
 /** The string to sign with the values of secret-like names hidden, on both sides alike. */
-function shown(request: SignedRequest): string {
+function shown(request: SignedRequest, variant: SigningVariant = standardVariant): string {
   const masked = (parameters: Parameters): Parameters =>
     new Map([...parameters].map(([name, value]) => [name, isSecretName(name) ? hidden : value]));
   const { formWithRawNames } = request;
-  return buildStringToSign({
+  const kept = {
     ...request,
     query: masked(request.query),
     form: request.form === null ? null : masked(request.form),
     ...(formWithRawNames === undefined ? {} : { formWithRawNames: masked(formWithRawNames) }),
-    header: (name) => (isHiddenHeader(name) && request.header(name) !== undefined ? hidden : request.header(name)),
-  }).slice(0, shownLimit);
+    header: (name: string) =>
+      isHiddenHeader(name) && request.header(name) !== undefined ? hidden : request.header(name),
+  };
+  return buildStringToSign(kept, variant).slice(0, shownLimit);
 }
 
 function isWrongAlgorithm(request: SignedRequest, mismatch: Mismatch): string | null {

@@ -134,6 +134,27 @@ export function compileCheck(parameter: RequestParameter, engines: Engines): Val
   };
 }
 
+/** Longest text about what a parameter may be, in characters. */
+const expectedLimit = 500;
+
+/** What compileCheck() checks, for whoever sent something else: `a value of type Int, at most 120`. */
+export function expectedOf(parameter: RequestParameter): string {
+  const { type, minValue, maxValue, minLength, maxLength, regularExpression, jsonScheme, enumValue } = parameter;
+  const isArray = type.toLowerCase() === 'array';
+  const parts = [isArray ? `${parameter.itemType ?? 'String'} values` : `a value of type ${type}`];
+  if (numericTypes.has(type.toLowerCase())) {
+    if (minValue !== null) parts.push(`at least ${minValue}`);
+    if (maxValue !== null) parts.push(`at most ${maxValue}`);
+  } else if (type.toLowerCase() === 'string') {
+    if (minLength !== null) parts.push(`at least ${minLength} characters`);
+    if (maxLength !== null) parts.push(`at most ${maxLength} characters`);
+    if (regularExpression) parts.push(`all of it matching ${regularExpression}`);
+    if (jsonScheme) parts.push('JSON by its schema');
+  }
+  if (enumValue) parts.push(`one of ${enumValue}`);
+  return parts.join(', ').slice(0, expectedLimit);
+}
+
 /** Code points; only texts with surrogate pairs have fewer of them than UTF-16 units. */
 function countCharacters(text: string): number {
   let count = text.length;

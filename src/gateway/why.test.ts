@@ -77,9 +77,9 @@ type Row = {
   readonly side: FaultSide;
   readonly field: string | null;
   readonly message: RegExp;
-  /** Where a signature is concerned: both strings to sign. */
-  readonly expected?: RegExp;
-  readonly got?: RegExp;
+  /** Side by side, where a signature is concerned: both strings to sign. */
+  readonly expected: RegExp;
+  readonly got: RegExp;
 };
 
 const rows: readonly Row[] = [
@@ -89,8 +89,9 @@ const rows: readonly Row[] = [
     code: 'A403IS',
     side: 'client',
     field: 'X-Ca-Signature',
-    message: /if both are equal, the secret is wrong/,
-    expected: /^POST\n\*\/\*\n.*\napplication\/json\n\nX-Ca-Key:203753385\n\/a$/,
+    message: /make the same string to sign of the request that arrived; .* the secret is wrong/,
+    expected: /^POST\n\*\/\*\nmZFLkyvTelC5g8XnyQrpOw==\napplication\/json\n\nX-Ca-Key:203753385\n\/a$/,
+    got: /^POST\n\*\/\*\nmZFLkyvTelC5g8XnyQrpOw==\napplication\/json\n\nX-Ca-Key:203753385\n\/a$/,
   },
   {
     fault: 'a header that was signed and is not in the list',
@@ -120,6 +121,8 @@ const rows: readonly Row[] = [
     side: 'client',
     field: 'Content-MD5',
     message: /not the Base64 MD5 of the 2 bytes of body that arrived/,
+    expected: /^11FxOYiYfpMxmANj4kGJzg==$/,
+    got: /^mZFLkyvTelC5g8XnyQrpOw==$/,
   },
   {
     fault: 'a clock that is wrong',
@@ -128,6 +131,8 @@ const rows: readonly Row[] = [
     side: 'client',
     field: 'X-Ca-Timestamp',
     message: /3600 s behind the gateway's clock/,
+    expected: /^within 900 s of 1525872629832$/,
+    got: /^1525869029832$/,
   },
   {
     fault: 'a replay',
@@ -136,6 +141,8 @@ const rows: readonly Row[] = [
     side: 'client',
     field: 'X-Ca-Nonce',
     message: /used already: it is a replay/,
+    expected: /^a value not used by this app in 15 minutes$/,
+    got: /^used$/,
   },
   {
     fault: 'an unknown key',
@@ -144,6 +151,8 @@ const rows: readonly Row[] = [
     side: 'client',
     field: 'X-Ca-Key',
     message: /No app has the key "1"/,
+    expected: /^the key of an app$/,
+    got: /^1$/,
   },
   {
     fault: 'a missing grant',
@@ -152,6 +161,8 @@ const rows: readonly Row[] = [
     side: 'api-owner',
     field: 'grant',
     message: /signature is right, but the app caller \(110\) may not call .* grant it/,
+    expected: /^a grant of the API testadd \(ungranted\) in stage RELEASE to the app caller \(110\)$/,
+    got: /^none$/,
   },
   {
     fault: 'a grant that has ended',
@@ -160,6 +171,8 @@ const rows: readonly Row[] = [
     side: 'api-owner',
     field: 'grant',
     message: /has ended: grant it again/,
+    expected: /^a grant that has not ended$/,
+    got: /^ended at 2018-05-09T13:30:29\.831Z$/,
   },
   {
     fault: 'another stage',
@@ -168,6 +181,8 @@ const rows: readonly Row[] = [
     side: 'client',
     field: 'X-Ca-Stage',
     message: /it is published in TEST\. Send X-Ca-Stage or publish it to RELEASE/,
+    expected: /^TEST$/,
+    got: /^GET \/tested in stage RELEASE$/,
   },
   {
     fault: 'another method',
@@ -176,6 +191,8 @@ const rows: readonly Row[] = [
     side: 'client',
     field: 'method',
     message: /this path is published for GET/,
+    expected: /^GET$/,
+    got: /^PUT \/open in stage RELEASE$/,
   },
   {
     fault: 'a required parameter that is missing',
@@ -184,6 +201,8 @@ const rows: readonly Row[] = [
     side: 'client',
     field: 'age',
     message: /age is required in the query and was not sent/,
+    expected: /^age in the query$/,
+    got: /^nothing$/,
   },
   {
     fault: 'a value that does not match',
@@ -192,6 +211,7 @@ const rows: readonly Row[] = [
     side: 'client',
     field: 'age',
     message: /age \(query\) does not match the regular expression/,
+    expected: /^a value of type String, all of it matching \[0-9\]\{1,3\}$/,
     got: /^old$/,
   },
   {
@@ -202,6 +222,8 @@ const rows: readonly Row[] = [
     side: 'function',
     field: 'statusCode',
     message: /must return JSON with statusCode, headers, body and isBase64Encoded/,
+    expected: /^\{"isBase64Encoded":false,"statusCode":200,/,
+    got: /^\{"msg":"hello"\}$/,
   },
   {
     fault: 'the function’s own time-out',
@@ -216,6 +238,8 @@ const rows: readonly Row[] = [
     side: 'function',
     field: "the function's timeout",
     message: /its own time-out of 3 s \(not into the API's ServiceTimeout\)/,
+    expected: /^a result within 3 s$/,
+    got: /Function timed out after 3 seconds/,
   },
 ];
 
@@ -227,8 +251,8 @@ describe('a failed call is explained:', () => {
       const { failure } = await bench.send(row.ask());
       assert.deepEqual([failure?.code, failure?.side, failure?.field], [row.code, row.side, row.field]);
       assert.match(failure?.message ?? '', row.message);
-      if (row.expected !== undefined) assert.match(failure?.expected ?? '', row.expected);
-      if (row.got !== undefined) assert.match(failure?.got ?? '', row.got);
+      assert.match(failure?.expected ?? '', row.expected);
+      assert.match(failure?.got ?? '', row.got);
       assert.deepEqual(bench.bugs, []);
     });
   }
@@ -240,6 +264,7 @@ describe('a failed call is explained:', () => {
     bench.clock.advance(60_000);
     const { failure } = await answer;
     assert.deepEqual([failure?.code, failure?.side, failure?.field], ['D504TO', 'api-owner', 'ServiceTimeout']);
+    assert.deepEqual([failure?.expected, failure?.got], ['an answer within 10000 ms', 'no answer yet']);
     assert.match(failure?.message ?? '', /did not answer within the API's ServiceTimeout/);
   });
 
@@ -279,11 +304,41 @@ describe('an explanation', () => {
     assert.ok(!JSON.stringify([failure, headers]).includes(right));
   });
 
+  it('shows how the official clients read the request, where that is another string than the gateway’s', async () => {
+    const headers = { 'Content-Type': 'application/x-www-form-urlencoded' };
+    const value = signedRequest({
+      method: 'POST',
+      target: '/%61?k=query',
+      headers,
+      text: 'k=form',
+      appSecret: 'wrong',
+    });
+    const { failure } = await open(changes).send(value);
+    assert.match(failure?.message ?? '', /if your client's is one of them, the secret is wrong/);
+    assert.match(failure?.expected ?? '', /\n\/a\?k=query$/);
+    assert.match(failure?.got ?? '', /\n\/%61\?k=form$/);
+  });
+
+  it('shows one string twice where only the algorithm is another than the header says', async () => {
+    const stringToSign = `GET\n\n\n\n\nX-Ca-Key:${app.key}\n/open2`;
+    const bench = open([...changes, api('sha', definition({ auth: { type: 'APP' }, request: { path: '/open2' } }))]);
+    const { failure } = await bench.send(
+      request({
+        target: '/open2',
+        headers: { 'X-Ca-Key': app.key, 'X-Ca-Signature': computeSignature(stringToSign, app.secret, 'HmacSHA1') },
+      }),
+    );
+    assert.equal(failure?.field, 'X-Ca-Signature-Method');
+    assert.deepEqual([failure?.expected, failure?.got], [stringToSign, stringToSign]);
+  });
+
   it('says which signed header did not arrive', async () => {
     const value = changed(post({ headers: { 'X-Ca-Own': 'v', 'Content-Type': 'text/plain' } }), 'X-Ca-Own', null);
     const { failure } = await open(changes).send(value);
     assert.deepEqual([failure?.code, failure?.field], ['A403IS', 'X-Ca-Own']);
     assert.match(failure?.message ?? '', /did not arrive/);
+    assert.match(failure?.expected ?? '', /\nX-Ca-Own:\n/);
+    assert.match(failure?.got ?? '', /\nX-Ca-Own:\(did not arrive\)\n/);
   });
 
   it('goes with the answer to callers on this machine in dev, in at most 1 KB of ASCII, and to nobody else', async () => {
