@@ -52,6 +52,8 @@ export type DataPlaneOutlets = {
   readonly onLauncherGone: () => void;
   /** Looks for the interpreters of this machine: this process starts nothing. */
   readonly findInterpreters: () => Promise<readonly Interpreter[]>;
+  /** Waits for what of the bootstraps is built; null, or why it is not there. */
+  readonly builtBootstraps: () => Promise<string | null>;
   /** Asks who knows the keys whether a call of an HTTP trigger is signed as it has to be. */
   readonly authenticateHttp: AuthenticateHttp;
   /** Asks the authority that several data processes share. */
@@ -89,7 +91,11 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
   const directory = new FunctionDirectory({ codeDirectory: settings.codeDirectory, random: systemRandom });
   const access = { runDir: settings.runDir, token: settings.launcherToken, onGone: outlets.onLauncherGone };
   const launcher = await (settings.launcher === 'sandd'
-    ? connectSandd({ ...access, interpreters: outlets.findInterpreters })
+    ? connectSandd({
+        ...access,
+        interpreters: outlets.findInterpreters,
+        builtBootstraps: outlets.builtBootstraps,
+      })
     : connectLauncher(access));
   let tokens: TokenSealer | null = null;
   const credentialsOf = createRoleCredentials(systemClock, ({ accountId, key: functionKey, role }, expiresAt) => {

@@ -7,7 +7,7 @@ import { InternalTimeout } from './base/internal-timeout.ts';
 import { parentChannel } from './child-process.ts';
 import { type DataPlane, startDataPlane } from './data-plane.ts';
 import { decodeRequest, encodeOutcome } from './forwarded-invocation.ts';
-import { parseInterpreters } from './functions/index.ts';
+import { parseFailure, parseInterpreters } from './functions/index.ts';
 import type { BreakerEvent } from './gateway/index.ts';
 import { LoopDelayMeter } from './loop-delay.ts';
 import type { HttpAuthentication } from './model/http-function.ts';
@@ -46,6 +46,7 @@ class DataProcess {
             if (this.#isOneOfSeveral) control.note('breaker', event);
           },
           findInterpreters: async () => parseInterpreters((await control.call('interpreters', null)).data),
+          builtBootstraps: async () => parseFailure((await control.call('builtBootstraps', null)).data),
         });
         return { data: null };
       case 'changes':

@@ -2,7 +2,7 @@
 import { ChannelError, type ChannelHandlers } from './base/channel.ts';
 import type { CounterAnswers, CounterBatch } from './base/counter-leases.ts';
 import type { Log, LogFields, LogLevel } from './base/log.ts';
-import { findInterpreters, type Interpreter, precompilePython, withJavaBootstrap } from './functions/index.ts';
+import { BuiltBootstraps, findInterpreters, type Interpreter, precompilePython } from './functions/index.ts';
 import type { HttpAuthentication, SignedHttpCall } from './model/http-function.ts';
 import type { RequestRecord } from './model/record.ts';
 import type { RequestLog } from './store/index.ts';
@@ -33,6 +33,7 @@ export type ForDataProcess = {
 
 export function dataHandlers(log: Log, requests: Promise<RequestLog>, own: ForDataProcess): ChannelHandlers {
   const keepFailure = failureKeeper(log, requests);
+  const bootstraps = new BuiltBootstraps((text) => log.warn(text));
   return {
     ...refuseCalls,
     async onCall(name, { data, body }) {
@@ -44,12 +45,10 @@ export function dataHandlers(log: Log, requests: Promise<RequestLog>, own: ForDa
         if (!isTaken) log.warn('requests were not logged, the disk is too slow');
         return { data: null };
       }
+      if (name === 'builtBootstraps') return { data: await bootstraps.wait() };
       if (name !== 'interpreters') throw new ChannelError(`control does not answer ${name}`);
-      const found = await allowed(
-        await withJavaBootstrap(await findInterpreters(), (text) => log.warn(text)),
-        own,
-        log,
-      );
+      const found = await allowed(await findInterpreters(), own, log);
+      bootstraps.begin(found);
       // Instances started meanwhile compile for themselves.
       void precompilePython(found);
       return { data: found };

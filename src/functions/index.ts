@@ -9,9 +9,9 @@ export { createFunctions, type Functions, type FunctionsDeps, type FunctionsStat
 export type { AuthenticateHttp, HttpDoor } from './http/http-door.ts';
 export type { LogLine } from './instances/request-log.ts';
 export { fetchedRuntimesDirectory, findInterpreters, librariesDirectory } from './interpreters.ts';
-export { withJavaBootstrap } from './java-bootstrap.ts';
+export { BuiltBootstraps, withJavaBootstrap } from './java-bootstrap.ts';
 export { connectLauncher, type LauncherClient } from './launcher/client.ts';
-export { parseInterpreters } from './launcher/messages.ts';
+export { parseFailure, parseInterpreters } from './launcher/messages.ts';
 export type { NetworkMode } from './launcher/port.ts';
 export { type IsolationTier, isolationTiers, type Launcher, parseIsolationTier } from './launcher/port.ts';
 export { type IsolationProbe, type MissingTier, probeIsolation } from './launcher/probe.ts';

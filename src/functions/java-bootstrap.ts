@@ -18,21 +18,50 @@ const building = new Map<string, Promise<string | null>>();
 export async function withJavaBootstrap(
   found: readonly Interpreter[],
   report: (text: string) => void,
-  directory = `${defaultRuntimesDirectory()}/java`,
+  directory?: string,
 ): Promise<readonly Interpreter[]> {
+  const failure = await buildJavaBootstrap(found, report, directory);
+  return failure === null ? found : found.filter(({ language }) => language !== 'java');
+}
+
+/** The builds of a process that answers who looks for interpreters: begun when some were found, waited for by who needs them. */
+export class BuiltBootstraps {
+  readonly #report: (text: string) => void;
+  #build: Promise<string | null> = Promise.resolve(null);
+
+  constructor(report: (text: string) => void) {
+    this.#report = report;
+  }
+
+  begin(found: readonly Interpreter[]): void {
+    this.#build = buildJavaBootstrap(found, this.#report).catch((error: unknown) => String(error));
+  }
+
+  /** Null when they are there; else why not. Never rejects. */
+  wait(): Promise<string | null> {
+    return this.#build;
+  }
+}
+
+/** Null when there is a bootstrap for the Javas among `found`, or none of them; else why there is none, which `report` is told, too. */
+async function buildJavaBootstrap(
+  found: readonly Interpreter[],
+  report: (text: string) => void,
+  directory = `${defaultRuntimesDirectory()}/java`,
+): Promise<string | null> {
   const javas = found.filter(({ language }) => language === 'java');
-  if (javas.length === 0) return found;
+  if (javas.length === 0) return null;
   const running =
     building.get(directory) ?? buildWhereStale(directory, javas).finally(() => building.delete(directory));
   building.set(directory, running);
   const failure = await running;
-  if (failure === null) {
-    const why = await buildSpareWhereStale(directory);
-    if (why !== null) report(`Java functions start without a process that waited: ${why}`);
-    return found;
+  if (failure !== null) {
+    report(`Java functions cannot run: ${failure}`);
+    return failure;
   }
-  report(`Java functions cannot run: ${failure}`);
-  return found.filter(({ language }) => language !== 'java');
+  const why = await buildSpareWhereStale(directory);
+  if (why !== null) report(`Java functions start without a process that waited: ${why}`);
+  return null;
 }
 
 /** Null when the jar is there; else why not. */

@@ -22,6 +22,8 @@ export type Language = {
   readonly question: readonly string[];
   /** Where else to put one, for refusals. */
   readonly place: string;
+  /** In a checkout its bootstrap is built once: functions of it wait for that, others do not. */
+  readonly isBuilt?: boolean;
   /** Arguments that start the bootstrap; `runtimePath` is its folder as the instance sees it. */
   command(runtimePath: string, memoryMb: number): readonly string[];
 };
@@ -64,6 +66,7 @@ export const languages = {
     program: /^java$/,
     question: ['--version'],
     place: 'PATH, /usr/lib/jvm (Debian: default-jdk-headless)',
+    isBuilt: true,
     command: (runtimePath, memoryMb) => [
       `-Xmx${Math.max(16, Math.floor(memoryMb * heapShare))}m`,
       // Small functions: one collector thread and the quick compiler start soonest and take the least memory.

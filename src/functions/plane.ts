@@ -25,6 +25,7 @@ import type { LogLine } from './instances/request-log.ts';
 import { StartGate } from './instances/start-gate.ts';
 import { planStart } from './instances/start-plan.ts';
 import type { StateKind } from './instances/state.ts';
+import { languageOf } from './languages.ts';
 import type { Exit, IsolationTier, Launcher, NetworkMode } from './launcher/port.ts';
 import type { Limits } from './limits.ts';
 import { Provisioner } from './provisioning/provisioner.ts';
@@ -336,13 +337,21 @@ export class Plane {
   async #choose(runtimeId: string): Promise<InterpreterChoice | null> {
     const choose = (found: readonly Interpreter[]) => chooseInterpreter(runtimeId, found, this.#deps.runtimeFallback);
     try {
-      const first = choose(await this.#discover(false));
-      return first.ok ? first : choose(await this.#discover(true));
+      const first = await this.#withBootstrap(choose(await this.#discover(false)));
+      return first.ok ? first : await this.#withBootstrap(choose(await this.#discover(true)));
     } catch (error) {
       this.#interpreters = null;
       this.report(`cannot look for interpreters: ${error instanceof Error ? error.message : String(error)}`);
       return null;
     }
+  }
+
+  /** The same when its bootstrap is there, for which it waits where that is built. */
+  async #withBootstrap(choice: InterpreterChoice): Promise<InterpreterChoice> {
+    if (!choice.ok || choice.interpreter === null) return choice;
+    const { name, isBuilt = false } = languageOf(choice.interpreter.language);
+    const failure = isBuilt ? ((await this.#deps.launcher.builtBootstraps?.()) ?? null) : null;
+    return failure === null ? choice : { ok: false, message: `${name} functions cannot run: ${failure}` };
   }
 
   async #chooseImage(config: FunctionConfig): Promise<InterpreterChoice> {

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { Channel } from '../../base/channel.ts';
-import { parseExit, parseInterpreters, parseStarted, parseTier } from './messages.ts';
+import { parseExit, parseFailure, parseInterpreters, parseStarted, parseTier } from './messages.ts';
 import { type Exit, type Launcher, parseIsolationTier } from './port.ts';
 import { launcherSocketName } from './socket-name.ts';
 
@@ -54,6 +54,7 @@ export async function connectLauncher(options: {
       await channel.call('setFrozen', { instanceId, isFrozen });
     },
     interpreters: async () => parseInterpreters((await channel.call('interpreters', null)).data),
+    builtBootstraps: async () => parseFailure((await channel.call('builtBootstraps', null)).data),
     onExited: (listener) => {
       onExited = listener;
     },

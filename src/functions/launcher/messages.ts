@@ -72,6 +72,11 @@ export function parseExit(data: unknown): Exit {
   };
 }
 
+/** Why something is not there; null: it is. */
+export function parseFailure(data: unknown): string | null {
+  return data === null ? null : textOf(data, 'failure');
+}
+
 export function parseInterpreters(data: unknown): readonly Interpreter[] {
   if (!Array.isArray(data)) throw new Error('interpreters must be a list');
   return data.map((each) => {

@@ -123,6 +123,11 @@ export type Launcher = {
   readonly setBackground?: (instanceId: string, isBackground: boolean) => Promise<void>;
   /** What can run functions here. */
   interpreters(): Promise<readonly Interpreter[]>;
+  /**
+   * Waits for the bootstraps that are built (languages.ts), once interpreters have been found; null: they are there, else why functions of
+   * those languages cannot run. Missing: nothing has to be built.
+   */
+  readonly builtBootstraps?: () => Promise<string | null>;
   /** Sets who hears of exits. */
   onExited(listener: (exit: Exit) => void): void;
 };

@@ -24,6 +24,8 @@ export type SanddOptions = {
   readonly token: string;
   /** sandd runs nothing to look for interpreters: somebody else does. */
   interpreters(): Promise<readonly Interpreter[]>;
+  /** Nor does it build. Missing: nothing has to be. */
+  readonly builtBootstraps?: () => Promise<string | null>;
   /** Called once when sandd goes before close(). */
   onGone(): void;
 };
@@ -71,6 +73,7 @@ export async function connectSandd(options: SanddOptions): Promise<SanddClient> 
     },
     ...(hasClasses ? { setBackground } : {}),
     interpreters: options.interpreters,
+    ...(options.builtBootstraps === undefined ? {} : { builtBootstraps: options.builtBootstraps }),
     onExited(listener) {
       calls.onExited = listener;
     },

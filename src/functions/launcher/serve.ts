@@ -6,7 +6,7 @@ import { createServer, type Socket } from 'node:net';
 import { Channel, type Message } from '../../base/channel.ts';
 import { type Clock, systemClock } from '../../base/clock.ts';
 import { findInterpreters } from '../interpreters.ts';
-import { withJavaBootstrap } from '../java-bootstrap.ts';
+import { BuiltBootstraps } from '../java-bootstrap.ts';
 import { precompilePython } from '../precompile.ts';
 import { writeEtc } from './bubblewrap.ts';
 import { InstanceProcesses, type Placement } from './instance-processes.ts';
@@ -51,6 +51,7 @@ export async function runLauncher(options: LauncherOptions): Promise<RunningLaun
   let isClosing = false;
   const { promise: closed, resolve: resolveClosed } = Promise.withResolvers<void>();
   const processes = new InstanceProcesses(placement, clock, (exit) => owner?.note('exited', exit));
+  const bootstraps = new BuiltBootstraps((text) => process.stderr.write(`${text}\n`));
   const server = createServer((socket) => accept(socket));
 
   function accept(socket: Socket): void {
@@ -58,7 +59,7 @@ export async function runLauncher(options: LauncherOptions): Promise<RunningLaun
     const cancelProof = clock.after(proofMs, () => socket.destroy());
     const channel = new Channel(socket, {
       async onCall(name, message) {
-        if (isProven) return await serve(processes, name, message);
+        if (isProven) return await serve(processes, bootstraps, name, message);
         if (name !== 'authenticate' || owner !== null || !isToken(message.data, options.token)) {
           options.report('a connection to the launcher that did not prove itself was closed');
           socket.destroy();
@@ -117,7 +118,12 @@ async function place(tier: IsolationTier, runDir: string): Promise<Placement> {
   }
 }
 
-async function serve(processes: InstanceProcesses, name: string, { data }: Message): Promise<Message> {
+async function serve(
+  processes: InstanceProcesses,
+  bootstraps: BuiltBootstraps,
+  name: string,
+  { data }: Message,
+): Promise<Message> {
   switch (name) {
     case 'start':
       return { data: await processes.start(parseLaunchSpec(data)) };
@@ -137,10 +143,13 @@ async function serve(processes: InstanceProcesses, name: string, { data }: Messa
       return { data: null };
     }
     case 'interpreters': {
-      const found = await withJavaBootstrap(await findInterpreters(), (text) => process.stderr.write(`${text}\n`));
+      const found = await findInterpreters();
+      bootstraps.begin(found);
       void precompilePython(found);
       return { data: found };
     }
+    case 'builtBootstraps':
+      return { data: await bootstraps.wait() };
     default:
       throw new Error(`the launcher does not know '${name}'`);
   }
