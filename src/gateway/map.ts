@@ -280,7 +280,7 @@ async function readAllSent(admitted: Admitted, input: InputPlan): Promise<readon
     case 'QUERY':
       return allValues(readHeaderText(admitted.rawQuery), input.key);
     case 'BODY':
-      return admitted.body.isForm ? allValues((await admitted.body.bytes()).toString('utf8'), input.key) : [];
+      return admitted.body.isForm ? admitted.body.formValues(input.key) : [];
     case 'HEAD':
     case 'PATH': {
       const text = readSent(admitted, input, noParameters);

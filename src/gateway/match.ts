@@ -132,5 +132,7 @@ function isPreflight({ method, headers }: Received): boolean {
 function missed(received: Received, entry: HostEntry, stage: StageName, routes: Routes | undefined): Preflight {
   if (isPreflight(received)) return toPreflight(received, entry.group);
   placeOf(received, { group: entry.group, stage });
-  throw refuse('I404NF', { Reason: '' }, explainMiss(received, entry, stage, routes));
+  // Classic instances tell an API that is not there from a wrong path, method or stage. Source: docs; where the line is, is assumed.
+  const classic = routes === undefined ? 'API Not Found' : undefined;
+  throw refuse('I404NF', { Reason: '' }, explainMiss(received, entry, stage, routes), classic);
 }

@@ -138,5 +138,7 @@ describe('a body', () => {
     const headers = { 'Content-Type': 'application/x-www-form-urlencoded; charset=GBK' };
     const { bench } = await send(withParameter({ location: 'BODY' }), headers, 'p=%D4%C6%C3%C5');
     assert.deepEqual(bench.event()['queryParameters'], { p: '云门' });
+    const list = await send(withParameter({ location: 'BODY', type: 'Array' }), headers, 'p=%D4%C6&p=%C3%C5');
+    assert.deepEqual(list.bench.event()['queryParameters'], { p: '云,门' });
   });
 });

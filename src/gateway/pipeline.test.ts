@@ -337,6 +337,25 @@ describe('a classic group', () => {
     assert.equal(answer.headers['x-ca-error-code'], undefined);
   });
 
+  it('tells a group without APIs from a wrong URL', async () => {
+    const messageOf = async (...apis: Parameters<typeof open>[0]) =>
+      (await open([group({ isClassic: true }), ...apis]).send(request({ target: '/b' }))).headers['x-ca-error-message'];
+    assert.equal(await messageOf(), 'API Not Found');
+    assert.equal(await messageOf(api('one', definition({}))), 'Invalid Url');
+  });
+
+  it('answers 503 Service Unavailable also when a function is slower than the API’s time-out', async () => {
+    const bench = open([group({ isClassic: true }), api('one', definition({}))], {
+      invoke: () => new Promise(() => {}),
+    });
+    const answering = bench.send(request({}));
+    while (bench.clock.pending === 0) await new Promise((resolve) => setImmediate(resolve));
+    bench.clock.advance(60_000);
+    const answer = await answering;
+    assert.deepEqual([answer.status, answer.headers['x-ca-error-message']], [503, 'Service Unavailable']);
+    assert.equal(answer.failure?.code, 'D504TO');
+  });
+
   it('names the reason phrase of a backend’s failure, as VPC groups do not', async () => {
     const invoke = async () => returned({ statusCode: 404, body: 'x' });
     const classic = await open([group({ isClassic: true }), api('one', definition({}))], { invoke }).send(request({}));

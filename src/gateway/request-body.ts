@@ -2,7 +2,15 @@
 
 import { NoRoomForBody } from '../base/body-budget.ts';
 import { isFormType } from '../wire/gateway-signature.ts';
-import { decoderFor, noParameters, type Parameters, parseParameters, parseRawBareNames } from '../wire/query.ts';
+import {
+  allValues,
+  type DecodePiece,
+  decoderFor,
+  noParameters,
+  type Parameters,
+  parseParameters,
+  parseRawBareNames,
+} from '../wire/query.ts';
 import { refuse } from './errors.ts';
 
 /** Where the bytes come from; listener.ts makes it from node:http. */
@@ -154,7 +162,14 @@ export class RequestBody {
     }
   }
 
-  async #parse(): Promise<Parameters> {
+  /** Of a form: every value of one field, in order. Errors: those of form(). */
+  async formValues(name: string): Promise<readonly string[]> {
+    const { text, decode } = await this.#readText();
+    return allValues(text, name, decode);
+  }
+
+  /** The form as its pieces are decoded; `decode` undefined: as UTF-8. Errors: I400CT and those of bytes(). */
+  async #readText(): Promise<{ readonly text: string; readonly decode: DecodePiece | undefined }> {
     const bytes = await this.bytes();
     const charset = charsetIn(this.#contentType ?? '');
     const decode = charset === 'utf-8' || charset === 'utf8' ? undefined : decoderFor(charset);
@@ -165,7 +180,11 @@ export class RequestBody {
         { side: 'client', field: 'Content-Type', got: charset, message: `The form's charset "${charset}" is unknown.` },
       );
     }
-    const text = bytes.toString(decode === undefined ? 'utf8' : 'latin1');
+    return { text: bytes.toString(decode === undefined ? 'utf8' : 'latin1'), decode };
+  }
+
+  async #parse(): Promise<Parameters> {
+    const { text, decode } = await this.#readText();
     const form = parseParameters(text, decode);
     this.#formWithRawNames = form === null ? null : parseRawBareNames(text, decode);
     if (form === null) {

@@ -259,5 +259,7 @@ function timedOut({ name, timeoutMs }: Called): Error {
       got: 'no answer yet',
       message: `The function ${name} did not answer within the API's ServiceTimeout of ${timeoutMs} ms; the gateway stopped waiting. Raise ServiceTimeout or make the function faster (its first call starts an instance).`,
     },
+    // Of functions, classic instances say so; of other backends "Async Service". Source: docs.
+    'Service Unavailable',
   );
 }
