@@ -1,8 +1,6 @@
 // Functions of every language on a real launcher, in every isolation tier that works here: event and HTTP handlers, an
 // initializer and what failing looks like from outside. A new language is a row here.
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { after, before, describe as group, test } from 'node:test';
 import { findInterpreters, findSandd, probeIsolation, probeSandd } from '../../src/functions/index.ts';
 import type { StartableLanguage } from '../../src/functions/languages.ts';
@@ -169,40 +167,4 @@ for (const tier of ['none', 'user', 'strong']) {
       });
     }
   });
-}
-
-const composer = spawnSync('composer', ['--version'], { stdio: 'ignore' }).status === 0;
-const noPhp = !found.some(({ language }) => language === 'php') && 'no PHP on this machine (Debian: php-cli)';
-
-test('a Composer project runs with the autoloader that it brings', {
-  skip: composer ? noPhp : 'no composer on this machine (Debian: composer)',
-}, async () => {
-  const directory = mkdtempSync('/tmp/yunmen-composer-');
-  const plane = await openFixture('none');
-  try {
-    const project = { name: 'acme/hello', autoload: { 'psr-4': { 'Acme\\': 'src/' } } };
-    writeFileSync(`${directory}/composer.json`, JSON.stringify(project));
-    mkdirSync(`${directory}/src`);
-    writeFileSync(
-      `${directory}/src/Greeter.php`,
-      '<?php\nnamespace Acme;\nclass Greeter { public static function greet($who) { return "hello $who"; } }\n',
-    );
-    const index =
-      "<?php\nrequire_once __DIR__ . '/vendor/autoload.php';\nfunction handler($e, $c) { return Acme\\Greeter::greet($e); }\n";
-    writeFileSync(`${directory}/index.php`, index);
-    const environment = { ...process.env, COMPOSER_ALLOW_SUPERUSER: '1', COMPOSER_DISABLE_NETWORK: '1' };
-    execFileSync('composer', ['dump-autoload', '--quiet', '--no-interaction'], { cwd: directory, env: environment });
-    plane.publish('composer', filesOf(directory), { runtime: 'php7.2' });
-    assert.equal((await plane.succeed('composer', 'composer')).body.toString(), 'hello composer');
-  } finally {
-    await plane.close();
-    rmSync(directory, { recursive: true, force: true });
-  }
-});
-
-/** All files below a directory. */
-function filesOf(directory: string): Code {
-  const names = readdirSync(directory, { recursive: true, encoding: 'utf8' });
-  const files = names.filter((name) => statSync(`${directory}/${name}`).isFile());
-  return Object.fromEntries(files.map((name) => [name, readFileSync(`${directory}/${name}`)]));
 }

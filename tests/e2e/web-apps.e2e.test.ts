@@ -1,14 +1,14 @@
 // Web apps as people have them, run unchanged as custom runtimes through the APIs: Express, Spring Boot as a jar, a Go server.
 // What they need is installed once under .cache/; without the tools (npm, Maven, Go) it is said and CI fails.
 import assert from 'node:assert/strict';
-import { cpSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { cpSync, readFileSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
-import yazl from 'yazl';
 import { type Installed, installOnce, run } from '../../conformance/kit/toolchain.ts';
 import { OpenApi } from '../harness/openapi.ts';
+import { filesBelow, packed } from '../harness/package.ts';
 import { zipped } from '../harness/sdk.ts';
 import { Cleanup, root, startServer, type TestServer, temporaryDirectory } from '../harness/server.ts';
 
@@ -20,12 +20,6 @@ const sourceOf = (name: string) =>
   filesBelow(join(apps, name))
     .map((file) => readFileSync(join(apps, name, file), 'utf8'))
     .join('\0');
-
-function filesBelow(directory: string): string[] {
-  return readdirSync(directory, { recursive: true, encoding: 'utf8' }).filter((file) =>
-    statSync(join(directory, file)).isFile(),
-  );
-}
 
 const built: Readonly<Record<string, Installed>> = {
   express: await installOnce('express', sourceOf('express'), (folder) => {
@@ -55,14 +49,6 @@ test('the apps could be built, or it is said why their cases are not here', (t) 
     assert.notEqual(process.env['CI'], 'true', JSON.stringify(rest));
   }
 });
-
-/** A directory as a zip in base64, with its files' modes. */
-async function packed(directory: string, files: readonly string[]): Promise<string> {
-  const zip = new yazl.ZipFile();
-  for (const file of files) zip.addFile(join(directory, file), file, { mode: statSync(join(directory, file)).mode });
-  zip.end();
-  return (await buffer(zip.outputStream)).toString('base64');
-}
 
 describe('web apps as functions', () => {
   const cleanup = new Cleanup();

@@ -1,10 +1,19 @@
 // A fast signed client for load on the APIs (the SDKs are too slow for ten thousands of writes): ACS3 over one agent.
 import { randomUUID } from 'node:crypto';
-import { Agent, request } from 'node:http';
+import { Agent, type IncomingHttpHeaders, request } from 'node:http';
+import { buffer } from 'node:stream/consumers';
 import { signV3 } from '../../src/wire/openapi-signature-v3.ts';
 import type { Credentials, Ready } from './server.ts';
 
 export type ApiAnswer = { readonly status: number; readonly body: Readonly<Record<string, unknown>> };
+/** `errorType` null: it answered. `log`: as latin1. */
+export type Invoked = {
+  readonly status: number;
+  readonly errorType: string | null;
+  readonly bytes: Buffer;
+  readonly log: string;
+};
+type Action = { readonly action: string; readonly version: string };
 type Query = Readonly<Record<string, string>>;
 
 export class OpenApi {
@@ -33,18 +42,35 @@ export class OpenApi {
     return this.#send(method, `/2023-03-30${path}`, { action: 'Any', version: '2023-03-30' }, {}, body);
   }
 
+  /** InvokeFunction of Function Compute 3, with the end of the log; event and result as bytes. */
+  async invoke(functionName: string, event: string): Promise<Invoked> {
+    const path = `/2023-03-30/functions/${functionName}/invocations`;
+    const action = { action: 'InvokeFunction', version: '2023-03-30' };
+    const given = { bytes: Buffer.from(event), type: 'application/octet-stream', more: { 'x-fc-log-type': 'Tail' } };
+    const { status, headers, bytes } = await this.#call('POST', path, action, {}, given);
+    const log = Buffer.from(String(headers['x-fc-log-result'] ?? ''), 'base64').toString('latin1');
+    return { status, errorType: headers['x-fc-error-type']?.toString() ?? null, bytes, log };
+  }
+
   close(): void {
     this.#agent.destroy();
   }
 
-  #send(
+  async #send(method: string, path: string, action: Action, query: Query, json: object | null): Promise<ApiAnswer> {
+    const bytes = Buffer.from(json === null ? '' : JSON.stringify(json));
+    const type = json === null ? null : 'application/json; charset=utf-8';
+    const answer = await this.#call(method, path, action, query, { bytes, type, more: {} });
+    const text = answer.bytes.toString();
+    return { status: answer.status, body: text === '' ? {} : (JSON.parse(text) as ApiAnswer['body']) };
+  }
+
+  #call(
     method: string,
     path: string,
-    { action, version }: { action: string; version: string },
+    { action, version }: Action,
     query: Query,
-    json: object | null,
-  ): Promise<ApiAnswer> {
-    const body = Buffer.from(json === null ? '' : JSON.stringify(json));
+    { bytes: body, type, more }: { bytes: Buffer; type: string | null; more: Readonly<Record<string, string>> },
+  ): Promise<{ readonly status: number; readonly headers: IncomingHttpHeaders; readonly bytes: Buffer }> {
     const pairs = Object.entries(query);
     const headers = signV3({
       method,
@@ -55,7 +81,7 @@ export class OpenApi {
       version,
       date: new Date().toISOString().replace(/\.\d+Z$/, 'Z'),
       nonce: randomUUID(),
-      contentType: json === null ? null : 'application/json; charset=utf-8',
+      contentType: type,
       body,
       accessKeyId: this.#credentials.accessKeyId,
       accessKeySecret: this.#credentials.accessKeySecret,
@@ -68,21 +94,12 @@ export class OpenApi {
           port: this.#url.port,
           method,
           path: search === '' ? path : `${path}?${search}`,
-          headers: { ...headers, 'content-length': body.length },
+          headers: { ...headers, ...more, 'content-length': body.length },
           agent: this.#agent,
         },
         (answer) => {
-          let text = '';
-          answer.setEncoding('utf8').on('data', (part: string) => {
-            text += part;
-          });
-          answer.on('error', reject);
-          answer.on('end', () => {
-            resolve({
-              status: answer.statusCode ?? 0,
-              body: text === '' ? {} : (JSON.parse(text) as ApiAnswer['body']),
-            });
-          });
+          const { statusCode: status = 0, headers: told } = answer;
+          buffer(answer).then((bytes) => resolve({ status, headers: told, bytes }), reject);
         },
       );
       call.on('error', reject).end(body);
