@@ -95,7 +95,7 @@ static void start_relay(const struct start *start, const struct place *place, in
   syscall(SYS_close_range, 1, ~0U, 0);
   control = -1; // what goes wrong shows by what does not answer
   setsid();
-  drop_rights(place->tier, false);
+  drop_rights(place->tier, false, start);
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   relay_run(start, 0);
 }
@@ -111,7 +111,7 @@ static _Noreturn void run_program(const struct start *start, const struct place 
   control = 3;
   syscall(SYS_close_range, 4, ~0U, 0);
   setsid();
-  if (has_namespaces(place->tier)) drop_rights(place->tier, false);
+  if (has_namespaces(place->tier)) drop_rights(place->tier, false, start);
   if (place->tier == TIER_RESTRICTED) restricted_drop(start, place, handles.uid);
   if (place->tier == TIER_NONE && place->owner != geteuid()) become(place->owner, place->owner_group, 0);
   const char *code = has_namespaces(place->tier) ? "/code" : start->code;
@@ -256,7 +256,7 @@ _Noreturn void instance_run(const struct start *start, const struct place *place
     snprintf(why, sizeof why, "/proc/%d", program);
     open(why, O_PATH | O_CLOEXEC); // kept: a rule for it holds as long as the kernel remembers the directory
   } else if (place->tier != TIER_NONE) {
-    drop_rights(place->tier, true);
+    drop_rights(place->tier, true, start);
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     // With a freezer of version 1 a kill would wait for ever for what is frozen: the end of `control` thaws first.
     prctl(PR_SET_PDEATHSIG, freezer.state >= 0 ? 0 : SIGKILL, 0, 0, 0);

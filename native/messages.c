@@ -103,7 +103,8 @@ static const char *parse_start(struct reader *reader, struct start *start) {
   for (int at = 0; at < start->envc; at++)
     if (start->env[at][0] == '=' || strchr(start->env[at], '=') == NULL) return "the environment is malformed";
   for (int at = 0; at < start->bindc; at++)
-    if (!is_path(start->binds[at].from) || !is_path(start->binds[at].to)) return "a bind must have absolute paths";
+    if ((start->binds[at].from[0] == 0 ? !start->is_image : !is_path(start->binds[at].from)) || !is_path(start->binds[at].to))
+      return "a bind must have absolute paths";
   return NULL;
 }
 

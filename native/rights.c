@@ -182,9 +182,15 @@ int landlock_version(void) {
 struct ruleset { uint64_t files, network, scopes; };
 enum { WRITE_RIGHTS = 0x1ff2 /* WRITE_FILE and all of MAKE_ and REMOVE_ */, REFER = 1 << 13, TRUNCATE = 1 << 14, IOCTL_DEV = 1 << 15 };
 
-// Writing is for /tmp, /dev and the own /proc only; other instances' and the host's abstract sockets are out of reach.
+static void permit_writing(int rules, uint64_t rights, const char *path) {
+  struct landlock_path_beneath_attr rule = {.allowed_access = rights, .parent_fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC)};
+  if (rule.parent_fd < 0 || syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) != 0) give_up("cannot make a rule for", path);
+  close(rule.parent_fd);
+}
+
+// Writing is for /tmp, /dev, the own /proc and an image's volumes only; other instances' and the host's abstract sockets are out of reach.
 // The first process has to signal the program, so no scope holds for it.
-static void confine_files(bool is_first) {
+static void confine_files(bool is_first, const struct start *start) {
   static const char *const writable[] = {"/tmp", "/dev", "/proc"};
   int version = landlock_version();
   if (version == 0) return;
@@ -192,11 +198,9 @@ static void confine_files(bool is_first) {
                            .scopes = version >= 6 && !is_first ? 3 : 0};
   int rules = (int)syscall(SYS_landlock_create_ruleset, &wanted, version >= 6 ? 24 : version >= 4 ? 16 : 8, 0);
   if (rules < 0) give_up("cannot make rules for", "files");
-  for (size_t at = 0; at < sizeof writable / sizeof *writable; at++) {
-    struct landlock_path_beneath_attr rule = {.allowed_access = wanted.files, .parent_fd = open(writable[at], O_PATH | O_CLOEXEC)};
-    if (rule.parent_fd < 0 || syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) != 0) give_up("cannot make a rule for", writable[at]);
-    close(rule.parent_fd);
-  }
+  for (size_t at = 0; at < sizeof writable / sizeof *writable; at++) permit_writing(rules, wanted.files, writable[at]);
+  for (int at = 0; start->is_image && at < start->bindc; at++)
+    if (start->binds[at].from[0] == 0) permit_writing(rules, wanted.files, start->binds[at].to);
   if (syscall(SYS_landlock_restrict_self, rules, 0) != 0) give_up("cannot keep to rules for", "files");
   close(rules);
 }
@@ -228,7 +232,7 @@ void refuse_calls(enum calls calls) {
   if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter) != 0) give_up("cannot filter", "system calls");
 }
 
-void drop_rights(enum tier tier, bool is_first) {
+void drop_rights(enum tier tier, bool is_first, const struct start *start) {
   struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
   struct __user_cap_data_struct none[2] = {{0, 0, 0}, {0, 0, 0}};
   set_limits();
@@ -238,6 +242,6 @@ void drop_rights(enum tier tier, bool is_first) {
   if (setresuid(SHOWN_ID, SHOWN_ID, SHOWN_ID) != 0) give_up("cannot change", "the user");
   if (syscall(SYS_capset, &header, none) != 0) give_up("cannot drop", "capabilities");
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) give_up("cannot refuse", "new privileges");
-  confine_files(is_first);
+  confine_files(is_first, start);
   refuse_calls(CALLS_OF_ALL);
 }

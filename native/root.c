@@ -103,6 +103,21 @@ static void mount_memory(const char *to, const char *options, unsigned long flag
   if (mount("tmpfs", to, "tmpfs", MS_NOSUID | MS_NODEV | flags, options) != 0) give_up("cannot mount memory at", to);
 }
 
+// A directory of the image that its program may write to: memory, as /tmp is. The image has the directory.
+static void mount_volume(const char *to) {
+  static const char *const options[][2] = {{"size", "512m"}, {"nr_inodes", "128k"}, {"mode", "1777"}};
+  int place = make_place(to, true), memory = (int)syscall(SYS_fsopen, "tmpfs", FSOPEN_CLOEXEC);
+  bool is_right = memory >= 0;
+  for (size_t at = 0; is_right && at < sizeof options / sizeof *options; at++)
+    is_right = syscall(SYS_fsconfig, memory, FSCONFIG_SET_STRING, options[at][0], options[at][1], 0) == 0;
+  is_right = is_right && syscall(SYS_fsconfig, memory, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0;
+  int tree = is_right ? (int)syscall(SYS_fsmount, memory, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV) : -1;
+  if (tree < 0 || syscall(SYS_move_mount, tree, "", place, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) != 0) give_up("cannot mount memory at", to);
+  close(tree);
+  close(memory);
+  close(place);
+}
+
 static const char doorway_resolver[] = "nameserver 100.100.2.136\noptions timeout:2 attempts:2\n";
 
 // In a network of its own the doorway answers for names; the host's ways are of no use there.
@@ -225,7 +240,9 @@ void build_root(const struct start *start, const struct place *place) {
   make_directory("var");
   make_link("../tmp", "var/tmp");
   for (int at = 0; at < start->bindc; at++)
-    if (start->is_image || !is_under_usr(start->binds[at].from)) show_named(start->binds[at].from, start->binds[at].to + 1, plain);
+    if (start->binds[at].from[0] != 0 && (start->is_image || !is_under_usr(start->binds[at].from))) show_named(start->binds[at].from, start->binds[at].to + 1, plain);
+  for (int at = 0; start->is_image && at < start->bindc; at++)
+    if (start->binds[at].from[0] == 0) mount_volume(start->binds[at].to + 1);
   if (start->is_image) show_names_in_image(start->network);
   if (start->is_spare) show_place_for_code(start, place);
   else show_named(start->code, "code", plain);

@@ -77,7 +77,7 @@ void build_root(const struct start *start, const struct place *place);
 bool is_under_usr(const char *path);
 
 // -- rights.c: what an instance may do.
-void drop_rights(enum tier tier, bool is_first);
+void drop_rights(enum tier tier, bool is_first, const struct start *start);
 int landlock_version(void);
 // The steps of it that restricted.c takes, too.
 enum calls { CALLS_OF_ALL, CALLS_AMONG_USERS, CALLS_OF_ONE_USER }; // each refuses more than the one before

@@ -12,6 +12,8 @@ export type UnpackedImage = {
   readonly workingDirectory: string;
   /** The top of the root, from the host's paths to the instance's. */
   readonly shows: readonly { readonly from: string; readonly to: string }[];
+  /** Directories that it may write to, as the instance sees them: empty at every start. */
+  readonly volumes: readonly string[];
 };
 
 export type ImageSettings = {
@@ -29,6 +31,7 @@ export type ImageChoice =
 const ownTops = new Set(['dev', 'proc', 'sys', 'tmp', 'run']);
 /** A sandbox shows a few dozen things at most. */
 const topsLimit = 26;
+const volumesLimit = 4;
 const segmentForm = /^[A-Za-z0-9][A-Za-z0-9._:-]*$/;
 const configLimitBytes = 1024 * 1024;
 
@@ -80,8 +83,9 @@ export async function chooseImage(
 /** What is in it, or what is wrong with it. */
 async function openBundle(bundle: string, config: FunctionConfig): Promise<UnpackedImage | string> {
   const rootfs = `${bundle}/rootfs`;
-  const process = await readProcess(`${bundle}/config.json`);
-  if (process === null) return 'config.json does not tell what it runs (process.args)';
+  const bundled = await readConfig(`${bundle}/config.json`);
+  if (bundled === null) return 'config.json does not tell what it runs (process.args)';
+  const { process } = bundled;
   const { command = [], args = [] } = config.server ?? {};
   const [entry, ...rest] = process.args;
   const wanted =
@@ -93,19 +97,45 @@ async function openBundle(bundle: string, config: FunctionConfig): Promise<Unpac
   if (shows === null) return `its root has more than ${topsLimit} entries, or links that lead out of it`;
   const inside = await inRoot(rootfs, process.cwd);
   if (inside === null || !(await isDirectory(inside))) return `its working directory ${process.cwd} is not there`;
-  return { argv: [program, ...wanted.slice(1)], environment, workingDirectory: inside, shows };
+  const volumes = await checkVolumes(rootfs, bundled.volumes);
+  if (typeof volumes === 'string') return volumes;
+  return { argv: [program, ...wanted.slice(1)], environment, workingDirectory: inside, shows, volumes };
+}
+
+/** Those of the image that are not memory in every instance; or what cannot be served of them. */
+async function checkVolumes(rootfs: string, given: readonly string[]): Promise<readonly string[] | string> {
+  const volumes = [...new Set(given.map(tidy))].filter((path) => !ownTops.has(path.split('/')[1] ?? ''));
+  if (volumes.length > volumesLimit) return `it declares more than ${volumesLimit} volumes`;
+  for (const path of volumes) {
+    const inside = path === '/' ? null : await inRoot(rootfs, path);
+    // What is mounted upon is found through no link.
+    if (inside === null || inside !== `${await realpath(rootfs)}${path}`)
+      return `its volume ${path} is no directory in it`;
+    const content = await readdir(inside).catch(() => null);
+    if (content === null) return `its volume ${path} is no directory in it`;
+    if (content.length > 0) return `its volume ${path} has content, and volumes are empty here`;
+  }
+  return volumes;
 }
 
 type Process = { readonly args: readonly string[]; readonly env: readonly string[]; readonly cwd: string };
+type BundleConfig = { readonly process: Process; readonly volumes: readonly string[] };
 
-/** `process` of an OCI runtime configuration. Source: the OCI runtime specification 1.2, config.md. */
-async function readProcess(path: string): Promise<Process | null> {
+/**
+ * What an OCI runtime configuration says of the program, and the memory it wants mounted beside what every container has: what unpackers
+ * make of an image's volumes. Source: the OCI runtime specification 1.2, config.md.
+ */
+async function readConfig(path: string): Promise<BundleConfig | null> {
   try {
     if ((await stat(path)).size > configLimitBytes) return null;
-    const { process } = JSON.parse(await readFile(path, 'utf8')) as { process?: Record<string, unknown> };
+    const { process, mounts = [] } = JSON.parse(await readFile(path, 'utf8')) as Readonly<{
+      process?: Record<string, unknown>;
+      mounts?: readonly Record<string, unknown>[];
+    }>;
     const { args, env = [], cwd = '/' } = process ?? {};
     if (!isTexts(args) || args.length === 0 || !isTexts(env) || typeof cwd !== 'string') return null;
-    return { args, env, cwd };
+    const memory = mounts.flatMap(({ type, destination }) => (type === 'tmpfs' ? [String(destination)] : []));
+    return { process: { args, env, cwd }, volumes: memory };
   } catch {
     return null; // not there, or no JSON: told by the caller
   }

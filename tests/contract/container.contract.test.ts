@@ -19,12 +19,22 @@ const rootfs = `${images}/team/site:v1/rootfs`;
 
 /** A server in a root with nothing else in it. */
 async function buildBundle(): Promise<boolean> {
-  for (const directory of ['app/data', 'etc', 'real']) mkdirSync(`${rootfs}/${directory}`, { recursive: true });
+  for (const directory of ['app/data', 'app/state', 'etc', 'real'])
+    mkdirSync(`${rootfs}/${directory}`, { recursive: true });
   writeFileSync(`${rootfs}/app/data/greeting`, 'from the image');
   symlinkSync('real', `${rootfs}/linked`);
   writeFileSync(`${rootfs}/real/there`, '');
   const process = { args: ['server'], env: ['PATH=/app', 'GREETING=hello', 'FC_REGION=forged'], cwd: '/app/data' };
-  writeFileSync(`${images}/team/site:v1/config.json`, JSON.stringify({ ociVersion: '1.0.2', process }));
+  const mounts = [
+    { destination: '/dev', type: 'tmpfs', source: 'tmpfs' },
+    { destination: '/app/state', type: 'tmpfs', source: 'none', options: ['rw'] },
+  ];
+  const write = (name: string, config: object) =>
+    writeFileSync(`${images}/team/${name}/config.json`, JSON.stringify({ ociVersion: '1.0.2', ...config }));
+  write('site:v1', { process, mounts });
+  mkdirSync(`${images}/team/full:v1`);
+  symlinkSync('../site:v1/rootfs', `${images}/team/full:v1/rootfs`);
+  write('full:v1', { process, mounts: [{ destination: '/app/data', type: 'tmpfs' }] });
   const cwd = fileURLToPath(new URL('../../fixtures/apps/container', import.meta.url));
   const env = { ...globalThis.process.env, CGO_ENABLED: '0', GOFLAGS: '-buildvcs=false' };
   return await run('go', ['build', '-o', `${rootfs}/app/server`, '.'], { cwd, env }).then(
@@ -63,10 +73,14 @@ group(
         greeting: string;
         linked: boolean;
         environment: string[];
+        wrote: Record<string, boolean>;
+        uid: number;
       };
       assert.equal(seen.event, 'an event');
       assert.equal(seen.greeting, 'from the image');
       assert.equal(seen.linked, true);
+      assert.deepEqual(seen.wrote, { '/app/state': true, '/app/data': false, '/tmp': true }, 'its volume, and /tmp');
+      assert.notEqual(seen.uid, 0, 'whatever user the image names');
       assert.deepEqual(
         seen.top.filter((name) => ['usr', 'bin', 'lib', 'home', 'root'].includes(name)),
         [],
@@ -95,6 +109,8 @@ group(
       );
       plane.publish('digest', {}, container('app@sha256:0000'));
       assert.match(await refusalOf(plane, 'digest'), /digests are not served/);
+      plane.publish('full', {}, container('team/full:v1'));
+      assert.match(await refusalOf(plane, 'full'), /its volume \/app\/data has content, and volumes are empty here/);
       plane.publish('job', {}, container('team/site:v1', false));
       assert.match(await refusalOf(plane, 'job'), /webServerMode false/);
     });

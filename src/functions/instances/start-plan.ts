@@ -188,6 +188,7 @@ function startImage(input: PlanInput, image: UnpackedImage): StartPlan {
       environment: { ...Object.fromEntries(own), ...image.environment, ...Object.fromEntries(named) },
       codeDirectory: image.workingDirectory,
       readOnly: image.shows,
+      volumes: image.volumes,
       isImage: true,
     },
   };

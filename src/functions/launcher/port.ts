@@ -46,6 +46,8 @@ export type LaunchSpec = {
   readonly cpu?: number;
   /** The way into an instance that has a network of its own. Missing: none. */
   readonly relay?: Relay;
+  /** Directories of an image that its program may write to, as it sees them. */
+  readonly volumes?: readonly string[];
   /** Its root is what `readOnly` shows, not the system's: what was unpacked of a container image. */
   readonly isImage?: boolean;
   /** Missing: host. The others only where sandd made networks. */

@@ -173,7 +173,7 @@ export function encodeAssign(call: number, assignment: Assignment): Buffer {
 }
 
 function encodeSpec(word: number, call: number, spec: LaunchSpec, line: string): Buffer {
-  const { environment, readOnly } = spec;
+  const { environment, readOnly, volumes = [] } = spec;
   return encode(word, call, [
     text(spec.instanceId),
     number(spec.memoryMb, 4),
@@ -183,8 +183,9 @@ function encodeSpec(word: number, call: number, spec: LaunchSpec, line: string):
     text(line),
     ...list(spec.argv),
     ...list(Object.entries(environment).map(([name, value]) => `${name}=${value}`)),
-    number(readOnly.length, 2),
+    number(readOnly.length + volumes.length, 2),
     ...readOnly.flatMap(({ from, to }) => [text(resolve(from)), text(resolve(to))]),
+    ...volumes.flatMap((to) => [text(''), text(resolve(to))]),
     number(spec.relay === undefined ? 0 : relays[spec.relay.kind], 1),
     number(spec.relay?.port ?? 0, 2),
     number(spec.isImage === true ? 1 : 0, 1),
