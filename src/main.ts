@@ -41,6 +41,10 @@ process.exitCode = await runCli(process.argv.slice(2), {
     const { reportIsolation } = await import('./isolation-report.ts');
     return await reportIsolation();
   },
+  async pullImage(...image) {
+    const { pullImage } = await import('./functions/index.ts');
+    return await pullImage(...image);
+  },
   runtimes() {
     const tools = import('./runtime-tools.ts').then(({ createRuntimeTools }) =>
       createRuntimeTools((text) => process.stderr.write(`yunmen: ${text}\n`)),

@@ -3,6 +3,7 @@ import { Command, Option } from 'commander';
 import type { CallFlags } from './commands/call.ts';
 import type { DoctorFlags } from './commands/doctor.ts';
 import type { FunctionFlags } from './commands/function.ts';
+import type { ImageFlags } from './commands/image.ts';
 import type { InvokeFlags } from './commands/invoke.ts';
 import type { KeyFlags } from './commands/key.ts';
 import type { LayerFlags } from './commands/layer.ts';
@@ -42,6 +43,7 @@ export function createProgram(deps: CliDeps, finish: Finish): Command {
   addLogsCommand(program, deps, finish);
   addKeyCommands(program, deps, finish);
   addRuntimeCommands(program, deps, finish);
+  addImageCommands(program, deps, finish);
   addDoctorCommand(program, deps, finish);
   program.addHelpText(
     'after',
@@ -274,6 +276,23 @@ function addDoctorCommand(program: Command, deps: CliDeps, finish: Finish): void
       finish(await doctor(flags, deps));
     })
     .addHelpText('after', examples(['yunmen doctor', 'yunmen doctor --json']));
+}
+
+function addImageCommands(program: Command, deps: CliDeps, finish: Finish): void {
+  const group = program.command('image').description('container images for functions of custom-container: fetch them');
+  group.showHelpAfterError('(yunmen image --help lists the commands)');
+  group
+    .command('pull')
+    .description('fetch an image from its registry, without a password, and unpack it for start --image-dir')
+    .argument('<reference>', 'such as registry.example/team/app:v1, or …@sha256:<digest>')
+    .requiredOption('--image-dir <dir>', 'where it is unpacked')
+    .option('--replace', 'take away what the tag named here before; instances that run of it lose it')
+    .addOption(json())
+    .action(async (reference: string, flags: ImageFlags) => {
+      const { pull } = await import('./commands/image.ts');
+      finish(await pull(reference, flags, deps));
+    })
+    .addHelpText('after', examples(['yunmen image pull registry.example/team/app:v1 --image-dir ./images']));
 }
 
 function addRuntimeCommands(program: Command, deps: CliDeps, finish: Finish): void {

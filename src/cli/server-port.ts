@@ -3,7 +3,7 @@
 
 import type { DebugTarget } from '../model/debugging.ts';
 import type { IsolationReport } from '../model/isolation-report.ts';
-import type { RuntimeTools } from '../model/runtime-report.ts';
+import type { PullImage, RuntimeTools } from '../model/runtime-report.ts';
 
 /** Isolation tiers that can be demanded; null lets the server choose the strongest that works here. */
 export const isolationTiers = ['strong', 'user', 'restricted', 'none'] as const;
@@ -147,6 +147,8 @@ export type CliDeps = {
   probeIsolation?(): Promise<IsolationReport>;
   /** What runs functions here. Absent where no server can be started either. */
   runtimes?(): RuntimeTools;
+  /** Absent where no server can be started either. */
+  readonly pullImage?: PullImage;
   readonly version: string;
   readonly stdout: Output;
   readonly stderr: Output;

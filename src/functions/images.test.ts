@@ -24,7 +24,14 @@ for (const [reference, names] of [
   });
 }
 
-test('a digest, a way out of the directory and an empty name are no references', () => {
+test('what a digest names is looked for by that digest, as written', () => {
+  const digest = `sha256:${'0a'.repeat(32)}`;
+  for (const reference of [`localhost:5000/app@${digest}`, `localhost:5000/app:v1@${digest}`]) {
+    assert.deepEqual(bundleNames(reference), [`localhost:5000/app@${digest}`]);
+  }
+});
+
+test('a malformed digest, a way out of the directory and an empty name are no references', () => {
   for (const reference of ['app@sha256:00', '../app', 'a/../b', '', '/app', 'a//b'])
     assert.equal(bundleNames(reference), null);
 });

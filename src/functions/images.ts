@@ -37,20 +37,31 @@ const configLimitBytes = 1024 * 1024;
 
 /**
  * Where a reference may lie, best first: as it is written, without the registry, by its last name; each with and without
- * the tag. Null for a digest, and for what is no reference.
+ * the tag; a digest as it is written only. Null for what is no reference.
  */
 export function bundleNames(reference: string): readonly string[] | null {
-  const segments = reference.split('/');
-  if (reference.includes('@') || segments.some((segment) => !segmentForm.test(segment))) return null;
+  const [written = '', digest] = splitDigest(reference);
+  const segments = written.split('/');
+  if (digest === null || segments.some((segment) => !segmentForm.test(segment))) return null;
   const isRegistry = segments.length > 1 && /[.:]|^localhost$/.test(segments[0] ?? '');
-  const written = [segments, isRegistry ? segments.slice(1) : segments, segments.slice(-1)].map((each) =>
+  const places = [segments, isRegistry ? segments.slice(1) : segments, segments.slice(-1)].map((each) =>
     each.join('/'),
   );
-  const names = written.flatMap((name) => {
+  // What a digest names is there only as it was fetched by its digest.
+  if (digest !== undefined) return places.slice(0, 1).map((name) => `${name.replace(/:[^/]*$/, '')}@${digest}`);
+  const names = places.flatMap((name) => {
     const tagged = /:[^/]*$/.test(name) ? name : `${name}:latest`;
     return [tagged, tagged.replace(/:[^/]*$/, '')];
   });
   return [...new Set(names)];
+}
+
+/** Null: what stands behind the `@` is no digest that is known here. */
+function splitDigest(reference: string): readonly [string, (string | null)?] {
+  const at = reference.indexOf('@');
+  if (at === -1) return [reference];
+  const digest = reference.slice(at + 1);
+  return [reference.slice(0, at), /^sha256:[0-9a-f]{64}$/.test(digest) ? digest : null];
 }
 
 /** A choice like an interpreter's; what is missing is named with the lines that would help. Never rejects. */
@@ -66,11 +77,11 @@ export async function chooseImage(
     return refuse('an image needs a root of its own: an isolation tier of user or strong, and the native launcher');
   const reference = image.reference;
   const names = bundleNames(reference);
-  if (names === null) return refuse(`'${reference}' is no image reference with a tag (digests are not served)`);
+  if (names === null) return refuse(`'${reference}' is no image reference`);
   const [name = ''] = names.slice(-1);
-  const help = `unpack it: skopeo copy docker://${reference} oci:layout:${name} && umoci unpack --rootless --image layout:${name} <image-dir>/${name}`;
+  const help = `fetch it: yunmen image pull ${reference} --image-dir <image-dir>; or, where a password is asked for, skopeo copy docker://${reference} oci:layout:${name} && umoci unpack --rootless --image layout:${name} <image-dir>/${name}`;
   if (directory === null)
-    return refuse(`images are not fetched; ${help}, and start the server with --image-dir <image-dir>`);
+    return refuse(`the server fetches no images; ${help}, and start the server with --image-dir <image-dir>`);
   for (const each of names) {
     const bundle = `${directory}/${each}`;
     if (!(await isDirectory(`${bundle}/rootfs`))) continue;

@@ -7,6 +7,7 @@ export type { ApiPlace } from './doorway/http-door.ts';
 export { takeDoorwaySockets } from './doorway/lent-sockets.ts';
 export { createFunctions, type Functions, type FunctionsDeps, type FunctionsStats } from './functions.ts';
 export type { AuthenticateHttp, HttpDoor } from './http/http-door.ts';
+export { pullImage } from './images/pull.ts';
 export type { LogLine } from './instances/request-log.ts';
 export { fetchedRuntimesDirectory, findInterpreters, librariesDirectory } from './interpreters.ts';
 export { BuiltBootstraps, withJavaBootstrap } from './java-bootstrap.ts';

@@ -14,6 +14,12 @@ export type RuntimeReport = {
   readonly libraries: string | null;
 };
 
+/** An image in the image directory. `isNew` false: it was there already. */
+export type PulledImage = { readonly place: string; readonly digest: string; readonly isNew: boolean };
+
+/** Fetches an image without a password. Errors: throws with what is wrong. */
+export type PullImage = (reference: string, directory: string, replaces: boolean) => Promise<PulledImage>;
+
 export type RuntimeTools = {
   list(): Promise<readonly RuntimeReport[]>;
   /**
