@@ -137,6 +137,24 @@ test('a survey looks the same while nothing changes and other after any change, 
   });
 });
 
+test('what is packed quickly holds the same entries, as they are, and the same bytes each time', async () => {
+  await inFolder(async (folder) => {
+    await mkdir(join(folder, 'code', 'bin'), { recursive: true });
+    for (let each = 0; each < 40; each += 1)
+      await writeFile(join(folder, 'code', `${each}.py`), `# ${each}\n`.repeat(99));
+    await writeFile(join(folder, 'code', 'bin', 'tool'), '#!/bin/sh\n', { mode: 0o755 });
+    await symlink('bin/tool', join(folder, 'code', 'link'));
+    const survey = await surveyCode(join(folder, 'code'));
+    const quick = await survey.packQuickly();
+    assert.deepEqual(entriesOf(quick), entriesOf(await survey.pack()));
+    assert.ok(quick.includes('# 7\n'.repeat(99)), 'not compressed');
+    assert.ok(quick.equals(await (await surveyCode(join(folder, 'code'))).packQuickly()));
+    await truncate(join(folder, 'code', '0.py'), 17 * 1024 * 1024);
+    const large = await surveyCode(join(folder, 'code'));
+    assert.ok((await large.packQuickly()).equals(await large.pack()), 'what is large is compressed');
+  });
+});
+
 test('a survey made within the grain of the times of its files is not settled', async () => {
   await inFolder(async (folder) => {
     const file = join(folder, 'index.py');

@@ -14,6 +14,8 @@ const packageLimitBytes = 104_857_600;
 /** More entries than this are taken for a mistake, such as packing a home folder. */
 const entryLimit = 50_000;
 const lookedAtOnce = 32;
+/** Files that are together no larger than this need not be compressed. */
+const quickLimitBytes = 16 * 1024 * 1024;
 /** How far apart two changes must be to have different times: up to 10 ms on Linux, 2 s where times are whole seconds. */
 const fineTimesMs = 20;
 const coarseTimesMs = 2_500;
@@ -32,7 +34,7 @@ type Entry = (
  * What tells without reading that a file is as it was. `settlesAt`: from when on a further change would look different,
  * because until then the file system might give it the same time; epoch ms.
  */
-type Look = { readonly text: string; readonly settlesAt: number };
+type Look = { readonly text: string; readonly settlesAt: number; readonly bytes: number };
 
 /** What there is to pack, by its looks only. */
 export type Survey = {
@@ -42,6 +44,8 @@ export type Survey = {
   readonly settlesAt: number;
   /** Errors: as packCode(). */
   pack(): Promise<Buffer>;
+  /** The same files for a server nearby: what is small is not compressed, which takes longer than to send it. */
+  packQuickly(): Promise<Buffer>;
 };
 
 /**
@@ -67,10 +71,13 @@ export async function surveyCode(path: string, exclude: readonly string[] = []):
   entries.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
   const hash = createHash('sha256').update(found);
   for (const { kind, name, look } of entries) hash.update(`\0${kind}\0${name}\0${look.text}`);
+  const pack = async () => (found === 'zip' ? refuseTooLarge(await readFile(path), path) : writeZip(entries, path));
+  const bytes = entries.reduce((sum, { look }) => sum + look.bytes, 0);
   return {
     print: hash.digest('hex'),
     settlesAt: entries.reduce((latest, { look }) => Math.max(latest, look.settlesAt), 0),
-    pack: async () => (found === 'zip' ? refuseTooLarge(await readFile(path), path) : await writeZip(entries, path)),
+    pack,
+    packQuickly: found === 'zip' || bytes > quickLimitBytes ? pack : () => writeStored(entries, path),
   };
 }
 
@@ -115,14 +122,14 @@ async function describeLink(root: string, path: string, name: string): Promise<E
   if (isAbsolute(target) || inside === '..' || inside.startsWith(`..${sep}`)) {
     throw failed(`${path} is a link to ${target}, outside the package; replace it with what it points to`);
   }
-  return { kind: 'link', name, target, look: { text: target, settlesAt: 0 } };
+  return { kind: 'link', name, target, look: { text: target, settlesAt: 0, bytes: target.length } };
 }
 
 /** The time of change, unlike that of modification, cannot be set by who writes the file. */
 function lookOf({ dev, ino, size, mode, ctimeNs }: BigIntStats): Look {
   const isWholeSecond = ctimeNs % 1_000_000_000n === 0n;
   const settlesAt = Number(ctimeNs / 1_000_000n) + (isWholeSecond ? coarseTimesMs : fineTimesMs);
-  return { text: `${dev} ${ino} ${size} ${mode} ${ctimeNs}`, settlesAt };
+  return { text: `${dev} ${ino} ${size} ${mode} ${ctimeNs}`, settlesAt, bytes: Number(size) };
 }
 
 async function writeZip(entries: readonly Entry[], path: string): Promise<Buffer> {
@@ -132,20 +139,35 @@ async function writeZip(entries: readonly Entry[], path: string): Promise<Buffer
   const failure = new Promise<never>((_, reject) => zip.once('error', reject));
   // A link may be written before its target exists in the archive; unpacking makes it whole.
   for (const entry of entries) {
-    if (entry.kind === 'link') {
-      zip.addBuffer(Buffer.from(entry.target), entry.name, {
-        mtime: fixedTime(),
-        mode: 0o120777,
-        compress: false,
-        forceDosTimestamp: true,
-      });
-    } else {
-      const mode = entry.isExecutable ? 0o100755 : 0o100644;
-      zip.addFile(entry.path, entry.name, { mtime: fixedTime(), mode, forceDosTimestamp: true });
-    }
+    const { name } = entry;
+    if (entry.kind === 'link') zip.addBuffer(Buffer.from(entry.target), name, { ...optionsOf(entry), compress: false });
+    else zip.addFile(entry.path, name, optionsOf(entry));
   }
   zip.end();
   return await Promise.race([collected, failure]);
+}
+
+/** All at once: the caller has seen to it that they are small. One that has grown meanwhile is refused where it is too large for a zip. */
+async function writeStored(entries: readonly Entry[], path: string): Promise<Buffer> {
+  const { ZipFile } = await import('yazl');
+  const zip = new ZipFile();
+  const collected = collectStream(zip.outputStream, path);
+  for (let at = 0; at < entries.length; at += lookedAtOnce) {
+    const read = async (entry: Entry) => ({
+      entry,
+      content: entry.kind === 'link' ? Buffer.from(entry.target) : await readFile(entry.path),
+    });
+    for (const { entry, content } of await Promise.all(entries.slice(at, at + lookedAtOnce).map(read))) {
+      zip.addBuffer(content, entry.name, { ...optionsOf(entry), compress: false });
+    }
+  }
+  zip.end();
+  return await collected;
+}
+
+function optionsOf(entry: Entry) {
+  const mode = entry.kind === 'link' ? 0o120777 : entry.isExecutable ? 0o100755 : 0o100644;
+  return { mtime: fixedTime(), mode, forceDosTimestamp: true };
 }
 
 async function collectStream(stream: NodeJS.ReadableStream, path: string): Promise<Buffer> {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { appendFile, cp, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { join, sep } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -173,17 +174,20 @@ test('a reload reads no file of a function that did not change', async ({ mock }
     // The example was copied just now: files so new are read once more by the first reload.
     await appendFile(join(project, 'testadd', 'index.py'), '# 1\n');
     await run.see('stdout', /"reloaded"/);
-    const opened: string[] = [];
-    const open = fs.open;
-    mock.method(fs, 'open', (path: string, ...rest: readonly unknown[]) => {
-      opened.push(path);
-      return Reflect.apply(open, fs, [path, ...rest]);
+    const read: string[] = [];
+    const readFrom = fs.promises.readFile;
+    mock.method(fs.promises, 'readFile', (path: string, ...rest: readonly unknown[]) => {
+      read.push(path);
+      return Reflect.apply(readFrom, fs.promises, [path, ...rest]);
     });
+    syncBuiltinESMExports();
     await appendFile(join(project, 'testadd', 'index.py'), '# 2\n');
     await run.see('stdout', /"reloaded"[\s\S]*"reloaded"/);
-    const of = (name: string) => opened.filter((path) => path.startsWith(join(project, name) + sep)).length;
+    const of = (name: string) => read.filter((path) => path.startsWith(join(project, name) + sep)).length;
     assert.ok(of('testadd') > 0, 'nothing of the changed function was read');
     assert.equal(of('testevent'), 0);
+    mock.restoreAll();
+    syncBuiltinESMExports();
     assert.equal(await run.stop(), 0);
   });
 });

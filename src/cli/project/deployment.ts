@@ -60,6 +60,8 @@ export class Deployment {
   readonly #options: DeploymentOptions;
   readonly #services = new Map<string, string>();
   readonly #functions = new Map<string, DeployedFunction>();
+  /** By path: the version that holds it; `look` as of functions. */
+  readonly #layers = new Map<string, { readonly arn: string; readonly look: string | null }>();
   /** By function: the URLs of its triggers by name. */
   readonly #triggers = new Map<string, ReadonlyMap<string, string | null>>();
   readonly #apis = new Map<string, DeployedApi>();
@@ -123,8 +125,8 @@ export class Deployment {
     const surveys = [code, ...layerCodes.values()];
     const look = fingerprint([plan, surveys.map((survey) => survey.print)]);
     if (deployed?.look === look) return false;
-    const zip = await code.pack();
-    const layers = await this.#applyLayers(plan, layerCodes);
+    const zip = await code.packQuickly();
+    const layers = await this.#applyLayers(plan, layerCodes, surveyedAt);
     const print = fingerprint([plan, layers, createHash('sha256').update(zip).digest('hex')]);
     const isSame = deployed?.print === print;
     if (!isSame) {
@@ -148,12 +150,22 @@ export class Deployment {
   }
 
   /** ARNs; what is a path is published first, when its content is new. */
-  async #applyLayers(plan: FunctionPlan, codes: ReadonlyMap<string, Survey>): Promise<readonly string[]> {
+  async #applyLayers(
+    plan: FunctionPlan,
+    codes: ReadonlyMap<string, Survey>,
+    surveyedAt: number,
+  ): Promise<readonly string[]> {
     const arns: string[] = [];
     for (const layer of plan.layers) {
       const code = codes.get(layer);
+      const known = this.#layers.get(layer);
       if (code === undefined) arns.push(layer);
-      else arns.push(await ensureLayer(this.#options.target, layerName(layer), await code.pack()));
+      else if (known !== undefined && known.look === code.print) arns.push(known.arn);
+      else {
+        const arn = await ensureLayer(this.#options.target, layerName(layer), await code.pack());
+        this.#layers.set(layer, { arn, look: code.settlesAt < surveyedAt ? code.print : null });
+        arns.push(arn);
+      }
     }
     return arns;
   }
