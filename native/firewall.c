@@ -33,12 +33,17 @@ static void message(int what, int flags) {
   message_begin(&request, NFNL_SUBSYS_NFTABLES << 8 | what, flags, &head, sizeof head);
 }
 
-static void begin_batch(const char *name, uint32_t flags) {
+static void begin_batch(const char *name, uint32_t flags, bool is_again) {
   struct nfgenmsg head = {.nfgen_family = AF_UNSPEC, .version = NFNETLINK_V0, .res_id = htons(NFNL_SUBSYS_NFTABLES)};
   table = name;
   request_begin(&request);
   message_begin(&request, NFNL_MSG_BATCH_BEGIN, 0, &head, sizeof head);
   message_end(&request);
+  if (is_again) {
+    message(NFT_MSG_DELTABLE, 0);
+    add_text(&request, NFTA_TABLE_NAME, table);
+    message_end(&request);
+  }
   message(NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL);
   add_text(&request, NFTA_TABLE_NAME, table);
   add_be32(&request, NFTA_TABLE_FLAGS, flags);
@@ -283,6 +288,7 @@ static void add_forward(const char *uplink, const struct policy *policy) {
   when_too_fast();
   decide(NF_DROP);
   end_rule();
+  for (int at = 0; at < policy->own.count; at++) add_rule_for("forward", TO, policy->own.list[at], false);
   for (int at = 0; at < policy->allowed.count; at++) add_rule_for("forward", TO, policy->allowed.list[at], true);
   for (int at = 0; at < policy->refused.count; at++) add_rule_for("forward", TO, policy->refused.list[at], false);
   begin_rule("forward");
@@ -290,8 +296,8 @@ static void add_forward(const char *uplink, const struct policy *policy) {
   end_rule();
 }
 
-int firewall_router(int socket, const char *uplink, uint32_t doorway, const struct policy *policy) {
-  begin_batch("yunmen", NFT_TABLE_F_OWNER);
+int firewall_router(int socket, const char *uplink, uint32_t doorway, const struct policy *policy, bool is_again) {
+  begin_batch("yunmen", NFT_TABLE_F_OWNER, is_again);
   add_pace_set();
   add_input(doorway);
   add_forward(uplink, policy);
@@ -305,7 +311,7 @@ int firewall_router(int socket, const char *uplink, uint32_t doorway, const stru
 
 int firewall_host(int socket, const char *name, const char *link, uint32_t inside) {
   uint32_t elsewhere = RTN_UNICAST;
-  begin_batch(name, NFT_TABLE_F_OWNER);
+  begin_batch(name, NFT_TABLE_F_OWNER, false);
   add_chain("enter", "filter", NF_INET_PRE_ROUTING, PRIORITY_RAW, NF_ACCEPT);
   begin_rule("enter");
   when_link(NFT_META_IIFNAME, NFT_CMP_EQ, link);

@@ -8,6 +8,7 @@
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <net/if.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -77,6 +78,16 @@ int netlink_open(int protocol) {
   struct timeval limit = {answer_seconds, 0};
   int handle = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
   if (handle >= 0) setsockopt(handle, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+  return handle;
+}
+
+int netlink_hear_addresses(void) {
+  struct sockaddr_nl groups = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_IPV4_IFADDR};
+  int handle = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+  if (handle >= 0 && bind(handle, (struct sockaddr *)&groups, sizeof groups) != 0) {
+    close(handle);
+    return -1;
+  }
   return handle;
 }
 
@@ -199,6 +210,42 @@ int address_add(int socket, int index, uint32_t address, int bits) {
   message_end(&request);
   message_wants_answer(&request);
   return netlink_do(socket, &request);
+}
+
+void address_text(char *text, size_t size, uint32_t address) {
+  struct in_addr in = {htonl(address)};
+  if (inet_ntop(AF_INET, &in, text, (socklen_t)size) == NULL) abort();
+}
+
+int addresses_of(int socket, struct blocks *own) {
+  static struct request request;
+  struct ifaddrmsg head = {.ifa_family = AF_INET};
+  struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+  _Alignas(4) uint8_t answer[16384];
+  own->count = 0;
+  request_begin(&request);
+  message_begin(&request, RTM_GETADDR, NLM_F_DUMP, &head, sizeof head);
+  message_end(&request);
+  if (sendto(socket, request.bytes, request.length, 0, (struct sockaddr *)&kernel, sizeof kernel) < 0) return -errno;
+  for (;;) {
+    ssize_t length = recv(socket, answer, sizeof answer, 0);
+    if (length <= 0) return length < 0 ? -errno : -EIO;
+    int left = (int)length;
+    for (struct nlmsghdr *told = (struct nlmsghdr *)answer; NLMSG_OK(told, left); told = NLMSG_NEXT(told, left)) {
+      if (told->nlmsg_type == NLMSG_DONE) return 0;
+      if (told->nlmsg_type == NLMSG_ERROR) return ((const struct nlmsgerr *)NLMSG_DATA(told))->error;
+      if (told->nlmsg_type != RTM_NEWADDR) continue;
+      const struct ifaddrmsg *about = NLMSG_DATA(told);
+      int rest = (int)IFA_PAYLOAD(told);
+      for (struct rtattr *each = IFA_RTA(about); RTA_OK(each, rest); each = RTA_NEXT(each, rest)) {
+        if (each->rta_type != IFA_LOCAL || about->ifa_family != AF_INET) continue;
+        uint32_t address = ntohl(*(const uint32_t *)RTA_DATA(each));
+        if (address >> 24 == 127) continue;
+        if (own->count == BLOCKS_MAX) return -E2BIG;
+        own->list[own->count++] = (struct block){address, 32};
+      }
+    }
+  }
 }
 
 int route_add(int socket, int index, uint32_t to, int bits, uint32_t gateway) {

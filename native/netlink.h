@@ -21,6 +21,7 @@ size_t nest_begin(struct request *request, int type);
 void nest_end(struct request *request, size_t at);
 
 int netlink_open(int protocol);
+int netlink_hear_addresses(void); // readable whenever an address of the namespace comes or goes
 // Sends it and waits for the answer to the message that wants one. 0, or the first error (negative errno).
 int netlink_do(int socket, struct request *request);
 
@@ -32,9 +33,11 @@ int link_index(int socket, const char *name); // or a negative errno
 bool link_passes(int socket, const char *name); // up, and the kernel has got round to it
 int link_delete(int socket, const char *name);
 int address_add(int socket, int index, uint32_t address, int bits); // addresses in host order
+int addresses_of(int socket, struct blocks *own); // all of the namespace of `socket`, but loopback's; sorted as the kernel does
+void address_text(char *text, size_t size, uint32_t address);
 int route_add(int socket, int index, uint32_t to, int bits, uint32_t gateway); // gateway 0: on the link; on it in any case
 
 // -- firewall.c: 0 or a negative errno. What was added is gone when `socket` is closed, however that comes about.
 enum { GROUP_SHUT = 1, GROUP_OPEN = 2 }; // of interfaces towards instances
-int firewall_router(int socket, const char *uplink, uint32_t doorway, const struct policy *policy);
+int firewall_router(int socket, const char *uplink, uint32_t doorway, const struct policy *policy, bool is_again); // is_again: in the place of what it made before
 int firewall_host(int socket, const char *table, const char *link, uint32_t inside);

@@ -4,16 +4,23 @@
 #define _GNU_SOURCE
 #include "network.h"
 #include "sandbox.h"
+#include "server.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/netlink.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+enum { PASTA_MS = 5000 };
 
 static struct {
   bool is_on;
@@ -29,6 +36,7 @@ static struct {
   int64_t rests_until;          // none is made ahead before
 } network = {.host = -1, .router = -1, .host_routes = -1, .routes = -1, .host_filter = -1, .filter = -1};
 static int doorway[DOORWAY_SOCKETS] = {-1, -1, -1};
+static int host_changes = -1; // tells that the host's addresses may have changed
 static char why[160];
 
 static const char *wrong(const char *what, int error) {
@@ -39,6 +47,7 @@ static const char *wrong(const char *what, int error) {
 bool network_is_on(void) { return network.is_on; }
 uint32_t network_host_end(void) { return network.outside; }
 const int *network_doorway(void) { return doorway; }
+int network_host_changes(void) { return host_changes; }
 
 // Without the way back everything would go on in the wrong place: then nothing may go on.
 void network_leave(void) {
@@ -65,9 +74,9 @@ static int make_namespace(int *socket) {
   return handle; // and we are in it
 }
 
-static const char *make_router(void) {
+// In the router's namespace.
+static const char *set_router_up(void) {
   int loopback, error;
-  if ((network.router = make_namespace(&network.routes)) < 0) return wrong("cannot make a network namespace", network.router);
   const char *broken = NULL;
   network.filter = netlink_open(NETLINK_NETFILTER);
   if (network.filter < 0) broken = wrong("cannot speak of filters", errno);
@@ -75,8 +84,14 @@ static const char *make_router(void) {
   else if ((error = address_add(network.routes, loopback, DOORWAY, 32)) != 0) broken = wrong("cannot give the doorway its address", error);
   else if (!write_file("/proc/sys/net/ipv4/ip_forward", "1") || !write_file("/proc/sys/net/ipv4/conf/all/rp_filter", "1")) broken = wrong("cannot make it route", errno);
   else if (access("/proc/sys/net/ipv6", F_OK) == 0 && !(write_file("/proc/sys/net/ipv6/conf/all/disable_ipv6", "1") && write_file("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1"))) broken = wrong("cannot turn IPv6 off", errno);
-  else if ((error = firewall_router(network.filter, "up", DOORWAY, &network.policy)) != 0) broken = wrong("the kernel does not take the filters (nf_tables)", error);
+  else if ((error = firewall_router(network.filter, "up", DOORWAY, &network.policy, false)) != 0) broken = wrong("the kernel does not take the filters (nf_tables)", error);
   else broken = doorway_open(doorway);
+  return broken;
+}
+
+static const char *make_router(void) {
+  if ((network.router = make_namespace(&network.routes)) < 0) return wrong("cannot make a network namespace", network.router);
+  const char *broken = set_router_up();
   network_leave();
   return broken;
 }
@@ -109,10 +124,114 @@ static const char *make_uplink(void) {
   return NULL;
 }
 
+// -- without root: in a user namespace of our own, which holds the router and the namespaces of all instances. There is no
+// way back from it into the host's network, so we live in the router's; pasta is the link to the host.
+
+static bool map_ourselves(uid_t uid, gid_t gid) {
+  char line[64];
+  snprintf(line, sizeof line, "%u %u 1\n", uid, uid);
+  if (!write_file("/proc/self/setgroups", "deny") || !write_file("/proc/self/uid_map", line)) return false;
+  snprintf(line, sizeof line, "%u %u 1\n", gid, gid);
+  return write_file("/proc/self/gid_map", line);
+}
+
+// A datagram has a way as soon as pasta has given the router one; none is sent.
+static bool leads_out(void) {
+  struct sockaddr_in anywhere = {.sin_family = AF_INET, .sin_port = htons(9), .sin_addr = {htonl(0xc0000201)}};
+  int handle = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  bool is_led = handle >= 0 && connect(handle, (struct sockaddr *)&anywhere, sizeof anywhere) == 0;
+  if (handle >= 0) close(handle);
+  return is_led;
+}
+
+// It finds our namespaces in /proc, which shows them only while we may be looked at.
+static const char *start_pasta(void) {
+  const char *broken = NULL;
+  prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+  if (!pasta_go()) broken = "pasta is not kept";
+  for (int64_t until = now_ms() + PASTA_MS; broken == NULL && !leads_out(); usleep(2000))
+    if ((broken = pasta_says()) == NULL && now_ms() > until) broken = "pasta does not come up";
+  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  return broken;
+}
+
+bool network_mend(void) {
+  const char *ended = pasta_says();
+  if (ended == NULL) return false;
+  report("%s; it is started again", ended);
+  return start_pasta() == NULL;
+}
+
+static const char *begin_as_user(void) {
+  const char *broken;
+  uid_t uid = geteuid();
+  gid_t gid = getegid();
+  if ((host_changes = netlink_hear_addresses()) < 0) return wrong("cannot hear of the host's addresses", errno);
+  int error = addresses_of(network.host_routes, &network.policy.own); // what changes from now on is heard
+  if (error != 0) return wrong("cannot ask for the host's addresses", error);
+  if (network.policy.own.count > 0) network.outside = network.policy.own.list[0].address;
+  if ((broken = pasta_begin()) != NULL) return broken;
+  if (unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) return wrong("cannot make namespaces", errno);
+  prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+  bool is_mapped = map_ourselves(uid, gid);
+  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  if (!is_mapped) return wrong("cannot map ourselves", errno);
+  network.host = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+  network.router = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+  network.routes = netlink_open(NETLINK_ROUTE);
+  if (network.host < 0 || network.router < 0 || network.routes < 0) return wrong("cannot speak of networks", errno);
+  if ((broken = set_router_up()) != NULL) return broken;
+  return start_pasta();
+}
+
+// What cannot be undone is tried by somebody else first.
+static const char *try_as_user(void) {
+  int answer[2];
+  if (pipe2(answer, O_CLOEXEC) != 0) return wrong("cannot try", errno);
+  pid_t trying = fork();
+  if (trying == 0) {
+    const char *broken = begin_as_user();
+    if (broken != NULL && write(answer[1], broken, strlen(broken)) < 0) _exit(1);
+    pasta_end();
+    _exit(broken != NULL);
+  }
+  close(answer[1]);
+  ssize_t length = read(answer[0], why, sizeof why - 1);
+  close(answer[0]);
+  why[length < 0 ? 0 : length] = 0;
+  int status = -1;
+  if (trying > 0) waitpid(trying, &status, 0);
+  if (status != 0 && why[0] == 0) return "networks could not be tried";
+  return why[0] == 0 ? NULL : why;
+}
+
+// The addresses of the host change; what it has now is refused.
+void network_follow_host(void) {
+  struct blocks own;
+  char told[4096];
+  while (recv(host_changes, told, sizeof told, MSG_DONTWAIT) > 0) {} // what it says is asked for anew, and an overrun says it too
+  if (addresses_of(network.host_routes, &own) != 0) return; // what is known holds on
+  if (own.count == network.policy.own.count && memcmp(own.list, network.policy.own.list, (size_t)own.count * sizeof *own.list) == 0) return;
+  network.policy.own = own;
+  if (firewall_router(network.filter, "up", DOORWAY, &network.policy, true) != 0) abort(); // rather no server than an open one
+}
+
 const char *network_begin(const struct policy *policy) {
   const char *broken = NULL;
-  uplink_clean();
   network.policy = *policy;
+  if (geteuid() != 0) {
+    network.host_routes = netlink_open(NETLINK_ROUTE);
+    if (network.host_routes < 0) return wrong("cannot speak of networks", errno);
+    if ((broken = try_as_user()) == NULL) {
+      if ((broken = begin_as_user()) != NULL) { // we are in neither network as we should be
+        fprintf(stderr, "networks cannot be made any more: %s\n", broken);
+        _exit(1);
+      }
+      network.is_on = true;
+    }
+    return broken;
+  }
+  uplink_clean();
   network.host = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
   network.host_routes = netlink_open(NETLINK_ROUTE);
   network.host_filter = netlink_open(NETLINK_NETFILTER);
@@ -161,7 +280,7 @@ static const char *make_net(struct net *net) {
 bool network_wants_more(void) { return network.is_on && network.ready_count < READY_MAX && now_ms() >= network.rests_until; }
 
 void network_make_ready(void) {
-  uplink_follow(&network.policy);
+  if (geteuid() == 0) uplink_follow(&network.policy);
   if (make_net(&network.ready[network.ready_count]) == NULL) network.ready_count++;
   else network.rests_until = now_ms() + REST_MS; // what lacks is not there the next moment either
 }
@@ -193,6 +312,8 @@ void network_end(void) {
   if (network.link[0] != 0) link_delete(network.host_routes, network.link);
   network.link[0] = 0;
   uplink_end();
+  pasta_end();
+  close_at(&host_changes);
   close_at(&network.filter);
   close_at(&network.host_filter);
   close_at(&network.routes);

@@ -8,6 +8,7 @@ enum {
   INSIDE_BITS = 20,
   LINKS = 0xa9fe4000,         // 169.254.64.0/18: the links between hosts and routers, four addresses each
   LINK_COUNT = 4096,
+  PASTA_LINK = 0xa9fe8000,    // 169.254.128.0/30: the link of an ordinary user's router, seen by nobody else
   READY_MAX = 4,              // namespaces made before they are asked for
   REST_MS = 1000,             // after one that could not be made
 };
@@ -25,6 +26,9 @@ const int *network_doorway(void); // its DOORWAY_SOCKETS sockets
 const char *network_take(struct net *net, bool is_open);
 bool network_enter(const struct net *net); // this process goes there; back with network_leave
 void network_leave(void);
+int network_host_changes(void); // readable when the host's addresses may have changed; -1 where its own table looks at them
+void network_follow_host(void);
+bool network_mend(void); // starts the way out again when it has ended; false: it is for good
 bool network_wants_more(void); // fewer are ready than should be
 void network_make_ready(void); // makes one
 void network_end(void);
@@ -33,6 +37,13 @@ void network_end(void);
 void uplink_follow(const struct policy *policy); // turns it on where routes lead to what instances may reach
 void uplink_end(void);  // and off again where nobody else needs it
 int uplink_clean(void); // what killed servers left; how many
+
+// -- pasta.c: the way out for an ordinary user
+const char *pasta_begin(void); // while we are in the host's network: NULL, or why it cannot be had
+bool pasta_go(void);           // once we are in the router's, and while our /proc may be read: it begins to relay
+int pasta_keeper(void);        // readable when it has ended; -1 without one
+const char *pasta_says(void);  // why it ended last; NULL when it did not
+void pasta_end(void);
 
 // -- probe-network.c
 int probe_network(void);

@@ -76,9 +76,9 @@ int probe_network(void) {
   uint16_t port;
   int listener = open_listener(&port);
   if (listener < 0) return 1;
-  const char *wrong = geteuid() == 0 ? network_begin(&policy) : "it needs root";
+  const char *wrong = network_begin(&policy);
   if (wrong == NULL) wrong = network_take(&net, true);
-  bool has_beyond = wrong == NULL && begin_beyond() && is_reached(beyond.address, beyond.port);
+  bool has_beyond = wrong == NULL && geteuid() == 0 && begin_beyond() && is_reached(beyond.address, beyond.port);
   if (wrong == NULL && network_enter(&net)) {
     bool is_open = is_reached(DOORWAY, htons(80));
     bool is_shut = !is_reached(INADDR_LOOPBACK, port) && !is_reached(network_host_end(), port);
@@ -86,7 +86,8 @@ int probe_network(void) {
     // On a busy machine an answer may take longer than one try.
     for (int tries = 0; tries < 3 && has_beyond && !is_forwarded; tries++) is_forwarded = is_reached(beyond.address, beyond.port);
     network_leave();
-    is_shut = is_shut && is_reached(network_host_end(), port); // it does listen there
+    // It does listen there. Who is not root cannot go back and see.
+    if (geteuid() == 0) is_shut = is_shut && is_reached(network_host_end(), port);
     if (has_beyond) printf("network.forwarding=%s\n", is_forwarded ? "yes" : "no");
     printf("network.doorway=%s\nnetwork.own-host=%s\n", is_open ? "yes" : "no", is_shut ? "yes" : "no");
     if (!is_open || !is_shut) wrong = "it does not hold what it promises";

@@ -202,6 +202,12 @@ static void handle(enum source source, int index) {
     case FROM_OWNER: serve_owner(); break;
     case FROM_STRANGER: prove(index); break;
     case FROM_INSTANCE: hear_instance(index); break;
+    case FROM_HOST: network_follow_host(); break;
+    case FROM_PASTA:
+      if (network_mend()) break;
+      unwatch(pasta_keeper());
+      report("functions have no way out any more: restart the server");
+      break;
   }
 }
 
@@ -230,6 +236,8 @@ static int serve(void) {
   make_places();
   open_events();
   say_ready(has_networks ? network_begin(&policy) : "they were not asked for");
+  if (network_host_changes() >= 0) watch(network_host_changes(), FROM_HOST, 0, EPOLLIN);
+  if (pasta_keeper() >= 0) watch(pasta_keeper(), FROM_PASTA, 0, EPOLLIN);
   int64_t give_up_at = 0;
   while (!is_ending || instances_living() > 0) {
     struct epoll_event happened[64];

@@ -3,7 +3,7 @@
 #pragma once
 #include "sandbox.h"
 
-enum source { FROM_PARENT, FROM_SIGNALS, FROM_LISTENER, FROM_OWNER, FROM_STRANGER, FROM_INSTANCE };
+enum source { FROM_PARENT, FROM_SIGNALS, FROM_LISTENER, FROM_OWNER, FROM_STRANGER, FROM_INSTANCE, FROM_PASTA, FROM_HOST };
 
 // -- sandd.c
 extern struct place place;

@@ -172,6 +172,10 @@ void reap(void) {
 
 // A process is in the network that its parent was in when it was made: we go there for that moment.
 static pid_t clone_into(const struct start *start, struct net *net, int *pidfd, const char **wrong) {
+  if (start->network == NETWORK_HOST && network_is_on() && !place.is_root) {
+    *wrong = "who is not root has left the host's network";
+    return -1;
+  }
   if (start->network != NETWORK_HOST && (*wrong = network_take(net, start->network == NETWORK_OPEN)) != NULL) return -1;
   pid_t pid = network_enter(net) ? instance_clone(place.tier, pidfd) : -1;
   if (pid == 0) return 0;

@@ -1,15 +1,27 @@
 // What functions reach in networks of their own: the internet (a host that stands for it), the doorway, and nothing else;
 // and that the host is afterwards as it was.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { findSandd, probeSandd } from '../../src/functions/index.ts';
 import { zippedWith } from '../harness/npm-package.ts';
 import { OpenApi } from '../harness/openapi.ts';
+import { ordinaryNetworksLack } from '../harness/ordinary.ts';
 import { type Outside, openOutside, outsideLacks } from '../harness/outside.ts';
 import { functionCompute, zipped } from '../harness/sdk.ts';
-import { Cleanup, startServer, type TestServer, temporaryDirectory } from '../harness/server.ts';
+import {
+  Cleanup,
+  leftovers,
+  processTree,
+  startServer,
+  type TestServer,
+  temporaryDirectory,
+} from '../harness/server.ts';
 
 /** Fetches, resolves, or calls Function Compute as the classic SDK does, with its own credentials or given ones. */
 const code = `
@@ -67,6 +79,11 @@ const sandd = await findSandd();
 const probed = sandd.ok ? await probeSandd(sandd.path) : new Map<string, string>();
 const lacks = outsideLacks();
 const tiers = ['user', 'strong'].filter((tier) => probed.get(tier) === 'ok');
+const hasOrdinary = lacks === null && sandd.ok && ordinaryNetworksLack(sandd.path) === null;
+const places = [
+  ...tiers.map((tier) => ({ title: `in tier ${tier}`, tier, isOrdinary: false })),
+  ...(hasOrdinary ? [{ title: 'in tier user of an ordinary user', tier: 'user', isOrdinary: true }] : []),
+];
 
 /** A server's link is named after its launcher; other servers may run on this machine. */
 const linkOf = ({ facts }: TestServer) => `yunmen${facts.pids.launcher % 4096}`;
@@ -75,8 +92,8 @@ const forwards = ({ link }: Outside) =>
   readFileSync(`/proc/sys/net/ipv4/conf/${link}/forwarding`, 'utf8').trim() === '1';
 
 describe('networks of functions', { skip: lacks ?? (tiers.length === 0 ? 'no tier has networks here' : false) }, () => {
-  for (const tier of tiers) {
-    describe(`in tier ${tier}`, () => {
+  for (const { title, tier, isOrdinary } of places) {
+    describe(title, () => {
       const cleanup = new Cleanup();
       let outside: Outside;
       let server: TestServer;
@@ -85,7 +102,7 @@ describe('networks of functions', { skip: lacks ?? (tiers.length === 0 ? 'no tie
       before(async () => {
         outside = await openOutside(cleanup);
         const flags = ['start', '--runtime-fallback', '--isolation', tier, '--network', 'open'];
-        server = await startServer(cleanup, flags, temporaryDirectory(cleanup));
+        server = await startServer(cleanup, flags, temporaryDirectory(cleanup), { isOrdinary });
         api = new OpenApi(server.ready, server.credentials);
         cleanup.after(() => api.close());
         const made = { runtime: 'python3.10', handler: 'index.handler', timeout: 20 };
@@ -174,6 +191,40 @@ describe('networks of functions', { skip: lacks ?? (tiers.length === 0 ? 'no tie
         }
         assert.equal((await ask('shut', { ...invocation, as }))['status'], 200, 'they are good where they belong');
       });
+
+      if (isOrdinary) {
+        test('an address that the host gets later is refused as those before', async () => {
+          const later = '192.88.97.7';
+          const listener = createServer((_call, answer) => answer.end('the host'));
+          await once(listener.listen(0, '0.0.0.0'), 'listening');
+          cleanup.after(() => void listener.close());
+          const { port } = listener.address() as AddressInfo;
+          execFileSync('ip', ['addr', 'add', `${later}/32`, 'dev', outside.link]);
+          const seen = await fetch(`http://${later}:${port}/`);
+          assert.equal(await seen.text(), 'the host', 'it is there for the host itself');
+          const { error } = await ask('free', { fetch: `http://${later}:${port}/` });
+          assert.match(String(error), /No route to host/);
+        });
+
+        test('the program that leads out is started again when it ends, and ends with the launcher', async () => {
+          const tree = () => processTree(server.facts.pids.launcher);
+          const relay = () => tree().find(({ pid }) => /^pass?ta?/.test(readFileSync(`/proc/${pid}/comm`, 'utf8')));
+          const first = relay();
+          assert.ok(first !== undefined);
+          process.kill(first.pid, 'SIGKILL');
+          const until = Date.now() + 10_000;
+          for (let status: unknown = 0; status !== 200; ) {
+            assert.ok(Date.now() < until, server.log());
+            ({ status } = await ask('free', { fetch: outside.url }));
+          }
+          assert.match(server.log(), /pasta ended.*started again/);
+          const all = tree();
+          assert.ok(relay() !== undefined && relay()?.pid !== first.pid);
+          process.kill(server.facts.pids.launcher, 'SIGKILL');
+          assert.deepEqual(await leftovers(all, [], 2_000), []);
+        });
+        return;
+      }
 
       test('the address of the doorway means nothing outside of functions', async () => {
         await assert.rejects(fetch(`http://${outside.hostAddress}:53/`, { signal: AbortSignal.timeout(1_000) }));

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { asOrdinary, giveToOrdinary } from './ordinary.ts';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 const readyTimeoutMs = 60_000;
@@ -77,12 +78,19 @@ export function temporaryDirectory(t: { after(run: () => void): void }): string 
   return directory;
 }
 
+export type StartOptions = {
+  readonly gatewayPort?: number;
+  readonly env?: NodeJS.ProcessEnv;
+  /** As an ordinary user, though this process is root. */
+  readonly isOrdinary?: boolean;
+};
+
 /** Free ports, its own data directory unless one is given; ends with the test if the test did not end it. */
 export async function startServer(
   t: { after(run: () => Promise<void> | void): void },
   command: readonly string[],
   dataDir: string,
-  { gatewayPort = 0, env = {} }: { readonly gatewayPort?: number; readonly env?: NodeJS.ProcessEnv } = {},
+  { gatewayPort = 0, env = {}, isOrdinary = false }: StartOptions = {},
 ): Promise<TestServer> {
   const args = [
     ...command,
@@ -97,7 +105,12 @@ export async function startServer(
     '0',
   ];
   const options = { cwd: root, env: { ...process.env, ...env } };
-  const child = spawn(join(root, 'bin/yunmen'), args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+  const program = join(root, 'bin/yunmen');
+  const [file, ...rest] = isOrdinary
+    ? asOrdinary(temporaryDirectory(t), [program, ...args])
+    : ([program, ...args] as const);
+  if (isOrdinary) giveToOrdinary(dataDir);
+  const child = spawn(file, rest, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
   let log = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     log = (log + text).slice(-1_000_000);

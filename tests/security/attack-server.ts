@@ -44,11 +44,12 @@ export class AttackServer {
     this.#api = new OpenApi(server.ready, server.credentials);
   }
 
-  /** Errors: throws when the server's ready line tells another tier. */
-  static async start(tier: string): Promise<AttackServer> {
+  /** `isOrdinary`: of an ordinary user. Errors: throws when the server's ready line tells another tier. */
+  static async start(tier: string, isOrdinary = false): Promise<AttackServer> {
     const cleanup = new Cleanup();
     const dataDir = temporaryDirectory(cleanup);
-    const server = await startServer(cleanup, ['start', '--runtime-fallback', '--isolation', tier], dataDir);
+    const command = ['start', '--runtime-fallback', '--isolation', tier];
+    const server = await startServer(cleanup, command, dataDir, { isOrdinary });
     const made = new AttackServer(server, tier, cleanup);
     cleanup.after(() => made.#api.close());
     assert.equal(server.ready.isolation, tier, 'the tier of the ready line');

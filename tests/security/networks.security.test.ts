@@ -6,6 +6,7 @@ import { createSocket } from 'node:dgram';
 import { createServer } from 'node:http';
 import { after, before, describe, test } from 'node:test';
 import { findSandd, probeSandd } from '../../src/functions/index.ts';
+import { ordinaryNetworksLack } from '../harness/ordinary.ts';
 import { type Outside, openOutside, outsideLacks } from '../harness/outside.ts';
 import { zipped } from '../harness/sdk.ts';
 import { Cleanup } from '../harness/server.ts';
@@ -47,9 +48,14 @@ const sandd = await findSandd();
 const probed = sandd.ok ? await probeSandd(sandd.path) : new Map<string, string>();
 const lacks = outsideLacks();
 const tiers = ['none', ...['user', 'strong'].filter((tier) => probed.get(tier) === 'ok')];
+const hasOrdinary = lacks === null && sandd.ok && ordinaryNetworksLack(sandd.path) === null;
+const places = [
+  ...tiers.map((tier) => ({ title: `in tier ${tier}`, tier, isOrdinary: false })),
+  ...(hasOrdinary ? [{ title: 'in tier user of an ordinary user', tier: 'user', isOrdinary: true }] : []),
+];
 
-for (const tier of lacks === null ? tiers : []) {
-  describe(`a function in tier ${tier}`, () => {
+for (const { title, tier, isOrdinary } of lacks === null ? places : []) {
+  describe(`a function ${title}`, () => {
     const cleanup = new Cleanup();
     let place: AttackServer;
     let given: Readonly<Record<string, unknown>> = {};
@@ -57,7 +63,7 @@ for (const tier of lacks === null ? tiers : []) {
     before(async () => {
       const outside = await openOutside(cleanup, ['100.100.100.200', '169.254.169.254', '10.213.77.1']);
       const hostPort = await listenEverywhere(cleanup);
-      place = await AttackServer.start(tier);
+      place = await AttackServer.start(tier, isOrdinary);
       const { ready } = place.server;
       assert.equal(ready.network, tier === 'none' ? 'host' : 'open');
       const code = { zipFile: await zipped({ 'index.py': neighbourCode }) };
@@ -70,8 +76,8 @@ for (const tier of lacks === null ? tiers : []) {
       await cleanup.run();
     });
 
-    for (const [title, act] of attacks) {
-      test(`${title}: ${tier === 'none' ? 'yes' : 'no'}`, async (t) => {
+    for (const [attack, act] of attacks) {
+      test(`${attack}: ${tier === 'none' ? 'yes' : 'no'}`, async (t) => {
         const { kind, said } = await place.attack({ subject: 'network', act, isSmall: false }, given);
         t.diagnostic(`${kind}: ${said.slice(0, 300)}`);
         assert.equal(kind, tier === 'none' ? 'succeeded' : 'refused', said);
