@@ -9,6 +9,7 @@ import {
   findInterpreters,
   findRuntime,
   type Interpreter,
+  insteadOfRuntime,
   languageNameOf,
   librariesDirectory,
   preinstalledLibraries,
@@ -108,7 +109,8 @@ function adviceFor(id: string): string {
   if (runtime === null) return `'${id}' is no runtime id (see yunmen runtime list), nor node@<version>`;
   if (runtime.kind === 'program') return `'${id}' runs the program in the package: there is nothing to fetch`;
   if (runtime.kind === 'container') return `'${id}' runs an unpacked image: start the server with --image-dir`;
-  if (runtime.kind === 'not-startable') return `'${id}' (${runtime.language}) cannot be run by this server`;
+  if (runtime.kind === 'not-startable')
+    return `'${id}' (${runtime.language}) cannot be run by this server; ${insteadOfRuntime}`;
   const { major, minor } = runtime.version;
   switch (runtime.language) {
     case 'python':

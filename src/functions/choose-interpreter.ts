@@ -1,7 +1,7 @@
 // Which of the interpreters found on this machine may run a runtime id. Pure; called once per started function.
 import type { UnpackedImage } from './images.ts';
 import { type Language, languageOf, levelText, type StartableLanguage, type Version } from './languages.ts';
-import { findRuntime, type ProgramForm } from './runtimes.ts';
+import { findRuntime, insteadOfRuntime, type ProgramForm } from './runtimes.ts';
 
 /** An interpreter that was run and told its version. */
 export type Interpreter = {
@@ -55,7 +55,7 @@ export function chooseInterpreter(
   if (runtime.kind === 'not-startable') {
     return {
       ok: false,
-      message: `runtime '${runtimeId}' (${runtime.language}) cannot be run by this server; a custom runtime whose package brings it can`,
+      message: `runtime '${runtimeId}' (${runtime.language}) cannot be run by this server; ${insteadOfRuntime}`,
     };
   }
   const language = languageOf(runtime.language);

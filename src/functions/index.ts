@@ -33,5 +33,13 @@ export { defaultLimits, type Limits, shareOfLimits } from './limits.ts';
 export { precompilePython } from './precompile.ts';
 export { languageNameOf, preinstalledLibraries } from './preinstalled.ts';
 export { type CredentialsOf, createRoleCredentials, type IssueCredentials } from './role-credentials.ts';
-export { findRuntime, isKnownRuntime, type Runtime, type RuntimeId, runtimeIds, runtimes } from './runtimes.ts';
+export {
+  findRuntime,
+  insteadOfRuntime,
+  isKnownRuntime,
+  type Runtime,
+  type RuntimeId,
+  runtimeIds,
+  runtimes,
+} from './runtimes.ts';
 export { defaultRuntimesDirectory } from './runtimes-directory.ts';

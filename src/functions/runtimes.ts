@@ -64,6 +64,10 @@ export const runtimes = {
   'custom-container': { kind: 'container' },
 } as const satisfies Readonly<Record<string, Runtime>>;
 
+/** What to do with a program of .NET. Tried: such a package serves in tier strong (docs/decisions/0031-dotnet.md). */
+export const insteadOfRuntime =
+  'publish it with its runtime (dotnet publish -r linux-x64 --self-contained) and start it as a custom runtime (a server, in the file bootstrap)';
+
 export type RuntimeId = keyof typeof runtimes;
 
 const rows: ReadonlyMap<string, Runtime> = new Map<string, Runtime>(Object.entries(runtimes));

@@ -60,7 +60,7 @@ test('names the package of what it does not fetch', () => {
     ['java11', /apt-get install default-jdk-headless/],
     ['php7.2', /apt-get install php-cli/],
     ['python3.10', /pyenv install 3\.10/],
-    ['dotnetcore3.1', /cannot be run by this server/],
+    ['dotnetcore3.1', /cannot be run by this server; publish it with its runtime .* custom runtime/],
     ['custom', /nothing to fetch/],
     ['nodejs4.4', /runs on Node 6 and newer/],
     ['cobol', /is no runtime id/],
