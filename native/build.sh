@@ -1,8 +1,9 @@
 #!/bin/sh
-# Builds native/build/sandd when it is older than its source. Says nothing when that is done; one line when it cannot be.
+# Builds native/build/sandd, or the file that is named, when it is older than its source. Says nothing when that is done; one line
+# when it cannot be.
 set -eu
 cd -- "$(dirname -- "$0")"
-out=build/sandd
+out=${1:-build/sandd}
 newest=$(ls -t ./*.c ./*.h build.sh | head -n 1)
 if [ -x "$out" ] && [ "$out" -nt "$newest" ]; then exit 0; fi
 for compiler in "${CC:-}" cc gcc clang; do
@@ -13,9 +14,9 @@ if [ -z "$compiler" ]; then
   echo "no C compiler (apt-get install -y gcc libc6-dev)"
   exit 1
 fi
-mkdir -p build
+mkdir -p "$(dirname -- "$out")"
 # Written aside and moved, so that nobody starts half a program; the name is this process's own.
-made=build/sandd.$$
+made=$out.$$
 trap 'rm -f "$made" "$made.log"' EXIT
 if "$compiler" -std=gnu11 -static -O2 -Wall -Wextra -Werror -Wformat=2 -Wno-format-nonliteral -fstack-protector-strong \
   -fno-common -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -Wl,-z,relro,-z,now -Wl,-z,noexecstack -s -o "$made" \

@@ -1,6 +1,7 @@
 // sandd as a process: whether it is there, building it, what it can do here, starting it. Used by the composition.
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { access, constants } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
@@ -21,10 +22,15 @@ const startTimeoutMs = 10_000;
 
 export type FoundSandd = { readonly ok: true; readonly path: string } | { readonly ok: false; readonly why: string };
 
-/** The program, built first when there is a compiler and the program is older than its source. */
-export async function findSandd(): Promise<FoundSandd> {
-  const { code, output } = await run('/bin/sh', [`${nativeDirectory}build.sh`], buildTimeoutMs);
-  if (code === 0) return { ok: true, path: `${nativeDirectory}build/sandd` };
+/**
+ * The program, built first when there is a compiler and the program is older than its source; else the one that the published
+ * package brings for this kind of processor.
+ */
+export async function findSandd(directory = nativeDirectory, env = process.env): Promise<FoundSandd> {
+  const { code, output } = await run('/bin/sh', [`${directory}build.sh`], buildTimeoutMs, env);
+  if (code === 0) return { ok: true, path: `${directory}build/sandd` };
+  const prebuilt = `${directory}prebuilt/sandd-${process.arch}`;
+  if (await isExecutable(prebuilt)) return { ok: true, path: prebuilt };
   return { ok: false, why: `the native launcher could not be built: ${output.trim().slice(0, 300)}` };
 }
 
@@ -157,8 +163,20 @@ async function askSandd(path: string, verb: string): Promise<ReadonlyMap<string,
   return new Map(lines.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]));
 }
 
-function run(file: string, args: readonly string[], timeout: number): Promise<{ code: number; output: string }> {
-  const options = { timeout, killSignal: 'SIGKILL', maxBuffer: 256 * 1024 } as const;
+async function isExecutable(path: string): Promise<boolean> {
+  return await access(path, constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+}
+
+function run(
+  file: string,
+  args: readonly string[],
+  timeout: number,
+  env = process.env,
+): Promise<{ code: number; output: string }> {
+  const options = { timeout, env, killSignal: 'SIGKILL', maxBuffer: 256 * 1024 } as const;
   return new Promise((resolve) => {
     execFile(file, args, options, (error, stdout, stderr) => {
       const output = stdout === '' ? stderr : stdout;

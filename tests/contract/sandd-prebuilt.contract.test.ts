@@ -1,0 +1,37 @@
+// Where there is no compiler the launcher that the published package brings is taken; `npm pack` makes it and puts it in.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { findSandd, probeSandd } from '../../src/functions/index.ts';
+import { root, temporaryDirectory } from '../harness/server.ts';
+
+/** What build.sh needs but a compiler. */
+const tools = ['dirname', 'grep', 'head', 'ls', 'mkdir', 'mv', 'rm'];
+
+test('without a compiler the prebuilt launcher is found, and works', async (t) => {
+  const place = temporaryDirectory(t);
+  const native = `${join(place, 'native')}/`;
+  cpSync(join(root, 'native'), native, { recursive: true, filter: (path) => !/\/(build|prebuilt)$/.test(path) });
+  const bin = join(place, 'bin');
+  mkdirSync(bin);
+  for (const tool of tools) symlinkSync(execFileSync('which', [tool], { encoding: 'utf8' }).trim(), join(bin, tool));
+  const env = { PATH: bin };
+  const none = await findSandd(native, env);
+  assert.ok(!none.ok);
+  assert.match(none.why, /no C compiler \(apt-get install -y gcc libc6-dev\)/);
+
+  const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const [, prebuild = ''] = /(sh native\/build\.sh .*)$/.exec(scripts.prepack) ?? [];
+  execFileSync('sh', ['-c', prebuild], { cwd: place, stdio: 'pipe' });
+  const found = await findSandd(native, env);
+  assert.deepEqual(found, { ok: true, path: `${native}prebuilt/sandd-${process.arch}` });
+  assert.ok((await probeSandd(found.path)).has('landlock'));
+});
+
+test('the package holds the prebuilt launcher, its sources and how it is built', () => {
+  const { files } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  for (const each of ['native/*.c', 'native/*.h', 'native/build.sh', 'native/prebuilt'])
+    assert.ok(files.includes(each));
+});
