@@ -10,6 +10,8 @@ import { type ListeningAddresses, type ListenOrder, limits, type TlsListening } 
 
 export type DataProcessesOptions = Omit<SlotOptions, 'name' | 'place' | 'leaseMs' | 'onLaggard'> & {
   readonly count: number;
+  /** Whether one of several that ends is replaced; else everything ends with it. */
+  readonly replaces: boolean;
   /** Nothing can be served any more. */
   onEnd(reason: string): void;
 };
@@ -142,7 +144,7 @@ export class DataProcesses {
   #watch(slot: DataSlot, at: number): void {
     void slot.ended.then((reason) => {
       if (this.#isClosing) return;
-      if (this.#options.count === 1 || this.#isDying()) {
+      if (this.#options.count === 1 || !this.#options.replaces || this.#isDying()) {
         this.#options.onEnd(reason);
         return;
       }

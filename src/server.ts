@@ -248,6 +248,8 @@ async function startDataProcesses(
   };
   const processes: DataProcesses = await DataProcesses.start({
     count,
+    // Nobody has the rights to start a launcher once root's are given up.
+    replaces: rights.user === null,
     launcher,
     ...(await waysOf(rights, options)),
     log,

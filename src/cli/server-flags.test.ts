@@ -146,12 +146,6 @@ for (const [what, flags, env, pattern] of [
   ['an address with a scheme', { host: 'http://x' }, {}, /--host takes an address/],
   ['one half of a key', { 'access-key-id': 'abc' }, {}, /go together/],
   [
-    'a user to become and several data processes',
-    { user: 'nobody', 'data-processes': '2' },
-    {},
-    /--user takes one data process/,
-  ],
-  [
     'the same port twice',
     { 'gateway-port': '9000', 'http-port': '9000' },
     {},

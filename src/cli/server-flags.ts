@@ -230,9 +230,6 @@ export function parseServerOptions(
 }
 
 function refuseContradictions(options: ServerOptions): void {
-  if (options.user !== null && options.dataProcesses > 1) {
-    throw wrongUsage('--user takes one data process: nobody would have the rights to start another when one ends');
-  }
   if ((options.accessKeyId === null) !== (options.accessKeySecret === null)) {
     throw wrongUsage('--access-key-id and --access-key-secret go together: give both or neither');
   }

@@ -94,3 +94,33 @@ test('--user: ports below 1024 are bound, and nothing keeps the right to', { ski
   assert.equal(rightsOf(server.facts.pids.data).permitted, 1n << 10n, 'to bind low ports, and nothing else');
   assert.equal(await server.stop(), 0);
 });
+
+test('--user: several data processes are all somebody else’s, and the end of one ends the server in order', {
+  skip: missing('strong') && missing('user'),
+}, async (t) => {
+  const dataDir = join('/tmp', `yunmen-test-user-${process.pid}-several`);
+  t.after(() => rmSync(dataDir, { recursive: true, force: true }));
+  const command = ['start', '--runtime-fallback', '--user', user, '--data-processes', '2'];
+  const server = await startServer(t, command, dataDir);
+  const all = server.facts.dataProcesses;
+  assert.equal(all.length, 2);
+  for (const { data, launcher } of all) {
+    assert.deepEqual(rightsOf(data), { uids: [uid, uid, uid, uid], permitted: 0n, groups: '' });
+    assert.equal(rightsOf(launcher).uids[0], 0);
+  }
+  const api = new OpenApi(server.ready, server.credentials);
+  const code = { zipFile: await zipped({ 'index.py': "def handler(event, context):\n    return '{}'\n" }) };
+  const made = { functionName: 'both', runtime: 'python3.10', handler: 'index.handler', code };
+  assert.equal((await api.fc('POST', '/functions', made)).status, 200);
+  // They take turns.
+  for (let calls = 0; calls < 4; calls++) {
+    assert.equal((await api.fc('POST', '/functions/both/invocations', {})).status, 200);
+  }
+  await api.close();
+  const marks = processTree(server.child.pid ?? 0);
+  const exited = new Promise((resolve) => server.child.once('exit', resolve));
+  process.kill(all[1]?.data ?? 0, 'SIGKILL');
+  await exited;
+  const runDirs = all.map(({ runDir }) => runDir);
+  assert.deepEqual(await leftovers(marks, [...runDirs, join(dataDir, 'server.json')], 4_000), []);
+});
