@@ -14,7 +14,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-enum { answer_seconds = 5, OPERATES = 6 }; // IF_OPER_UP
+enum { answer_seconds = 5, DUMP_TRIES = 3, OPERATES = 6 }; // IF_OPER_UP
 
 void request_begin(struct request *request) {
   request->length = 0;
@@ -82,7 +82,7 @@ int netlink_open(int protocol) {
 }
 
 int netlink_hear_addresses(void) {
-  struct sockaddr_nl groups = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_IPV4_IFADDR};
+  struct sockaddr_nl groups = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_IPV4_ROUTE};
   int handle = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
   if (handle >= 0 && bind(handle, (struct sockaddr *)&groups, sizeof groups) != 0) {
     close(handle);
@@ -217,35 +217,44 @@ void address_text(char *text, size_t size, uint32_t address) {
   if (inet_ntop(AF_INET, &in, text, (socklen_t)size) == NULL) abort();
 }
 
-int addresses_of(int socket, struct blocks *own) {
+// Routes of the kind `local`, in every table: addresses are among them, and blocks that the host answers to without one.
+static int ask_own(int socket, struct blocks *own) {
   static struct request request;
-  struct ifaddrmsg head = {.ifa_family = AF_INET};
+  struct rtmsg head = {.rtm_family = AF_INET};
   struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
-  _Alignas(4) uint8_t answer[16384];
+  static _Alignas(4) uint8_t answer[32 * 1024];
+  bool is_torn = false, is_full = false;
   own->count = 0;
   request_begin(&request);
-  message_begin(&request, RTM_GETADDR, NLM_F_DUMP, &head, sizeof head);
+  message_begin(&request, RTM_GETROUTE, NLM_F_DUMP, &head, sizeof head);
   message_end(&request);
   if (sendto(socket, request.bytes, request.length, 0, (struct sockaddr *)&kernel, sizeof kernel) < 0) return -errno;
   for (;;) {
     ssize_t length = recv(socket, answer, sizeof answer, 0);
+    if (length < 0 && errno == EINTR) continue;
     if (length <= 0) return length < 0 ? -errno : -EIO;
     int left = (int)length;
     for (struct nlmsghdr *told = (struct nlmsghdr *)answer; NLMSG_OK(told, left); told = NLMSG_NEXT(told, left)) {
-      if (told->nlmsg_type == NLMSG_DONE) return 0;
+      is_torn = is_torn || (told->nlmsg_flags & NLM_F_DUMP_INTR) != 0;
+      if (told->nlmsg_type == NLMSG_DONE) return is_torn ? -EAGAIN : is_full ? -E2BIG : 0;
       if (told->nlmsg_type == NLMSG_ERROR) return ((const struct nlmsgerr *)NLMSG_DATA(told))->error;
-      if (told->nlmsg_type != RTM_NEWADDR) continue;
-      const struct ifaddrmsg *about = NLMSG_DATA(told);
-      int rest = (int)IFA_PAYLOAD(told);
-      for (struct rtattr *each = IFA_RTA(about); RTA_OK(each, rest); each = RTA_NEXT(each, rest)) {
-        if (each->rta_type != IFA_LOCAL || about->ifa_family != AF_INET) continue;
-        uint32_t address = ntohl(*(const uint32_t *)RTA_DATA(each));
-        if (address >> 24 == 127) continue;
-        if (own->count == BLOCKS_MAX) return -E2BIG;
-        own->list[own->count++] = (struct block){address, 32};
-      }
+      const struct rtmsg *about = NLMSG_DATA(told);
+      if (told->nlmsg_type != RTM_NEWROUTE || about->rtm_type != RTN_LOCAL) continue;
+      struct block block = {0, about->rtm_dst_len};
+      int rest = (int)RTM_PAYLOAD(told);
+      for (struct rtattr *each = RTM_RTA(about); RTA_OK(each, rest); each = RTA_NEXT(each, rest))
+        if (each->rta_type == RTA_DST) block.address = ntohl(*(const uint32_t *)RTA_DATA(each));
+      if (block.address >> 24 == 127) continue; // no router passes those on
+      is_full = is_full || own->count == BLOCKS_MAX;
+      if (!is_full) own->list[own->count++] = block;
     }
   }
+}
+
+int addresses_of(int socket, struct blocks *own) {
+  int error = -EAGAIN;
+  for (int tries = 0; error == -EAGAIN && tries < DUMP_TRIES; tries++) error = ask_own(socket, own); // torn: it changed meanwhile
+  return error;
 }
 
 int route_add(int socket, int index, uint32_t to, int bits, uint32_t gateway) {

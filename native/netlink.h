@@ -6,7 +6,7 @@
 #include "policy.h"
 
 // One request that is being written. Bounded; what does not fit makes it fail when it is sent.
-struct request { size_t length, head; bool is_full; uint32_t sequence, awaited; _Alignas(4) uint8_t bytes[48 * 1024]; }; // all rules of the longest policy take 35 KB
+struct request { size_t length, head; bool is_full; uint32_t sequence, awaited; _Alignas(4) uint8_t bytes[64 * 1024]; }; // all rules of the longest policy take 52 KB
 
 void request_begin(struct request *request); // forgets what was there
 void message_begin(struct request *request, int type, int flags, const void *head, size_t length);
@@ -33,7 +33,7 @@ int link_index(int socket, const char *name); // or a negative errno
 bool link_passes(int socket, const char *name); // up, and the kernel has got round to it
 int link_delete(int socket, const char *name);
 int address_add(int socket, int index, uint32_t address, int bits); // addresses in host order
-int addresses_of(int socket, struct blocks *own); // all of the namespace of `socket`, but loopback's; sorted as the kernel does
+int addresses_of(int socket, struct blocks *own); // what the namespace of `socket` takes for itself, but loopback; sorted as the kernel does
 void address_text(char *text, size_t size, uint32_t address);
 int route_add(int socket, int index, uint32_t to, int bits, uint32_t gateway); // gateway 0: on the link; on it in any case
 

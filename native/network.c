@@ -44,6 +44,7 @@ static const char *wrong(const char *what, int error) {
   return why;
 }
 
+const char *network_carrier(void) { return pasta_keeper() < 0 ? "kernel" : "pasta"; }
 bool network_is_on(void) { return network.is_on; }
 uint32_t network_host_end(void) { return network.outside; }
 const int *network_doorway(void) { return doorway; }
@@ -169,7 +170,8 @@ static const char *begin_as_user(void) {
   if ((host_changes = netlink_hear_addresses()) < 0) return wrong("cannot hear of the host's addresses", errno);
   int error = addresses_of(network.host_routes, &network.policy.own); // what changes from now on is heard
   if (error != 0) return wrong("cannot ask for the host's addresses", error);
-  if (network.policy.own.count > 0) network.outside = network.policy.own.list[0].address;
+  for (int at = 0; at < network.policy.own.count; at++)
+    if (network.policy.own.list[at].bits == 32) network.outside = network.policy.own.list[at].address;
   if ((broken = pasta_begin()) != NULL) return broken;
   if (unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) return wrong("cannot make namespaces", errno);
   prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
@@ -210,7 +212,12 @@ void network_follow_host(void) {
   struct blocks own;
   char told[4096];
   while (recv(host_changes, told, sizeof told, MSG_DONTWAIT) > 0) {} // what it says is asked for anew, and an overrun says it too
-  if (addresses_of(network.host_routes, &own) != 0) return; // what is known holds on
+  int error = addresses_of(network.host_routes, &own);
+  if (error != 0) { // what cannot be known cannot be refused
+    report("functions are ended: %s", error == -E2BIG ? "this machine has more addresses than can be refused (64)" : wrong("cannot ask for the host's addresses", error));
+    begin_end();
+    return;
+  }
   if (own.count == network.policy.own.count && memcmp(own.list, network.policy.own.list, (size_t)own.count * sizeof *own.list) == 0) return;
   network.policy.own = own;
   if (firewall_router(network.filter, "up", DOORWAY, &network.policy, true) != 0) abort(); // rather no server than an open one

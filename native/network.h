@@ -19,6 +19,7 @@ struct net { int handle; uint32_t address; uint16_t number; };
 // Makes the router; NULL, or what is wrong, and nothing is left.
 const char *network_begin(const struct policy *policy);
 bool network_is_on(void);
+const char *network_carrier(void); // what takes packets out of the router
 uint32_t network_host_end(void); // an address of the host: that of its end of the link
 const int *network_doorway(void); // its DOORWAY_SOCKETS sockets
 // A namespace for one instance that begins now; its `handle` is the caller's to close. `is_open` false: the doorway only.

@@ -31,9 +31,11 @@ static const char *program(void) {
 }
 
 // Nothing of the host but what the router lets pass: no ports either way, no name for the host itself, no answers of its own.
-static _Noreturn void run_pasta(pid_t owner, int output) {
+static _Noreturn void run_pasta(pid_t owner, pid_t keeper_of_it, int output) {
   char user[64], net[64], address[16], gateway[16];
   int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+  prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0); // a keeper that is killed tells nobody
+  if (getppid() != keeper_of_it) _exit(127);
   snprintf(user, sizeof user, "/proc/%d/ns/user", owner);
   snprintf(net, sizeof net, "/proc/%d/ns/net", owner);
   address_text(address, sizeof address, PASTA_LINK + 2);
@@ -86,8 +88,8 @@ static _Noreturn void keep(pid_t owner, int control) {
   for (char go; recv(control, &go, 1, 0) == 1;) {
     int output[2];
     if (children < 0 || pipe2(output, O_CLOEXEC | O_NONBLOCK) != 0) _exit(1);
-    pid_t pasta = fork();
-    if (pasta == 0) run_pasta(owner, output[1]);
+    pid_t own = getpid(), pasta = fork();
+    if (pasta == 0) run_pasta(owner, own, output[1]);
     close(output[1]);
     struct pollfd sources[2] = {{control, POLLIN, 0}, {children, POLLIN, 0}};
     bool has_ended = pasta < 0;

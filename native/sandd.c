@@ -214,10 +214,11 @@ static void handle(enum source source, int index) {
 // `no_network`: why instances share the host's network; NULL: they have their own.
 static void say_ready(const char *no_network) {
   uint8_t ready[9 + 4 + 1 + 2 + 160] = {[4] = DONE, [13] = no_network == NULL};
-  size_t length = no_network == NULL ? 0 : strnlen(no_network, 160);
+  const char *text = no_network == NULL ? network_carrier() : no_network;
+  size_t length = strnlen(text, 160);
   write_u32(ready + 9, shared_group(&place));
   ready[15] = (uint8_t)length;
-  if (length > 0) memcpy(ready + 16, no_network, length);
+  memcpy(ready + 16, text, length);
   write_u32(ready, (uint32_t)(12 + length));
   if (write(PARENT, ready, 16 + length) != (ssize_t)(16 + length)) _exit(2);
 }

@@ -104,3 +104,13 @@ test('a firewall that drops what functions send is told of, with the line that l
   const trial = trials.find(({ tried }) => tried.startsWith('reach a host beyond'));
   assert.deepEqual([trial?.isHeld, trial?.effect.startsWith('the firewall of this machine')], [false, true]);
 });
+
+test('what carries packets of functions is told, and without it what to install', () => {
+  const effect = (...found: [string, string][]) =>
+    describeIsolation({ native: native(['user', 'ok'], ...found), bubblewrap, isRoot: false }).trials.find(
+      ({ tried }) => tried === 'make networks for functions',
+    )?.effect;
+  assert.match(effect(['network-by', 'pasta'], ['network', 'ok']) ?? '', /pasta carries what they send$/);
+  assert.match(effect(['network-by', 'kernel'], ['network', 'ok']) ?? '', /the kernel forwards/);
+  assert.equal(effect(['network', 'no pasta (apt-get)']), 'no pasta (apt-get): they share the host’s');
+});

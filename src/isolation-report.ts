@@ -111,7 +111,10 @@ function nativeTrials(native: Findings['native']): IsolationTrial[] {
     } else if (key === 'strong' || key === 'user' || key === 'restricted') {
       trials.push({ tier, tried: 'all of this tier', effect: value === 'ok' ? 'held' : value, isHeld: value === 'ok' });
     } else if (key === 'network') {
-      const effect = value === 'ok' ? 'functions of tiers user and strong get it' : `${value}: they share the host’s`;
+      const by = native.found.get('network-by') ?? 'kernel';
+      const way = by === 'kernel' ? 'the kernel forwards what they send' : `${by} carries what they send`;
+      const effect =
+        value === 'ok' ? `functions of tiers user and strong get it; ${way}` : `${value}: they share the host’s`;
       trials.push({ tier: null, tried: 'make networks for functions', effect, isHeld: value === 'ok' });
     } else if (key === 'landlock') {
       const effect = value === '0' ? 'the kernel does not have it' : `version ${value}`;

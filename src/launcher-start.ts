@@ -24,6 +24,8 @@ export type StartedLauncher = {
   readonly tier: string;
   /** What instances get unless their function has less. */
   readonly network: NetworkMode;
+  /** What carries their packets out: `kernel`, `pasta`; null in the host's network. */
+  readonly carrier: string | null;
   /** sandd's program; null for the launcher in Node. */
   readonly nativePath: string | null;
   readonly pid: number;
@@ -92,6 +94,7 @@ async function startNativeLauncher(
     kind: 'sandd',
     tier,
     network: network.mode,
+    carrier: network.mode === 'host' ? null : sandd.carrier,
     nativePath: path,
     openWay(directories) {
       // In tier user it is a root that has no rights over another user's directories.
@@ -155,7 +158,7 @@ async function startNodeLauncher(settings: LauncherSettings, log: Log): Promise<
     const allow = async () => null;
     const openWay = () => {}; // it shows what it is told
     const { kill } = child;
-    const kind = { name: 'launcher', kind: 'node', nativePath: null, network: 'host' } as const;
+    const kind = { name: 'launcher', kind: 'node', nativePath: null, network: 'host', carrier: null } as const;
     return { ...kind, tier, pid, exited, allow, openWay, close, kill, cleanUp };
   } catch (error) {
     close();

@@ -146,7 +146,7 @@ async function assemble(options: ServerOptions, log: Log, stack: AsyncDisposable
 
 /** What keeps functions apart: the same in every data process. */
 function isolationOf({ first: { launcher } }: DataProcesses) {
-  return { isolation: launcher.tier, network: launcher.network, launcher: launcher.kind };
+  return { isolation: launcher.tier, network: launcher.network, carrier: launcher.carrier, launcher: launcher.kind };
 }
 
 /** Everything is given back in the reverse order of its making, once, whoever asks first. */

@@ -89,6 +89,8 @@ export type ReadyFacts = {
   readonly isolation: string;
   /** The network that functions get: `open`, `none`, or the `host`'s own. */
   readonly network?: NetworkMode;
+  /** What carries their packets out: `kernel`, `pasta`; null in the host's network. */
+  readonly carrier?: string | null;
   /** What starts instances: `sandd` (native) or, slower, `node`. */
   readonly launcher?: 'sandd' | 'node';
 };

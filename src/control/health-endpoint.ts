@@ -4,7 +4,7 @@ import { isAdmitted } from './own-door.ts';
 import type { ControlDeps } from './ports.ts';
 import type { Answer, Received } from './received.ts';
 
-/** Without a signature: text `ok`. With one: JSON `{status, isolation, network, launcher}`. */
+/** Without a signature: text `ok`. With one: JSON `{status, isolation, network, carrier, launcher}`. */
 export async function answerHealth(deps: ControlDeps, received: Received): Promise<Answer> {
   if (received.headers['authorization'] === undefined) {
     return { status: 200, headers: { 'content-type': 'text/plain' }, body: 'ok' };

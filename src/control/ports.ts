@@ -48,7 +48,13 @@ export type RequestRecords = {
 };
 
 /** As the ready line names them. */
-export type Health = { readonly isolation: string; readonly network: string; readonly launcher: string };
+export type Health = {
+  readonly isolation: string;
+  readonly network: string;
+  /** What carries functions' packets out; null in the host's network. */
+  readonly carrier: string | null;
+  readonly launcher: string;
+};
 
 export type ControlDeps = {
   readonly store: Store;

@@ -104,7 +104,7 @@ export async function startPlane(wrap: (store: Store) => Store = (store) => stor
         return [...records.values()];
       },
     },
-    health: () => ({ isolation: 'strong', network: 'open', launcher: 'sandd' }),
+    health: () => ({ isolation: 'strong', network: 'open', carrier: 'pasta', launcher: 'sandd' }),
     readMetrics: async () => metrics,
     loopDelay: async () => null,
   });

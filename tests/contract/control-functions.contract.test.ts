@@ -140,6 +140,7 @@ describe('Function Compute through official clients', () => {
     assert.equal(at(shown, 'data.codeSize'), Buffer.from(zip, 'base64').length);
     assert.equal(at(shown, 'data.instanceType'), 'e1');
     assert.equal(at(shown, 'headers.x-yunmen-isolation'), 'strong');
+    assert.equal(at(shown, 'headers.x-yunmen-network'), 'open, pasta');
     assert.equal(at(shown, 'data.isolation'), undefined, 'the document is the service’s');
     await fc2('updateFunction', service, functionName, { environmentVariables: {}, memorySize: 256 });
     const changed = await fact<PublishedFunction>(key);

@@ -219,7 +219,13 @@ describe('who may call the APIs', () => {
   it('tells a health check with a key what keeps functions apart, and one with a wrong key nothing', async () => {
     const told = await v3({ method: 'GET', path: '/healthz' });
     assert.equal(told.status, 200, told.text);
-    assert.deepEqual(told.json, { status: 'ok', isolation: 'strong', network: 'open', launcher: 'sandd' });
+    assert.deepEqual(told.json, {
+      status: 'ok',
+      isolation: 'strong',
+      network: 'open',
+      carrier: 'pasta',
+      launcher: 'sandd',
+    });
     const refused = await rawCall(plane, 'GET', '/healthz', { headers: { authorization: 'acs k:wrong' } });
     assert.ok(refused.status >= 400 && refused.status < 500, `${refused.status}`);
     assert.ok(!refused.text.includes('strong'));

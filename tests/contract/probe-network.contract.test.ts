@@ -47,7 +47,7 @@ const skip = sandd.ok ? (outsideLacks() ?? false) : sandd.why;
 test('networks are forwarded where nothing keeps them from it, and a firewall that drops is found; nothing is left', {
   skip,
 }, async () => {
-  const held = ['network.doorway=yes', 'network.own-host=yes', 'network=ok'];
+  const held = ['network.doorway=yes', 'network.own-host=yes', 'network-by=kernel', 'network=ok'];
   const before = await probeAfter(['true']);
   assert.deepEqual(before.found, ['network.forwarding=yes', ...held]);
   const dropping = await probeAfter(['python3', '-c', dropForwarded]);

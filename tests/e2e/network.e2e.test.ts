@@ -125,7 +125,8 @@ describe('networks of functions', { skip: lacks ?? (tiers.length === 0 ? 'no tie
       }
       const invocation = { method: 'POST', path: '/2023-03-30/functions/echo/invocations' };
 
-      test('the ready line says so', () => assert.equal(server.ready.network, 'open'));
+      test('the ready line says so, and what carries packets out', () =>
+        assert.deepEqual([server.ready.network, server.ready.carrier], ['open', isOrdinary ? 'pasta' : 'kernel']));
 
       test('a function reaches the internet, where it is seen as this machine', async () => {
         assert.deepEqual(await ask('free', { fetch: outside.url }), { status: 200, body: outside.hostAddress });
@@ -206,7 +207,20 @@ describe('networks of functions', { skip: lacks ?? (tiers.length === 0 ? 'no tie
           assert.match(String(error), /No route to host/);
         });
 
-        test('the program that leads out is started again when it ends, and ends with the launcher', async () => {
+        test('a block that the host takes for itself without an address is refused, too', async () => {
+          const listener = createServer((_call, answer) => answer.end('the host'));
+          await once(listener.listen(0, '0.0.0.0'), 'listening');
+          cleanup.after(() => void listener.close());
+          const url = `http://192.88.96.7:${(listener.address() as AddressInfo).port}/`;
+          const ip = (what: string) => execFileSync('ip', ['route', what, 'local', '192.88.96.0/24', 'dev', 'lo']);
+          ip('add');
+          cleanup.after(() => void ip('del'));
+          assert.equal(await (await fetch(url)).text(), 'the host', 'it is there for the host itself');
+          const { error } = await ask('free', { fetch: url });
+          assert.match(String(error), /No route to host/);
+        });
+
+        test('the program that leads out is started again when it ends, and ends with its keeper and the launcher', async () => {
           const tree = () => processTree(server.facts.pids.launcher);
           const relay = () => tree().find(({ pid }) => /^pass?ta?/.test(readFileSync(`/proc/${pid}/comm`, 'utf8')));
           const first = relay();
@@ -220,6 +234,12 @@ describe('networks of functions', { skip: lacks ?? (tiers.length === 0 ? 'no tie
           assert.match(server.log(), /pasta ended.*started again/);
           const all = tree();
           assert.ok(relay() !== undefined && relay()?.pid !== first.pid);
+          const keeper = all.find(({ pid }) => readFileSync(`/proc/${pid}/comm`, 'utf8') === 'sandd-pasta\n');
+          assert.ok(keeper !== undefined);
+          const both = all.filter(({ pid }) => pid === keeper.pid || pid === relay()?.pid);
+          assert.equal(both.length, 2);
+          process.kill(keeper.pid, 'SIGKILL');
+          assert.deepEqual(await leftovers(both, [], 2_000), [], 'it ends with its keeper');
           process.kill(server.facts.pids.launcher, 'SIGKILL');
           assert.deepEqual(await leftovers(all, [], 2_000), []);
         });

@@ -25,6 +25,8 @@ export type Ready = {
   isolation: string;
   launcher: string;
   network: string;
+  /** What carries functions' packets out; null in the host's network. */
+  carrier: string | null;
   project: null | {
     groupId: string;
     apis: { method: string; url: string; auth: string }[];

@@ -27,6 +27,8 @@ const attacks = [
   ['reaches a private range', 'reach_private_range'],
   ['asks a resolver of the host past the doorway', 'resolve_through_host'],
   ["sends with the host's address", 'spoof_source'],
+  ['gives itself another address', 'change_addresses'],
+  ['takes the filters of its network away', 'change_filters'],
   ["calls the platform with another function's credentials", 'use_credentials_of_another'],
 ] as const;
 

@@ -143,7 +143,7 @@ function addressRows(server: RunningServer, options: ServerOptions): readonly (r
     ['HTTP', ready.http, 'function URLs and custom domains'],
     ['APIs', ready.api, 'OpenAPI and Function Compute API'],
     ['Isolation', ready.isolation, isolationRemark(ready.isolation)],
-    ['Network', ready.network ?? 'host', networkRemark(ready.network ?? 'host')],
+    ['Network', ready.network ?? 'host', networkRemark(ready.network ?? 'host', ready.carrier ?? null)],
     ['Data', options.dataDir, ''],
     ['Key', ready.accessKeyId, `account ${ready.accountId}, region ${ready.region}`],
     ['Secret', options.printCredentials ? credentials.accessKeySecret : `in ${ready.credentialsFile}`, ''],
@@ -157,10 +157,11 @@ function isolationRemark(tier: string): string {
 }
 
 /** What functions can reach. */
-function networkRemark(mode: NetworkMode): string {
+function networkRemark(mode: NetworkMode, carrier: string | null): string {
+  const by = carrier === null || carrier === 'kernel' ? '' : `, by ${carrier}`;
   switch (mode) {
     case 'open':
-      return 'functions reach the internet, not this machine';
+      return `functions reach the internet, not this machine${by}`;
     case 'none':
       return 'functions reach nothing but this server’s doorway';
     case 'host':

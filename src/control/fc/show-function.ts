@@ -41,8 +41,12 @@ export function showFunction(call: FcCall, row: FunctionRow): Readonly<Record<st
   };
 }
 
-/** With a header of ours: what keeps its instances apart. The document is the cloud's, in which there is no such member. */
+/** With headers of ours: what keeps its instances apart, and which network they have, by what. The document is the cloud's, in which there is no such member. */
 export function functionAnswer(call: FcCall, row: FunctionRow): FcAnswer {
-  const headers = { 'x-yunmen-isolation': call.deps.health().isolation };
+  const { isolation, network, carrier } = call.deps.health();
+  const headers = {
+    'x-yunmen-isolation': isolation,
+    'x-yunmen-network': carrier === null ? network : `${network}, ${carrier}`,
+  };
   return { kind: 'json', value: showFunction(call, row), etag: row.etag, headers };
 }

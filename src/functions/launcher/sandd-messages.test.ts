@@ -83,9 +83,10 @@ test('a configure without a policy asks for no networks; with one it holds what 
   assert.equal(tail({ allowed, refused }), `01${'0001'}${'0a01000010'}${'0001'}${'c0a8000120'}`);
 });
 
-test('the answer to a configure says whether there are networks; that to a start, where the instance is', () => {
-  assert.deepEqual(parseConfigured(Buffer.from('00000000010000', 'hex')), { sharedGroup: null, noNetwork: null });
-  assert.deepEqual(parseConfigured(Buffer.from('000000070000026e6f', 'hex')), { sharedGroup: 7, noNetwork: 'no' });
+test('the answer to a configure says whether there are networks and by what; that to a start, where the instance is', () => {
+  const told = (hex: string) => parseConfigured(Buffer.from(hex, 'hex'));
+  assert.deepEqual(told('00000000010002696f'), { sharedGroup: null, noNetwork: null, carrier: 'io' });
+  assert.deepEqual(told('000000070000026e6f'), { sharedGroup: 7, noNetwork: 'no', carrier: null });
   assert.deepEqual(parseStarted(Buffer.from('0000000764641005', 'hex')), { pid: 7, address: '100.100.16.5' });
   assert.deepEqual(parseStarted(Buffer.from('0000000700000000', 'hex')), { pid: 7, address: null });
 });

@@ -127,12 +127,16 @@ export type Configured = {
   readonly sharedGroup: number | null;
   /** Null: networks were made; else why instances are in the host's. */
   readonly noNetwork: string | null;
+  /** What carries instances' packets out: `kernel`, `pasta`; null without networks. */
+  readonly carrier: string | null;
 };
 
-/** Shape: u32 group (0: none), u8 1 = networks were made, u16 length and bytes of why not. */
+/** Shape: u32 group (0: none), u8 1 = networks were made, u16 length and bytes of what carries, or of why not. */
 export function parseConfigured(fields: Buffer): Configured {
-  const noNetwork = fields.readUInt8(4) === 1 ? null : fields.toString('utf8', 7);
-  return { sharedGroup: fields.readUInt32BE(0) || null, noNetwork };
+  const isMade = fields.readUInt8(4) === 1;
+  const text = fields.toString('utf8', 7);
+  const sharedGroup = fields.readUInt32BE(0) || null;
+  return { sharedGroup, noNetwork: isMade ? null : text, carrier: isMade ? text : null };
 }
 
 /** Shape: u8 tier, u8 1 = instances can be put in the background. */

@@ -4,7 +4,9 @@ import base64
 import email.utils
 import hashlib
 import hmac
+import os
 import socket
+import struct
 import urllib.error
 import urllib.request
 
@@ -84,6 +86,37 @@ def spoof_source(given):
         to.bind((given['hostAddress'], 0))
         to.connect((given['outsideAddress'], 9))
         return to.send(b'x')
+
+
+def asked_kernel(protocol, requests):
+    """The first error that the kernel answers with, as OSError."""
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, protocol) as kernel:
+        kernel.settimeout(3)
+        kernel.sendto(requests, (0, 0))
+        code = struct.unpack('=i', kernel.recv(4096)[16:20])[0]
+    if code != 0:
+        raise OSError(-code, os.strerror(-code))
+    return True
+
+
+def change_addresses(given):
+    """An address on loopback, and off again: who may do that may change routes and links, too."""
+    def request(kind, flags):
+        address = struct.pack('=HH4s', 8, 2, socket.inet_aton('198.18.77.77'))
+        body = struct.pack('=BBBBI', socket.AF_INET, 32, 0, 0, socket.if_nametoindex('lo')) + address
+        return struct.pack('=IHHII', 16 + len(body), kind, flags | 5, 1, 0) + body
+    return asked_kernel(0, request(20, 0x400)) and asked_kernel(0, request(21, 0))
+
+
+def change_filters(given):
+    """A table of filters, made and removed in one go: who may do that may remove the others."""
+    def request(kind, flags, family, resource, body=b''):
+        body = struct.pack('=BBH', family, 0, socket.htons(resource)) + body
+        return struct.pack('=IHHII', 16 + len(body), kind, flags | 1, 1, 0) + body
+    name = struct.pack('=HH8s', 12, 1, b'attack\0\0')
+    table = 10 << 8
+    return asked_kernel(12, request(16, 0, 0, 10) + request(table, 0x400, 2, 0, name)
+                        + request(table | 2, 4, 2, 0, name) + request(17, 0, 0, 10))
 
 
 def use_credentials_of_another(given):
