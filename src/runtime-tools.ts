@@ -140,13 +140,53 @@ async function addLibraries(
     throw new Error(choice.ok ? `'${id}' has no libraries` : choice.message);
   const place = librariesDirectory(directory, id);
   await mkdir(place, { recursive: true });
-  if (choice.interpreter.language === 'python') {
-    await run(choice.interpreter.path, ['-m', 'pip', 'install', '--quiet', '--upgrade', '--target', place, ...names]);
-  } else {
-    const quiet = ['--no-audit', '--no-fund', '--no-package-lock', '--loglevel=error', '--ignore-scripts'];
-    await run('npm', ['install', '--prefix', place, ...quiet, ...names]);
+  const { language, path } = choice.interpreter;
+  const left = await installAll(names, async (wanted) => {
+    if (language === 'python') {
+      await run(path, [
+        '-m',
+        'pip',
+        'install',
+        '--quiet',
+        '--upgrade',
+        '--prefer-binary',
+        '--target',
+        place,
+        ...wanted,
+      ]);
+    } else {
+      const quiet = ['--no-audit', '--no-fund', '--no-package-lock', '--loglevel=error', '--ignore-scripts'];
+      await run('npm', ['install', '--prefix', place, ...quiet, ...wanted]);
+    }
+  });
+  const there = names.filter((name) => !left.has(name));
+  const missing = [...left].map(([name, why]) => `\n${name} is left out: ${why}`).join('');
+  return `${there.join(', ')} for ${id}: ${place} (a server that runs sees them when it is started again)${missing}`;
+}
+
+/**
+ * All at once; where that fails, one after the other, as of an old language some have no version any more. What could not be installed, with why.
+ *
+ * Errors: throws when nothing could be.
+ */
+export async function installAll(
+  names: readonly string[],
+  install: (names: readonly string[]) => Promise<void>,
+): Promise<ReadonlyMap<string, string>> {
+  const left = new Map<string, string>();
+  try {
+    await install(names);
+  } catch (whole) {
+    if (names.length === 1) throw whole;
+    for (const name of names) {
+      await install([name]).catch((error: unknown) => {
+        const said = error instanceof Error ? error.message : String(error);
+        left.set(name, said.trim().split('\n').at(-1) ?? '');
+      });
+    }
+    if (left.size === names.length) throw whole;
   }
-  return `${names.join(', ')} for ${id}: ${place} (a server that runs sees them when it is started again)`;
+  return left;
 }
 
 async function removeFetched(id: string, directory: string): Promise<readonly string[]> {
