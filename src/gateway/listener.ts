@@ -14,6 +14,8 @@ import type { GatewaySettings } from './settings.ts';
 
 /** A request of HTTP/1.1, or of HTTP/2 by node's compatibility layer. */
 export type Incoming = Readable & {
+  /** The connection, or the stream of HTTP/2, broke off before all of it came. */
+  readonly aborted?: boolean;
   readonly method?: string | undefined;
   readonly url?: string | undefined;
   readonly httpVersion: string;
@@ -38,6 +40,14 @@ export function listenerOptions(settings: GatewaySettings): ServerOptions {
     connectionsCheckingInterval: Math.min(5_000, settings.headTimeoutMs),
     requestTimeout: 0, // bodies are bounded by settings.bodyTimeoutMs
   };
+}
+
+/**
+ * Whether nothing of its body can come any more that would be the whole: a stream of HTTP/2 that broke off before anybody read was
+ * drained by node and has told its end, and what is read then looks like a body that is complete.
+ */
+function isGone({ destroyed, readableEnded, aborted }: Incoming): boolean {
+  return destroyed || readableEnded || aborted === true;
 }
 
 /** The body as it is asked for; the rest stays with the kernel. Leaving early leaves the connection as it is. */
@@ -83,6 +93,7 @@ class HttpBody implements BodySource {
   }
 
   async *chunks(limitBytes: number): AsyncGenerator<Buffer, void, undefined> {
+    if (isGone(this.#message)) throw new ClientGone();
     const cancel = this.#begin();
     try {
       yield* chunksOf(this.#message, limitBytes);
@@ -121,7 +132,7 @@ class BodyRoom {
 
 /** All of the body; `settled` runs when it is there, or will not be. */
 function readAll(message: Incoming, limitBytes: number, room: BodyRoom, settled: () => void): Promise<Buffer> {
-  if (message.destroyed) {
+  if (isGone(message)) {
     settled();
     return Promise.reject(new ClientGone());
   }

@@ -30,27 +30,37 @@ const usedMb = () => {
   return (isTorture ? rss : heapUsed) / 1024 ** 2;
 };
 
+export type Target = {
+  readonly atOnce: number;
+  /** Inputs in what make() gives. Default: 1. */
+  readonly each?: number;
+  readonly count?: number;
+  readonly make: () => string;
+  /** An answer, or one for each input. */
+  readonly send: (input: string) => Promise<string | readonly string[]>;
+};
+
 /** Runs `send` with every input, `atOnce` together; counts answers by their text. */
-export async function fuzz(
-  t: TestContext,
-  how: { atOnce: number; count?: number; make: () => string; send: (input: string) => Promise<string> },
-): Promise<void> {
+export async function fuzz(t: TestContext, how: Target): Promise<void> {
   const seen = new Map<string, number>();
-  const { count = inputs } = how;
+  const { count = inputs, each = 1 } = how;
   let left = count;
   let grownFrom = 0;
   const looks = [0.8, 0.7, 0.6, 0.5].map((part) => Math.floor(count * part));
   const worker = async (): Promise<void> => {
     while (left > 0) {
-      left -= 1;
+      left -= each;
       // The most of several looks: memory goes up and down by itself.
-      if (looks.includes(left)) grownFrom = Math.max(grownFrom, usedMb());
+      if (looks[0] !== undefined && left <= looks[0]) {
+        looks.shift();
+        grownFrom = Math.max(grownFrom, usedMb());
+      }
       const input = how.make();
       const timer = Promise.withResolvers<never>();
       const cancel = systemClock.after(hangMs, () => timer.reject(new Error('it hangs')));
       try {
-        const answer = await Promise.race([how.send(input), timer.promise]);
-        seen.set(answer, (seen.get(answer) ?? 0) + 1);
+        const answers = [await Promise.race([how.send(input), timer.promise])].flat();
+        for (const answer of answers) seen.set(answer, (seen.get(answer) ?? 0) + 1);
       } catch (cause) {
         left = 0;
         const shown = Buffer.from(input, 'latin1').toString('base64');
@@ -73,11 +83,14 @@ export async function fuzz(
 /** A gateway with what is published, whose function always answers. */
 export async function openGateway(changes: readonly Change[]) {
   const bugs: unknown[] = [];
+  let reported = 0;
   const gateway = createGateway({
     clock: systemClock,
     claimNonce: () => true,
     count: () => -1,
-    report: () => {},
+    report: () => {
+      reported += 1;
+    },
     reportBug: (error) => bugs.push(error),
     settings: defaultGatewaySettings,
     // No name leads anywhere: broken definitions must not reach real hosts.
@@ -85,7 +98,7 @@ export async function openGateway(changes: readonly Change[]) {
     invoke: async () => returned({ statusCode: 200, body: 'reached' }),
   });
   await gateway.apply({ version: 1, changes });
-  return { gateway, bugs };
+  return { gateway, bugs, reported: () => reported };
 }
 
 /** The answer's code, or its status; throws on a bug and on a 500. */

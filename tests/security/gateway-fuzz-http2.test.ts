@@ -1,5 +1,5 @@
-// Broken frames of HTTP/2, as they come out of the TLS layer: the gateway answers, resets or closes, and its memory stays.
-// YUNMEN_TORTURE=1: a million.
+// Broken HTTP/2, as it comes out of the TLS layer: frames that are broken, and whole frames with broken fields and bodies. The
+// gateway answers, resets or closes, and its memory stays. YUNMEN_TORTURE=1: a million.
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { createServer, type Http2SecureServer, type Http2Server } from 'node:http2';
@@ -42,34 +42,64 @@ function block(...fields: readonly (readonly [name: string, value: string])[]): 
 
 const head = (method: string, path: string, ...more: (readonly [string, string])[]) =>
   block([':method', method], [':scheme', 'https'], [':path', path], [':authority', `${groupId}.localhost`], ...more);
-const get = head('GET', '/open/1/x?a=b', ['accept', '*/*'], ['cookie', 'a=1'], ['cookie', 'b=2']);
-const post = head('POST', '/form', ['content-type', 'application/x-www-form-urlencoded'], ['content-length', '7']);
-const settings = frame(types.settings, 0, 0, '\0\x03\0\0\0\x64\0\x04\0\x01\0\0');
-const corpus = [
-  frame(types.headers, endStream | endHeaders, 1, get),
-  frame(types.headers, endHeaders, 1, post) + frame(types.data, endStream, 1, 's=aaa&n'),
-  frame(types.headers, endHeaders, 1, post) + frame(types.data, 0, 1, 's=a') + frame(types.reset, 0, 1, '\0\0\0\x08'),
-  frame(types.headers, endStream, 1, get.slice(0, 30)) + frame(types.more, endHeaders, 1, get.slice(30)),
-  frame(types.headers, endStream | endHeaders, 1, get) + frame(types.headers, endStream | endHeaders, 3, get),
-  frame(types.headers, endStream | endHeaders, 1, head('CONNECT', '/')),
-  frame(types.headers, endHeaders, 1, head('POST', '/open/2', ['expect', '100-continue'])) +
-    frame(types.headers, endStream | endHeaders, 1, block(['x-trailer', '1'])),
-  frame(types.ping, 0, 0, '12345678') +
-    frame(types.window, 0, 0, '\0\0\x10\0') +
-    frame(types.priority, 0, 1, '\0\0\0\0\x10'),
-  frame(types.goAway, 0, 0, '\0\0\0\0\0\0\0\0') + frame(types.push, endHeaders, 1, `\0\0\0\x02${get}`),
-];
+/** No header table: every answer's fields stand in it as they are. A window, and streams at once. */
+const settings = frame(types.settings, 0, 0, '\0\x01\0\0\0\0\0\x03\0\0\0\x64\0\x04\0\x01\0\0');
+const accepts = [['accept', '*/*'] as const, ['cookie', 'a=1'] as const, ['cookie', 'b=2'] as const];
+const formFields = [['content-type', 'application/x-www-form-urlencoded'] as const, ['content-length', '7'] as const];
 
-/** Each takes milliseconds, most of them to tell that nothing more comes. */
-const count = inputs < 100_000 ? Math.ceil(inputs / 10) : inputs;
+/** Good exchanges on the streams `id` and `id + 2`. */
+function exchanges(id: number): string[] {
+  const get = head('GET', '/open/1/x?a=b', ...accepts);
+  const post = head('POST', '/form', ...formFields);
+  const { headers, data, reset, more } = types;
+  return [
+    frame(headers, endStream | endHeaders, id, get),
+    frame(headers, endHeaders, id, post) + frame(data, endStream, id, 's=aaa&n'),
+    frame(headers, endHeaders, id, post) + frame(data, 0, id, 's=a') + frame(reset, 0, id, '\0\0\0\x08'),
+    frame(headers, endStream, id, get.slice(0, 30)) + frame(more, endHeaders, id, get.slice(30)),
+    frame(headers, endStream | endHeaders, id, get) + frame(headers, endStream | endHeaders, id + 2, get),
+    frame(headers, endStream | endHeaders, id, head('CONNECT', '/')),
+    frame(headers, endHeaders, id, head('POST', '/open/2', ['expect', '100-continue'])) +
+      frame(headers, endStream | endHeaders, id, block(['x-trailer', '1'])),
+    frame(types.ping, 0, 0, '12345678') +
+      frame(types.window, 0, 0, '\0\0\x10\0') +
+      frame(types.priority, 0, id, '\0\0\0\0\x10'),
+    frame(types.goAway, 0, 0, '\0\0\0\0\0\0\0\0') + frame(types.push, endHeaders, id, `\0\0\0\x02${get}`),
+  ];
+}
 
-it(`the gateway is sent ${count} broken conversations of HTTP/2`, { timeout }, async (t) => {
+/** A whole request in whole frames, of which one text is broken: it comes further than a broken frame. */
+function brokenRequest(mutator: Mutator, id: number): string {
+  const texts = [
+    'POST',
+    '/form?q=x',
+    'content-type',
+    'application/x-www-form-urlencoded',
+    'x-any',
+    'a=1',
+    's=aaa&n=%41',
+  ];
+  const at = mutator.below(texts.length);
+  texts[at] = mutator.mutate(texts.slice(at, at + 1));
+  const [method, path, typeName, type, name, value, body] = texts.map((text, place) =>
+    place === texts.length - 1 ? text : text.slice(0, 126),
+  ) as [string, string, string, string, string, string, string];
+  const fields = head(method, path, [typeName, type], [name, value]);
+  return frame(types.headers, endHeaders, id, fields) + frame(types.data, endStream, id, body.slice(0, 16_000));
+}
+
+/** Inputs of one conversation: over one connection while that stands, each in streams of its own. */
+const inTurn = 8;
+/** Each takes most of a millisecond. */
+const count = inputs < 100_000 ? Math.ceil(inputs / 5) : inputs;
+
+it(`the gateway is sent ${count} broken inputs of HTTP/2`, { timeout }, async (t) => {
   const form = definition({
     request: { method: 'POST', path: '/form', bodyFormat: 'FORM' },
     rest: { parameters: [parameter({ name: 's', location: 'BODY', required: true })] },
   });
   const open = definition({ request: { method: 'ANY', path: '/open/*', mode: 'PASSTHROUGH' } });
-  const { gateway, bugs } = await openGateway([group(), api('form', form), api('open', open)]);
+  const { gateway, bugs, reported } = await openGateway([group(), api('form', form), api('open', open)]);
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const { settings: bounds, maxHeaderListPairs } = gateway.tlsOptions({
     subject: 'fuzz',
@@ -80,6 +110,8 @@ it(`the gateway is sent ${count} broken conversations of HTTP/2`, { timeout }, a
     ...(maxHeaderListPairs === undefined ? {} : { maxHeaderListPairs }),
   });
   gateway.attachTls(server as Http2Server & Http2SecureServer);
+  let begun = 0;
+  for (const event of ['request', 'checkContinue', 'checkExpectation']) server.on(event, () => begun++);
   const mutator = new Mutator(seed, [
     ...words,
     '\0\0\0',
@@ -91,72 +123,128 @@ it(`the gateway is sent ${count} broken conversations of HTTP/2`, { timeout }, a
   ]);
   await fuzz(t, {
     atOnce: 16,
+    each: inTurn,
     count,
-    make: () => {
-      // Mostly behind an intact start, so that it comes further than the first bytes.
-      const frames = mutator.mutate(corpus);
-      return mutator.below(20) === 0 ? mutator.mutate([preface + settings + frames]) : preface + settings + frames;
-    },
+    make: () =>
+      JSON.stringify(
+        Array.from({ length: inTurn }, (_, turnAt) => {
+          const id = 1 + 4 * turnAt;
+          if (mutator.below(2) === 0) return mutator.pieces(brokenRequest(mutator, id));
+          // The start of a connection is seldom broken: little comes further than that.
+          if (turnAt > 0 || mutator.below(3) > 0) return mutator.pieces(mutator.mutate(exchanges(id)));
+          return [mutator.mutate(exchanges(id).map((frames) => preface + settings + frames)), ''];
+        }),
+      ),
     send: async (input) => {
-      const { reached, statuses } = await converse(server, mutator.pieces(input));
-      for (const status of statuses) judge(status, null, bugs);
-      return statuses.length > 0 ? statuses.map(String).join(' then ') : judge(0, reached, bugs);
+      const talk = JSON.parse(input) as readonly (readonly string[])[];
+      const answers: string[] = [];
+      let connection: Connection | null = null;
+      for (const pieces of talk) {
+        connection ??= new Connection(server);
+        const { reached, statuses } = await connection.exchange(pieces);
+        for (const status of statuses) judge(status, null, bugs);
+        answers.push(statuses.length > 0 ? statuses.join(' then ') : judge(0, reached, bugs));
+        if (connection.stands) continue;
+        await connection.end();
+        connection = null;
+      }
+      await connection?.end();
+      return answers;
     },
   });
   assert.equal(bugs.length, 0);
+  for (let turns = 0; turns < 100 && reported() < begun; turns++) await turn();
+  assert.ok(reported() >= begun, `${begun - reported()} of ${begun} requests never ended`);
   gateway.close();
 });
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
-/** One connection in memory: sends the pieces and reads frames until nothing comes any more. */
-async function converse(server: Http2Server, pieces: readonly string[]) {
-  const [client, accepted]: [Duplex, Duplex] = duplexPair();
-  Object.assign(accepted, { remoteAddress: '198.51.100.7', setTimeout() {}, setNoDelay() {}, setKeepAlive() {} });
-  server.emit('connection', accepted);
-  const chunks: Buffer[] = [];
-  let isClosed = false;
-  client.on('data', (chunk: Buffer) => chunks.push(chunk)).on('error', () => {});
-  const closed = new Promise<void>((resolve) => {
-    for (const side of [client, accepted]) side.once('close', resolve).once('end', resolve);
-  }).then(() => {
-    isClosed = true;
-  });
-  for (const piece of pieces) {
-    if (!client.destroyed) client.write(piece, 'latin1');
-    await turn();
+/** One connection in memory. */
+class Connection {
+  readonly #client: Duplex;
+  readonly #accepted: Duplex;
+  readonly #closed: Promise<void>;
+  #received: Buffer[] = [];
+  #isClosed = false;
+  #isNew = true;
+  /** It answers pings: what was sent left its frames whole. */
+  stands = true;
+
+  constructor(server: Http2Server) {
+    const [client, accepted]: [Duplex, Duplex] = duplexPair();
+    Object.assign(accepted, { remoteAddress: '198.51.100.7', setTimeout() {}, setNoDelay() {}, setKeepAlive() {} });
+    this.#client = client;
+    this.#accepted = accepted;
+    server.emit('connection', accepted);
+    client.on('data', (chunk: Buffer) => this.#received.push(chunk)).on('error', () => {});
+    this.#closed = new Promise<void>((resolve) => {
+      for (const side of [client, accepted]) side.once('close', resolve).once('end', resolve);
+    }).then(() => {
+      this.#isClosed = true;
+    });
   }
-  let quiet = 0;
-  for (let before = -1; quiet < 6 && !isClosed; quiet++) {
-    await turn();
-    if (chunks.length !== before) quiet = 0;
-    before = chunks.length;
+
+  /** Sends the pieces and a ping, and reads until nothing comes any more. */
+  async exchange(pieces: readonly string[]): Promise<Came> {
+    const startsItself = pieces.length === 2 && pieces[1] === '';
+    if (this.#isNew && !startsItself) this.#write(preface + settings);
+    this.#isNew = false;
+    for (const piece of pieces) {
+      this.#write(piece);
+      await turn();
+    }
+    this.#write(frame(types.ping, 0, 0, 'is there'));
+    let quiet = 0;
+    for (let before = -1; quiet < 6 && !this.#isClosed; quiet++) {
+      await turn();
+      if (this.#received.length !== before) quiet = 0;
+      before = this.#received.length;
+    }
+    const came = readFrames(Buffer.concat(this.#received));
+    this.#received = [];
+    this.stands = !this.#isClosed && came.isAlive;
+    return came;
   }
-  client.end();
-  for (let turns = 0; turns < 4 && !isClosed; turns++) await turn();
-  client.destroy();
-  accepted.destroy();
-  await closed;
-  return readFrames(Buffer.concat(chunks));
+
+  async end(): Promise<void> {
+    this.#client.end();
+    for (let turns = 0; turns < 4 && !this.#isClosed; turns++) await turn();
+    this.#client.destroy();
+    this.#accepted.destroy();
+    await this.#closed;
+  }
+
+  #write(bytes: string): void {
+    if (!this.#client.destroyed && bytes !== '') this.#client.write(bytes, 'latin1');
+  }
 }
 
-/** The statuses that came, and the last kind of frame. */
-function readFrames(bytes: Buffer): { readonly reached: string; readonly statuses: number[] } {
+/** The statuses that came, the last kind of frame that no ping asked for, and whether the connection goes on. */
+type Came = { readonly statuses: number[]; readonly reached: string; readonly isAlive: boolean };
+
+function readFrames(bytes: Buffer): Came {
   const statuses: number[] = [];
   let reached = 'nothing';
+  let isAlive = false;
+  let isLeaving = false;
   for (let at = 0; at + 9 <= bytes.length; ) {
     const length = bytes.readUIntBE(at, 3);
     const type = bytes.readUInt8(at + 3);
     const payload = bytes.subarray(at + 9, at + 9 + length);
     if (type === types.headers) statuses.push(statusOf(payload));
-    if (type !== types.settings) reached = `frame ${type}`;
+    if (type === types.goAway) isLeaving = true;
+    if (type === types.ping && payload.toString('latin1') === 'is there') isAlive = true;
+    else if (type !== types.settings) reached = `frame ${type}`;
     at += 9 + length;
   }
-  return { reached, statuses };
+  return { reached, statuses, isAlive: isAlive && !isLeaving };
 }
 
 /** `:status` comes first: one of the seven of the static table, or three digits. Source: docs (RFC 7541 A). */
-function statusOf(payload: Buffer): number {
+function statusOf(given: Buffer): number {
+  // The first block tells that the table has no room. Source: docs (RFC 7541 6.3).
+  const payload = given.length > 0 && given.readUInt8(0) >> 5 === 1 ? given.subarray(1) : given;
   const first = payload.readUInt8(0);
   const indexed = [200, 204, 206, 304, 400, 404, 500][(first & 0x7f) - 8];
   if (first >= 0x80 && indexed !== undefined) return indexed;
