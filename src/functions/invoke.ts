@@ -63,7 +63,8 @@ function admit(plane: Plane, request: InvokeRequest, config: FunctionConfig): Ad
       `function '${config.key}' has ${pool.inFlight} requests under way, its limit is ${limits.instancesPerFunction} instances`,
     );
   }
-  if (isExhausted(pool)) {
+  // Behind a request that stands at a breakpoint the others wait.
+  if (isExhausted(pool) && !plane.isDebugged(config)) {
     return refuse(
       'ResourceExhausted',
       `function '${config.key}' has ${(pool.quota ?? pool).inFlight} requests under way, it may have ${allowedInstances(pool)} instances`,

@@ -228,6 +228,10 @@ export class Plane {
     return this.#pools.get(config) ?? null;
   }
 
+  isDebugged(config: FunctionConfig): boolean {
+    return isDebugged(config, this.#deps.debug ?? null);
+  }
+
   /** Makes the pool of a configuration if it is still the published one; pools of older ones of it retire. */
   async openPool(
     config: FunctionConfig,

@@ -168,8 +168,12 @@ function handler($event, $context) {
   },
 ];
 
+const trigger = `      Events:
+        web: { Type: HTTP, Properties: { AuthType: ANONYMOUS, Methods: [GET] } }
+`;
+
 /** One function whose time limit is one second, behind an API that waits for one second. */
-function template({ runtime, handler, environment }: Case, codeUri: string): string {
+function template({ runtime, handler, environment }: Case, codeUri: string, events: string): string {
   return `ROSTemplateFormatVersion: '2015-09-01'
 Transform: 'Aliyun::Serverless-2018-04-03'
 Resources:
@@ -184,7 +188,7 @@ Resources:
         MemorySize: 256
         Timeout: 1
         EnvironmentVariables: ${JSON.stringify(environment)}
-  group:
+${events}  group:
     Type: 'Aliyun::Serverless::Api'
     Properties:
       StageName: RELEASE
@@ -210,8 +214,8 @@ async function freePort(): Promise<number> {
 }
 
 /** `yunmen dev --debug f` on the project of the case. */
-async function open(cleanup: Cleanup, directory: string, codeUri: string, it: Case) {
-  writeFileSync(join(directory, 'template.yml'), template(it, codeUri));
+async function open(cleanup: Cleanup, directory: string, codeUri: string, it: Case, events = '') {
+  writeFileSync(join(directory, 'template.yml'), template(it, codeUri, events));
   await it.build(directory, codeUri, 'one');
   const port = await freePort();
   const command = ['dev', directory, '--debug', 'f', '--debug-port', String(port)];
@@ -294,5 +298,34 @@ describe('a debugger', () => {
     assert.equal(await next.read('answer'), 'three');
     next.go();
     assert.deepEqual([early ?? 'three', await held], ['three', 'three']);
+  });
+
+  test('holds a call of a function URL beyond its limit, and those that come meanwhile wait behind it', {
+    timeout: 120_000,
+  }, async (t) => {
+    const cleanup = new Cleanup();
+    t.after(() => cleanup.run());
+    const directory = realpathSync(temporaryDirectory(cleanup));
+    const handler = `exports.handler = (request, response) => {
+  const answer = request.queries.x;
+  response.send(answer);
+};
+`;
+    const [node] = cases as [Case];
+    const it: Case = { ...node, line: 3, source: () => handler };
+    const { launch, server } = await open(cleanup, directory, './code', it, trigger);
+    const url = `${server.ready.api}/2016-08-15/proxy/s/f/`;
+    const call = async (x: string) => (await fetch(`${url}?x=${x}`)).text();
+    const client = it.open(launch);
+    cleanup.after(() => client.close());
+    await client.attach(join(directory, it.file), it.line);
+    const calls = ['one', 'two', 'three'].map(call);
+    for (let stop = 0; stop < calls.length; stop += 1) {
+      await client.stopped();
+      if (stop === 0) await sleep(aboveLimitsMs);
+      assert.match(await client.read('answer'), /one|two|three/);
+      client.go();
+    }
+    assert.deepEqual(await Promise.all(calls), ['one', 'two', 'three']);
   });
 });
