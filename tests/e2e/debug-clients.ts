@@ -83,12 +83,17 @@ export class Inspector implements Debugger {
   }
 
   async attach(path: string, line: number): Promise<void> {
-    const socket = await this.#open();
-    socket.addEventListener('message', ({ data }) => this.#inbox.put(JSON.parse(String(data)) as Message));
-    socket.addEventListener('close', () => this.#ended.resolve());
-    this.#socket = socket;
+    let isAttached = false;
+    while (!isAttached) {
+      const socket = await this.#open();
+      socket.addEventListener('message', ({ data }) => this.#inbox.put(JSON.parse(String(data)) as Message));
+      const closed = new Promise<void>((resolve) => socket.addEventListener('close', () => resolve()));
+      this.#socket = socket;
+      // One whose end has begun may still take a connection.
+      isAttached = await Promise.race([this.#send('Debugger.enable').then(() => true), closed.then(() => false)]);
+      if (isAttached) void closed.then(() => this.#ended.resolve());
+    }
     await this.#send('Runtime.enable');
-    await this.#send('Debugger.enable');
     const url = `file://${remotePath(path, this.#launch)}`;
     await this.#send('Debugger.setBreakpointByUrl', { url, lineNumber: line - 1 });
   }
@@ -146,7 +151,7 @@ export class Inspector implements Debugger {
 /** The debug adapter protocol, which debugpy speaks. It maps paths itself. */
 export class DebugAdapter implements Debugger {
   readonly #launch: Launch;
-  readonly #inbox = new Inbox();
+  #inbox = new Inbox();
   readonly #ended = Promise.withResolvers<void>();
   #socket: Socket | null = null;
   #rest = Buffer.alloc(0);
@@ -163,12 +168,20 @@ export class DebugAdapter implements Debugger {
 
   async attach(path: string, line: number): Promise<void> {
     const { port } = this.#launch['connect'] as { port: number };
-    this.#socket = await connect(port);
-    this.#socket.on('data', (chunk: Buffer) => this.#read(chunk));
-    this.#socket.on('error', () => {}).on('close', () => this.#ended.resolve());
-    this.#send('initialize', { adapterID: 'test', pathFormat: 'path' });
-    this.#send('attach', this.#launch);
-    await this.#event('initialized');
+    let isAttached = false;
+    while (!isAttached) {
+      const socket = await connect(port);
+      this.#socket = socket;
+      this.#rest = Buffer.alloc(0);
+      this.#inbox = new Inbox();
+      socket.on('data', (chunk: Buffer) => this.#read(chunk)).on('error', () => {});
+      const closed = once(socket, 'close').catch(() => {});
+      this.#send('initialize', { adapterID: 'test', pathFormat: 'path' });
+      this.#send('attach', this.#launch);
+      // One whose end has begun may still take a connection.
+      isAttached = await Promise.race([this.#event('initialized').then(() => true), closed.then(() => false)]);
+      if (isAttached) void closed.then(() => this.#ended.resolve());
+    }
     this.#send('setBreakpoints', { source: { path }, breakpoints: [{ line }] });
     this.#send('configurationDone', {});
     await this.#answer('attach');
