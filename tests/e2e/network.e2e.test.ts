@@ -220,6 +220,34 @@ describe('networks of functions', { skip: lacks ?? (tiers.length === 0 ? 'no tie
           assert.match(String(error), /No route to host/);
         });
 
+        test('network none leaves the doorway alone, and network host is the host, without a program for it', async (t) => {
+          const listener = createServer((_call, answer) => answer.end('the host'));
+          await once(listener.listen(0, '127.0.0.1'), 'listening');
+          t.after(() => listener.close());
+          const here = `http://127.0.0.1:${(listener.address() as AddressInfo).port}/`;
+          for (const network of ['none', 'host']) {
+            const flags = ['start', '--runtime-fallback', '--isolation', tier, '--network', network];
+            const other = await startServer(t, flags, temporaryDirectory(t), { isOrdinary });
+            const its = new OpenApi(other.ready, other.credentials);
+            t.after(() => its.close());
+            const zipFile = await zipped({ 'index.py': code });
+            const made = { functionName: 'f', runtime: 'python3.10', handler: 'index.handler', code: { zipFile } };
+            assert.equal((await its.fc('POST', '/functions', made)).status, 200);
+            const fetched = async (url: string) =>
+              (await its.fc('POST', '/functions/f/invocations', { fetch: url })).body;
+            if (network === 'none') {
+              assert.match(String((await fetched(outside.url))['error']), /No route to host/);
+              assert.equal(typeof (await fetched('http://100.100.2.136/'))['status'], 'number', 'it answers');
+            } else {
+              assert.equal((await fetched(here))['body'], 'the host');
+            }
+            assert.deepEqual(
+              [other.ready.network, other.ready.carrier],
+              [network, network === 'none' ? 'pasta' : null],
+            );
+          }
+        });
+
         test('the program that leads out is started again when it ends, and ends with its keeper and the launcher', async () => {
           const tree = () => processTree(server.facts.pids.launcher);
           const relay = () => tree().find(({ pid }) => /^pass?ta?/.test(readFileSync(`/proc/${pid}/comm`, 'utf8')));
