@@ -29,7 +29,7 @@ const leastProcesses = 3;
 
 const exited = /^Process exited unexpectedly before completing request \(duration: \d+ms, maxMemoryUsage: [\d.]+MB\)$/;
 const outOfMemory = /^Process exited unexpectedly .* maxMemoryUsage: [1-9]\d\d\.\d+MB\)$/;
-const timedOut = /^Function timed out after 1 seconds \(duration: 1\d{3}ms, maxMemoryUsage: [\d.]+MB\)$/;
+const timedOut = /^Function timed out after 1 seconds \(duration: [1-9]\d{3}ms, maxMemoryUsage: [\d.]+MB\)$/;
 
 const hungUp = /socket hang up|ECONNRESET/;
 const internalError = /failed with 500\. .* an internal error has occurred/;

@@ -1,11 +1,14 @@
 #!/bin/busybox sh
 # The first process of the guest that guest.sh makes: a root that can be changed, control groups of version 2, then the
-# contract as root (tier strong), and as an ordinary user whom a part of them is delegated (tier user). Powers off.
+# contract as root (tier strong), and as an ordinary user whom a part of them is delegated (tier user). Powers off. With
+# systemd in the guest it only makes the root.
 if [ ! -e /is-new ]; then
   mount -t tmpfs -o mode=755,size=1g tmpfs /new
-  for each in usr bin lib lib64 etc y init; do cp -a /$each /new/; done
-  mkdir -p /new/dev /new/proc /new/sys /new/tmp /new/var /new/opt
+  for each in usr bin sbin lib lib64 etc opt y init; do cp -a /$each /new/; done
+  mkdir -p /new/dev /new/proc /new/sys /new/tmp /new/var /new/run
   touch /new/is-new
+  # Then what follows is guest-systemd.sh.
+  [ ! -x /usr/lib/systemd/systemd ] || exec switch_root /new /usr/lib/systemd/systemd
   exec switch_root /new /init
 fi
 export PATH=/usr/bin HOME=/tmp
@@ -18,19 +21,14 @@ mount -t cgroup2 -o nsdelegate cgroup2 /sys/fs/cgroup
 ip link set lo up
 echo "guest: kernel $(uname -r), controllers $(cat /sys/fs/cgroup/cgroup.controllers)"
 sandd probe | sed 's/^/guest: probe /'
-cd /y
-# One place for the time that software emulation takes.
-cat > /tmp/contract.sh <<'END'
-SANDD=/usr/bin/sandd SANDD_TIERS=$1 node --test --test-force-exit --test-timeout=180000 tests/contract/sandd-ordinary.ts 2>&1 | sed "s/^/guest: $2 /"
-END
-sh /tmp/contract.sh strong root
+sh /y/guest/guest-run.sh root strong
 # As systemd does with Delegate=yes: a group of the user's own, in which that user's processes are.
 echo '+memory +pids +cpu' > /sys/fs/cgroup/cgroup.subtree_control
 mkdir /sys/fs/cgroup/guest.service
 chown guest:guest /sys/fs/cgroup/guest.service /sys/fs/cgroup/guest.service/cgroup.procs /sys/fs/cgroup/guest.service/cgroup.subtree_control /sys/fs/cgroup/guest.service/cgroup.threads
 cat > /tmp/delegated.sh <<'END'
 sandd probe | sed 's/^/guest: delegated probe /'
-SANDD_GROUPS=1 sh /tmp/contract.sh user delegated
+SANDD_GROUPS=1 sh /y/guest/guest-run.sh delegated user
 END
 sh -c 'echo 0 > /sys/fs/cgroup/guest.service/cgroup.procs && exec su -s /bin/sh guest -c "sh /tmp/delegated.sh"' 2>&1
 echo "guest: left $(find /sys/fs/cgroup -name 'yunmen-*' | wc -l)"
