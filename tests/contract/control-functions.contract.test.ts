@@ -407,7 +407,7 @@ describe('Function Compute through official clients', () => {
 
   it('operations that are not served answer 400 PathNotSupported', async () => {
     const service = await newService();
-    await fails('PathNotSupported', fc2('listFunctionAsyncConfigs', service, 'x'));
+    await fails('PathNotSupported', fc2('putFunctionAsyncConfig', service, 'x', 'LATEST', {}));
     await fails('PathNotSupported', fc3('listCustomDomains', [], 'ListCustomDomainsRequest'));
     const raw = await rawCall(plane, 'GET', '/2016-08-15/services');
     assert.equal(raw.status, 400);
