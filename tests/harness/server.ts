@@ -129,7 +129,10 @@ export async function startServer(
   });
   const ready = await new Promise<Ready>((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error(`not ready in ${readyTimeoutMs} ms:\n${log}`)), readyTimeoutMs);
-    void exited.then((how) => reject(new Error(`ended before it was ready (${how}):\n${log}`)));
+    void exited.then((how) => {
+      clearTimeout(timer);
+      reject(new Error(`ended before it was ready (${how}):\n${log}`));
+    });
     createInterface({ input: child.stdout }).on('line', (line) => {
       const event = JSON.parse(line) as Record<string, unknown>;
       if (event['event'] !== 'ready') return void events.push(event);
