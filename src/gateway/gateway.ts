@@ -1,6 +1,6 @@
 // The gateway of one data process: holds the current snapshot and answers requests on it. Made by composition.
 import type { Server } from 'node:http';
-import type { Http2SecureServer, SecureServerOptions } from 'node:http2';
+import type { Http2SecureServer, SecureServerOptions, ServerHttp2Session } from 'node:http2';
 import { BodyBudget } from '../base/body-budget.ts';
 import { InternalTimeout } from '../base/internal-timeout.ts';
 import { compileIpRanges } from '../base/ip-ranges.ts';
@@ -107,6 +107,7 @@ export function createGateway(given: GatewayDeps): Gateway {
     attach,
     attachTls: (server) => {
       server.on('request', handle);
+      server.on('session', stopTimerAtEnd);
       attach(server);
     },
     setDefaultGroup: (defaultGroup) => {
@@ -122,5 +123,14 @@ export function createGateway(given: GatewayDeps): Gateway {
     run: (request) => runPipeline(request, snapshots.current, deps),
     breakerEvent: (event) => backends.breakers.hear(event),
     close: () => backends.close(),
+  };
+}
+
+/** node (26) keeps the timer of a session that is destroyed, and by it the session, until it would have run. */
+function stopTimerAtEnd(session: ServerHttp2Session): void {
+  const { destroy } = session;
+  session.destroy = (...how) => {
+    session.setTimeout(0);
+    destroy.apply(session, how);
   };
 }

@@ -24,8 +24,11 @@ const collectGarbage: (how: object) => void = runInNewContext('gc');
  * A collection as before the heap gives out: one of the usual kind keeps the pages that it empties, and those are tens of megabytes
  * that nothing holds. A short run still warms up (compiled code), so there only what is held counts.
  */
-const usedMb = () => {
+export const collect = () => {
   for (let times = 0; times < 2; times++) collectGarbage({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+};
+const usedMb = () => {
+  collect();
   const { rss, heapUsed } = process.memoryUsage();
   return (isTorture ? rss : heapUsed) / 1024 ** 2;
 };

@@ -6,7 +6,7 @@ import { createServer, type Http2SecureServer, type Http2Server } from 'node:htt
 import { type Duplex, duplexPair } from 'node:stream';
 import { it } from 'node:test';
 import { api, definition, group, groupId, parameter } from '../../src/gateway/testing.ts';
-import { fuzz, inputs, judge, openGateway, seed, timeout, words } from './fuzz.ts';
+import { collect, fuzz, inputs, judge, openGateway, seed, timeout, words } from './fuzz.ts';
 import { Mutator } from './mutator.ts';
 
 const preface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
@@ -111,6 +111,10 @@ it(`the gateway is sent ${count} broken inputs of HTTP/2`, { timeout }, async (t
   });
   gateway.attachTls(server as Http2Server & Http2SecureServer);
   let begun = 0;
+  const sessions: WeakRef<object>[] = [];
+  server.on('session', (session) => {
+    if (sessions.push(new WeakRef(session)) > 100) sessions.shift();
+  });
   for (const event of ['request', 'checkContinue', 'checkExpectation']) server.on(event, () => begun++);
   const mutator = new Mutator(seed, [
     ...words,
@@ -154,6 +158,9 @@ it(`the gateway is sent ${count} broken inputs of HTTP/2`, { timeout }, async (t
   });
   assert.equal(bugs.length, 0);
   for (let turns = 0; turns < 100 && reported() < begun; turns++) await turn();
+  collect();
+  const kept = sessions.filter((session) => session.deref() !== undefined).length;
+  assert.ok(kept < 50, `${kept} of the last ${sessions.length} sessions, which are closed, are still held`);
   assert.ok(reported() >= begun, `${begun - reported()} of ${begun} requests never ended`);
   gateway.close();
 });
