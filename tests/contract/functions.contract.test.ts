@@ -298,7 +298,7 @@ for (const tier of ['none', 'user', 'strong']) {
     test('a function at its limit of instances is refused with ResourceExhausted; others are served', async () => {
       const tight = await openFixture(tier, { instancesPerFunction: 2, instancesInAll: 3 });
       try {
-        tight.publish('full', python('    time.sleep(0.3)\n    return event'));
+        tight.publish('full', python('    time.sleep(3)\n    return event'));
         tight.publish('other', echoPython);
         const running = [tight.succeed('full', 'a'), tight.succeed('full', 'b')];
         await tight.succeed('other');
