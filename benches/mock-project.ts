@@ -61,8 +61,9 @@ async function makePolicies(client: ApiClient) {
   } as const;
 }
 
-async function addMock(client: ApiClient, GroupId: string, name: string): Promise<string> {
-  const made = await client.rpc('CreateApi', {
+/** Parameters of CreateApi for an anonymous `GET path` that a mock answers with `body`. */
+export function mockApi(GroupId: string, name: string, path: string, body: string): Readonly<Record<string, string>> {
+  return {
     GroupId,
     ApiName: `api_${name}`,
     Visibility: 'PRIVATE',
@@ -70,7 +71,7 @@ async function addMock(client: ApiClient, GroupId: string, name: string): Promis
     RequestConfig: JSON.stringify({
       RequestProtocol: 'HTTP',
       RequestHttpMethod: 'GET',
-      RequestPath: `/${name}`,
+      RequestPath: path,
       RequestMode: 'PASSTHROUGH',
     }),
     ServiceConfig: JSON.stringify({
@@ -82,7 +83,11 @@ async function addMock(client: ApiClient, GroupId: string, name: string): Promis
     }),
     ResultType: 'PASSTHROUGH',
     ResultSample: '',
-  });
+  };
+}
+
+async function addMock(client: ApiClient, GroupId: string, name: string): Promise<string> {
+  const made = await client.rpc('CreateApi', mockApi(GroupId, name, `/${name}`, body));
   const ApiId = String(made['ApiId']);
   await client.rpc('DeployApi', { GroupId, ApiId, StageName: stage, Description: 'bench' });
   return ApiId;

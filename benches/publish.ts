@@ -9,6 +9,7 @@ import { acquireDataDir, openStore, type Store } from '../src/store/index.ts';
 import type { ApiRow, DeploymentRow } from '../src/store/rows.ts';
 import { ApiClient } from './api-client.ts';
 import { percentile } from './cold.ts';
+import { mockApi } from './mock-project.ts';
 import { OneConnection, type PlainAnswer } from './one-connection.ts';
 import { startYunmen, type Yunmen } from './processes.ts';
 import { memoryKb } from './processor-time.ts';
@@ -28,30 +29,6 @@ const giveUpMs = 5_000;
 /** Of the number'th API of all. */
 const pathOf = (number: number) => `/v1/service${number % 37}/resource${number}`;
 
-function mock(groupId: string, number: number, body: string): Readonly<Record<string, string>> {
-  return {
-    GroupId: groupId,
-    ApiName: `api_${number}`,
-    Visibility: 'PRIVATE',
-    AuthType: 'ANONYMOUS',
-    RequestConfig: JSON.stringify({
-      RequestProtocol: 'HTTP',
-      RequestHttpMethod: 'GET',
-      RequestPath: pathOf(number),
-      RequestMode: 'PASSTHROUGH',
-    }),
-    ServiceConfig: JSON.stringify({
-      ServiceProtocol: 'HTTP',
-      ServiceAddress: 'http://unused',
-      ServiceTimeout: 1000,
-      Mock: 'TRUE',
-      MockResult: body,
-    }),
-    ResultType: 'PASSTHROUGH',
-    ResultSample: '',
-  };
-}
-
 type Place = { readonly groupId: string; readonly apiId: string; readonly number: number };
 
 /** Groups with one API each, published by the server itself. */
@@ -60,7 +37,7 @@ async function makeModels(client: ApiClient): Promise<Place[]> {
   for (let number = 0; number < apiCount; number += perGroup) {
     const made = await client.rpc('CreateApiGroup', { GroupName: `group_${number}`, Description: '' });
     const groupId = String(made['GroupId']);
-    const { ApiId } = await client.rpc('CreateApi', mock(groupId, number, `body ${number}`));
+    const { ApiId } = await client.rpc('CreateApi', mockApi(groupId, String(number), pathOf(number), `body ${number}`));
     const apiId = String(ApiId);
     await deploy(client, { groupId, apiId });
     models.push({ groupId, apiId, number });
@@ -162,11 +139,14 @@ async function measure(yunmen: Yunmen, models: readonly Place[]): Promise<Readon
       const model = models[(turn * 7) % models.length];
       if (model === undefined) throw new Error('there is no API');
       const body = `turn ${turn}`;
-      await client.rpc('ModifyApi', { ...mock(model.groupId, model.number, body), ApiId: model.apiId });
+      await client.rpc('ModifyApi', {
+        ...mockApi(model.groupId, String(model.number), pathOf(model.number), body),
+        ApiId: model.apiId,
+      });
       const deployed = () => deploy(client, model);
       changed.push(await watch(connection, model, deployed, ({ text }) => text === body));
       const number = apiCount + turn;
-      const { ApiId } = await client.rpc('CreateApi', mock(groupId, number, body));
+      const { ApiId } = await client.rpc('CreateApi', mockApi(groupId, String(number), pathOf(number), body));
       const further = { groupId, number, apiId: String(ApiId) };
       const published = () => deploy(client, further);
       added.push(await watch(connection, further, published, ({ status }) => status === 200));

@@ -231,7 +231,7 @@ const char *network_begin(const struct policy *policy) {
     if (network.host_routes < 0) return wrong("cannot speak of networks", errno);
     if ((broken = try_as_user()) == NULL) {
       if ((broken = begin_as_user()) != NULL) { // we are in neither network as we should be
-        fprintf(stderr, "networks cannot be made any more: %s\n", broken);
+        report("networks cannot be made any more: %s", broken);
         _exit(1);
       }
       network.is_on = true;

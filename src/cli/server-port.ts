@@ -1,7 +1,7 @@
 // What the command line asks of the composition: start a server with these options, get this back.
 // Types only; main.ts supplies the implementation.
 
-import type { DebugTarget } from '../model/debugging.ts';
+import type { DebuggerQuestion, DebugTarget } from '../model/debugging.ts';
 import type { IsolationReport } from '../model/isolation-report.ts';
 import type { PullImage, RuntimeTools } from '../model/runtime-report.ts';
 
@@ -125,24 +125,13 @@ export type ServerFile = {
 
 export type Output = { write(chunk: string | Uint8Array): unknown };
 
-/** The function that a debugger shall attach to; paths are absolute. */
-export type DebuggerNeeds = {
-  readonly runtime: string;
-  /** Its own variables. */
-  readonly environment: Readonly<Record<string, string>>;
-  readonly codeDirectory: string;
-  /** Of those of its layers that are folders of the project. */
-  readonly layerDirectories: readonly string[];
-  readonly runtimeFallback: boolean;
-};
-
 /** Everything the command line needs from outside. The optional members default to this process's own. */
 export type CliDeps = {
   startServer(options: ServerOptions): Promise<RunningServer>;
   /** Whether this machine has a Python 3 that can run functions. */
   discoverPython(): Promise<boolean>;
   /** What `dev --debug` needs and this machine lacks, with the line that installs it; null: nothing. Absent: not asked. */
-  findMissingDebugger?(about: DebuggerNeeds): Promise<string | null>;
+  findMissingDebugger?(about: DebuggerQuestion): Promise<string | null>;
   /** Puts a package's files into `directory`, in the place of what is there. Absent where no server can be started either. */
   unpackCode?(zip: Buffer, directory: string): Promise<void>;
   /** What keeps functions apart here, by trying it. Absent where no server can be started either. */

@@ -1,20 +1,10 @@
 // Whether the interpreter that will run a function has its language's debugger, found by asking it. Called by `dev --debug`,
 // before a server is started; Node and Java bring theirs.
 import { execFile } from 'node:child_process';
+import type { DebuggerQuestion } from '../model/debugging.ts';
 import { chooseInterpreter, type Interpreter } from './choose-interpreter.ts';
 import { findInterpreters } from './interpreters.ts';
 import type { StartableLanguage } from './languages.ts';
-
-export type DebuggerQuestion = {
-  readonly runtime: string;
-  /** The function's own variables. */
-  readonly environment: Readonly<Record<string, string>>;
-  /** Absolute. */
-  readonly codeDirectory: string;
-  /** Unpacked layers of the project, absolute. */
-  readonly layerDirectories: readonly string[];
-  readonly runtimeFallback: boolean;
-};
 
 type Ask = {
   /** Arguments with which the interpreter ends with 0 when its debugger is there. */

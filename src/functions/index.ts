@@ -1,7 +1,7 @@
 // The face of the compute plane: re-exports only, for composition.
 
 export { chooseInterpreter, type Interpreter } from './choose-interpreter.ts';
-export { type DebuggerQuestion, findMissingDebugger } from './debugger-check.ts';
+export { findMissingDebugger } from './debugger-check.ts';
 export { type Doorway, type DoorwayOptions, openDoorway } from './doorway/doorway.ts';
 export type { ApiPlace } from './doorway/http-door.ts';
 export { takeDoorwaySockets } from './doorway/lent-sockets.ts';

@@ -3,6 +3,7 @@
 import type { FunctionConfig } from '../model/function.ts';
 import type {
   CallerSignal,
+  ColdStart,
   FunctionErrorType,
   InvocationFacts,
   InvocationOutcome,
@@ -14,7 +15,7 @@ import { describeEnd, describeUsage, endDocument, errorTypeOf, type PlatformEnd 
 import type { Instance } from './instances/instance.ts';
 import type { Ended } from './instances/instance-port.ts';
 import type { Pool } from './instances/pool.ts';
-import type { Acquired, ColdStart } from './instances/pool-port.ts';
+import type { Acquired } from './instances/pool-port.ts';
 import { allowedInstances, isExhausted } from './instances/quota.ts';
 import type { EndReason } from './instances/state.ts';
 import type { Plane } from './plane.ts';

@@ -19,3 +19,14 @@ export type DebugTarget = {
    */
   readonly codeDirectory: string;
 };
+
+/** Of the function that a debugger shall attach to: whether what runs it has its language's debugger. Paths are absolute. */
+export type DebuggerQuestion = {
+  readonly runtime: string;
+  /** The function's own variables. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly codeDirectory: string;
+  /** Of those of its layers that are folders of the project. */
+  readonly layerDirectories: readonly string[];
+  readonly runtimeFallback: boolean;
+};

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { type DebuggerQuestion, findMissingDebugger } from '../../src/functions/index.ts';
+import { findMissingDebugger } from '../../src/functions/index.ts';
+import type { DebuggerQuestion } from '../../src/model/debugging.ts';
 import { temporaryDirectory } from '../harness/server.ts';
 import { interpretersOf } from './bootstrap-interpreters.ts';
 

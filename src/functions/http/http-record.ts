@@ -10,8 +10,18 @@ const pathLimit = 1024;
 const methodLimit = 32;
 const gotLimit = 500;
 
-type Known = 'requestId' | 'at' | 'method' | 'host' | 'path' | 'clientIp' | 'status' | 'totalMs' | 'failure';
-type Sizes = 'requestBytes' | 'responseBytes' | 'coldStart';
+type Known =
+  | 'requestId'
+  | 'at'
+  | 'method'
+  | 'host'
+  | 'path'
+  | 'clientIp'
+  | 'status'
+  | 'totalMs'
+  | 'coldStart'
+  | 'failure';
+type Sizes = 'requestBytes' | 'responseBytes';
 
 /** What the steps of http-door.ts have learned. Times as in the record. */
 export type HttpFacts = Pick<RequestRecord, Known | Sizes> & {

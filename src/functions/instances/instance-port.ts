@@ -1,7 +1,7 @@
 // What an instance is asked and what it tells its owner. Types only: kept by instance.ts, spoken by pool.ts and invoke.ts.
 import type { Credentials } from '../../model/function.ts';
 import type { HttpHandlerCall } from '../../model/http-handler.ts';
-import type { FunctionErrorType, InvokeRefusalCode, ResponseSink } from '../../model/invocation.ts';
+import type { ColdStart, FunctionErrorType, InvokeRefusalCode, ResponseSink } from '../../model/invocation.ts';
 import type { PlatformEnd } from '../documents.ts';
 import type { Answer } from './exchange.ts';
 
@@ -40,13 +40,7 @@ export type StartFailure =
  * Milliseconds from the order to start until hello, for loading the module, and for the initializer. With a process that
  * waited (isSpare) codeMs is from the order until it had code and environment and said hello, and startMs is 0.
  */
-export type StartTimes = {
-  readonly isSpare: boolean;
-  readonly startMs: number;
-  readonly codeMs: number;
-  readonly loadMs: number;
-  readonly initializerMs: number;
-};
+export type StartTimes = Omit<ColdStart, 'waitMs'>;
 
 export type InstanceEvents<I> = {
   onReady(instance: I): void;

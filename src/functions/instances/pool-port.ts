@@ -1,15 +1,13 @@
 // What a pool is given, what it gives, and what it needs to know of an instance. Types only: kept by pool.ts.
 import type { Clock } from '../../base/clock.ts';
 import type { FunctionConfig, Hook } from '../../model/function.ts';
+import type { ColdStart } from '../../model/invocation.ts';
 import type { InterpreterChoice } from '../choose-interpreter.ts';
 import type { Limits } from '../limits.ts';
 import type { Deadlines } from './deadlines.ts';
 import type { InstanceEvents, StartFailure, StartTimes } from './instance-port.ts';
 import type { StartGate } from './start-gate.ts';
 import type { EndReason, InstanceState } from './state.ts';
-
-/** Times in milliseconds. */
-export type ColdStart = StartTimes & { readonly waitMs: number };
 
 /** What a pool needs to know of an instance. */
 export type PooledInstance = {

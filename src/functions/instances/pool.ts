@@ -3,13 +3,13 @@
 
 import { newRequestId } from '../../base/ids.ts';
 import type { FunctionConfig, Hook } from '../../model/function.ts';
-import type { CallerSignal } from '../../model/invocation.ts';
+import type { CallerSignal, ColdStart } from '../../model/invocation.ts';
 import { type Kept, nothingKept } from '../provisioning/kept.ts';
 import { shareLimitsOf } from './concurrency.ts';
 import type { Deadline } from './deadlines.ts';
 import { hold } from './hold.ts';
 import type { StartFailure, StartTimes } from './instance-port.ts';
-import type { Acquired, ColdStart, PoolDeps, PooledInstance, Runnable, Waiter } from './pool-port.ts';
+import type { Acquired, PoolDeps, PooledInstance, Runnable, Waiter } from './pool-port.ts';
 import { allowedInstances, type Quota } from './quota.ts';
 import { Shares } from './shares.ts';
 import { describeFailure } from './start-failures.ts';

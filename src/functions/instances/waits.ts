@@ -10,7 +10,8 @@ export type Wait<O> = {
   settle(outcome: O): void;
 };
 
-type Open<O> = { readonly deadline: Deadline; limit: PausableLimit; readonly settle: (outcome: O) => void };
+/** `limit` null: it is over at the deadline. */
+type Open<O> = { readonly deadline: Deadline; limit: PausableLimit | null; readonly settle: (outcome: O) => void };
 
 /** Bounded by the requests that an instance takes at once. */
 export class Waits<O> {
@@ -40,14 +41,15 @@ export class Waits<O> {
       resolve(outcome);
     };
     const now = this.#clock.monotonic();
-    const expire = () => this.#look(open, () => settle(whenLate));
-    const open: Open<O> = {
-      deadline: { at: now, expire },
-      limit: new PausableLimit(limitMs, this.#isPaused, now),
-      settle,
+    const limit = this.#isPaused === null ? null : new PausableLimit(limitMs, this.#isPaused, now);
+    const expire = () => {
+      const inMs = open.limit?.look(this.#clock.monotonic()) ?? 0;
+      if (inMs === 0) settle(whenLate);
+      else this.#move(open.deadline, this.#clock.monotonic() + inMs);
     };
+    const open: Open<O> = { deadline: { at: now + (limit?.look(now) ?? limitMs), expire }, limit, settle };
     this.#open.add(open);
-    this.#arm(open, open.limit.look(now), now);
+    this.#deadlines.add(open.deadline);
     return { outcome: promise, settle };
   }
 
@@ -59,21 +61,15 @@ export class Waits<O> {
   hurry(limitMs: number): void {
     const now = this.#clock.monotonic();
     for (const open of this.#open) {
-      open.limit = open.limit.hurry(limitMs, now);
-      this.#deadlines.remove(open.deadline);
-      this.#arm(open, open.limit.look(now), now);
+      const endsAt = open.limit === null ? open.deadline.at : now + open.limit.leftMs;
+      open.limit = null;
+      this.#move(open.deadline, Math.min(endsAt, now + limitMs));
     }
   }
 
-  #look(open: Open<O>, end: () => void): void {
-    const now = this.#clock.monotonic();
-    const leftMs = open.limit.look(now);
-    if (leftMs === 0) end();
-    else this.#arm(open, leftMs, now);
-  }
-
-  #arm({ deadline }: Open<O>, inMs: number, now: number): void {
-    deadline.at = now + inMs;
+  #move(deadline: Deadline, at: number): void {
+    this.#deadlines.remove(deadline);
+    deadline.at = at;
     this.#deadlines.add(deadline);
   }
 }

@@ -1,7 +1,7 @@
 // The Function Compute backend for event functions: writes the event, invokes, reads the result. Called by call-backend.ts.
 import { assertNever } from '../../base/assert-never.ts';
 import { CallOff } from '../../base/call-off.ts';
-import { PausableLimit } from '../../base/pausable-limit.ts';
+import { afterLimit } from '../../base/pausable-limit.ts';
 import type { Backend, FunctionTarget } from '../../model/api.ts';
 import { functionKey } from '../../model/function.ts';
 import type { CallerSignal, InvocationOutcome, InvokeRefusalCode, InvokeRequest } from '../../model/invocation.ts';
@@ -118,13 +118,7 @@ export function within<T>(mapped: Mapped, run: (signal: CallerSignal) => Promise
       reject(error);
       caller.abort();
     };
-    const limit = new PausableLimit(called.timeoutMs, called.isPaused, clock.monotonic());
-    const look = () => {
-      const leftMs = limit.look(clock.monotonic());
-      if (leftMs === 0) stop(timedOut(called));
-      else cancelTimer = clock.after(leftMs, look);
-    };
-    look();
+    cancelTimer = afterLimit(clock, called.timeoutMs, called.isPaused, () => stop(timedOut(called)));
     forget = mapped.request.onGone(() => stop(new ClientGone()));
     run(caller).then(
       (outcome) => {
