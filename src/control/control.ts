@@ -2,6 +2,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Clock } from '../base/clock.ts';
+import { newFc3RequestId, newRequestId } from '../base/ids.ts';
 import type { HttpAuthentication, SignedHttpCall } from '../model/http-function.ts';
 import { headerText } from '../wire/openapi-signature.ts';
 import { parseQuery, splitTarget } from '../wire/percent-encoding.ts';
@@ -127,20 +128,25 @@ function fcVersionOf(path: string) {
   return fcVersions.find((version) => path === `/${version}` || path.startsWith(`/${version}/`)) ?? null;
 }
 
-function receive(request: FastifyRequest, reply: FastifyReply): Received {
+/** Each service and generation writes its own. Source: docs. */
+function requestIdFor(version: ReturnType<typeof fcVersionOf>, now: number): string {
+  if (version === null) return newRequestId();
+  return version === '2023-03-30' ? newFc3RequestId(now) : randomUUID();
+}
+
+function receive(request: FastifyRequest, reply: FastifyReply, clock: Clock): Received {
   const { raw } = request;
   const { path, query } = splitTarget(raw.url ?? '/');
   const gone = new AbortController();
   reply.raw.once('close', () => {
     if (!reply.raw.writableFinished) gone.abort(new Error('the caller has gone'));
   });
-  const id = randomUUID();
   return {
     method: raw.method ?? 'GET',
     path,
     query: query === null ? [] : parseQuery(query, true),
     headers: { ...raw.headers, 'content-type': sentContentType(raw.rawHeaders) },
-    requestId: fcVersionOf(path) === null ? id.toUpperCase() : id,
+    requestId: requestIdFor(fcVersionOf(path), clock.now()),
     host: headerText(raw.headers, 'host'),
     localPort: raw.socket.localPort ?? 80,
     peerAddress: raw.socket.remoteAddress ?? '',
@@ -162,7 +168,7 @@ async function respond(
     deps.forwardHttp(request.raw, reply.raw);
     return reply;
   }
-  const received = receive(request, reply);
+  const received = receive(request, reply, deps.clock);
   const answer = await route(deps, fc, codeUrls, received);
   void reply.code(answer.status).headers(answer.headers);
   if (answer.status === 204) return reply.send();

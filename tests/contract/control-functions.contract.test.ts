@@ -274,6 +274,26 @@ describe('Function Compute through official clients', () => {
     assert.equal(plane.invoked.at(-1)?.target.qualifier, 'prod');
   });
 
+  it('the hook before a freeze is FC 2\u2019s alone', async () => {
+    const hooks = { instanceLifecycleConfig: { preFreeze: { handler: 'index.f' }, preStop: { handler: 'index.s' } } };
+    const settings = { handler: 'index.handler', runtime: 'python3.10', code: { zipFile: zip }, ...hooks };
+    const service = await newService();
+    const named = await newFunction(service, hooks);
+    const third = unique('three');
+    const type = { 'content-type': 'application/json' };
+    const body = JSON.stringify({ functionName: third, ...settings });
+    await callOn(popRoa(plane, '2023-03-30'))('post', '/2023-03-30/functions', {}, body, type);
+    const published = await Promise.all([`${service}/${named}`, third].map((key) => fact(`function ${key}`)));
+    const hook = (handler: string) => ({ handler, timeoutMs: 3_000 });
+    assert.deepEqual(
+      published.map((each) => [at(each, 'preFreeze'), at(each, 'preStop')]),
+      [
+        [hook('index.f'), hook('index.s')],
+        [null, hook('index.s')],
+      ],
+    );
+  });
+
   it('2021-04-06: the same services and functions, over ACS3 with chunked bodies', async () => {
     const serviceName = unique('open');
     await open('createService', [], 'CreateServiceRequest', { serviceName, description: 'd' });
@@ -340,6 +360,7 @@ describe('Function Compute through official clients', () => {
     assert.equal(config?.serviceName, null);
     assert.equal(config?.timeoutMs, 7000);
     assert.equal(config?.cpuLimit, 0.35);
+    assert.match(textAt(made, 'headers.x-fc-request-id'), /^1-[0-9a-f]{8}-[0-9a-f]{24}$/);
     const again = fc3('createFunction', [], 'CreateFunctionRequest', { body: new CreateFunctionInput(input) });
     await fails('FunctionAlreadyExists', again);
 

@@ -62,7 +62,8 @@ function publishedFunction(place: Place, { row, service, versionId }: FunctionVe
     memoryMb: fcNumber(settings, 'memorySize') ?? 128,
     timeoutMs: (fcNumber(settings, 'timeout') ?? 3) * 1000,
     initializer: initializerOf(settings),
-    preFreeze: lifecycleHookOf(settings, 'preFreeze'),
+    // FC 3 has no such hook. Source: docs.
+    preFreeze: row.serviceName === null ? null : lifecycleHookOf(settings, 'preFreeze'),
     preStop: lifecycleHookOf(settings, 'preStop'),
     environment: environmentOf(settings),
     instanceConcurrency: fcNumber(settings, 'instanceConcurrency') ?? 1,

@@ -53,6 +53,8 @@ describe('settings of functions', () => {
     ['fc3', { instanceLifecycleConfig: { preStop: { handler: 'i.h', timeout: 91 } } }, 'PreStop.Timeout is set'],
     ['fc3', { instanceLifecycleConfig: { initializer: { handler: 'i.h', timeout: 300 } } }, null],
     ['fc2', { environmentVariables: { 'a-b': 'x' } }, 'EnvironmentVariables is set'],
+    ['fc3', { environmentVariables: { _A: 'x' } }, 'that begin with a letter'],
+    ['fc3', { environmentVariables: { A_1: 'x', FC_MINE: 'x' } }, null],
     ['fc2', { environmentVariables: { A: 'x'.repeat(4095) } }, null],
     ['fc2', { environmentVariables: { A: '云'.repeat(1366) } }, 'at most 4096 bytes'],
     ['fc2', { description: 'x'.repeat(257) }, 'Description is set'],

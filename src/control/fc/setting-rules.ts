@@ -104,8 +104,8 @@ function checkConcurrency(settings: FcRecord): void {
 function checkEnvironment(settings: FcRecord): void {
   let bytes = 0;
   for (const [name, value] of Object.entries(fcRecord(settings, 'environmentVariables') ?? {})) {
-    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) {
-      refuseSetting('EnvironmentVariables', 'names of letters, digits and _', name);
+    if (!/^[A-Za-z][A-Za-z0-9_]*$/.test(name)) {
+      refuseSetting('EnvironmentVariables', 'names of letters, digits and _ that begin with a letter', name);
     }
     bytes += Buffer.byteLength(name) + Buffer.byteLength(String(value));
   }

@@ -1,8 +1,9 @@
 // The door of HTTP triggers: one HTTP request, in order: find the trigger, admit, authenticate, read, call, answer.
 // Made by functions.ts; the composition puts it on the http listener, and control sends what came for `/2016-08-15/proxy/`.
-import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../../base/clock.ts';
+import { newFc3RequestId } from '../../base/ids.ts';
 import type {
   CallHttpFunction,
   HttpAuthentication,
@@ -390,10 +391,4 @@ function goneSignal(response: ServerResponse): AbortSignal {
     if (!response.writableFinished) gone.abort(new Error('the caller has gone'));
   });
   return gone.signal;
-}
-
-/** `1-<8 hex: seconds>-<24 hex>`. Source: docs. */
-function newFc3RequestId(now: number): string {
-  const seconds = Math.floor(now / 1000).toString(16);
-  return `1-${seconds.padStart(8, '0')}-${randomBytes(12).toString('hex')}`;
 }

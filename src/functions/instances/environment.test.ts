@@ -89,6 +89,23 @@ test('layers are searched after the code: Python before its own packages, Node, 
   assert.equal(instanceEnvironment(config, place)['PYTHONPATH'], undefined);
 });
 
+test('Java is told of its code without the slash at the end, as programs of users are', () => {
+  const java = { language: 'java', version: '17.0.1', path: '/j/bin/java', prefix: '/j' } as const;
+  for (const interpreter of [java, null]) {
+    assert.equal(instanceEnvironment(config, { ...place, interpreter })['FC_FUNC_CODE_PATH'], '/code');
+  }
+});
+
+test('nodejs16 finds the modules of layers that were made for nodejs14', () => {
+  const node = { language: 'node', version: '16.1.0', path: '/n/bin/node', prefix: '/n/bin' } as const;
+  const seen = (runtime: string) =>
+    instanceEnvironment({ ...config, runtime }, { ...place, interpreter: node })['NODE_PATH'];
+  const [first, last] = ['/usr/local/lib/node_modules', '/opt/nodejs/node_modules'];
+  const of = (major: number) => `/opt/nodejs/node${major}/node_modules`;
+  assert.equal(seen('nodejs16'), [first, of(16), of(14), last].join(':'));
+  assert.equal(seen('nodejs14'), [first, of(14), last].join(':'));
+});
+
 test('libraries that were added for an id are found after the code and the layers, by that id alone', () => {
   const libraries = { 'python3.10': '/lib/py', nodejs12: '/lib/node' };
   const withLibraries = { ...place, interpreter: { ...python, libraries } };

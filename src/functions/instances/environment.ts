@@ -32,6 +32,8 @@ export function instanceEnvironment(
     user[name] = value;
   }
   const isNewImage = config.runtime === 'python3.12' || config.runtime === 'nodejs20';
+  // Source: docs: only images of Python, Node and PHP write the slash.
+  const hasSlash = interpreter !== null && interpreter.language !== 'java';
   return {
     PATH: `${addedPrograms(config, interpreter)}${interpreter === null ? '' : `${directoryOf(interpreter.path)}:`}/usr/local/bin:/usr/bin:/bin${layersPath === null ? '' : `:${layersPath}/bin`}`,
     LANG: 'C.UTF-8',
@@ -43,7 +45,7 @@ export function instanceEnvironment(
     ...user,
     ...(interpreter === null ? {} : searchedByPython(config, place, interpreter, user)),
     ...credentialVariables(config, instance.credentials),
-    FC_FUNC_CODE_PATH: interpreter === null ? codePath : `${codePath}/`,
+    FC_FUNC_CODE_PATH: hasSlash ? `${codePath}/` : codePath,
     ...(interpreter === null ? {} : { FC_RUNTIME_VERSION: interpreter.version }),
     FC_FUNCTION_NAME: config.functionName,
     FC_FUNCTION_HANDLER: config.handler,
@@ -84,12 +86,16 @@ function languageVariables(
       return { LD_LIBRARY_PATH: `${codePath}/:${codePath}/lib:/usr/local/lib${libraries}`, PYTHONUNBUFFERED: '1' };
     case 'node': {
       const major = /^nodejs(\d+)/.exec(config.runtime)?.[1] ?? '';
+      // The image of nodejs16 looks where that of nodejs14 does (source: docs); its own place comes first (assumed).
+      const majors = major === '16' ? ['16', '14'] : [major];
       const modules = `${layersPath ?? sandboxLayersPath}/nodejs`;
       const added = interpreter.libraries?.[config.runtime];
       return {
         LD_LIBRARY_PATH: `${codePath}/:${codePath}/lib${libraries}`,
         // Libraries that were added for this id stand where the image has its own.
-        NODE_PATH: `${added === undefined ? '/usr/local/lib' : added}/node_modules:${modules}/node${major}/node_modules:${modules}/node_modules`,
+        NODE_PATH: [added ?? '/usr/local/lib', ...majors.map((each) => `${modules}/node${each}`), modules]
+          .map((place) => `${place}/node_modules`)
+          .join(':'),
       };
     }
     case 'java':
