@@ -151,9 +151,9 @@ const cloudApi: Readonly<Record<string, Registered<RpcAction>>> = {
   SwitchApi: done(deployments.switchApi),
 };
 
-const asZip =
-  'code as a zip in the body or in the temporary bucket; no containers, GPUs or session affinity; VPCs, mounts and tracing are kept but not acted on; cpu is held in tier strong, and in user with delegated control groups';
-const noNetwork = 'VPCs, mounts and tracing are kept but not acted on';
+const noNetwork =
+  'VPCs and mounts are kept but not acted on; of tracing functions are told, no spans are sent for them';
+const asZip = `code as a zip in the body or in the temporary bucket, containers as servers from images that the operator has fetched; no GPUs or session affinity; ${noNetwork}; customDNS and diskSize are kept, /tmp holds 512 MB; cpu is held in tier strong, and in user with delegated control groups`;
 
 const onlyKept = 'shares by weight are acted on; routePolicy is kept but not';
 

@@ -139,6 +139,7 @@ async function deliver(plane: Plane, admitted: Admitted, instance: Instance, sig
     http: request.http ?? null,
     sink: request.sink ?? null,
     wantsLogTail: request.wantsLogTail,
+    span: request.span ?? null,
     timeoutMs: config.timeoutMs,
     credentials: plane.credentialsOf(config),
   });

@@ -76,6 +76,8 @@ export type FunctionConfig = {
   readonly internetAccess?: boolean;
   readonly logProject: string;
   readonly logStore: string;
+  /** Where the function is to send its spans; absent: its owner named nowhere. */
+  readonly jaegerEndpoint?: string;
   readonly code: {
     /** CRC-64/XZ of the uploaded zip, unsigned decimal: the wire's codeChecksum. */
     readonly checksum: string;

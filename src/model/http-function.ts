@@ -3,7 +3,7 @@
 import type { FunctionTarget } from './api.ts';
 import { functionKey } from './function.ts';
 import type { HttpHandlerCall, HttpHandlerHead } from './http-handler.ts';
-import type { CallerSignal, InvocationFacts, InvocationOutcome, ResponseSink } from './invocation.ts';
+import type { CallerSignal, CallerSpan, InvocationFacts, InvocationOutcome, ResponseSink } from './invocation.ts';
 
 /** An HTTP call of a function, whatever form its handler has. */
 export type HttpFunctionRequest = {
@@ -15,6 +15,8 @@ export type HttpFunctionRequest = {
   readonly rawPath: string;
   readonly triggerId: string;
   readonly wantsLogTail: boolean;
+  /** Absent: the caller names none. */
+  readonly span?: CallerSpan;
   readonly sink: ResponseSink | null;
 };
 

@@ -13,6 +13,9 @@ export type ResponseSink = {
   drained(): Promise<void>;
 };
 
+/** The span of the caller's that the function's own belong to, as OpenTracing writes it, and what is carried along with it. */
+export type CallerSpan = { readonly context: string; readonly baggages: Readonly<Record<string, string>> };
+
 export type InvokeRequest = {
   readonly target: FunctionTarget;
   /** Shown to the function and in every log line. */
@@ -20,6 +23,8 @@ export type InvokeRequest = {
   readonly event: Buffer;
   /** Ask for the last 4 KB of the request's output. */
   readonly wantsLogTail: boolean;
+  /** Absent: the caller names none. */
+  readonly span?: CallerSpan;
   /** A call of the function's HTTP handler; `event` is its body. */
   readonly http?: HttpHandlerCall;
   /** With `http`: an answer in chunks goes here, and the outcome's body is empty. */

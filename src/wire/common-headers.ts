@@ -1,5 +1,7 @@
 // The `x-fc-*` request headers by which the platform tells a custom runtime's server, and a program that polls the
 // runtime API, what it calls. Made by functions/ for each request.
+import type { CallerSpan } from '../model/invocation.ts';
+import { callerSpanHeaders } from './caller-span.ts';
 import type { FrameContext, FrameCredentials } from './frames.ts';
 
 /** What does not change while an instance lives. */
@@ -17,6 +19,10 @@ export type RequestFacts = {
   readonly deadline: number;
   readonly credentials: FrameCredentials | null;
   readonly retryCount: number;
+  /** The caller's; null: it names none. */
+  readonly span: CallerSpan | null;
+  /** Who called by HTTP; null: the call is none. */
+  readonly clientIp: string | null;
 };
 
 /**
@@ -45,19 +51,23 @@ export function instanceHeaders({ context, instanceId, preStop, preFreeze }: Com
     ['x-fc-service-logstore', service.logStore],
     ['x-fc-qualifier', service.qualifier],
     ['x-fc-version-id', service.versionId],
+    ['x-fc-tracing-jaeger-endpoint', context.jaegerEndpoint ?? ''],
   ]);
 }
 
 /** Names and values in turn, of one request. */
-export function requestHeaders({ requestId, deadline, credentials, retryCount }: RequestFacts): readonly string[] {
-  return given([
+export function requestHeaders(facts: RequestFacts): readonly string[] {
+  const { requestId, deadline, credentials, retryCount, span, clientIp } = facts;
+  const headers = given([
     ['x-fc-request-id', requestId],
     ['x-fc-function-deadline', String(deadline)],
     ['x-fc-access-key-id', credentials?.accessKeyId ?? ''],
     ['x-fc-access-key-secret', credentials?.accessKeySecret ?? ''],
     ['x-fc-security-token', credentials?.securityToken ?? ''],
     ['x-fc-retry-count', retryCount === 0 ? '' : String(retryCount)],
+    ['x-fc-client-ip', clientIp ?? ''],
   ]);
+  return span === null ? headers : [...headers, ...callerSpanHeaders(span)];
 }
 
 /** Values may be what users wrote: what a header cannot carry goes percent-encoded (assumed). */

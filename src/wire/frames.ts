@@ -1,6 +1,7 @@
 // The frames that the data process and an instance's bootstrap exchange: types, encoder, streaming decoder, windows.
 // Called by functions/ (host side) and the bootstraps' tests. The protocol as a whole is told in runtimes/PROTOCOL.md.
 import { quoted } from '../base/quick-json.ts';
+import type { CallerSpan } from '../model/invocation.ts';
 import { type HttpAnswerParams, type HttpParams, readHttpAnswerParams } from './http-params.ts';
 
 /** Version that `hello` states. */
@@ -57,6 +58,8 @@ export type FrameContext = {
   };
   readonly region: string;
   readonly accountId: string;
+  /** Where the function is to send its spans. */
+  readonly jaegerEndpoint?: string;
   readonly credentials: FrameCredentials | null;
 };
 
@@ -88,6 +91,8 @@ export type FrameHeads = {
     /** Fresh credentials; without them the ones of `load` go on. */
     readonly credentials?: FrameCredentials;
     readonly retryCount?: number;
+    /** The caller's. */
+    readonly span?: CallerSpan;
     /** An HTTP call: the payload is its body, and its answer has a head of its own. */
     readonly http?: HttpParams;
   };

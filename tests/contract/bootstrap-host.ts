@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { languageOf } from '../../src/functions/languages.ts';
+import type { CallerSpan } from '../../src/model/invocation.ts';
 import {
   BodyFrames,
   creditBytes,
@@ -170,10 +171,10 @@ export class BootstrapHost {
     handler: string,
     dialect: string,
     codePath: string = fixturesOf[this.#language].code,
-    concurrency = 1,
+    { concurrency = 1, context: given = context }: LoadOptions = {},
   ): Promise<Answer | null> {
     this.#stream += 1;
-    const head = { handler, codePath, dialect, context, ...(concurrency > 1 ? { concurrency } : {}) };
+    const head = { handler, codePath, dialect, context: given, ...(concurrency > 1 ? { concurrency } : {}) };
     this.send({ type: 'load', stream: this.#stream, head });
     return this.#answer(null);
   }
@@ -290,12 +291,15 @@ export class BootstrapHost {
   }
 }
 
+export type LoadOptions = { readonly concurrency?: number; readonly context?: FrameContext };
+
 export type InvokeOptions = {
   readonly tail?: boolean;
   readonly retryCount?: number;
   /** A call of the HTTP handler: the event is its body. */
   readonly http?: HttpParams;
   readonly credentials?: NonNullable<FrameContext['credentials']>;
+  readonly span?: CallerSpan;
 };
 
 /** Frames of one connection, one at a time; null at its end. */

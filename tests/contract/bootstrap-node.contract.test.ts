@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { type Answer, type BootstrapHost, context } from './bootstrap-host.ts';
 import { type Interpreter, interpretersOf } from './bootstrap-interpreters.ts';
+import { fixturesOf } from './bootstrap-languages.ts';
 import { body, document, end, httpCall, loaded, requestId, start, suite, using } from './bootstrap-suite.ts';
 
 for (const interpreter of interpretersOf('node')) {
@@ -260,6 +261,14 @@ function nodeSuite(interpreter: Interpreter): void {
           spanBaggages: {},
         },
       });
+    }));
+
+  it('shows an initializer to functions of services alone', () =>
+    using(interpreter, async (host) => {
+      const third = { ...context, service: { ...context.service, name: '' } };
+      body(await host.load('odd.context', 'nodejs20', fixturesOf.node.code, { context: third }));
+      const seen = JSON.parse(body(await host.invoke(requestId))) as { function: unknown };
+      assert.deepEqual(seen.function, { name: 'echo', handler: 'echo.handler', memory: 512, timeout: 7 });
     }));
 
   it('tells an HTTP handler of its request as node:http does', () =>

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { context } from './bootstrap-host.ts';
 import { type Interpreter, interpretersOf } from './bootstrap-interpreters.ts';
+import { fixturesOf } from './bootstrap-languages.ts';
 import { body, document, end, failed, httpCall, loaded, requestId, start, suite, using } from './bootstrap-suite.ts';
 
 const found = interpretersOf('php');
@@ -95,6 +96,16 @@ function phpSuite(interpreter: Interpreter): void {
         retryCount: 0,
         tracing: { openTracingSpanContext: '', openTracingSpanBaggages: [], jaegerEndpoint: '' },
       });
+    }));
+
+  it('shows a service\u2019s name and an initializer to functions of services alone', () =>
+    using(interpreter, async (host) => {
+      const { name: _name, ...service } = context.service;
+      const third = { ...context, service: { ...service, name: '' } };
+      body(await host.load('odd.context', 'php7.2', fixturesOf.php.code, { context: third }));
+      const seen = JSON.parse(body(await host.invoke(requestId))) as Record<string, unknown>;
+      assert.deepEqual(seen['function'], { name: 'echo', handler: 'echo.handler', memory: 512, timeout: 7 });
+      assert.deepEqual(seen['service'], service);
     }));
 
   it('refuses an answer of an HTTP handler that is no response', () =>

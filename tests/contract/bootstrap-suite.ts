@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { initialWindowBytes } from '../../src/wire/frames.ts';
 import type { HttpParams } from '../../src/wire/http-params.ts';
-import { type Answer, BootstrapHost, type HostOptions } from './bootstrap-host.ts';
+import { type Answer, BootstrapHost, context, type HostOptions } from './bootstrap-host.ts';
 import type { Interpreter } from './bootstrap-interpreters.ts';
 import { fixturesOf } from './bootstrap-languages.ts';
 
@@ -268,6 +268,17 @@ export function suite(interpreter: Interpreter): void {
       assert.match(body(await host.invoke('another-id')), /another-id/);
     }));
 
+  it('shows the span that the caller names, and where spans go', () =>
+    using(interpreter, async (host) => {
+      const { dialect, code } = fixturesOf[interpreter.language];
+      const traced = { ...context, jaegerEndpoint: 'http://jaeger:14268/api/traces' };
+      assert.equal((await host.load(names.context, dialect, code, { context: traced }))?.kind, 'end');
+      const span = { context: '1a:2b:0:1', baggages: { user: 'u-1' } };
+      const shown = body(await host.invoke(requestId, '', { span })).replaceAll('\\/', '/');
+      for (const text of ['1a:2b:0:1', 'u-1', 'http://jaeger:14268/api/traces']) assert.ok(shown.includes(text), shown);
+      assert.ok(!body(await host.invoke(requestId)).includes('1a:2b:0:1'), 'it is that call\u2019s alone');
+    }));
+
   it('answers an HTTP call with a head and a body', () =>
     loaded(interpreter, names.httpEcho, async (host) => {
       const answer = await host.invoke(requestId, 'the body 云', { http: httpCall });
@@ -316,7 +327,7 @@ export function suite(interpreter: Interpreter): void {
     it('runs several requests at a time, each with its markers and its window', () =>
       using(interpreter, async (host) => {
         const { dialect, code } = fixturesOf[interpreter.language];
-        assert.equal((await host.load(meets, dialect, code, 2))?.kind, 'end');
+        assert.equal((await host.load(meets, dialect, code, { concurrency: 2 }))?.kind, 'end');
         const results = await host.invokeAtOnce(['a', 'b']);
         assert.deepEqual(
           results.map((text) => [text[0], text.length]),

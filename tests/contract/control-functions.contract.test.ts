@@ -166,6 +166,11 @@ describe('Function Compute through official clients', () => {
     assert.equal(config?.role, 'acs:ram::1:role/r');
     assert.equal(config?.logProject, 'p');
     assert.equal(config?.logStore, 'l');
+    assert.equal(config?.jaegerEndpoint, undefined);
+    await fc2('updateService', service, { tracingConfig: { type: 'Jaeger', params: { endpoint: 'http://jaeger/t' } } });
+    assert.equal((await fact<PublishedFunction>(`function ${service}/${name}`))?.jaegerEndpoint, 'http://jaeger/t');
+    await fc2('updateService', service, { tracingConfig: {} });
+    assert.equal((await fact<PublishedFunction>(`function ${service}/${name}`))?.jaegerEndpoint, undefined);
   });
 
   it('the code can be downloaded by its URL without a key, and not by another', async () => {
@@ -230,6 +235,10 @@ describe('Function Compute through official clients', () => {
     assert.equal(at(answer, 'headers.x-fc-invocation-service-version'), 'LATEST');
     assert.equal(at(answer, 'headers.content-type'), 'application/octet-stream');
     assert.equal(at(answer, 'headers.x-fc-error-type'), undefined);
+    assert.equal(asked?.span, undefined);
+    const spanHeader = 'x-fc-tracing-opentracing-span-context';
+    await fc2('invokeFunction', service, name, event, { [spanHeader]: '1:2:0:1', [`${spanHeader}-baggage-k`]: 'v' });
+    assert.deepEqual(plane.invoked.at(-1)?.span, { context: '1:2:0:1', baggages: { k: 'v' } });
   });
 
   it("a function's failure is a 200 with the error's type; a refusal is the service's error", async () => {

@@ -90,6 +90,8 @@ for (const [tier, isRelayed] of [
       };
       for (const [name, value] of Object.entries(expected)) assert.deepEqual(valuesOf(seen, name), [value], name);
       assert.match(valuesOf(seen, 'x-fc-function-deadline')[0] ?? '', /^\d{13}$/);
+      assert.deepEqual(valuesOf(seen, 'x-fc-client-ip'), []);
+      assert.deepEqual(valuesOf(seen, 'x-fc-tracing-opentracing-span-context'), []);
       assert.equal(seen.environment['MODE'], 'test');
       assert.equal(seen.environment['FC_CUSTOM_LISTEN_PORT'], seen.environment['FC_SERVER_PORT']);
       assert.equal(seen.environment['FC_FUNC_CODE_PATH'], seen.cwd);
@@ -97,9 +99,10 @@ for (const [tier, isRelayed] of [
     });
 
     test('an HTTP call passes through unchanged, but for what is of one connection or the platform\u2019s own', async () => {
-      plane.publish('web', code, custom());
+      plane.publish('web', code, custom({ jaegerEndpoint: 'http://jaeger/t' }));
       const call = get('/a%20b/?x=1&x=2', { method: 'PUT', basePath: '/2016-08-15/proxy/shop/web/' });
-      const { body, http } = await plane.succeed('web', 'raw \u00e4', { http: call });
+      const span = { context: '1:2:0:1', baggages: { user: 'u' } };
+      const { body, http } = await plane.succeed('web', 'raw \u00e4', { http: call, span });
       assert.equal(http?.status, 201);
       const own = http.headers.flatMap((text, at) => (text === 'X-Own' ? [http.headers[at + 1]] : []));
       assert.deepEqual(own, ['one', 'two']);
@@ -109,6 +112,11 @@ for (const [tier, isRelayed] of [
       assert.deepEqual(valuesOf(seen, 'host'), ['shop.example']);
       assert.deepEqual(valuesOf(seen, 'x-two'), ['1', '2']);
       assert.deepEqual(valuesOf(seen, 'x-fc-control-path'), ['/http-invoke']);
+      assert.deepEqual(valuesOf(seen, 'x-fc-client-ip'), ['192.0.2.7']);
+      assert.deepEqual(valuesOf(seen, 'x-fc-tracing-opentracing-span-context'), ['1:2:0:1']);
+      const [baggages = ''] = valuesOf(seen, 'x-fc-tracing-opentracing-span-baggages');
+      assert.deepEqual(JSON.parse(Buffer.from(baggages, 'base64').toString()), { user: 'u' });
+      assert.deepEqual(valuesOf(seen, 'x-fc-tracing-jaeger-endpoint'), ['http://jaeger/t']);
       assert.deepEqual(valuesOf(seen, 'x-fc-base-path'), ['/2016-08-15/proxy/shop/web/']);
       assert.equal(valuesOf(seen, 'x-fc-request-id').includes('forged'), false);
     });

@@ -23,7 +23,7 @@ import {
 } from '../../src/functions/index.ts';
 import type { Credentials, FunctionConfig } from '../../src/model/function.ts';
 import type { HttpHandlerCall } from '../../src/model/http-handler.ts';
-import type { InvocationOutcome, ResponseSink } from '../../src/model/invocation.ts';
+import type { CallerSpan, InvocationOutcome, ResponseSink } from '../../src/model/invocation.ts';
 
 export type Code = Readonly<Record<string, string | Uint8Array>>;
 export type Outcome<K extends InvocationOutcome['kind']> = Extract<InvocationOutcome, { kind: K }>;
@@ -52,6 +52,7 @@ type InvokeOptions = {
   readonly tail?: boolean;
   readonly signal?: AbortSignal;
   readonly requestId?: string;
+  readonly span?: CallerSpan;
   readonly http?: HttpHandlerCall;
   readonly sink?: ResponseSink;
 };
@@ -135,13 +136,14 @@ export async function openFixture(
         : { ok: true, config };
     },
   });
-  const invoke: Fixture['invoke'] = (name, event = '', { tail = false, signal, requestId, http, sink } = {}) =>
+  const invoke: Fixture['invoke'] = (name, event = '', { tail = false, signal, requestId, span, http, sink } = {}) =>
     functions.invoke(
       {
         target: { serviceName: null, functionName: name, qualifier: null },
         requestId: requestId ?? `request-${randomHex(8)}`,
         event: Buffer.from(event),
         wantsLogTail: tail,
+        ...(span === undefined ? {} : { span }),
         ...(http === undefined ? {} : { http }),
         ...(sink === undefined ? {} : { sink }),
       },

@@ -74,6 +74,18 @@ const answering =
   async () => ({ kind: 'answer', head: { status, headers }, body: Buffer.from(body), facts });
 
 describe('the door of HTTP triggers', () => {
+  it('tells the function of the span that its caller names, and never passes the headers on', async (t) => {
+    const seen: unknown[] = [];
+    const { ask } = await open(t, (request, signal) => {
+      seen.push(request.span);
+      return answering(200)(request, signal);
+    });
+    const name = 'X-Fc-Tracing-Opentracing-Span-Context';
+    await ask('GET', '', `${name}: 1:2:0:1\r\n${name}-Baggage-user: u\r\n`);
+    await ask('GET');
+    assert.deepEqual(seen, [{ context: '1:2:0:1', baggages: { user: 'u' } }, undefined]);
+  });
+
   it('drops what a function may not say, keeps what it repeats, and sends no body where none may be', async (t) => {
     const headers = ['Server', 'mine', 'Content-Length', '1', 'X-Fc-A', '1', 'Set-Cookie', 'a', 'Set-Cookie', 'b'];
     const { ask } = await open(t, answering(200, headers));

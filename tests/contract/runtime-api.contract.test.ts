@@ -92,7 +92,8 @@ for (const tier of ['none', 'user', 'strong']) {
     test('an event is fetched with what the platform tells, numbers as integers, and answered', async () => {
       plane.credentials = { accessKeyId: 'id', accessKeySecret: 'secret', securityToken: 'token', expiresAt: 0 };
       plane.publish('polling', code, go1({ serviceName: 'shop', timeoutMs: 2_500 }));
-      const seen = seenIn((await plane.succeed('polling', 'payload', { requestId: 'r-1' })).body);
+      const span = { context: '1:2:0:1', baggages: {} };
+      const seen = seenIn((await plane.succeed('polling', 'payload', { requestId: 'r-1', span })).body);
       plane.credentials = null;
       assert.equal(seen.payload, 'payload');
       assert.equal(seen.http, null);
@@ -101,6 +102,7 @@ for (const tier of ['none', 'user', 'strong']) {
       assert.equal(seen.headers['x-fc-function-timeout'], '3');
       assert.match(seen.headers['x-fc-function-deadline'] ?? '', /^\d{13}$/);
       assert.equal(seen.headers['x-fc-security-token'], 'token');
+      assert.equal(seen.headers['x-fc-tracing-opentracing-span-context'], '1:2:0:1');
       assert.equal(seen.headers['x-fc-service-name'], 'shop');
       const warm = await plane.succeed('polling', 'again');
       assert.equal(warm.coldStart, null);

@@ -97,7 +97,7 @@ class Instance {
     const request = this.open(stream, this.output.begin('Invoke', head.requestId, head.tail));
     this.memory.begin();
     if (head.credentials) this.loaded.context.credentials = head.credentials;
-    const context = this.makeContext(head.requestId, head.retryCount || 0, request.mark);
+    const context = this.makeContext(head.requestId, head.retryCount || 0, request.mark, head.span);
     if (head.http) this.callHttp(request, handler, head.http, event, context);
     else this.call(request, handler, (callback) => handler(event, context, callback), 3);
   }
@@ -110,7 +110,7 @@ class Instance {
         this.failUnhandled(request, error);
         return;
       }
-      const context = this.makeContext(head.requestId, 0, request.mark);
+      const context = this.makeContext(head.requestId, 0, request.mark, null);
       this.call(request, handler, (callback) => handler(context, callback), 2);
     });
   }
@@ -233,25 +233,33 @@ class Instance {
     for (const request of Array.from(this.active)) this.fail(request, UNHANDLED, document, errors.textOf(error), true);
   }
 
-  /** Source: docs. */
-  makeContext(requestId, retryCount, mark) {
+  /** Source: docs; what parseOpenTracingBaggages() gives: assumed. `span`: the caller's, if it names one. */
+  makeContext(requestId, retryCount, mark, span) {
     const given = this.loaded.context;
+    const spanContext = span ? span.context : '';
+    const baggages = Object.assign({}, span ? span.baggages : null);
+    const about = Object.assign({}, given.function);
+    if (given.service.name === '') {
+      // FC 3
+      delete about.initializer;
+      delete about.initializationTimeout;
+    }
     return {
       requestId: requestId,
       credentials: Object.assign({ accessKeyId: '', accessKeySecret: '', securityToken: '' }, given.credentials),
-      function: Object.assign({}, given.function),
+      function: about,
       service: Object.assign({}, given.service),
       region: given.region,
       accountId: given.accountId,
       retryCount: retryCount,
       logger: this.limit > 1 ? this.output.makeLogger(mark) : this.output.logger,
       tracing: {
-        openTracingSpanContext: '',
-        openTracingSpanBaggages: {},
-        jaegerEndpoint: '',
-        spanContext: '',
-        spanBaggages: {},
-        parseOpenTracingBaggages: () => ({}),
+        openTracingSpanContext: spanContext,
+        openTracingSpanBaggages: baggages,
+        jaegerEndpoint: given.jaegerEndpoint || '',
+        spanContext: spanContext,
+        spanBaggages: baggages,
+        parseOpenTracingBaggages: () => baggages,
       },
     };
   }

@@ -74,22 +74,28 @@ function encodeResult($result)
     return $text;
 }
 
-function contextOf(array $given, $requestId, $retryCount)
+/** `span`: the caller's {context, baggages}, or null. */
+function contextOf(array $given, $requestId, $retryCount, $span)
 {
     $service = $given['service'];
+    $function = $given['function'];
     if ($service['name'] === '') {
-        unset($service['name']); // FC 3
+        unset($service['name'], $function['initializer'], $function['initializationTimeout']); // FC 3
     }
     return [
         'requestId' => $requestId,
         'credentials' => $given['credentials'] === null
             ? ['accessKeyId' => '', 'accessKeySecret' => '', 'securityToken' => '']
             : $given['credentials'],
-        'function' => $given['function'],
+        'function' => $function,
         'service' => $service,
         'region' => $given['region'],
         'accountId' => $given['accountId'],
         'retryCount' => $retryCount,
-        'tracing' => ['openTracingSpanContext' => '', 'openTracingSpanBaggages' => [], 'jaegerEndpoint' => ''],
+        'tracing' => [
+            'openTracingSpanContext' => $span === null ? '' : $span['context'],
+            'openTracingSpanBaggages' => $span === null ? [] : $span['baggages'],
+            'jaegerEndpoint' => isset($given['jaegerEndpoint']) ? $given['jaegerEndpoint'] : '',
+        ],
     ];
 }

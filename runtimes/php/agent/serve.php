@@ -142,7 +142,9 @@ class Instance
         meetDebugger();
         $this->output->begin('Invoke', $head['requestId'], $head['tail']);
         $this->memory->begin();
-        $context = contextOf($this->given, $head['requestId'], isset($head['retryCount']) ? $head['retryCount'] : 0);
+        $retryCount = isset($head['retryCount']) ? $head['retryCount'] : 0;
+        $span = isset($head['span']) ? $head['span'] : null;
+        $context = contextOf($this->given, $head['requestId'], $retryCount, $span);
         $http = null;
         try {
             if (isset($head['http'])) {
@@ -167,7 +169,7 @@ class Instance
         try {
             list($file, $function) = splitHandler($head['handler'], $this->codePath);
             require_once $file;
-            callableOf($function, $head['handler'])(contextOf($this->given, $head['requestId'], 0));
+            callableOf($function, $head['handler'])(contextOf($this->given, $head['requestId'], 0, null));
         } catch (\Throwable $thrown) {
             $this->output->finish(UNHANDLED_SUFFIX, textOf($thrown));
             $this->fail($stream, $thrown);

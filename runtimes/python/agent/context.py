@@ -42,16 +42,16 @@ class Service(object):
 
 
 class Tracing(object):
-    def __init__(self):
-        self.span_context = None
-        self.span_baggages = {}
-        self.jaeger_endpoint = None
+    def __init__(self, jaeger_endpoint, span=None):
+        self.span_context = None if span is None else span.get('context')
+        self.span_baggages = {} if span is None else span.get('baggages') or {}
+        self.jaeger_endpoint = jaeger_endpoint
 
 
 class Context(object):
     """python2.7 to python3.10."""
 
-    def __init__(self, made, request_id, retry_count):
+    def __init__(self, made, request_id, retry_count, span):
         self.request_id = self.requestId = request_id
         self.credentials = made.credentials
         self.function = made.function
@@ -61,13 +61,13 @@ class Context(object):
         self.retry_count = retry_count
         # Not null only with several requests at a time.
         self.logger = made.shown_logger
-        self.tracing = made.tracing
+        self.tracing = Tracing(made.jaeger_endpoint, span)
 
 
 class FlatContext(object):
     """python3.12 and later: no credentials, service or tracing."""
 
-    def __init__(self, made, request_id, retry_count):
+    def __init__(self, made, request_id, _retry_count, _span):
         self.request_id = request_id
         self.account_id = made.account_id
         self.region = made.region
@@ -87,7 +87,7 @@ class ContextMaker(object):
         self.region = given.get('region', '')
         self.account_id = given.get('accountId', '')
         self.credentials = Credentials(given.get('credentials') or {})
-        self.tracing = Tracing()
+        self.jaeger_endpoint = given.get('jaegerEndpoint')
         self.logger = logging.getLogger()
         self.shown_logger = None
         if is_flat(dialect):
@@ -100,10 +100,10 @@ class ContextMaker(object):
     def show_logger(self):
         self.shown_logger = self.logger
 
-    def make(self, request_id, retry_count=0, credentials=None):
+    def make(self, request_id, retry_count=0, credentials=None, span=None):
         if credentials is not None:
             self.credentials = Credentials(credentials)
-        return self._type(self, request_id, retry_count)
+        return self._type(self, request_id, retry_count, span)
 
 
 def is_flat(dialect):

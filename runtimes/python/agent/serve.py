@@ -130,7 +130,8 @@ class Instance(object):
         mark = output.begin('Invoke', head['requestId'], head['tail'])
         self._memory.begin()
         try:
-            context = self._contexts.make(head['requestId'], head.get('retryCount', 0), head.get('credentials'))
+            about = head['requestId'], head.get('retryCount', 0), head.get('credentials'), head.get('span')
+            context = self._contexts.make(*about)
             given = head.get('http')
             http = None
             if given is None:

@@ -1,6 +1,7 @@
 // InvokeFunction: hands the raw body to the function and puts what is known of the run into headers. Synchronous only.
 import { assertNever } from '../../base/assert-never.ts';
 import type { InvocationFacts } from '../../model/invocation.ts';
+import { readCallerSpan } from '../../wire/caller-span.ts';
 import { headerText } from '../../wire/openapi-signature.ts';
 import type { FcAction } from '../action.ts';
 import { fcError } from '../errors.ts';
@@ -63,9 +64,16 @@ export const invokeFunction: FcAction = async (call) => {
   const wantsLogTail = readTypes(call);
   const { deps, received, raw } = call;
   const qualifier = call.qualifier === 'LATEST' ? null : call.qualifier;
+  const span = readCallerSpan(received.headers);
   const shows = { logTail: wantsLogTail, coldStart: deps.settings.showColdStart };
   const outcome = await deps.invoke(
-    { target: { ...namedFunction(call), qualifier }, requestId: received.requestId, event: raw, wantsLogTail },
+    {
+      target: { ...namedFunction(call), qualifier },
+      requestId: received.requestId,
+      event: raw,
+      wantsLogTail,
+      ...(span === null ? {} : { span }),
+    },
     received.signal,
   );
   switch (outcome.kind) {

@@ -43,7 +43,13 @@ export type FunctionVersion = {
   readonly versionId: string;
 };
 
-/** What the data process needs. Role, logs and network are the service's for FC 2 and the function's own for FC 3. */
+/** Of `{type: 'Jaeger', params: {endpoint}}`. */
+function jaegerOf(owner: FcRecord): Pick<PublishedFunction, 'jaegerEndpoint'> {
+  const endpoint = fcText(fcRecord(fcRecord(owner, 'tracingConfig') ?? {}, 'params') ?? {}, 'endpoint');
+  return endpoint === '' ? {} : { jaegerEndpoint: endpoint };
+}
+
+/** What the data process needs. Role, logs, traces and network are the service's for FC 2 and the function's own for FC 3. */
 function publishedFunction(place: Place, { row, service, versionId }: FunctionVersion): PublishedFunction {
   const settings = settingsOf(row);
   const owner = service === null ? settings : settingsOf(service);
@@ -76,6 +82,7 @@ function publishedFunction(place: Place, { row, service, versionId }: FunctionVe
     internetAccess: owner['internetAccess'] !== false,
     logProject: fcText(log, 'project'),
     logStore: fcText(log, 'logstore'),
+    ...jaegerOf(owner),
     layers: mergedName((row.layers ?? []).map((layer) => layer.packageSha256)),
     code: { sha256: row.packageSha256, checksum: row.codeChecksum, sizeBytes: row.codeSizeBytes },
   };

@@ -28,8 +28,8 @@ export function createCallHttp({ find, invoke, now }: CallHttpDeps): CallHttpFun
     if (!found.ok) return { kind: 'refused', code: found.code, message: found.message };
     const { config } = found;
     const form = formOf(config);
-    const { target, requestId, wantsLogTail, sink } = request;
-    const facts = { target, requestId, wantsLogTail };
+    const { target, requestId, wantsLogTail, span, sink } = request;
+    const facts = { target, requestId, wantsLogTail, ...(span === undefined ? {} : { span }) };
     const passed = sink === null ? { http: request.call } : { http: request.call, sink };
     switch (form) {
       case 'server':

@@ -13,6 +13,7 @@ import type {
   SignedHttpCall,
 } from '../../model/http-function.ts';
 import { coldStartOf, type Failure, type RecordedColdStart, type RequestRecord } from '../../model/record.ts';
+import { readCallerSpan } from '../../wire/caller-span.ts';
 import { decodePercent, parseQuery, splitTarget } from '../../wire/percent-encoding.ts';
 import { formatTraceParent, parseTraceParent, type TraceParent } from '../../wire/traceparent.ts';
 import type { FindFunction } from '../plane.ts';
@@ -235,6 +236,7 @@ function requestOf(
 ): Omit<HttpFunctionRequest, 'sink'> & { readonly response: ServerResponse } {
   const { request, requestId, origin, response } = context;
   const { serviceName, functionName, qualifier } = trigger;
+  const span = readCallerSpan(request.headers);
   return {
     response,
     target: { serviceName, functionName, qualifier },
@@ -243,6 +245,7 @@ function requestOf(
     triggerId: trigger.triggerId,
     body,
     wantsLogTail: /^tail$/i.test(headerOf(request, 'x-fc-log-type')),
+    ...(span === null ? {} : { span }),
     call: {
       method: request.method ?? 'GET',
       path: decodePercent(rawPath),

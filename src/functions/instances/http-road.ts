@@ -2,7 +2,7 @@
 import { Agent } from 'node:http';
 import type { Clock } from '../../base/clock.ts';
 import { type CommonFacts, instanceHeaders, requestHeaders } from '../../wire/common-headers.ts';
-import type { FrameCredentials, HookName } from '../../wire/frames.ts';
+import type { FrameCredentials, FrameHeads, HookName } from '../../wire/frames.ts';
 import { Endpoint } from './endpoint.ts';
 import type { Answer, Question } from './exchange.ts';
 import { type Asking, type Road, type RoadDeps, type RoadEvents, type RoadPlan, serverSocketName } from './road.ts';
@@ -12,6 +12,9 @@ import { watchHealth, whenHealthy } from './server-health.ts';
 import type { StartPlan } from './start-plan.ts';
 
 type HttpPlan = Extract<RoadPlan, { kind: 'http' }>;
+
+/** What a request of the platform says of itself. */
+type About = Pick<FrameHeads['invoke'], 'requestId' | 'deadline' | 'retryCount' | 'span'>;
 
 /** Source: docs. */
 const hookRequests = {
@@ -117,7 +120,7 @@ export class HttpRoad implements Road {
           const request = this.#own('POST', '/invoke', head, event);
           return this.#serve(request, null, (answer) => onAnswer(judgeEvent(answer)));
         }
-        const headers = [...forwarded(http.headers, http.host), ...this.#common('/http-invoke', head)];
+        const headers = [...forwarded(http.headers, http.host), ...this.#common('/http-invoke', head, http.clientIp)];
         if (http.basePath !== null) headers.push('x-fc-base-path', http.basePath);
         const request = { method: http.method, target: http.requestUri, headers, body: event };
         return this.#serve(request, sink, (answer) => onAnswer(judgeHttp(answer)));
@@ -199,22 +202,15 @@ export class HttpRoad implements Road {
   }
 
   /** A request of the platform's own. */
-  #own(
-    method: string,
-    target: string,
-    about: { readonly requestId: string; readonly deadline: number; readonly retryCount?: number },
-    body: Buffer,
-  ): ServerRequest {
+  #own(method: string, target: string, about: About, body: Buffer): ServerRequest {
     const headers = ['Host', 'localhost', 'Content-Type', 'application/octet-stream', ...this.#common(target, about)];
     return { method, target, headers, body };
   }
 
-  #common(
-    controlPath: string,
-    about: { readonly requestId: string; readonly deadline: number; readonly retryCount?: number },
-  ): readonly string[] {
-    const { requestId, deadline, retryCount = 0 } = about;
-    const request = requestHeaders({ requestId, deadline, retryCount, credentials: this.#credentials });
+  #common(controlPath: string, about: About, clientIp: string | null = null): readonly string[] {
+    const { requestId, deadline, retryCount = 0, span = null } = about;
+    const credentials = this.#credentials;
+    const request = requestHeaders({ requestId, deadline, retryCount, credentials, span, clientIp });
     return [...this.#headers, ...request, 'x-fc-control-path', controlPath];
   }
 

@@ -1,7 +1,13 @@
 // What an instance is asked and what it tells its owner. Types only: kept by instance.ts, spoken by pool.ts and invoke.ts.
 import type { Credentials } from '../../model/function.ts';
 import type { HttpHandlerCall } from '../../model/http-handler.ts';
-import type { ColdStart, FunctionErrorType, InvokeRefusalCode, ResponseSink } from '../../model/invocation.ts';
+import type {
+  CallerSpan,
+  ColdStart,
+  FunctionErrorType,
+  InvokeRefusalCode,
+  ResponseSink,
+} from '../../model/invocation.ts';
 import type { PlatformEnd } from '../documents.ts';
 import type { Answer } from './exchange.ts';
 
@@ -13,6 +19,8 @@ export type Call = {
   readonly http: HttpHandlerCall | null;
   readonly sink: ResponseSink | null;
   readonly wantsLogTail: boolean;
+  /** The caller's; null: it names none. */
+  readonly span: CallerSpan | null;
   readonly timeoutMs: number;
   /** The function's, as they are now. */
   readonly credentials: Credentials | null;

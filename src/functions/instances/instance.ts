@@ -137,7 +137,7 @@ export class Instance {
    * until each is released, or until stop().
    */
   invoke(call: Call): Promise<Ended> {
-    const { requestId, timeoutMs } = call;
+    const { requestId, timeoutMs, event, http, sink, span } = call;
     // The request goes out meanwhile: it is read as soon as the process goes on.
     if (this.#state.kind === 'frozen') void this.#setFrozen(false);
     if (this.#state.kind !== 'busy') {
@@ -147,8 +147,8 @@ export class Instance {
     this.log.begin(requestId);
     const facts = { requestId, tail: call.wantsLogTail, deadline: this.#deps.clock.now() + timeoutMs };
     const fresh = this.#freshCredentials(call.credentials);
-    const head = fresh === nothing ? facts : { ...facts, ...fresh };
-    const { event, http, sink } = call;
+    const known = fresh === nothing ? facts : { ...facts, ...fresh };
+    const head = span === null ? known : { ...known, span };
     const { outcome: answer, settle } = this.#ask({ type: 'invoke', head, event, http, sink }, timeoutMs);
     this.#callers.set(requestId, () => settle({ kind: 'caller-gone' }));
     return answer.then((outcome) => {

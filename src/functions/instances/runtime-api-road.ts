@@ -22,6 +22,7 @@ const waitingPolls = 64;
 /** Of a request with the head of an HTTP answer in it, base64. */
 const headLimitBytes = 128 * 1024;
 const noBytes = Buffer.alloc(0);
+const ofHooks = { deadline: 0, retryCount: 0, span: null, clientIp: null };
 
 /** Something that was asked and is not answered. */
 type Open = {
@@ -150,14 +151,15 @@ export class RuntimeApiRoad implements Road {
   #openOf(question: Exclude<Question, { type: 'load' }>, onAnswer: (answer: Answer) => void): Open {
     if (question.type === 'hook') {
       const { hook, requestId } = question.head;
-      const about = { requestId, deadline: 0, retryCount: 0, credentials: this.#credentials };
+      const about = { ...ofHooks, requestId, credentials: this.#credentials };
       const headers = [...requestHeaders(about), 'x-fc-function-type', String(functionTypes[hook])];
       return { requestId, headers, body: noBytes, isHttp: false, onAnswer };
     }
     const { head, event, http } = question;
-    const { requestId, deadline, retryCount = 0 } = head;
+    const { requestId, deadline, retryCount = 0, span = null } = head;
     this.#credentials = head.credentials ?? this.#credentials;
-    const about = { requestId, deadline, retryCount, credentials: this.#credentials };
+    const clientIp = http?.clientIp ?? null;
+    const about = { requestId, deadline, retryCount, span, clientIp, credentials: this.#credentials };
     const headers = [...requestHeaders(about), 'x-fc-function-type', String(functionTypes.handler)];
     if (http !== null) {
       const params = Buffer.from(JSON.stringify(writeHttpParams(http))).toString('base64');

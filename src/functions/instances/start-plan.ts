@@ -225,6 +225,7 @@ function contextOf(config: FunctionConfig, credentials: Credentials | null): Fra
     },
     region: config.regionId,
     accountId: config.accountId,
+    ...(config.jaegerEndpoint === undefined ? {} : { jaegerEndpoint: config.jaegerEndpoint }),
     credentials: credentials === null ? null : frameCredentials(credentials),
   };
 }

@@ -37,7 +37,8 @@ final class Contexts {
     Object make() throws ClassNotFoundException;
   }
 
-  Object make(Output.Mark mark, int retryCount) throws ClassNotFoundException {
+  /** `span`: the caller's {context, baggages}; null: it names none. */
+  Object make(Output.Mark mark, int retryCount, Map<String, Object> span) throws ClassNotFoundException {
     Map<String, Object> function = Json.object(given.get("function"));
     Map<String, Object> service = Json.object(given.get("service"));
     Map<String, Object> valid = credentials;
@@ -56,7 +57,14 @@ final class Contexts {
         "getExecTimeLimitInMillis", (int) (((Number) function.get("timeout")).doubleValue() * 1000)
       )
     ));
-    members.put("getTracing", (Member) () -> proxy("OpenTracing", Map.of("getSpanContext", "", "getSpanBaggages", Map.of(), "getJaegerEndpoint", "")));
+    members.put("getTracing", (Member) () -> proxy(
+      "OpenTracing",
+      Map.of(
+        "getSpanContext", span == null ? "" : span.get("context"),
+        "getSpanBaggages", span == null ? Map.of() : span.get("baggages"),
+        "getJaegerEndpoint", given.getOrDefault("jaegerEndpoint", "")
+      )
+    ));
     members.put("getLogger", (Member) () -> logger(mark));
     return proxy("Context", members);
   }

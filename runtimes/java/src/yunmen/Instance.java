@@ -164,7 +164,8 @@ final class Instance {
       String answer = null;
       try {
         contexts.renew(head.get("credentials"));
-        Object context = contexts.make(mark, head.get("retryCount") instanceof Number count ? count.intValue() : 0);
+        int retryCount = head.get("retryCount") instanceof Number count ? count.intValue() : 0;
+        Object context = contexts.make(mark, retryCount, head.containsKey("span") ? Json.object(head.get("span")) : null);
         if (head.containsKey("http")) {
           Http.Answer made = http().call(handler, Json.object(head.get("http")), event.bytes.toByteArray(), context);
           result = made.body();
@@ -196,7 +197,7 @@ final class Instance {
       String word = MARKER_WORDS.getOrDefault((String) head.get("hook"), "Hook");
       Output.Mark mark = output.begin(word, (String) head.get("requestId"), false);
       try {
-        handlers.run((String) head.get("handler"), contexts.make(mark, 0));
+        handlers.run((String) head.get("handler"), contexts.make(mark, 0, null));
       } catch (Throwable thrown) {
         output.finish(mark, UNHANDLED_SUFFIX, Errors.text(thrown));
         fail(frame.stream(), thrown, began);
