@@ -90,6 +90,7 @@ export function backendCases(world: World): void {
         `${api}/CreateBackend`,
         `${api}/CreateBackendModel`,
         `${api}/ModifyBackendModel`,
+        `${api}/DescribeUpdateBackendTask`,
         `${api}/DescribeBackendInfo`,
         `${api}/DescribeApisByBackend`,
         `${api}/DeleteBackendModel`,
@@ -122,7 +123,11 @@ export function backendCases(world: World): void {
         };
         await ask('ModifyBackendModel', nowhere);
         assert.doesNotMatch(await world.get(groupId, '/shared'), /^200 /);
-        await ask('ModifyBackendModel', { ...modelOf('RELEASE', ''), BackendModelId });
+        const changed = await ask('ModifyBackendModel', { ...modelOf('RELEASE', ''), BackendModelId });
+        const OperationUid = textAt(changed, 'OperationId');
+        const task = await ask('DescribeUpdateBackendTask', { OperationUid });
+        const results = 'ApiUpdateBackendResults.ApiUpdateBackendResult';
+        assert.deepEqual([column(task, results, 'ApiUid'), column(task, results, 'UpdateStatus')], [[apiId], ['OVER']]);
         assert.equal((await world.seenBy(groupId, '/shared')).url, '/behind');
         const info = await ask('DescribeBackendInfo', { BackendId });
         assert.deepEqual(column(info, 'BackendInfo.BackendModels', 'BackendModelId'), [BackendModelId]);

@@ -34,6 +34,7 @@ const openApiStatuses = {
 /** Things that the general forms (`NotFound%s` ...) are about. */
 export type Thing =
   | 'ApiGroup'
+  | 'Operation'
   | 'Api'
   | 'App'
   | 'AppKey'

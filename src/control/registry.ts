@@ -5,6 +5,7 @@ import { fcVersions, loadFcCatalogue, loadRpcCatalogue, type RpcVersion, rpcVers
 import { createApi, deleteApi, describeApi, describeApis, modifyApi } from './cloudapi/apis.ts';
 import * as appCredentials from './cloudapi/app-credentials.ts';
 import * as apps from './cloudapi/apps.ts';
+import * as backendTasks from './cloudapi/backend-tasks.ts';
 import * as backends from './cloudapi/backends.ts';
 import * as deployments from './cloudapi/deployments.ts';
 import * as certificates from './cloudapi/domain-certificates.ts';
@@ -122,6 +123,7 @@ const cloudApi: Readonly<Record<string, Registered<RpcAction>>> = {
     'name, description, base path, tags, FilterAppCodeForBackend; CompatibleFlags classic or none',
   ),
   ModifyApp: partial(apps.modifyApp, 'an app cannot be disabled'),
+  DescribeUpdateBackendTask: done(backendTasks.describeUpdateBackendTask),
   ModifyBackend: done(backends.modifyBackend),
   ModifyBackendModel: done(backends.modifyBackendModel),
   ModifyIpControl: done(ipControls.modifyIpControl),

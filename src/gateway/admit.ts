@@ -30,7 +30,7 @@ async function admitAtOwnDomain(admitted: Admitted, limit: number): Promise<Admi
   }
   throw refuse(
     'T429ID',
-    { Domain: group.subDomain },
+    { Domain: group.subDomain, Limit: String(limit) },
     {
       side: 'client',
       field: 'Host',

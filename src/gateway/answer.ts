@@ -62,6 +62,23 @@ function addCors(headers: string[], backendHeaders: readonly string[]): void {
   }
 }
 
+/** A browser that opens a page or a frame asks for HTML. Source: assumed; docs say "browsers". */
+function isDownload({ headers, deps }: Replied): boolean {
+  return deps.settings.ownDomainDownloads && headers.get('accept')?.includes('text/html') === true;
+}
+
+/** The backend's headers with a Content-Disposition that browsers save by. Source: docs, the header's form assumed. */
+function addAsDownload(headers: string[], backendHeaders: readonly string[]): void {
+  let own = 'attachment';
+  for (let i = 0; i + 1 < backendHeaders.length; i += 2) {
+    const name = backendHeaders[i] ?? '';
+    const value = backendHeaders[i + 1] ?? '';
+    if (name.toLowerCase() !== 'content-disposition') headers.push(name, value);
+    else if (/^attachment\b/i.test(value)) own = value;
+  }
+  headers.push('Content-Disposition', own);
+}
+
 /** The backend's status, headers and body with the gateway's headers. Source: live. */
 export function answerBackend(replied: Replied, reasonPhrase: (status: number) => string): GatewayReply {
   const { answer, group, requestId } = replied;
@@ -73,7 +90,8 @@ export function answerBackend(replied: Replied, reasonPhrase: (status: number) =
     headers.push('X-Ca-Error-Message', reasonPhrase(answer.status));
   }
   addDebugInfo(headers, replied);
-  for (const item of answer.headers) headers.push(item);
+  if (replied.isOwnDomain && isDownload(replied)) addAsDownload(headers, answer.headers);
+  else for (const item of answer.headers) headers.push(item);
   return {
     status: answer.status,
     headers,

@@ -1,5 +1,7 @@
 // What a bound domain adds to its group: names in wildcard hosts, the redirect to HTTPS. Called by match.ts.
-import type { PublishedDomain } from '../model/published.ts';
+
+/** A pattern of a wildcard domain, compiled when its group is published. */
+export type HostPattern = { readonly expression: RegExp; readonly names: readonly string[] };
 
 const noParameters: ReadonlyMap<string, string> = new Map();
 
@@ -9,29 +11,27 @@ export function wildcardOf(host: string): string | null {
   return dot === -1 || dot === host.length - 1 ? null : `*${host.slice(dot)}`;
 }
 
-/** A pattern's text as a regular expression: placeholders take the shortest text that is not empty and holds no dot. */
-function compile(pattern: string): { readonly expression: RegExp; readonly names: readonly string[] } {
+/**
+ * A pattern's text (`{Name}.example.com`, or `${Name}.example.com`) as a regular expression: placeholders take the shortest text
+ * that is not empty and holds no dot. The host is at most 253 characters of which one label is matched, so it stays cheap.
+ * Source: sdk for the braces, the dollar is assumed.
+ */
+export function compileHostPattern(pattern: string): HostPattern {
   const names: string[] = [];
   const source = pattern
-    .split(/(\$\{[A-Za-z][A-Za-z0-9_]*\})/)
-    .map((piece) => {
-      if (!piece.startsWith('${')) return piece.toLowerCase().replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-      names.push(piece.slice(2, -1));
+    .split(/(\$?\{[A-Za-z][A-Za-z0-9_]*\})/)
+    .map((piece, at) => {
+      if (at % 2 === 0) return piece.toLowerCase().replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+      names.push(piece.slice(piece.indexOf('{') + 1, -1));
       return '([^.]+?)';
     })
     .join('');
   return { expression: new RegExp(`^${source}$`), names };
 }
 
-/**
- * What the placeholders of the first pattern that fits stand for; none when no pattern fits.
- *
- * The host is at most 253 characters of which one label is matched, so the expressions stay cheap.
- * Source: docs; the form of patterns is assumed.
- */
-export function hostParameters(domain: PublishedDomain | null, host: string): ReadonlyMap<string, string> {
-  for (const pattern of domain?.patterns ?? []) {
-    const { expression, names } = compile(pattern);
+/** What the placeholders of the first pattern that fits stand for; none when no pattern fits. Source: docs. */
+export function hostParameters(patterns: readonly HostPattern[], host: string): ReadonlyMap<string, string> {
+  for (const { expression, names } of patterns) {
     const found = expression.exec(host);
     if (found !== null) return new Map(names.map((name, at) => [name, found[at + 1] ?? '']));
   }

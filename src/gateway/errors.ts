@@ -154,7 +154,7 @@ export const gatewayErrors = {
   // Traffic and quota
   T429ID: {
     status: 429,
-    message: 'Throttled by INNER DOMAIN Flow Control, {Domain} is a test domain, only 1000 requests per day',
+    message: 'Throttled by INNER DOMAIN Flow Control, {Domain} is a test domain, only {Limit} requests per day',
     source: 'assumed',
     classic: 'Throttled by DOMAIN Flow Control',
   },

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { ApiDefinition, FrontLocation } from '../model/api.ts';
-import { api, definition, group, open, parameter, request } from './testing.ts';
+import { api, app, definition, grant, group, open, parameter, request, signedRequest, theApp } from './testing.ts';
 
 const form = 'application/x-www-form-urlencoded';
 type Declared = Parameters<typeof parameter>[0] & { readonly to?: readonly [FrontLocation, string] };
@@ -163,6 +163,31 @@ describe('MAPPING', () => {
       CaClientUa: 'curl/7',
       CaStage: 'RELEASE',
     });
+  });
+
+  it('tells the backend of a signed caller, its scheme and what it may know by no other way', async () => {
+    const systems = [
+      'CaAppId',
+      'CaAppKey',
+      'CaRequestId',
+      'CaHttpSchema',
+      'CaDeviceId',
+      'CaCloudMarketInstanceId',
+    ].concat('CaMarketExpriencePlan', 'CaMarketExperiencePlan');
+    const value = definition({
+      auth: { type: 'APP' },
+      rest: {
+        systems: systems.map((name) => ({ name, serviceName: name, location: 'HEAD', demoValue: '', description: '' })),
+      },
+    });
+    const bench = open([group(), api('one', value), theApp, grant('one')]);
+    const answer = await bench.send({ ...signedRequest({ headers: { 'X-Ca-DeviceId': 'd@1' } }), isTls: true });
+    assert.equal(answer.status, 200);
+    const headers = bench.event()['headers'] as Record<string, string>;
+    assert.deepEqual(
+      systems.map((name) => headers[name]),
+      [String(app.appId), app.key, answer.headers['x-ca-request-id'], 'HTTPS', 'd@1', 'null', 'null', 'null'],
+    );
   });
 
   it('keeps names of Object.prototype as ordinary names', async () => {

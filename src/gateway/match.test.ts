@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { PublishedDomain } from '../model/published.ts';
-import { hostParameters, wildcardOf } from './bound-domain.ts';
-import { api, definition, group, groupId, open, request } from './testing.ts';
+import { compileHostPattern, hostParameters, wildcardOf } from './bound-domain.ts';
+import type { GatewaySettings } from './settings.ts';
+import { api, definition, group, groupId, open, request, returned } from './testing.ts';
 
 const domains: readonly PublishedDomain[] = [
   { host: 'api.example.com', stage: null },
@@ -64,13 +65,14 @@ describe('a domain that wants HTTPS', () => {
 
 describe('the placeholders of a wildcard domain', () => {
   const named = (patterns: readonly string[], host: string) =>
-    Object.fromEntries(hostParameters({ host: '*.x.com', stage: null, patterns }, host));
+    Object.fromEntries(hostParameters(patterns.map(compileHostPattern), host));
   it('stand for parts of the first label', () => {
     // biome-ignore-start lint/suspicious/noTemplateCurlyInString: these are the wire's own placeholders
     assert.deepEqual(named(['${User}.x.com'], 'ann.x.com'), { User: 'ann' });
     assert.deepEqual(named(['api-${User}-${Zone}.x.com'], 'api-ann-eu.x.com'), { User: 'ann', Zone: 'eu' });
     assert.deepEqual(named(['api-${A}.x.com', '${B}.x.com'], 'ann.x.com'), { B: 'ann' });
     assert.deepEqual(named(['${A}.x.com'], 'a.b.x.com'), {});
+    assert.deepEqual(named(['Api-{User}-${Zone}.x.com'], 'api-ann-eu.x.com'), { User: 'ann', Zone: 'eu' });
     // biome-ignore-end lint/suspicious/noTemplateCurlyInString: as above
     assert.deepEqual(named([], 'ann.x.com'), {});
   });
@@ -90,9 +92,43 @@ describe('the group’s own domain', () => {
       statuses.push(answer.headers['x-ca-error-code'] ?? answer.status);
     }
     assert.deepEqual(statuses, [200, 200, 'T429ID']);
+    assert.equal(
+      (await bench.send(at(own))).headers['x-ca-error-message'],
+      `Throttled by INNER DOMAIN Flow Control, ${own} is a test domain, only 2 requests per day`,
+    );
     assert.equal((await bench.send(at('api.example.com'))).status, 200);
     assert.equal((await bench.send(at(`${groupId}.localhost`))).status, 200);
     bench.clock.advance(24 * 60 * 60 * 1000);
     assert.equal((await bench.send(at(own))).status, 200);
+  });
+
+  it('is a download to browsers, other domains are not', async () => {
+    const own = `${groupId}-cn-hangzhou.alicloudapi.com`;
+    const browser = { Accept: 'text/html,application/xhtml+xml,*/*;q=0.8' };
+    const dispositionOf = async (
+      host: string,
+      headers: Record<string, string>,
+      backend: Record<string, string> = {},
+      settings: Partial<GatewaySettings> = {},
+    ) => {
+      const bench = open(changes, {
+        settings,
+        invoke: async () => returned({ statusCode: 200, headers: { 'X-Of': 'function', ...backend }, body: '<b>' }),
+      });
+      const answer = await bench.send(at(host, headers));
+      assert.deepEqual([answer.status, answer.headers['x-of'], answer.body], [200, 'function', '<b>']);
+      return answer.headers['content-disposition'];
+    };
+    assert.equal(await dispositionOf(own, browser), 'attachment');
+    assert.equal(await dispositionOf(own, browser, { 'content-disposition': 'inline' }), 'attachment');
+    assert.equal(
+      await dispositionOf(own, browser, { 'Content-Disposition': 'attachment; filename="a"' }),
+      'attachment; filename="a"',
+    );
+    assert.equal(await dispositionOf(own, { Accept: 'application/json' }), undefined);
+    assert.equal(await dispositionOf(own, {}, { 'Content-Disposition': 'inline' }), 'inline');
+    assert.equal(await dispositionOf('api.example.com', browser), undefined);
+    assert.equal(await dispositionOf(`${groupId}.localhost`, browser), undefined);
+    assert.equal(await dispositionOf(own, browser, {}, { ownDomainDownloads: false }), undefined);
   });
 });

@@ -38,7 +38,7 @@ export function match(received: Received): Matched | Preflight | Redirect {
     group: entry.group,
     stage,
     api,
-    hostParameters: hostParameters(entry.domain, received.host),
+    hostParameters: hostParameters(entry.patterns, received.host),
     isOwnDomain: entry.domain === null && received.host === entry.group.subDomain.toLowerCase(),
     isIntranetDomain: entry.domain?.isIntranet === true,
     baseLength: entry.baseSegments.length,
@@ -55,10 +55,10 @@ function redirect(received: Received, entry: HostEntry): Redirect {
 function defaultGroupOf(snapshot: Snapshot, named: string | null): HostEntry | null {
   if (named !== null) {
     const entry = snapshot.groups.get(named);
-    return entry === undefined ? null : { ...entry, stage: null, domain: null };
+    return entry === undefined ? null : { ...entry, stage: null, domain: null, patterns: [] };
   }
   if (snapshot.groups.size !== 1) return null;
-  for (const entry of snapshot.groups.values()) return { ...entry, stage: null, domain: null };
+  for (const entry of snapshot.groups.values()) return { ...entry, stage: null, domain: null, patterns: [] };
   return null;
 }
 

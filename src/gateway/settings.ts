@@ -34,6 +34,8 @@ export type GatewaySettings = {
   readonly tlsPort: number | null;
   /** Calls a day that a group's own domain takes; null: no limit. The cloud has 1,000. Source: docs. */
   readonly ownDomainLimitPerDay: number | null;
+  /** Whether browsers get what a group's own domain answers as a download, so that nobody puts a site there. Source: docs. */
+  readonly ownDomainDownloads: boolean;
   /** How an unknown AppCode is answered. Source: docs; A401AC was seen beside it in a client. */
   readonly unknownCodeError: 'A400AC' | 'A401AC';
   /** ARNs that an API may name as RoleArn; null: every one. */
@@ -63,6 +65,7 @@ export const defaultGatewaySettings: GatewaySettings = {
   intranet: privateBlocks,
   tlsPort: null,
   ownDomainLimitPerDay: null,
+  ownDomainDownloads: true,
   unknownCodeError: 'A400AC',
   knownRoles: null,
   trustedProxies: [],

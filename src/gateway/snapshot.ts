@@ -12,6 +12,7 @@ import type {
   PublishedGroup,
   PublishedVpcAccess,
 } from '../model/published.ts';
+import { compileHostPattern, type HostPattern } from './bound-domain.ts';
 import { codeDigest } from './code-digest.ts';
 import { ApiEntry, OpenedApis } from './compile-api.ts';
 import { changePolicies, editPolicies, noPolicies, type Policies } from './policies/policies.ts';
@@ -21,7 +22,12 @@ import { parsePattern, SegmentTrie, splitPath, type TrieEditor } from './segment
 export type GroupEntry = { readonly group: PublishedGroup; readonly baseSegments: readonly string[] };
 
 /** Where a Host leads. `stage` null: the request's header chooses. `domain` null: the group's own, by the gateway's name or `.localhost`. */
-export type HostEntry = GroupEntry & { readonly stage: StageName | null; readonly domain: PublishedDomain | null };
+export type HostEntry = GroupEntry & {
+  readonly stage: StageName | null;
+  readonly domain: PublishedDomain | null;
+  /** Of a wildcard domain. */
+  readonly patterns: readonly HostPattern[];
+};
 
 export type Routes = { readonly [Stage in StageName]: SegmentTrie<ApiEntry> };
 
@@ -263,7 +269,8 @@ function changeGroup(editors: Editors, groupId: string, group: PublishedGroup | 
   const entry: GroupEntry = { group, baseSegments: group.basePath === '/' ? [] : splitPath(group.basePath) };
   editors.groups.set(groupId, entry);
   for (const [host, domain] of hostsOf(entry)) {
-    editors.hosts.set(host, { ...entry, stage: domain?.stage ?? null, domain });
+    const patterns = domain?.patterns?.map(compileHostPattern) ?? [];
+    editors.hosts.set(host, { ...entry, stage: domain?.stage ?? null, domain, patterns });
   }
 }
 

@@ -1,6 +1,6 @@
 // The system parameters that an API may ask for. Their values are in system-values.ts.
 
-/** Source: docs, live (dumps of real APIs). */
+/** Source: docs, live (dumps of real APIs), sdk; the market's plan is spelled in both ways. */
 export const systemNames = [
   'CaClientIp',
   'CaDomain',
@@ -13,6 +13,10 @@ export const systemNames = [
   'CaProxy',
   'CaClientUa',
   'CaStage',
+  'CaDeviceId',
+  'CaCloudMarketInstanceId',
+  'CaMarketExpriencePlan',
+  'CaMarketExperiencePlan',
 ] as const;
 export type SystemName = (typeof systemNames)[number];
 

@@ -93,8 +93,13 @@ function compileScheme({ name }: RequestParameter, text: string, engines: Engine
   };
 }
 
+/** The type of the values that are checked: of an Array that of its items. */
+function checkedType({ type, itemType }: RequestParameter): string {
+  return type.toLowerCase() === 'array' ? (itemType ?? 'String') : type;
+}
+
 /**
- * One check for all that is declared; null when everything is allowed.
+ * One check for all that is declared; null when everything is allowed. Of an Array it is put to each item.
  *
  * Ranges and lengths are inclusive, lengths in characters; a regular expression must match the whole value; enum
  * members are compared as text. Errors: BadDefinition.
@@ -103,8 +108,8 @@ function compileScheme({ name }: RequestParameter, text: string, engines: Engine
  */
 export function compileCheck(parameter: RequestParameter, engines: Engines): ValueCheck | null {
   const checks: ValueCheck[] = [];
-  const type = parameter.type.toLowerCase();
-  const typeCheck = typeChecks[type === 'array' ? (parameter.itemType ?? 'string').toLowerCase() : type];
+  const type = checkedType(parameter).toLowerCase();
+  const typeCheck = typeChecks[type];
   if (typeCheck !== undefined) checks.push(typeCheck);
   const { minValue, maxValue, minLength, maxLength } = parameter;
   if (numericTypes.has(type)) {
@@ -139,9 +144,10 @@ const expectedLimit = 500;
 
 /** What compileCheck() checks, for whoever sent something else: `a value of type Int, at most 120`. */
 export function expectedOf(parameter: RequestParameter): string {
-  const { type, minValue, maxValue, minLength, maxLength, regularExpression, jsonScheme, enumValue } = parameter;
-  const isArray = type.toLowerCase() === 'array';
-  const parts = [isArray ? `${parameter.itemType ?? 'String'} values` : `a value of type ${type}`];
+  const { minValue, maxValue, minLength, maxLength, regularExpression, jsonScheme, enumValue } = parameter;
+  const type = checkedType(parameter);
+  const isArray = parameter.type.toLowerCase() === 'array';
+  const parts = [isArray ? `${type} values` : `a value of type ${type}`];
   if (numericTypes.has(type.toLowerCase())) {
     if (minValue !== null) parts.push(`at least ${minValue}`);
     if (maxValue !== null) parts.push(`at most ${maxValue}`);

@@ -77,6 +77,13 @@ export type BackendModelRow = {
   readonly modifiedAt: number;
 };
 
+/** What a change of a backend's model reached: the APIs that were live in its stage. */
+export type BackendTaskRow = {
+  readonly operationId: string;
+  readonly stage: StageName;
+  readonly apis: readonly { readonly apiId: string; readonly groupId: string; readonly apiName: string }[];
+};
+
 /** Key: backendId. A backend that several APIs use; at most one model a stage. */
 export type BackendRow = {
   readonly backendId: string;
@@ -85,6 +92,8 @@ export type BackendRow = {
   readonly backendType: string;
   readonly description: string;
   readonly models: readonly BackendModelRow[];
+  /** Of its last changes, oldest first; absent: none yet. */
+  readonly tasks?: readonly BackendTaskRow[];
   readonly tags: readonly TagRow[];
   readonly createdAt: number;
   readonly modifiedAt: number;

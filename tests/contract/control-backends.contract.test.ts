@@ -140,7 +140,7 @@ describe('backends in the control plane', () => {
     await sdk('ModifyBackendModel', { ...model, backendModelId, backendModelData: modelData('two') });
     assert.equal(await address(), 'http://two');
 
-    const { groupId } = await newGroup();
+    const { groupId, stageIds } = await newGroup();
     const use = { BackendEnable: true, BackendId: backendId };
     const service = { ServiceProtocol: 'HTTP', ServicePath: '/own', ServiceHttpMethod: 'GET' };
     const apiId = await newApi(groupId, service, use);
@@ -153,6 +153,16 @@ describe('backends in the control plane', () => {
     assert.equal(at(await rpc('DescribeApi', { ApiId: apiId }), 'BackendConfig.BackendName'), backendName);
     assert.equal(at(await sdk('DescribeApisByBackend', { backendId }), 'apiInfoList.apiInfo.0.apiId'), apiId);
     assert.equal(at(await sdk('DescribeApisByBackend', { backendId, stageName: 'TEST' }), 'totalCount'), 0);
+
+    const changed = await sdk('ModifyBackendModel', { ...model, backendModelId, backendModelData: modelData('two') });
+    const task = await sdk('DescribeUpdateBackendTask', { operationUid: textAt(changed, 'operationId') });
+    const results = items(task, 'apiUpdateBackendResults.apiUpdateBackendResult');
+    assert.deepEqual(
+      results.map((row) => ['apiUid', 'backendId', 'groupId', 'stageId', 'stageName'].map((name) => at(row, name))),
+      [[apiId, backendId, groupId, stageIds.get('RELEASE'), 'RELEASE']],
+    );
+    assert.deepEqual([at(results[0], 'updateStatus'), at(results[0], 'errorMsg')], ['OVER', 'Success']);
+    await fails('NotFoundOperation', sdk('DescribeUpdateBackendTask', { operationUid: 'nothing' }));
 
     const info = await sdk('DescribeBackendInfo', { backendId });
     assert.equal(at(info, 'backendInfo.backendModels.0.backendConfig.serviceAddress'), 'http://two');
@@ -205,15 +215,17 @@ describe('backends in the control plane', () => {
     const listed = await sdk('DescribeVpcAccesses', { name });
     assert.equal(at(listed, 'vpcAccessAttributes.vpcAccessAttribute.0.port'), 8080);
 
-    const { groupId } = await newGroup();
+    const { groupId, stageIds } = await newGroup();
     const vpc = { ServiceProtocol: 'HTTP', ServiceVpcEnable: 'TRUE', VpcConfig: { Name: name, VpcScheme: 'HTTPS' } };
     const apiId = await newApi(groupId, vpc);
     const backend = await backendOf(apiId);
     assert.equal(backend?.kind === 'vpc' ? `${backend.vpc.accessName} ${backend.vpc.scheme}` : '', `${name} https`);
     const users = await sdk('DescribeApisByVpcAccess', { vpcName: name });
     assert.equal(at(users, 'apiVpcAccessInfos.apiVpcAccessInfo.0.apiId'), apiId);
+    assert.deepEqual(at(await sdk('DescribeApisByVpcAccess', {}), 'apiVpcAccessInfos'), at(users, 'apiVpcAccessInfos'));
     const removed = await sdk('RemoveVpcAccess', place);
     assert.equal(at(removed, 'apis.api.0.apiId'), apiId);
+    assert.equal(at(removed, 'apis.api.0.stageId'), stageIds.get('RELEASE'));
     assert.equal(await fact(`vpcAccess ${name}`), undefined);
     await fails('NotFoundVpcAccess', sdk('RemoveVpcAccess', place));
 

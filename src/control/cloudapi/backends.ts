@@ -9,6 +9,7 @@ import type { Arguments } from '../rpc/arguments.ts';
 import type { NestedRecord } from '../rpc/nested.ts';
 import { isNestedRecord, memberRecord } from './api-config.ts';
 import { readModelBackend } from './backend.ts';
+import { withTask } from './backend-tasks.ts';
 import {
   byAge,
   deploymentKey,
@@ -175,25 +176,28 @@ function getModel(row: BackendRow, backendModelId: string): BackendModelRow {
 /** Takes effect at once for every API that uses it; the operation is done when it is answered. */
 export const modifyBackendModel: RpcAction = async ({ args, deps }) => {
   const data = readModelData(args);
-  await commit(deps, async (tx) => {
+  const OperationId = await commit(deps, async (tx) => {
     const row = await getBackend(tx, args.text('BackendId'));
     const old = getModel(row, args.text('BackendModelId'));
     const isStageGiven = (args.optionalText('StageName') ?? '') !== '';
-    await putModel(tx, row, {
+    const stage = isStageGiven ? readStage(args) : old.stage;
+    const task = withTask(row, stage, await liveOf(tx, row.backendId, stage));
+    await putModel(tx, task.row, {
       ...old,
-      stage: isStageGiven ? readStage(args) : old.stage,
+      stage,
       description: args.optionalText('Description') ?? old.description,
       backend: compile(args, row, data, deps),
       wire: data,
       modifiedAt: deps.clock.now(),
     });
+    return task.operationId;
   });
-  return { OperationId: randomHex(16) };
+  return { OperationId };
 };
 
 /** Refused while an API that is live in the stage uses it. Source: assumed. */
 export const deleteBackendModel: RpcAction = async ({ args, deps }) => {
-  await commit(deps, async (tx) => {
+  const OperationId = await commit(deps, async (tx) => {
     const row = await getBackend(tx, args.text('BackendId'));
     const model = getModel(row, args.text('BackendModelId'));
     const [user] = await liveOf(tx, row.backendId, model.stage);
@@ -204,10 +208,12 @@ export const deleteBackendModel: RpcAction = async ({ args, deps }) => {
       );
     }
     const models = row.models.filter((other) => other !== model);
-    await tx.rows.backends.update({ ...row, models, modifiedAt: deps.clock.now() });
+    const task = withTask(row, model.stage, []);
+    await tx.rows.backends.update({ ...task.row, models, modifiedAt: deps.clock.now() });
     await tx.publish('backend', `${row.backendId}/${model.stage}`, null);
+    return task.operationId;
   });
-  return { OperationId: randomHex(16) };
+  return { OperationId };
 };
 
 function summary(row: BackendRow): object {

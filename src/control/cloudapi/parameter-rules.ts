@@ -22,6 +22,19 @@ function checkDuplicates(definition: ApiDefinition): void {
   if (services !== null) {
     throw openApiError('DuplicateServiceParameters', `The backend parameter ${services} is given more than once.`);
   }
+  checkNames(definition);
+}
+
+/** Names of request parameters, constants and system parameters are unique in an API, wherever they are. Source: docs; the code is assumed. */
+function checkNames({ parameters, constants, systems }: ApiDefinition): void {
+  const own = [...new Set(constants.map(({ serviceName }) => serviceName))];
+  const system = [...new Set(systems.map(({ serviceName }) => serviceName))];
+  const twice = firstDuplicate([...parameters.map(({ name }) => name), ...own, ...system]);
+  if (twice === null) return;
+  throw openApiError(
+    'DuplicateRequestParamaters',
+    `The name ${twice} is given to more than one of RequestParameters, ConstantParameters and SystemParameters.`,
+  );
 }
 
 function checkPathVariables(definition: ApiDefinition): void {

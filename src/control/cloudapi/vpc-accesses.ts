@@ -1,7 +1,7 @@
 // Actions on VPC access grants: the names by which APIs reach places in a VPC. Where such a place is, the operator says (--vpc-target).
 import { randomHex } from '../../base/ids.ts';
 import type { ReadTransaction } from '../../store/port.ts';
-import type { ApiRow, DeploymentRow, VpcAccessRow } from '../../store/rows.ts';
+import type { ApiRow, DeploymentRow, GroupRow, VpcAccessRow } from '../../store/rows.ts';
 import type { RpcAction } from '../action.ts';
 import { openApiError } from '../errors.ts';
 import { commit } from '../ports.ts';
@@ -83,17 +83,25 @@ export const setVpcAccess: RpcAction = async ({ args, deps }) => {
   return { VpcAccessId: row.vpcAccessId };
 };
 
-/** APIs that name the grant, live: their calls fail from now on. */
-async function liveUsers(tx: ReadTransaction, name: string): Promise<DeploymentRow[]> {
+/** Live APIs, each with the grant of those given that it names. */
+async function liveUsersOf(
+  tx: ReadTransaction,
+  accesses: readonly VpcAccessRow[],
+): Promise<(DeploymentRow & { readonly access: VpcAccessRow })[]> {
+  const byName = new Map(accesses.map((access) => [access.name, access]));
   const all = await scan(
     (page) => tx.rows.deployments.list(page),
     (row) => deploymentKey(row.apiId, row.stage),
   );
-  return all.filter(({ api }) => usesAccess(api, name));
+  return all.flatMap((row) => {
+    const access = byName.get(accessNameOf(row.api));
+    return access === undefined ? [] : [{ ...row, access }];
+  });
 }
 
-function usesAccess({ definition }: ApiRow, name: string): boolean {
-  return definition.backend.kind === 'vpc' && definition.backend.vpc.accessName === name;
+/** Empty: it names none. */
+function accessNameOf({ definition: { backend } }: ApiRow): string {
+  return backend.kind === 'vpc' ? (backend.vpc.accessName ?? '') : '';
 }
 
 /** Answers the live APIs that lose their backend. Source: docs; NeedBatchWork takes them offline with it (source: assumed). */
@@ -105,13 +113,18 @@ export const removeVpcAccess: RpcAction = async ({ args, deps }) => {
     if (row === undefined) {
       throw openApiError('NotFoundVpcAccess', `Cannot find resource [VpcAccess] for ${placeOf(place)}.`);
     }
-    const found = await liveUsers(tx, row.name);
+    const found = await liveUsersOf(tx, [row]);
+    const shown: object[] = [];
+    for (const { apiId, groupId, stage } of found) {
+      const StageId = stageIdOf(await getGroup(tx, groupId), stage);
+      shown.push({ ApiId: apiId, GroupId: groupId, StageId });
+    }
     if (isBatch) for (const { apiId, stage } of found) await takeOffline(tx, apiId, stage);
     await tx.rows.vpcAccesses.delete(row.name);
     await tx.publish('vpcAccess', row.name, null);
-    return found;
+    return shown;
   });
-  return { Apis: users.map(({ apiId, groupId, stage }) => ({ ApiId: apiId, GroupId: groupId, StageId: stage })) };
+  return { Apis: users };
 };
 
 export const describeVpcAccesses: RpcAction = async ({ args, deps }) => {
@@ -146,15 +159,22 @@ export const describeVpcAccesses: RpcAction = async ({ args, deps }) => {
   };
 };
 
-/** Live APIs by the grant that they name. */
+function stageIdOf({ stages }: GroupRow, stage: string): string | undefined {
+  return stages.find(({ stageName }) => stageName === stage)?.stageId;
+}
+
+/** Live APIs by the grant that they name; without a name those of every grant. Source: docs, the latter assumed. */
 export const describeApisByVpcAccess: RpcAction = async ({ args, deps }) => {
-  const name = args.text('VpcName');
+  const asked = args.optionalText('VpcName') ?? '';
   return deps.store.read(async (tx) => {
-    const access = await tx.rows.vpcAccesses.get(name);
-    if (access === null) throw openApiError('NotFoundVpcAccess', `Cannot find resource [VpcAccess] named ${name}.`);
-    const page = paged(args, await liveUsers(tx, name));
+    const accesses = (await allAccesses(tx)).filter(({ name }) => isAsked(name, asked));
+    if (asked !== '' && accesses.length === 0) {
+      throw openApiError('NotFoundVpcAccess', `Cannot find resource [VpcAccess] named ${asked}.`);
+    }
+    const users = await liveUsersOf(tx, accesses);
+    const page = paged(args, users);
     const infos: object[] = [];
-    for (const { api, stage } of page.rows) {
+    for (const { access, api, stage } of page.rows) {
       const group = await getGroup(tx, api.groupId);
       infos.push({
         ApiId: api.apiId,
@@ -165,9 +185,9 @@ export const describeApisByVpcAccess: RpcAction = async ({ args, deps }) => {
         Method: api.definition.request.method,
         Path: api.definition.request.path,
         StageName: stage,
-        StageId: group.stages.find(({ stageName }) => stageName === stage)?.stageId,
+        StageId: stageIdOf(group, stage),
         RegionId: group.regionId,
-        VpcName: name,
+        VpcName: access.name,
         VpcId: access.vpcId,
         InstanceId: access.instanceId,
         Port: access.port,
