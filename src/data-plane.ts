@@ -2,12 +2,14 @@
 import type { RequestListener, Server } from 'node:http';
 import { inspect } from 'node:util';
 import { AddressGuard } from './base/address-guard.ts';
+import type { Message } from './base/channel.ts';
 import { systemClock } from './base/clock.ts';
 import { type CounterAnswers, type CounterBatch, createSharedCounters } from './base/counter-leases.ts';
 import { systemRandom } from './base/ids.ts';
 import type { Log } from './base/log.ts';
 import { type ClaimNonce, createNonceStore } from './base/nonce-store.ts';
 import { type CountCall, createWindowCounters } from './base/window-counters.ts';
+import { Elsewhere, type ElsewhereDeps } from './elsewhere.ts';
 import { createFailureReporter } from './failure-reporter.ts';
 import { FunctionDirectory } from './function-directory.ts';
 import {
@@ -27,6 +29,7 @@ import {
 import { type BreakerEvent, createGateway, defaultGatewaySettings, listenerOptions } from './gateway/index.ts';
 import { serveHttp } from './http-listener.ts';
 import { type Listener, listen, listenTls, refuseTakenPort } from './listener.ts';
+import type { FunctionTarget } from './model/api.ts';
 import type { InvokeFunction } from './model/invocation.ts';
 import type { DataMetrics } from './model/metrics.ts';
 import type { ChangeBatch } from './model/published.ts';
@@ -60,12 +63,21 @@ export type DataPlaneOutlets = {
   readonly askCounters: (batch: CounterBatch) => Promise<CounterAnswers>;
   /** Asks for leave to serve, see ServingLease. */
   readonly askLease: () => Promise<number>;
+  /** Asks control who of the others would admit calls, and passes one on. */
+  readonly askRoom: ElsewhereDeps['askRoom'];
+  readonly passCall: ElsewhereDeps['pass'];
   /** Tells the other data processes of a backend's time-outs. */
   readonly shareBreakerEvent: (event: BreakerEvent) => void;
 };
 
 export type DataPlane = {
   readonly invoke: InvokeFunction;
+  /** Runs what another data process passes on. */
+  readonly invokeHere: InvokeFunction;
+  /** How many more calls of a function would be admitted here, `wanted` at most. */
+  roomFor(target: FunctionTarget, wanted: number): number;
+  /** A part of an answer that another data process makes for one of our callers. */
+  streamed(part: Message): Promise<void>;
   /** Returns the version reached; a page of a batch shows with the last. */
   apply(batch: ChangeBatch & { readonly isLast?: boolean }): Promise<number>;
   setDefaultGroup(groupId: string | null): void;
@@ -103,6 +115,13 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
     return tokens.issue({ accountId, functionKey, role, expiresAt });
   });
   const traces = startTraces(settings, outlets.log);
+  const bounds = shareOfLimits(settings);
+  const elsewhere = new Elsewhere({
+    askRoom: outlets.askRoom,
+    pass: outlets.passCall,
+    onTrouble: (error) => outlets.log.warn('a call could not be passed on', { error: error.message }),
+    limits: { waiting: bounds.waitingTotal, bytes: bounds.waitingBytes },
+  });
   const functions = createFunctions({
     clock: systemClock,
     runDir: settings.runDir,
@@ -117,10 +136,11 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
     tier: settings.tier,
     network: settings.network,
     limits: {
-      ...shareOfLimits(settings.dataProcesses),
+      ...bounds,
       spareMemoryMb: Math.floor(settings.spareMemoryMb / settings.dataProcesses),
       ...(settings.strict ? { freezeMs: 0 } : {}),
     },
+    elsewhere: settings.dataProcesses === 1 ? null : elsewhere.invoke,
     log: outlets.log,
     authenticateHttp: outlets.authenticateHttp,
     traces: traces === null ? null : { watch: traces.spans.watch, ratio: traces.ratio },
@@ -196,6 +216,9 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
   };
   return {
     invoke: functions.invoke,
+    invokeHere: functions.invokeHere,
+    roomFor: functions.roomFor,
+    streamed: (part) => elsewhere.streamed(part),
     async apply(batch) {
       const changed = directory.apply(batch);
       functions.apply(batch);

@@ -6,6 +6,7 @@ import type { CounterAnswers } from './base/counter-leases.ts';
 import { InternalTimeout } from './base/internal-timeout.ts';
 import { parentChannel } from './child-process.ts';
 import { type DataPlane, startDataPlane } from './data-plane.ts';
+import type { Room, RoomAsk, StreamedPart } from './elsewhere.ts';
 import { decodeRequest, encodeOutcome } from './forwarded-invocation.ts';
 import { parseFailure, parseInterpreters } from './functions/index.ts';
 import type { BreakerEvent } from './gateway/index.ts';
@@ -15,6 +16,8 @@ import type { LoopDelay } from './model/loop-delay.ts';
 import type { ChangeBatch } from './model/published.ts';
 import type { AskInstances } from './model/scaling.ts';
 import { logByNotes } from './outlets.ts';
+import type { CallHere } from './relay.ts';
+import { RelayedSink } from './relayed-sink.ts';
 import { type DataSettings, type ListenOrder, limits } from './settings.ts';
 
 /** Answers control's calls; `configure` comes first. */
@@ -42,6 +45,8 @@ class DataProcess {
           authenticateHttp: async (call, signal) =>
             (await control.call('authenticateHttp', call, { signal })).data as HttpAuthentication,
           askLease: async () => (await askSoon('lease', null)) as number,
+          askRoom: async (ask) => (await askSoon('room', ask)) as Room[],
+          passCall: (call, event, signal) => control.call('passCall', call, { body: event, signal }),
           shareBreakerEvent: (event) => {
             if (this.#isOneOfSeveral) control.note('breaker', event);
           },
@@ -70,6 +75,19 @@ class DataProcess {
         return { data: null };
       case 'invoke':
         return encodeOutcome(await this.#running().invoke(decodeRequest(message), signal));
+      case 'room': {
+        const { target, wanted } = message.data as RoomAsk;
+        return { data: this.#running().roomFor(target, wanted) };
+      }
+      case 'invokeHere': {
+        const { request, stream } = message.data as CallHere;
+        const passed = decodeRequest({ ...message, data: request });
+        const sunk = stream === null ? passed : { ...passed, sink: sinkTo(stream) };
+        return encodeOutcome(await this.#running().invokeHere(sunk, signal));
+      }
+      case 'streamed':
+        await this.#running().streamed(message);
+        return { data: null };
       case 'loopDelay':
         return { data: this.#measure(message.data) };
       case 'stop':
@@ -104,6 +122,13 @@ async function askSoon(name: string, about: unknown): Promise<unknown> {
   } finally {
     cancel();
   }
+}
+
+/** Leads to a caller at another data process, through control. */
+function sinkTo(stream: Omit<StreamedPart, 'head'>): RelayedSink {
+  return new RelayedSink((head, chunk) =>
+    control.call('passPart', { ...stream, head } satisfies StreamedPart, chunk === null ? {} : { body: chunk }),
+  );
 }
 
 const data = new DataProcess();

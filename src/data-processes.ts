@@ -58,6 +58,11 @@ export class DataProcesses {
     return this.#slots;
   }
 
+  /** Resolves when another is in the place of one that ended; null: none is missing. */
+  get replaced(): Promise<unknown> | null {
+    return this.#replacing.size === 0 ? null : Promise.race(this.#replacing);
+  }
+
   get first(): DataSlot {
     const [first] = this.#slots;
     if (first === undefined) throw new Error('no data process runs');

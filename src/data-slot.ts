@@ -35,6 +35,7 @@ export type SlotOptions = {
 
 export class DataSlot {
   readonly name: string;
+  readonly place: number;
   readonly runDir: string;
   readonly #stack: AsyncDisposableStack;
   readonly #ended = Promise.withResolvers<string>();
@@ -42,8 +43,9 @@ export class DataSlot {
   #launcher: StartedLauncher | null = null;
   #follower: Follower | null = null;
 
-  private constructor(name: string, runDir: string, stack: AsyncDisposableStack) {
+  private constructor({ name, place }: SlotOptions, runDir: string, stack: AsyncDisposableStack) {
     this.name = name;
+    this.place = place;
     this.runDir = runDir;
     this.#stack = stack;
   }
@@ -57,7 +59,7 @@ export class DataSlot {
     const stack = new AsyncDisposableStack();
     const runDir = options.makeRunDirectory();
     stack.defer(() => removeRunDirectory(runDir));
-    const slot = new DataSlot(options.name, runDir, stack);
+    const slot = new DataSlot(options, runDir, stack);
     try {
       await slot.#begin(options);
       return slot;

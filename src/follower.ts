@@ -82,9 +82,14 @@ export class Follower {
     return Promise.race([reached.then(cancel).catch(() => fenced), fenced]);
   }
 
+  /** Resolves when the process is behind no more. Errors: rejects when it does not follow. */
+  async caughtUp(): Promise<void> {
+    while (!this.isLive) await this.#reach(this.#newest);
+  }
+
   /** How long the process may serve from now on, ms; resolves when it is behind no more. */
   async lease(): Promise<number> {
-    while (!this.isLive) await this.#reach(this.#newest);
+    await this.caughtUp();
     const leaseMs = this.#leaseMs ?? 0;
     this.#leaseUntil = this.#clock.monotonic() + leaseMs;
     return leaseMs;

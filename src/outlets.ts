@@ -1,7 +1,8 @@
 // What the launcher and the data process tell control unasked: log lines and failed requests.
-import { ChannelError, type ChannelHandlers } from './base/channel.ts';
+import { ChannelError, type ChannelHandlers, type Message } from './base/channel.ts';
 import type { CounterAnswers, CounterBatch } from './base/counter-leases.ts';
 import type { Log, LogFields, LogLevel } from './base/log.ts';
+import type { Room, RoomAsk } from './elsewhere.ts';
 import { BuiltBootstraps, findInterpreters, type Interpreter, precompilePython } from './functions/index.ts';
 import type { HttpAuthentication, SignedHttpCall } from './model/http-function.ts';
 import type { RequestRecord } from './model/record.ts';
@@ -28,6 +29,12 @@ export type ForDataProcess = {
   count(batch: CounterBatch): Promise<CounterAnswers>;
   /** How long the asking process may serve, ms. */
   lease(): Promise<number>;
+  /** Who of the others would admit calls that it may not. */
+  room(ask: RoomAsk, signal: AbortSignal): Promise<Room[]>;
+  /** Carries such a call to another, and its answer back. */
+  passCall(message: Message, signal: AbortSignal): Promise<Message>;
+  /** Carries a part of the answer of such a call to where it came from. */
+  passPart(message: Message): Promise<Message>;
   tellOthers(name: 'breaker', data: unknown): void;
 };
 
@@ -36,10 +43,14 @@ export function dataHandlers(log: Log, requests: Promise<RequestLog>, own: ForDa
   const bootstraps = new BuiltBootstraps((text) => log.warn(text));
   return {
     ...refuseCalls,
-    async onCall(name, { data, body }) {
+    async onCall(name, message, signal) {
+      const { data, body } = message;
       if (name === 'authenticateHttp') return { data: await own.authenticateHttp(data as SignedHttpCall) };
       if (name === 'count') return { data: await own.count(data as CounterBatch) };
       if (name === 'lease') return { data: await own.lease() };
+      if (name === 'room') return { data: await own.room(data as RoomAsk, signal) };
+      if (name === 'passCall') return await own.passCall(message, signal);
+      if (name === 'passPart') return await own.passPart(message);
       if (name === 'requests') {
         const isTaken = (await requests).append(body ?? Buffer.alloc(0));
         if (!isTaken) log.warn('requests were not logged, the disk is too slow');

@@ -17,31 +17,44 @@ const provision: Provision = {
   allowsOnDemand: true,
 };
 
+const shares = (dataProcesses: number) =>
+  Array.from({ length: dataProcesses }, (_, place) => provisionShare(provision, { dataProcesses, place }));
+const sum = (numbers: readonly (number | undefined)[]) => numbers.reduce((all: number, each) => all + (each ?? 0), 0);
+
 test('the shares of all processes together are what was asked for', () => {
-  const shares = [0, 1, 2].map((place) => provisionShare(provision, { dataProcesses: 3, place }));
-  assert.deepEqual(
-    shares.map((share) => share?.target),
-    [2, 2, 1],
-  );
-  assert.deepEqual(
-    shares.map((share) => share?.schedules[0]?.target),
-    [1, 0, 0],
-  );
-  assert.deepEqual(
-    shares.map((share) => share?.tracking.flatMap(({ minimum, maximum }) => [minimum, maximum])),
-    [
-      [1, 3],
-      [1, 2],
-      [0, 2],
-    ],
-  );
+  const three = shares(3);
+  assert.equal(sum(three.map((share) => share?.target)), 5);
+  assert.equal(sum(three.map((share) => share?.schedules[0]?.target)), 1);
+  assert.equal(sum(three.map((share) => share?.tracking[0]?.minimum)), 2);
+  assert.equal(sum(three.map((share) => share?.tracking[0]?.maximum)), 7);
   assert.equal(provisionShare(provision, { dataProcesses: 1, place: 0 }), provision);
 });
 
-test('a limit leaves each process something, unless it blocks the function', () => {
-  const limit = (maximum: number) => ({ functionKey: 'f', qualifier: null, maximum });
-  assert.equal(limitShare(limit(1), { dataProcesses: 4, place: 3 })?.maximum, 1);
-  assert.equal(limitShare(limit(9), { dataProcesses: 4, place: 3 })?.maximum, 3);
-  assert.equal(limitShare(limit(0), { dataProcesses: 4, place: 3 })?.maximum, 0);
+test('the parts of a limit are together the limit, and none is less than the part of what is provisioned within it', () => {
+  for (const dataProcesses of [1, 2, 3, 4, 7]) {
+    for (const key of ['f', 's/f', 'another']) {
+      for (let maximum = 0; maximum < 20; maximum += 1) {
+        const limit = { functionKey: key, qualifier: null, maximum };
+        const parts = Array.from({ length: dataProcesses }, (_, place) => {
+          const among = { dataProcesses, place };
+          const part = limitShare(limit, among)?.maximum ?? -1;
+          const target = Math.floor(maximum / 2);
+          const kept = provisionShare({ ...provision, functionKey: key, target }, among)?.target ?? 99;
+          assert.ok(kept <= part, `${key}: ${kept} of ${target} kept within ${part} of ${maximum}`);
+          return part;
+        });
+        assert.equal(sum(parts), maximum);
+      }
+    }
+  }
   assert.equal(limitShare(null, { dataProcesses: 4, place: 3 }), null);
+});
+
+test('limits of one are not all at the same process', () => {
+  const places = new Set<number>();
+  for (let at = 0; at < 40; at += 1) {
+    const limit = { functionKey: `function-${at}`, qualifier: null, maximum: 1 };
+    places.add([0, 1, 2].findIndex((place) => limitShare(limit, { dataProcesses: 3, place })?.maximum === 1));
+  }
+  assert.deepEqual([...places].toSorted(), [0, 1, 2]);
 });

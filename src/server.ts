@@ -30,6 +30,7 @@ import type { LoopDelay } from './model/loop-delay.ts';
 import type { InstancesNow } from './model/scaling.ts';
 import { dataHandlers } from './outlets.ts';
 import { watchProcess } from './process-metrics.ts';
+import { Relay } from './relay.ts';
 import { makeRunDirectory } from './run-directory.ts';
 import {
   credentialsPath,
@@ -246,6 +247,12 @@ async function startDataProcesses(
     claimNonce: createNonceStore({ clock: systemClock, limit: limits.nonces }).claim,
     processes: count,
   };
+  const relay = new Relay({
+    clock: systemClock,
+    answerMs: limits.roomAnswerMs,
+    running: () => processes.running,
+    replaced: () => processes.replaced,
+  });
   const processes: DataProcesses = await DataProcesses.start({
     count,
     // Nobody has the rights to start a launcher once root's are given up.
@@ -261,6 +268,9 @@ async function startDataProcesses(
         authenticateHttp,
         count: (batch) => answerCounterBatch(batch, authority),
         lease: () => slot.follower.lease(),
+        room: (ask, signal) => relay.room(slot, ask, signal),
+        passCall: (message, signal) => relay.pass(slot, message, signal),
+        passPart: (message) => relay.streamed(message),
         tellOthers: (name, data) => processes.noteOthers(slot, name, data),
       }),
     settings: async (started) => {

@@ -3,6 +3,7 @@ import { inspect } from 'node:util';
 import { BodyBudget } from '../base/body-budget.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import type { FunctionTarget } from '../model/api.ts';
 import type { DebugTarget, PauseOf } from '../model/debugging.ts';
 import type { FunctionConfig } from '../model/function.ts';
 import type { HttpFunctions } from '../model/http-function.ts';
@@ -17,7 +18,7 @@ import { createHttpDoor, type HttpDoor, type HttpDoorDeps } from './http/http-do
 import { HttpTriggers } from './http/triggers.ts';
 import type { LogLine } from './instances/request-log.ts';
 import type { StateKind } from './instances/state.ts';
-import { createInvoke } from './invoke.ts';
+import { createInvoke, type InvokeElsewhere } from './invoke.ts';
 import { type Launcher, type NetworkMode, parseIsolationTier } from './launcher/port.ts';
 import { defaultLimits, type Limits } from './limits.ts';
 import { type FindFunction, Plane, type PlaneDeps } from './plane.ts';
@@ -46,6 +47,8 @@ export type FunctionsDeps = {
   /** Holds unpacked container images. Default: none are served. */
   readonly imageDirectory?: string | null;
   readonly limits?: Partial<Limits>;
+  /** Asked before a call is refused for want of instances. Default: it is refused. */
+  readonly elsewhere?: InvokeElsewhere | null;
   /** Default: this machine's. */
   readonly memory?: PlaneDeps['memory'];
   readonly log: Log;
@@ -75,6 +78,10 @@ export type FunctionsStats = {
 
 export type Functions = {
   readonly invoke: InvokeFunction;
+  /** The same, for what `elsewhere` of another process passes on: it goes no further. */
+  readonly invokeHere: InvokeFunction;
+  /** How many more calls would be admitted here now; `wanted` at most. */
+  roomFor(target: FunctionTarget, wanted: number): number;
   readonly http: HttpFunctions;
   /** For callers that have limits of their own. */
   readonly pauseOf: PauseOf;
@@ -132,7 +139,7 @@ export function createFunctions(deps: FunctionsDeps): Functions {
     plane.sweep();
     cancelSweep = deps.clock.after(sweepMs, sweep);
   }
-  const invoke = createInvoke(plane);
+  const invoke = createInvoke(plane, deps.elsewhere ?? null);
   const now = () => deps.clock.now();
   const { traces = null } = deps;
   const callHttp = createCallHttp({ find: deps.find, invoke: traces === null ? invoke : traces.watch(invoke), now });
@@ -143,6 +150,11 @@ export function createFunctions(deps: FunctionsDeps): Functions {
       plane.provisioner.functionChanged(key);
     },
     invoke,
+    invokeHere: createInvoke(plane, null),
+    roomFor(target, wanted) {
+      const found = deps.find(target);
+      return found.ok ? plane.roomFor(found.config, wanted) : 0;
+    },
     pauseOf(target) {
       const debug = deps.debug ?? null;
       return pauseBy(isDebugged(target, debug) ? debug.port : null);

@@ -10,6 +10,7 @@ export type { AuthenticateHttp, HttpDoor } from './http/http-door.ts';
 export { pullImage } from './images/pull.ts';
 export type { LogLine } from './instances/request-log.ts';
 export { fetchedRuntimesDirectory, findInterpreters, librariesDirectory } from './interpreters.ts';
+export type { InvokeElsewhere } from './invoke.ts';
 export { BuiltBootstraps, withJavaBootstrap } from './java-bootstrap.ts';
 export { connectLauncher, type LauncherClient } from './launcher/client.ts';
 export { parseFailure, parseInterpreters } from './launcher/messages.ts';

@@ -29,13 +29,23 @@ const openAttempts = 10;
 
 type Delivered = { readonly ended: Ended; readonly durationMs: number };
 
-/** Makes the function by which everybody invokes functions. It never rejects for what a function does. */
-export function createInvoke(plane: Plane): InvokeFunction {
+/** What invokes a function where another data process has an instance for it; null: none has. */
+export type InvokeElsewhere = (
+  request: InvokeRequest,
+  signal: CallerSignal,
+) => InvocationOutcome | null | Promise<InvocationOutcome | null>;
+
+/**
+ * Makes the function by which everybody invokes functions. It never rejects for what a function does. `elsewhere` is asked
+ * before a call is refused because this process may have no more instances; null: it is the only one, or the last one asked.
+ */
+export function createInvoke(plane: Plane, elsewhere: InvokeElsewhere | null): InvokeFunction {
   return async (request, signal) => {
     const found = plane.find(request.target);
     if (!found.ok) return refuse(found.code, found.message);
     const admitted = admit(plane, request, found.config) ?? (await admitFirst(plane, request, found.config));
-    if ('kind' in admitted) return admitted;
+    if ('kind' in admitted)
+      return elsewhere === null ? admitted : await tryElsewhere(elsewhere, request, admitted, signal);
     plane.enter(admitted.pool);
     try {
       const acquired = take(admitted.pool) ?? (await acquire(plane, admitted, signal));
@@ -50,6 +60,20 @@ export function createInvoke(plane: Plane): InvokeFunction {
   };
 }
 
+/** Where this process may have no more instances, its part of the limit says nothing yet of the whole. */
+async function tryElsewhere(
+  elsewhere: InvokeElsewhere,
+  request: InvokeRequest,
+  refused: Refused,
+  signal: CallerSignal,
+): Promise<InvocationOutcome> {
+  if (refused.code !== 'ResourceExhausted') return refused;
+  const outcome = await elsewhere(request, signal);
+  if (outcome !== null) return outcome;
+  const { functionName } = request.target;
+  return refuse('ResourceExhausted', `function '${functionName}' has as many requests under way as it may have`);
+}
+
 /** Finds the pool. Null: it has none yet, see admitFirst. */
 function admit(plane: Plane, request: InvokeRequest, config: FunctionConfig): Admitted | Refused | null {
   const { limits } = plane;
@@ -58,10 +82,10 @@ function admit(plane: Plane, request: InvokeRequest, config: FunctionConfig): Ad
   }
   const pool = plane.poolOf(config);
   if (pool === null) return null;
-  if (pool.inFlight >= limits.instancesPerFunction * pool.concurrency) {
+  if (pool.inFlight >= pool.most * pool.concurrency) {
     return refuse(
       'ResourceExhausted',
-      `function '${config.key}' has ${pool.inFlight} requests under way, its limit is ${limits.instancesPerFunction} instances`,
+      `function '${config.key}' has ${pool.inFlight} requests under way, its limit is ${pool.most} instances`,
     );
   }
   // Behind a request that stands at a breakpoint the others wait.

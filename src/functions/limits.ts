@@ -1,5 +1,6 @@
 // The bounds of the compute plane, with their defaults. Composition fills them from the settings.
 import { availableParallelism } from 'node:os';
+import { type Among, alone, shareOf } from '../model/shares.ts';
 
 /** Times in milliseconds, sizes in bytes. */
 export type Limits = {
@@ -7,10 +8,12 @@ export type Limits = {
   readonly startsAtOnce: number;
   /** Processors that this process may use. */
   readonly processors: number;
-  /** Requests under way (running or waiting) of one function; beyond it: ResourceExhausted. */
+  /** Requests under way (running or waiting) of one function, in all processes together; beyond it: ResourceExhausted. */
   readonly instancesPerFunction: number;
-  /** The same for all functions together. */
+  /** The same for all functions together, in this process. */
   readonly instancesInAll: number;
+  /** Which of several processes that share the bounds this one is. */
+  readonly among: Among;
   /** Requests that may wait for an instance; beyond it: ResourceThrottled. */
   readonly waitingTotal: number;
   /** Bytes of events that may wait for an instance; beyond it: ResourceThrottled. */
@@ -47,6 +50,7 @@ export const defaultLimits: Limits = {
   processors: availableParallelism(),
   instancesPerFunction: 100,
   instancesInAll: 300,
+  among: alone,
   waitingTotal: 300,
   waitingBytes: 512 * megabyte,
   idleMs: 5 * 60_000,
@@ -62,13 +66,15 @@ export const defaultLimits: Limits = {
 };
 
 /** What one of several planes on a host may use, so that all together keep the limits. */
-export function shareOfLimits(planes: number): Partial<Limits> {
-  const share = (limit: number) => Math.max(1, Math.floor(limit / planes));
-  const { startsAtOnce, instancesPerFunction, instancesInAll, waitingTotal, waitingBytes } = defaultLimits;
+export function shareOfLimits(
+  among: Among,
+): Pick<Limits, 'among' | 'startsAtOnce' | 'instancesInAll' | 'waitingTotal' | 'waitingBytes'> {
+  const share = (limit: number) => Math.max(1, Math.floor(limit / among.dataProcesses));
+  const { startsAtOnce, instancesInAll, waitingTotal, waitingBytes } = defaultLimits;
   return {
+    among: { dataProcesses: among.dataProcesses, place: among.place },
     startsAtOnce: share(startsAtOnce),
-    instancesPerFunction: share(instancesPerFunction),
-    instancesInAll: share(instancesInAll),
+    instancesInAll: shareOf(instancesInAll, among, ''),
     waitingTotal: share(waitingTotal),
     waitingBytes: share(waitingBytes),
   };

@@ -7,6 +7,7 @@ import type { DebugTarget } from '../model/debugging.ts';
 import type { Credentials, FunctionConfig } from '../model/function.ts';
 import type { InvokeRefusalCode } from '../model/invocation.ts';
 import type { InstanceFact, InstanceLimit } from '../model/scaling.ts';
+import { shareOf } from '../model/shares.ts';
 import { chooseInterpreter, type Interpreter, type InterpreterChoice } from './choose-interpreter.ts';
 import { DebugTurns, isDebugged } from './debugging.ts';
 import { type Visitor, visitorOf } from './doorway/visitor.ts';
@@ -20,7 +21,7 @@ import { Places } from './instances/places.ts';
 import { Pool } from './instances/pool.ts';
 import type { PoolDeps } from './instances/pool-port.ts';
 import { PortClaims } from './instances/port-claims.ts';
-import { Quotas } from './instances/quota.ts';
+import { freeRequests, Quotas } from './instances/quota.ts';
 import type { LogLine } from './instances/request-log.ts';
 import { StartGate } from './instances/start-gate.ts';
 import { planStart } from './instances/start-plan.ts';
@@ -222,6 +223,24 @@ export class Plane {
   waitEnds(bytes: number): void {
     this.#waiting -= 1;
     this.#waitingBytes -= bytes;
+  }
+
+  /** How many more requests of a configuration would be admitted now, as invoke.ts does; `wanted` at most. */
+  roomFor(config: FunctionConfig, wanted: number): number {
+    const { instancesPerFunction, instancesInAll, among } = this.limits;
+    const pool = this.#pools.get(config) ?? {
+      config,
+      most: shareOf(instancesPerFunction, among, config.key),
+      // It may turn out to be less when the pool is made: a call that does not fit is then refused, and its room looked for again.
+      concurrency: Math.max(1, config.instanceConcurrency),
+      minimum: 0,
+      allowsOnDemand: config.disablesOnDemand !== true,
+      inFlight: 0,
+      quota: this.#quotas.of(config),
+    };
+    const { most, concurrency, inFlight } = pool;
+    const alone = concurrency === 1 ? instancesInAll - this.#alone : wanted;
+    return Math.max(0, Math.min(wanted, most * concurrency - inFlight, freeRequests(pool), alone));
   }
 
   poolOf(config: FunctionConfig): Pool<Instance> | null {

@@ -102,7 +102,7 @@ async function openLauncher(
 export async function openFixture(
   tier: string,
   limits: Partial<Limits> = {},
-  more: Pick<FunctionsDeps, 'memory' | 'hasOwnNetwork' | 'imageDirectory'> = {},
+  more: Pick<FunctionsDeps, 'memory' | 'hasOwnNetwork' | 'imageDirectory' | 'elsewhere'> = {},
   wrap: (launcher: LauncherClient) => LauncherClient = (launcher) => launcher,
 ): Promise<Fixture> {
   const runDir = mkdtempSync('/tmp/yunmen-');

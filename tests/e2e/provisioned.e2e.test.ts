@@ -115,6 +115,8 @@ describe('provisioned instances', () => {
     assert.deepEqual((await client.instances()).sort(), ids.sort(), 'the provisioned instances served');
     await client.call('putOnDemandConfig', 's', 'f', 'LATEST', { maximumInstanceCount: 0 });
     assert.equal(await client.said(), 'hello old', 'the limit is for instances beyond the provisioned ones');
+    await client.call('putProvisionConfig', 's', 'f', 'LATEST', { target: 1 });
+    for (let at = 0; at < 6; at += 1) assert.equal(await client.said(), 'hello old', 'whichever process is asked');
     await client.call('putProvisionConfig', 's', 'f', 'LATEST', { target: 0 });
     await assert.rejects(client.said(), /ResourceExhausted/);
   });

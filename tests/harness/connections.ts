@@ -1,7 +1,8 @@
 // Connections to one of several data processes that share a port: the kernel chooses, so connections are opened until it chose right.
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { Agent, request } from 'node:http';
+import { Agent, type IncomingMessage, request } from 'node:http';
 import type { Socket } from 'node:net';
+import { text } from 'node:stream/consumers';
 
 export type Got = {
   readonly status: number;
@@ -24,17 +25,17 @@ export class Connection {
     return this.#socket?.localPort ?? 0;
   }
 
-  send(method: string, path: string, headers: Readonly<Record<string, string>>): Promise<Got> {
+  async send(method: string, path: string, headers: Readonly<Record<string, string>>): Promise<Got> {
+    const answer = await this.open(method, path, headers);
+    const body = await text(answer);
+    return { status: answer.statusCode ?? 0, headers: answer.headers, body };
+  }
+
+  /** The answer when its head has come; its body is still to be read. */
+  open(method: string, path: string, headers: Readonly<Record<string, string>>): Promise<IncomingMessage> {
     const { hostname: host, port } = this.#url;
     return new Promise((resolve, reject) => {
-      const call = request({ host, port, method, path, headers, agent: this.#agent }, (answer) => {
-        let body = '';
-        answer.setEncoding('utf8').on('data', (text: string) => {
-          body += text;
-        });
-        answer.on('error', reject);
-        answer.on('end', () => resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body }));
-      });
+      const call = request({ host, port, method, path, headers, agent: this.#agent }, resolve);
       call.on('socket', (socket) => {
         this.#socket = socket;
       });

@@ -4,6 +4,7 @@
 import { newRequestId } from '../../base/ids.ts';
 import type { FunctionConfig, Hook } from '../../model/function.ts';
 import type { CallerSignal, ColdStart } from '../../model/invocation.ts';
+import { shareOf } from '../../model/shares.ts';
 import { type Kept, nothingKept } from '../provisioning/kept.ts';
 import { shareLimitsOf } from './concurrency.ts';
 import type { Deadline } from './deadlines.ts';
@@ -61,6 +62,8 @@ export class Pool<I extends PooledInstance> implements Starter {
   #lackOfRoom = '';
   #startCostMs = assumedStartMs;
   #kept: Kept = nothingKept;
+  /** Instances that it may have by the function's bound. */
+  readonly most: number;
   /** Null: an instance runs one request at a time. */
   readonly #shares: Shares<I> | null;
 
@@ -68,6 +71,7 @@ export class Pool<I extends PooledInstance> implements Starter {
     this.config = config;
     this.#choice = choice;
     this.#deps = deps;
+    this.most = shareOf(deps.limits.instancesPerFunction, deps.limits.among, config.key);
     const limits = shareLimitsOf(config, choice);
     this.#shares = limits === null ? null : new Shares(limits);
     this.#recheck = { at: 0, expire: () => this.#lookAgain() };
@@ -444,7 +448,7 @@ export class Pool<I extends PooledInstance> implements Starter {
 
   /** Whether an instance is missing that is to be kept, or one more would serve a waiting request sooner than those there are. */
   #wantsStart(): boolean {
-    if (this.#alive >= this.#deps.limits.instancesPerFunction || this.#alive >= allowedInstances(this)) return false;
+    if (this.#alive >= this.most || this.#alive >= allowedInstances(this)) return false;
     if (this.#pace.isLooping && this.#starting > 0) return false;
     if (this.#deps.clock.monotonic() < this.#pace.pausedUntil) return false;
     if (this.#alive < this.#kept.minimum) return true;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { allowedInstances, isExhausted, type LimitedPool, Quotas } from './quota.ts';
+import { allowedInstances, freeRequests, isExhausted, type LimitedPool, Quotas } from './quota.ts';
 
 function poolOf(key: string, qualifier: string, more: Partial<LimitedPool> = {}): LimitedPool {
   return {
@@ -73,4 +73,16 @@ test('a pool that may only have its provisioned instances refuses what they cann
   assert.equal(isExhausted(pool), false);
   assert.equal(isExhausted({ ...pool, inFlight: 2 }), true);
   assert.equal(isExhausted(poolOf('f', 'prod', { allowsOnDemand: false })), true);
+});
+
+test('how many more requests there is room for', () => {
+  const quotas = new Quotas();
+  const pool = poolOf('f', 'LATEST', { inFlight: 3, concurrency: 2 });
+  assert.equal(freeRequests(pool), Number.POSITIVE_INFINITY);
+  quotas.change('f@', limitOf('f', null, 4), [pool]);
+  assert.equal(freeRequests(pool), 5);
+  quotas.change('f@', limitOf('f', null, 1), [pool]);
+  assert.equal(freeRequests(pool), -1, 'more than the limit of now');
+  assert.equal(quotas.of({ key: 'f', qualifier: '1' }), pool.quota);
+  assert.equal(quotas.of({ key: 'g', qualifier: '1' }), null);
 });

@@ -31,15 +31,20 @@ export class Quotas {
 
   /** Puts a pool under the limit that holds for it; without one it gets none. */
   attach(pool: LimitedPool): void {
-    const { key: functionKey, qualifier } = pool.config;
-    const quota =
-      this.#quotas.get(scalingKey({ functionKey, qualifier })) ??
-      this.#quotas.get(scalingKey({ functionKey, qualifier: null })) ??
-      null;
+    const quota = this.of(pool.config);
     if (pool.quota === quota) return;
     if (pool.quota !== null) pool.quota.inFlight -= pool.inFlight;
     if (quota !== null) quota.inFlight += pool.inFlight;
     pool.quota = quota;
+  }
+
+  /** The limit that holds for a configuration; null: none. */
+  of({ key: functionKey, qualifier }: LimitedPool['config']): Quota | null {
+    return (
+      this.#quotas.get(scalingKey({ functionKey, qualifier })) ??
+      this.#quotas.get(scalingKey({ functionKey, qualifier: null })) ??
+      null
+    );
   }
 
   /** A limit is published or withdrawn; `pools` are all that there are. */
@@ -66,8 +71,13 @@ export function allowedInstances({
   return Math.min(beyond, quota.isOfFunction ? quota.maximum : quota.maximum + minimum);
 }
 
+/** Requests that those instances could run beyond those under way; below 0 when there are more. */
+export function freeRequests(pool: LimitedPool): number {
+  return allowedInstances(pool) * pool.concurrency - (pool.quota ?? pool).inFlight;
+}
+
 /** Whether one more request would be more than those instances can run at once. */
 export function isExhausted(pool: LimitedPool): boolean {
   if (pool.quota === null && pool.allowsOnDemand) return false;
-  return (pool.quota ?? pool).inFlight >= allowedInstances(pool) * pool.concurrency;
+  return freeRequests(pool) <= 0;
 }
