@@ -66,6 +66,17 @@ export function groupCases(world: World): void {
       assert.deepEqual([at(shown, 'GroupName'), at(shown, 'Description')], [name, 'changed']);
     });
 
+    log.covers([`${api}/ModifyApiGroup`, `${api}/DescribeApiGroup`], 'a group names a place for AppCodes', async () => {
+      const groupId = await world.newGroup();
+      const CustomAppCodeConfig = '{"location":"HEADER","name":"X-Code"}';
+      await ask('ModifyApiGroup', { GroupId: groupId, CustomAppCodeConfig });
+      assert.equal(at(await ask('DescribeApiGroup', { GroupId: groupId }), 'CustomAppCodeConfig'), CustomAppCodeConfig);
+      for (const wrong of ['header', '[]', '{"location":"COOKIE","name":"x"}', '{"location":"HEADER","name":"a b"}']) {
+        const asked = ask('ModifyApiGroup', { GroupId: groupId, CustomAppCodeConfig: wrong });
+        await fails('InvalidCustomAppCodeConfig', asked);
+      }
+    });
+
     log.covers([`${api}/DeleteApiGroup`], 'a deleted group is gone; unknown ones delete in silence', async () => {
       const groupId = await world.newGroup();
       const apiId = await world.newApi(groupId, mockApi('/kept', 'hi'));

@@ -9,7 +9,7 @@ import type { StageName } from '../model/api.ts';
 import type { PauseOf } from '../model/debugging.ts';
 import type { HttpFunctions } from '../model/http-function.ts';
 import type { InvokeFunction } from '../model/invocation.ts';
-import type { PublishedGrant, PublishedGroup } from '../model/published.ts';
+import type { AppCodePlace, PublishedGrant, PublishedGroup } from '../model/published.ts';
 import type { RecordedColdStart, RequestRecord } from '../model/record.ts';
 import type { Parameters } from '../wire/query.ts';
 import type { BackendState, OutboundOptions } from './backends/backend-state.ts';
@@ -140,8 +140,6 @@ export type Redirect = Received & {
 export type Preflight = Received & { readonly kind: 'preflight'; readonly group: PublishedGroup };
 
 /** Where a code of simple authentication was: in `Authorization`, or in the query parameter of that spelling. */
-export type CodePlace = { readonly kind: 'header' } | { readonly kind: 'query'; readonly name: string };
-
 /** Who calls. */
 export type Caller =
   | { readonly kind: 'anonymous' }
@@ -151,7 +149,7 @@ export type Caller =
       readonly appName: string;
       readonly appKey: string;
       /** Where the code of simple authentication was; null when the request is signed. */
-      readonly code: CodePlace | null;
+      readonly code: AppCodePlace | null;
     };
 
 export type Identified = Matched & { readonly caller: Caller };

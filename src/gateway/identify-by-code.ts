@@ -1,10 +1,12 @@
 // Simple authentication: an app names itself by a code in a header or the query. Called by identify.ts.
+
+import type { AppCodePlace } from '../model/published.ts';
 import { codeDigest } from './code-digest.ts';
-import type { Caller, CodePlace, Matched } from './context.ts';
+import type { Caller, Matched } from './context.ts';
 import { refuse } from './errors.ts';
 
 /** A code as it was sent, and where. */
-type SentCode = { readonly code: string; readonly place: CodePlace };
+type SentCode = { readonly code: string; readonly place: AppCodePlace };
 
 const headerForm = /^appcode +(\S+) *$/i;
 
@@ -16,17 +18,29 @@ const queryNames = ['AppCode', 'appcode', 'appCode', 'APPCODE', 'APPCode'] as co
  *
  * DEFAULT means off: there is no market here. Source: docs.
  */
-export function readCode({ api, headers, query }: Matched): SentCode | null {
+export function readCode(matched: Matched): SentCode | null {
+  const { api, headers, query } = matched;
   const { appCode } = api.auth;
   if (appCode !== 'HEADER' && appCode !== 'HEADER_QUERY') return null;
   const inHeader = headerForm.exec(headers.get('authorization') ?? '')?.[1];
-  if (inHeader !== undefined) return { code: inHeader, place: { kind: 'header' } };
+  if (inHeader !== undefined) return { code: inHeader, place: { kind: 'header', name: 'authorization' } };
+  const inOwnPlace = readOwnPlace(matched);
+  if (inOwnPlace !== null) return inOwnPlace;
   if (appCode === 'HEADER') return null;
   for (const name of queryNames) {
     const code = query.get(name);
     if (code !== undefined && code !== '') return { code, place: { kind: 'query', name } };
   }
   return null;
+}
+
+/** Where the group says, in a place that the API takes. Source: docs for the places; that the usual ones go on is assumed. */
+function readOwnPlace({ api, group, headers, query }: Matched): SentCode | null {
+  const place = group.ownAppCodePlace ?? null;
+  if (place === null || (place.kind === 'query' && api.auth.appCode === 'HEADER')) return null;
+  const sent = (place.kind === 'header' ? headers.get(place.name) : query.get(place.name)) ?? '';
+  const code = headerForm.exec(sent)?.[1] ?? sent.trim();
+  return code === '' ? null : { code, place };
 }
 
 /** Errors: A400AC (or A401AC, by the settings). */
@@ -38,7 +52,7 @@ export function identifyByCode(matched: Matched, { code, place }: SentCode): Cal
     { Reason: 'not found' },
     {
       side: 'client',
-      field: place.kind === 'header' ? 'Authorization' : place.name,
+      field: place.name === 'authorization' ? 'Authorization' : place.name,
       expected: 'the AppCode of an app',
       got: '(hidden)',
       message:

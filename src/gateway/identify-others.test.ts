@@ -82,6 +82,27 @@ describe('an AppCode', () => {
     assert.equal((await ask()).headers['x-ca-error-code'], 'A400AC');
   });
 
+  it('is taken where the group says, too, in a place that the API takes', async () => {
+    const inHeader = { kind: 'header', name: 'x-code' } as const;
+    const inQuery = { kind: 'query', name: 'k' } as const;
+    for (const [place, target, headers, wanted] of [
+      [inHeader, '/header', { 'X-Code': code }, '200'],
+      [inHeader, '/header', { 'X-Code': `APPCODE ${code}` }, '200'],
+      [inHeader, '/header', { Authorization: `APPCODE ${code}` }, '200'],
+      [inHeader, '/both', { 'X-Code': 'nobody' }, 'A400AC'],
+      [inHeader, '/disabled', { 'X-Code': code }, 'A400MA'],
+      [inQuery, `/both?k=${code}`, {}, '200'],
+      [inQuery, `/header?k=${code}`, {}, 'A400MA'],
+      [null, '/header', { 'X-Code': code }, 'A400MA'],
+    ] as const) {
+      const bench = open([group({ ownAppCodePlace: place, stripsAppCode: true }), ...changes.slice(1)]);
+      const answer = await bench.send(request({ target, headers }));
+      const what = `${target} ${JSON.stringify(headers)}`;
+      assert.equal(answer.headers['x-ca-error-code'] ?? String(answer.status), wanted, what);
+      if (wanted === '200') assert.ok(!JSON.stringify(bench.event()).includes(code), what);
+    }
+  });
+
   it('reaches the backend, unless the group keeps it', async () => {
     const send = async (stripsAppCode: boolean, target: string, headers: Record<string, string>) => {
       const bench = open([group({ stripsAppCode }), ...changes.slice(1)]);

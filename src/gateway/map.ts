@@ -98,7 +98,7 @@ function brokenDefinition(admitted: Admitted, reason: string): Error {
 function withheldCode({ caller, group }: Admitted): { header: string | null; query: string | null } {
   const place = caller.kind === 'app' && group.stripsAppCode === true ? caller.code : null;
   return {
-    header: place?.kind === 'header' ? 'authorization' : null,
+    header: place?.kind === 'header' ? place.name : null,
     query: place?.kind === 'query' ? place.name : null,
   };
 }

@@ -26,6 +26,9 @@ export type PublishedCertificate = {
   readonly privateKey: string;
 };
 
+/** Where a code of simple authentication stands; the name of a header in lower case. */
+export type AppCodePlace = { readonly kind: 'header' | 'query'; readonly name: string };
+
 /** Key: groupId. */
 export type PublishedGroup = {
   readonly groupId: string;
@@ -39,6 +42,8 @@ export type PublishedGroup = {
   readonly isClassic: boolean;
   /** The code of simple authentication is not sent on to backends. */
   readonly stripsAppCode?: boolean;
+  /** Where its APIs take that code besides. */
+  readonly ownAppCodePlace?: AppCodePlace | null;
 };
 
 /** An API as deployed to a stage. Key: `apiId/stage`. */

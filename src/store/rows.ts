@@ -18,6 +18,8 @@ export type GroupRow = {
   readonly isClassic?: boolean;
   /** The code of simple authentication is not sent on to backends. */
   readonly stripsAppCode?: boolean;
+  /** As it was given. */
+  readonly customAppCodeConfig?: string;
   readonly stages: readonly {
     readonly stageId: string;
     readonly stageName: StageName;

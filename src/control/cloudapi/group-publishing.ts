@@ -2,6 +2,7 @@
 import type { PublishedDomain, PublishedGroup } from '../../model/published.ts';
 import type { WriteTransaction } from '../../store/port.ts';
 import type { DomainRow, GroupRow } from '../../store/rows.ts';
+import { readAppCodePlace } from './app-code-place.ts';
 
 /** More than a group may have. */
 const domainLimit = 100;
@@ -26,6 +27,7 @@ export async function publishGroup(tx: WriteTransaction, group: GroupRow): Promi
     domains: domains.map(publishedDomain),
     isClassic: group.isClassic ?? false,
     stripsAppCode: group.stripsAppCode ?? false,
+    ownAppCodePlace: readAppCodePlace(group.customAppCodeConfig ?? ''),
   };
   return tx.publish('group', group.groupId, published);
 }

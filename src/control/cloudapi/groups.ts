@@ -7,6 +7,7 @@ import type { RpcAction } from '../action.ts';
 import { openApiError } from '../errors.ts';
 import { commit } from '../ports.ts';
 import type { Arguments } from '../rpc/arguments.ts';
+import { readAppCodePlace } from './app-code-place.ts';
 import { showDomain } from './domains.ts';
 import { publishGroup, withdrawDomains } from './group-publishing.ts';
 import {
@@ -121,6 +122,7 @@ export const describeApiGroup: RpcAction = async ({ args, deps }) => {
     ...attributes(group),
     Status: 'NORMAL',
     CompatibleFlags: group.isClassic === true ? 'classic' : undefined,
+    CustomAppCodeConfig: group.customAppCodeConfig || undefined,
     CustomDomains: domains.map(showDomain),
     StageItems: group.stages.map((stage) => ({
       StageId: stage.stageId,
@@ -152,7 +154,6 @@ export const describeApiGroups: RpcAction = async ({ args, deps }) => {
 
 /** Options that would change what the gateway does, and that it does not do. */
 const unsupportedOptions = [
-  'CustomAppCodeConfig',
   'CustomTraceConfig',
   'CustomerConfigs',
   'DefaultDomain',
@@ -195,6 +196,8 @@ export const modifyApiGroup: RpcAction = async ({ args, deps }) => {
   const isClassic = readCompatibleFlags(args);
   const stripsAppCode = readSwitch(args, 'FilterAppCodeForBackend');
   const basePath = args.optionalText('BasePath');
+  const customAppCodeConfig = args.optionalText('CustomAppCodeConfig');
+  readAppCodePlace(customAppCodeConfig ?? '');
   const group = await commit(deps, async (tx) => {
     const old = await getGroup(tx, args.text('GroupId'));
     const changed: GroupRow = {
@@ -204,6 +207,7 @@ export const modifyApiGroup: RpcAction = async ({ args, deps }) => {
       basePath: basePath === null || basePath === '' ? old.basePath : readBasePath(basePath),
       ...(isClassic === null ? {} : { isClassic }),
       ...(stripsAppCode === null ? {} : { stripsAppCode }),
+      ...(customAppCodeConfig === null ? {} : { customAppCodeConfig }),
       tags: args.isGiven('Tag') ? readTags(args) : old.tags,
       modifiedAt: deps.clock.now(),
     };
