@@ -43,7 +43,7 @@ class DataProcess {
           onLauncherGone: () => process.exit(1),
           askCounters: async (batch) => (await askSoon('count', batch)) as CounterAnswers,
           authenticateHttp: async (call, signal) =>
-            (await control.call('authenticateHttp', call, { signal })).data as HttpAuthentication,
+            (await askSoon('authenticateHttp', call, signal)) as HttpAuthentication,
           askLease: async () => (await askSoon('lease', null)) as number,
           askRoom: async (ask) => (await askSoon('room', ask)) as Room[],
           passCall: (call, event, signal) => control.call('passCall', call, { body: event, signal }),
@@ -111,14 +111,15 @@ class DataProcess {
   }
 }
 
-/** Asks control for what a caller waits for. Errors: InternalTimeout. */
-async function askSoon(name: string, about: unknown): Promise<unknown> {
+/** Asks control for what a caller waits for; `gone` aborts when the caller has left. Errors: InternalTimeout. */
+async function askSoon(name: string, about: unknown, gone: AbortSignal | null = null): Promise<unknown> {
   const late = new AbortController();
   const cancel = systemClock.after(limits.controlAnswerMs, () =>
     late.abort(new InternalTimeout(`control did not answer ${name} in ${limits.controlAnswerMs} ms`)),
   );
   try {
-    return (await control.call(name, about, { signal: late.signal })).data;
+    const signal = gone === null ? late.signal : AbortSignal.any([late.signal, gone]);
+    return (await control.call(name, about, { signal })).data;
   } finally {
     cancel();
   }

@@ -1,6 +1,7 @@
 // The http listener: function URLs, and what control passes on from the APIs' listener. Used by data-plane.ts.
 import { timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, RequestListener } from 'node:http';
+import { InternalTimeout } from './base/internal-timeout.ts';
 import type { HttpDoor } from './functions/index.ts';
 
 /** `<token> <client address>`: control says so that it was its listener, and who called. See http-forward.ts. */
@@ -10,10 +11,18 @@ export const forwardedHeader = 'x-yunmen-forwarded';
 export function serveHttp(door: HttpDoor, token: string, mayServe: () => Promise<void> | null): RequestListener {
   const secret = Buffer.from(token);
   return (request, response) => {
-    const serve = () => door(request, response, originOf(request, secret));
+    const serve = (unready: InternalTimeout | null) => door(request, response, originOf(request, secret), unready);
     const waiting = mayServe();
-    if (waiting === null) serve();
-    else waiting.then(serve, () => response.destroy());
+    if (waiting === null) serve(null);
+    else {
+      waiting.then(
+        () => serve(null),
+        (error: unknown) => {
+          if (error instanceof InternalTimeout) serve(error);
+          else response.destroy(); // control has gone, and we go with it
+        },
+      );
+    }
   };
 }
 

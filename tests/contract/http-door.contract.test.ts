@@ -7,9 +7,11 @@ import { text as readText } from 'node:stream/consumers';
 import { describe, it, type TestContext } from 'node:test';
 import { BodyBudget } from '../../src/base/body-budget.ts';
 import { systemClock } from '../../src/base/clock.ts';
-import { createHttpDoor } from '../../src/functions/http/http-door.ts';
+import { InternalTimeout } from '../../src/base/internal-timeout.ts';
+import { type AuthenticateHttp, createHttpDoor } from '../../src/functions/http/http-door.ts';
 import { HttpTriggers } from '../../src/functions/http/triggers.ts';
 import { facts } from '../../src/gateway/testing.ts';
+import { serveHttp } from '../../src/http-listener.ts';
 import type { CallHttpFunction, HttpTrigger } from '../../src/model/http-function.ts';
 import type { CallerSignal } from '../../src/model/invocation.ts';
 import type { RequestRecord } from '../../src/model/record.ts';
@@ -27,7 +29,9 @@ const trigger: HttpTrigger = {
 };
 const kilobyte = 1024;
 
-async function open(t: TestContext, call: CallHttpFunction, changes: Partial<HttpTrigger> = {}) {
+type More = { readonly authenticate?: AuthenticateHttp; readonly mayServe?: () => Promise<void> | null };
+
+async function open(t: TestContext, call: CallHttpFunction, changes: Partial<HttpTrigger> = {}, more: More = {}) {
   const triggers = new HttpTriggers();
   const value = { ...trigger, ...changes };
   triggers.apply({ version: 1, changes: [{ kind: 'httpTrigger', key: 'site@LATEST', value }] });
@@ -41,16 +45,14 @@ async function open(t: TestContext, call: CallHttpFunction, changes: Partial<Htt
     triggers,
     call,
     find: () => ({ ok: false, code: 'FunctionNotFound', message: 'none' }),
-    authenticate: async () => ({ ok: true, payloadHash: '00' }),
+    authenticate: more.authenticate ?? (async () => ({ ok: true, payloadHash: '00' })),
     bodies: { limitBytes: 500 * kilobyte, budget: new BodyBudget(200 * kilobyte) },
     clock: systemClock,
     traceRatio: null,
     report: (record) => records.push(record),
     reportBug: (error) => bugs.push(error),
   });
-  const server = createServer((request, response) =>
-    door(request, response, { clientIp: '192.0.2.1', isApiListener: false }),
-  );
+  const server = createServer(serveHttp(door, 'token', more.mayServe ?? (() => null)));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
@@ -208,7 +210,7 @@ describe('the door of HTTP triggers', () => {
       [failed?.functionName, failed?.qualifier, failed?.method, failed?.path, failed?.status],
       ['shop/site', 'prod', 'POST', '/a', 502],
     );
-    assert.deepEqual([failed?.requestBytes, failed?.responseBytes, failed?.clientIp], [2, 23, '192.0.2.1']);
+    assert.deepEqual([failed?.requestBytes, failed?.responseBytes, failed?.clientIp], [2, 23, '127.0.0.1']);
     assert.equal(failed?.traceId, '4bf92f3577b34da6a3ce929d0e0e4736');
     assert.ok((failed?.backendMs ?? -1) >= 0 && (failed?.totalMs ?? 0) >= (failed?.backendMs ?? 1));
     assert.deepEqual([failed?.coldStart, refused?.coldStart], [{ ...coldStart, handlerMs: 6 }, null]);
@@ -224,6 +226,23 @@ describe('the door of HTTP triggers', () => {
     const [own] = await fine.recorded(1);
     assert.deepEqual([own?.status, own?.failure?.code, own?.failure?.side], [404, '404', 'function']);
     assert.ok(!JSON.stringify(await recorded(2)).includes('hunter2'));
+  });
+
+  it('answers 504, and reports no bug, when control does not answer in time', async (t) => {
+    const late = () => Promise.reject(new InternalTimeout('control did not answer lease in 5000 ms'));
+    for (const [changes, more] of [
+      [{}, { mayServe: late }],
+      [{ authType: 'function' }, { authenticate: late }],
+    ] as const) {
+      const { ask, bugs, recorded } = await open(t, () => assert.fail('nothing is called'), changes, more);
+      const answer = await ask('GET');
+      assert.match(answer, /^HTTP\/1\.1 504 .*\r\nX-Fc-Request-Id: .*"Code":"InternalServerError"/s);
+      assert.match(answer, /did not answer in time/);
+      const [record] = await recorded(1);
+      assert.deepEqual([record?.status, record?.failure?.side, bugs], [504, 'platform', []]);
+    }
+    const gone = await open(t, answering(200), {}, { mayServe: () => Promise.reject(new Error('control has gone')) });
+    assert.equal(await gone.ask('GET'), '');
   });
 
   it('answers a bug of ours by a general error, and reports it', async (t) => {

@@ -4,6 +4,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../../base/clock.ts';
 import { newFc3RequestId } from '../../base/ids.ts';
+import { InternalTimeout } from '../../base/internal-timeout.ts';
 import type {
   CallHttpFunction,
   HttpAuthentication,
@@ -53,7 +54,13 @@ export type HttpDoorDeps = {
 /** Where a request came in: control passes on what came to the APIs' listener, and from whom. */
 export type Origin = { readonly clientIp: string; readonly isApiListener: boolean };
 
-export type HttpDoor = (request: IncomingMessage, response: ServerResponse, origin: Origin) => void;
+/** `unready`: why no call may be served now; null: it may. */
+export type HttpDoor = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  origin: Origin,
+  unready?: InternalTimeout | null,
+) => void;
 
 /** Bytes of names and values, and of path with query. Source: docs. */
 const headerLimitBytes = 8_192;
@@ -67,7 +74,7 @@ type Found = {
 };
 
 export function createHttpDoor(deps: HttpDoorDeps): HttpDoor {
-  return (request, response, origin) => {
+  return (request, response, origin, unready = null) => {
     const context: Context = {
       deps,
       request,
@@ -86,7 +93,7 @@ export function createHttpDoor(deps: HttpDoorDeps): HttpDoor {
       failure: null,
     };
     response.once('close', () => deps.report(recordOf(context)));
-    serve(context).catch((error: unknown) => fail(context, error));
+    serve(context, unready).catch((error: unknown) => fail(context, error));
   };
 }
 
@@ -132,7 +139,7 @@ function send(context: Context, head: Parameters<typeof sendWhole>[1], body: Buf
   sendWhole(context.response, head, body);
 }
 
-async function serve(context: Context): Promise<void> {
+async function serve(context: Context, unready: InternalTimeout | null): Promise<void> {
   const { request, response, origin } = context;
   const target = request.url ?? '/';
   const { path, query } = splitTarget(target);
@@ -141,6 +148,7 @@ async function serve(context: Context): Promise<void> {
     ...corsHeaders(request, context.trigger?.cors),
   ];
   context.own = own(false);
+  if (unready !== null) throw unready;
   const found = find(context, path);
   const { trigger } = found;
   context.trigger = trigger;
@@ -367,19 +375,29 @@ async function callAndAnswer(
 
 function fail(context: Context, error: unknown): void {
   const { response, request, requestId, own } = context;
-  const isKnown = error instanceof HttpDoorError;
-  if (!isKnown) context.deps.reportBug(error, requestId);
+  const known = knownError(error);
+  if (known === null) context.deps.reportBug(error, requestId);
   if (response.headersSent || response.destroyed) {
     response.destroy();
     return;
   }
   request.resume();
-  const { status, code, message } = isKnown
-    ? error
-    : { status: 500, code: 'InternalServerError', message: 'an internal error has occurred. Please retry.' };
+  const { status, code, message } = known ?? {
+    status: 500,
+    code: 'InternalServerError',
+    message: 'an internal error has occurred. Please retry.',
+  };
   context.failure ??= failureOf({ code, message });
   const body = errorBody(requestId, code, message);
   send(context, { status, headers: ['Content-Type', 'application/json', ...own] }, body);
+}
+
+/** Null: nobody foresaw it. The status of what did not come in time is assumed. */
+function knownError(error: unknown): HttpDoorError | null {
+  if (error instanceof HttpDoorError) return error;
+  if (!(error instanceof InternalTimeout)) return null;
+  const message = 'a process of this server that has to agree to the call did not answer in time. Please retry.';
+  return new HttpDoorError(504, 'InternalServerError', message);
 }
 
 function headerOf({ headers }: IncomingMessage, name: string): string {

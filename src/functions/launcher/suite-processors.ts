@@ -41,8 +41,8 @@ function limitOf(pid: number): number | null {
 /** Runs the contract. */
 export function testProcessors({ name, tier, skip, open }: LauncherSuite): void {
   describe(`launcher contract, processors: ${name}`, { skip }, () => {
-    test('an instance in the background has the idle class, goes on, and comes out of it', async () => {
-      const bench = await openBench(open, tier);
+    test('an instance in the background has the idle class, goes on, and comes out of it', async (t) => {
+      const bench = await openBench(t, open, tier);
       const { setBackground } = bench.launcher;
       assert.ok(setBackground !== undefined, 'there are classes');
       const spec = bench.spec(['/bin/sh', '-c', `echo up; ${ticking}`]);
@@ -60,12 +60,11 @@ export function testProcessors({ name, tier, skip, open }: LauncherSuite): void 
       await setBackground(spec.instanceId, true);
       await bench.launcher.stop(spec.instanceId, 0);
       await assert.rejects(setBackground(spec.instanceId, false), /no such instance/);
-      await bench.close();
     });
 
-    test('the data process is a sibling of its instances, and no longer when the launcher has ended', async () => {
+    test('the data process is a sibling of its instances, and no longer when the launcher has ended', async (t) => {
       const before = pathOf('self');
-      const bench = await openBench(open, tier);
+      const bench = await openBench(t, open, tier);
       const spec = bench.spec(['/bin/sh', '-c', 'echo up; sleep 600']);
       const output = bench.outputOf(spec);
       const { pid } = await bench.launcher.start(spec);
@@ -77,8 +76,8 @@ export function testProcessors({ name, tier, skip, open }: LauncherSuite): void 
       assert.doesNotMatch(pathOf('self'), /yunmen-.*\/server$/);
     });
 
-    test('processors that an owner set are a limit, of a process that waited too; without that there is none', async () => {
-      const bench = await openBench(open, tier);
+    test('processors that an owner set are a limit, of a process that waited too; without that there is none', async (t) => {
+      const bench = await openBench(t, open, tier);
       const free = bench.spec(['/bin/sh', '-c', 'sleep 600']);
       assert.equal(limitOf((await bench.launcher.start(free)).pid), null);
       const limited = { ...bench.spec(['/bin/sh', '-c', ticking]), cpu: 0.05 };
@@ -101,7 +100,6 @@ export function testProcessors({ name, tier, skip, open }: LauncherSuite): void 
         startLine: startLine(waiting, {}),
       });
       assert.equal(limitOf(spare.pid), 1250);
-      await bench.close();
     });
   });
 }

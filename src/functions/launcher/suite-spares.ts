@@ -45,8 +45,8 @@ export function testSpares({ name, tier, limits, skip, open }: LauncherSuite): v
       startLine: startLine(spec, { A: 'b' }),
     });
 
-    test('a spare waits, and gets its start line and its code, which it cannot write', async () => {
-      const bench = await openBench(open, tier);
+    test('a spare waits, and gets its start line and its code, which it cannot write', async (t) => {
+      const bench = await openBench(t, open, tier);
       const [own] = [makePackage(bench, 'first'), makePackage(bench, 'second')];
       const { spec, output } = await startWaiting(bench, look, isPrivate ? '/code' : own);
       await bench.launcher.assign(assignmentOf(spec, own));
@@ -64,11 +64,10 @@ export function testSpares({ name, tier, limits, skip, open }: LauncherSuite): v
         assert.ok(seen.includes('code: own.txt ') && seen.includes('opt: '), after);
         assert.doesNotMatch(after, /wrote/);
       }
-      await bench.close();
     });
 
-    test('a spare can be given one function, and only a spare can', async () => {
-      const bench = await openBench(open, tier);
+    test('a spare can be given one function, and only a spare can', async (t) => {
+      const bench = await openBench(t, open, tier);
       const own = makePackage(bench, 'first');
       const { spec, output } = await startWaiting(bench, 'echo waiting; read line; echo got it; sleep 600', own);
       const assignment = assignmentOf(spec, own);
@@ -82,37 +81,34 @@ export function testSpares({ name, tier, limits, skip, open }: LauncherSuite): v
         bench.launcher.assign({ ...assignment, instanceId: `c-01234567-${'0'.repeat(20)}` }),
         /no such spare/,
       );
-      await bench.close();
     });
 
     // Where no code is mounted, what is not there shows when the function is loaded.
     if (isPrivate)
-      test('code that is not there cannot be given, and the spare can be stopped', async () => {
-        const bench = await openBench(open, tier);
+      test('code that is not there cannot be given, and the spare can be stopped', async (t) => {
+        const bench = await openBench(t, open, tier);
         const { spec } = await startWaiting(bench, 'echo waiting; read line; sleep 600', '/code');
         await assert.rejects(bench.launcher.assign(assignmentOf(spec, `${bench.codeDirectory}/none`)), /cannot open/);
         const exit = bench.exitOf(spec.instanceId);
         await bench.launcher.stop(spec.instanceId, 0);
         await exit;
-        await bench.close();
       });
 
-    test('a spare that waits ends when it is stopped, and tells its exit', async () => {
-      const bench = await openBench(open, tier);
+    test('a spare that waits ends when it is stopped, and tells its exit', async (t) => {
+      const bench = await openBench(t, open, tier);
       const { spec } = await startWaiting(bench, 'echo waiting; read line', bench.codeDirectory);
       const exit = bench.exitOf(spec.instanceId);
       await bench.launcher.stop(spec.instanceId, 0);
       assert.equal((await exit).instanceId, spec.instanceId);
-      await bench.close();
     });
 
     if (limits && isPrivate)
-      test('the memory of the function bounds it, not that of the spare', async () => {
+      test('the memory of the function bounds it, not that of the spare', async (t) => {
         for (const [memoryMb, isEnough] of [
           [32, false],
           [256, true],
         ] as const) {
-          const bench = await openBench(open, tier);
+          const bench = await openBench(t, open, tier);
           const own = makePackage(bench, 'first');
           const fill = 'x=$(head -c 48000000 /dev/zero | tr "\\0" x); sleep 0.5; echo done';
           const { spec, output } = await startWaiting(bench, `echo waiting; read line; ${fill}`, '/code');

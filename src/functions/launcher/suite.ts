@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { createServer, type Server } from 'node:net';
-import { describe, test } from 'node:test';
+import { describe, type TestContext, test } from 'node:test';
 import { randomHex } from '../../base/ids.ts';
 import { frameSocketName, logSocketName } from '../instances/endpoint.ts';
 import { placeInstance } from './placement.ts';
@@ -40,8 +40,8 @@ export type LauncherSuite = {
 /** Runs the contract. */
 export function testLauncher({ name, tier, limits, skip, hasWatches = false, open }: LauncherSuite): void {
   describe(`launcher contract: ${name}`, { skip }, () => {
-    test('starts a program that gets the start line, the given environment and the log socket', async () => {
-      const bench = await openBench(open, tier);
+    test('starts a program that gets the start line, the given environment and the log socket', async (t) => {
+      const bench = await openBench(t, open, tier);
       const { output, exit } = await bench.run('read line; echo "$line"; env; echo "to stderr" >&2; pwd', {
         FC_MARK: 'seen',
       });
@@ -56,29 +56,26 @@ export function testLauncher({ name, tier, limits, skip, hasWatches = false, ope
       const known = /^(FC_MARK|FC_INSTANCE_ID|PWD|SHLVL|_|OLDPWD)=|^PATH=\/sbin:\/usr\/sbin:\/bin:\/usr\/bin$/;
       const inherited = rest.filter((line) => /^[A-Za-z_]+=/.test(line) && !known.test(line));
       assert.deepEqual(inherited, [], 'nothing is inherited');
-      await bench.close();
     });
 
-    test('gives no descriptor but the first three', async () => {
-      const bench = await openBench(open, tier);
+    test('gives no descriptor but the first three', async (t) => {
+      const bench = await openBench(t, open, tier);
       const { output } = await bench.run(
         'for fd in 3 4 5 6 7 8 9; do [ -e /proc/$$/fd/$fd ] && echo "open $fd"; done; echo done',
       );
       // The shell itself may hold its script's descriptor at 10 and above.
       assert.equal(output, 'done\n');
-      await bench.close();
     });
 
-    test('tells how a program ended', async () => {
-      const bench = await openBench(open, tier);
+    test('tells how a program ended', async (t) => {
+      const bench = await openBench(t, open, tier);
       assert.equal((await bench.run('exit 3')).exit.code, 3);
       const { exit } = await bench.run('kill -9 $$');
       assert.ok(exit.signal === 'SIGKILL' || exit.code === 137);
-      await bench.close();
     });
 
-    test('rejects a program that is not there, and leaves nothing of it', async () => {
-      const bench = await openBench(open, tier);
+    test('rejects a program that is not there, and leaves nothing of it', async (t) => {
+      const bench = await openBench(t, open, tier);
       const spec = bench.spec(['/no/such/program']);
       const ended = bench.exitOf(spec.instanceId);
       // With bubblewrap it is bubblewrap that cannot find it: it exits instead.
@@ -89,21 +86,19 @@ export function testLauncher({ name, tier, limits, skip, hasWatches = false, ope
       if (isStarted) assert.notEqual((await ended).code, 0);
       else assert.deepEqual(bench.exits, [], 'what never ran does not exit');
       await bench.launcher.stop(spec.instanceId, 0);
-      await bench.close();
     });
 
-    test('rejects a malformed instance id and an id in use', async () => {
-      const bench = await openBench(open, tier);
+    test('rejects a malformed instance id and an id in use', async (t) => {
+      const bench = await openBench(t, open, tier);
       const spec = bench.spec(['/bin/sh', '-c', 'sleep 600']);
       await assert.rejects(bench.launcher.start({ ...spec, instanceId: '../../x' }), /instanceId/);
       await bench.launcher.start(spec);
       await assert.rejects(bench.launcher.start(spec), /already/);
       await bench.launcher.stop(spec.instanceId, 0);
-      await bench.close();
     });
 
-    test('stop sends SIGTERM first and waits for the grace', async () => {
-      const bench = await openBench(open, tier);
+    test('stop sends SIGTERM first and waits for the grace', async (t) => {
+      const bench = await openBench(t, open, tier);
       const spec = bench.spec([
         '/bin/sh',
         '-c',
@@ -114,11 +109,10 @@ export function testLauncher({ name, tier, limits, skip, hasWatches = false, ope
       await output.until('up\n');
       await bench.launcher.stop(spec.instanceId, 10_000);
       assert.match(await output.all, /terminated/);
-      await bench.close();
     });
 
-    test('stop ends the whole tree, daemons included, and then the exit is told once', async () => {
-      const bench = await openBench(open, tier);
+    test('stop ends the whole tree, daemons included, and then the exit is told once', async (t) => {
+      const bench = await openBench(t, open, tier);
       const mark = `mark-${randomHex(8)}`;
       const daemons = `setsid sh -c 'sleep 600 & sleep 600' & (setsid sleep 600 &) ; trap "" TERM; echo up; while :; do sleep 1; done`;
       const spec = bench.spec(['/bin/sh', '-c', daemons], { FC_MARK: mark });
@@ -132,20 +126,18 @@ export function testLauncher({ name, tier, limits, skip, hasWatches = false, ope
       assert.equal(countMarked(mark), 0);
       await ended;
       assert.equal(bench.exits.filter((exit) => exit.instanceId === spec.instanceId).length, 1);
-      await bench.close();
     });
 
-    test('a program that ends leaves no daemon behind when its exit is told', async () => {
-      const bench = await openBench(open, tier);
+    test('a program that ends leaves no daemon behind when its exit is told', async (t) => {
+      const bench = await openBench(t, open, tier);
       const mark = `mark-${randomHex(8)}`;
       await bench.run('(setsid sleep 600 >/dev/null 2>&1 &); exit 0', { FC_MARK: mark });
       assert.equal(countMarked(mark), 0);
-      await bench.close();
     });
 
     if (hasWatches) {
-      test('a frozen instance does nothing, whatever threads, children and daemons it has, and goes on when it is thawed', async () => {
-        const bench = await openBench(open, tier);
+      test('a frozen instance does nothing, whatever threads, children and daemons it has, and goes on when it is thawed', async (t) => {
+        const bench = await openBench(t, open, tier);
         const ticking =
           '(setsid sh -c "while :; do echo daemon; sleep 0.01; done" &); while :; do echo tick; sleep 0.01; done';
         const spec = bench.spec(['/bin/sh', '-c', ticking]);
@@ -164,11 +156,10 @@ export function testLauncher({ name, tier, limits, skip, hasWatches = false, ope
         await bench.launcher.setFrozen(spec.instanceId, true);
         await bench.launcher.stop(spec.instanceId, 0);
         await assert.rejects(bench.launcher.setFrozen(spec.instanceId, true));
-        await bench.close();
       });
 
-      test('an instance that uses more memory than it may is ended, which its exit says', async () => {
-        const bench = await openBench(open, tier);
+      test('an instance that uses more memory than it may is ended, which its exit says', async (t) => {
+        const bench = await openBench(t, open, tier);
         const hoarding = 'a=x; while :; do a=$a$a; done';
         const spec = bench.spec(['/bin/sh', '-c', hoarding]);
         const exit = bench.exitOf(spec.instanceId);
@@ -176,12 +167,11 @@ export function testLauncher({ name, tier, limits, skip, hasWatches = false, ope
         const { isOutOfMemory, peakMemoryKb } = await exit;
         assert.equal(isOutOfMemory, true);
         assert.ok(peakMemoryKb > 100 * 1024, `${peakMemoryKb} KB`);
-        await bench.close();
       });
     }
 
-    test('stop with a grace lets a frozen instance hear its SIGTERM', async () => {
-      const bench = await openBench(open, tier);
+    test('stop with a grace lets a frozen instance hear its SIGTERM', async (t) => {
+      const bench = await openBench(t, open, tier);
       const spec = bench.spec([
         '/bin/sh',
         '-c',
@@ -193,17 +183,15 @@ export function testLauncher({ name, tier, limits, skip, hasWatches = false, ope
       await bench.launcher.setFrozen(spec.instanceId, true);
       await bench.launcher.stop(spec.instanceId, 10_000);
       assert.match(await output.all, /heard/);
-      await bench.close();
     });
 
-    test('stopping what is not there is done at once', async () => {
-      const bench = await openBench(open, tier);
+    test('stopping what is not there is done at once', async (t) => {
+      const bench = await openBench(t, open, tier);
       await bench.launcher.stop(`c-${randomHex(4)}-${randomHex(10)}`, 1000);
-      await bench.close();
     });
 
-    test('when the launcher is closed every instance ends and the directories go', async () => {
-      const bench = await openBench(open, tier);
+    test('when the launcher is closed every instance ends and the directories go', async (t) => {
+      const bench = await openBench(t, open, tier);
       const mark = `mark-${randomHex(8)}`;
       for (let count = 0; count < 3; count += 1) {
         const spec = bench.spec(['/bin/sh', '-c', 'trap "" TERM; (setsid sleep 600 &); echo up; sleep 600'], {
@@ -218,48 +206,44 @@ export function testLauncher({ name, tier, limits, skip, hasWatches = false, ope
       assert.equal(existsSync(`${bench.runDir}/i`), false);
     });
 
-    test('finds the Node that runs it', async () => {
-      const bench = await openBench(open, tier);
+    test('finds the Node that runs it', async (t) => {
+      const bench = await openBench(t, open, tier);
       const found = await bench.launcher.interpreters();
       assert.ok(found.some(({ language, version }) => language === 'node' && version === process.versions.node));
-      await bench.close();
     });
 
-    test('a program that is killed, and one that overflows its stack, end like any other', async () => {
-      const bench = await openBench(open, tier);
+    test('a program that is killed, and one that overflows its stack, end like any other', async (t) => {
+      const bench = await openBench(t, open, tier);
       for (const script of ['sleep 600 & kill -SEGV $$', 'f() { f; }; f']) {
         const { exit } = await bench.run(`(setsid sleep 600 &); ${script}`, { FC_MARK: bench.mark });
         assert.ok(exit.code !== 0 && !exit.isOutOfMemory);
         assert.equal(countMarked(bench.mark), 0);
       }
-      await bench.close();
     });
 
     if (limits) {
-      test('a memory bomb is ended, and its exit says why', async () => {
-        const bench = await openBench(open, tier);
+      test('a memory bomb is ended, and its exit says why', async (t) => {
+        const bench = await openBench(t, open, tier);
         const { exit } = await bench.run('(setsid sleep 600 &); tail /dev/zero; exit 9', { FC_MARK: bench.mark });
         assert.equal(exit.isOutOfMemory, true);
         assert.ok(exit.peakMemoryKb > 100 * 1024, `${exit.peakMemoryKb} KB`);
         assert.equal(countMarked(bench.mark), 0);
-        await bench.close();
       });
 
-      test('a fork bomb stops at a thousand processes and ends with its instance', async () => {
-        const bench = await openBench(open, tier);
+      test('a fork bomb stops at a thousand processes and ends with its instance', async (t) => {
+        const bench = await openBench(t, open, tier);
         const bomb = 'i=0; while [ $i -lt 1500 ]; do sleep 600 & i=$((i+1)); done; echo unbounded';
         const { output } = await bench.run(bomb, { FC_MARK: bench.mark }, 2048);
         assert.match(output, /fork/);
         assert.doesNotMatch(output, /unbounded/);
         assert.equal(countMarked(bench.mark), 0);
-        await bench.close();
       });
     }
 
     if (tier === 'restricted') testRestrictedView(open);
     if (tier === 'user' || tier === 'strong') {
-      test('an instance sees neither host files nor host processes, and can write only /tmp', async () => {
-        const bench = await openBench(open, tier);
+      test('an instance sees neither host files nor host processes, and can write only /tmp', async (t) => {
+        const bench = await openBench(t, open, tier);
         const hostFile = `${bench.codeDirectory}/index.py`;
         const { output } = await bench.run(
           `[ -e ${hostFile} ] && echo "host file"; [ -e /code/index.py ] && echo "code"
@@ -273,7 +257,6 @@ export function testLauncher({ name, tier, limits, skip, hasWatches = false, ope
           lines.filter((line) => line !== 'process'),
           ['code', 'wrote tmp', '10003', 'CapEff:\t0000000000000000'],
         );
-        await bench.close();
       });
     }
   });
@@ -281,8 +264,8 @@ export function testLauncher({ name, tier, limits, skip, hasWatches = false, ope
 
 /** Without a root of its own it is where the host's files are, and may reach hardly any. */
 function testRestrictedView(open: () => Promise<OpenLauncher>): void {
-  test('an instance reaches neither host files nor host processes, and can write only its own directory, which goes with it', async () => {
-    const bench = await openBench(open, 'restricted');
+  test('an instance reaches neither host files nor host processes, and can write only its own directory, which goes with it', async (t) => {
+    const bench = await openBench(t, open, 'restricted');
     const spec = bench.spec(['/bin/sh', '-c', '']);
     const own = placeInstance('restricted', { ...spec, runtimeDirectory: '/', language: 'python' }).temporaryPath;
     const script = `
@@ -295,7 +278,6 @@ function testRestrictedView(open: () => Promise<OpenLauncher>): void {
     assert.deepEqual(output.trim().split('\n'), ['code', 'wrote its own', 'Name:\tsh', 'end']);
     assert.ok(own?.startsWith(`${bench.runDir}/t/c-`));
     assert.deepEqual(readdirSync(`${bench.runDir}/t`), []);
-    await bench.close();
   });
 }
 
@@ -310,9 +292,10 @@ type Output = {
   settled(): Promise<number>;
 };
 
-/** A launcher with a code directory, and a double of the data process that listens where it should. */
-export async function openBench(open: () => Promise<OpenLauncher>, tier: IsolationTier) {
+/** A launcher with a code directory, and a double of the data process that listens where it should. It is closed with its test at the latest. */
+export async function openBench(t: TestContext, open: () => Promise<OpenLauncher>, tier: IsolationTier) {
   const { launcher, runDir, close } = await open();
+  let closing: Promise<void> | null = null;
   const codeDirectory = mkdtempSync('/tmp/yunmen-code-');
   chmodSync(codeDirectory, 0o755);
   writeFileSync(`${codeDirectory}/index.py`, '');
@@ -406,13 +389,18 @@ export async function openBench(open: () => Promise<OpenLauncher>, tier: Isolati
       rmSync(spec.socketDirectory, { recursive: true, force: true });
       return result;
     },
-    async close(): Promise<void> {
-      for (const server of servers) server.close();
-      await close();
-      rmSync(codeDirectory, { recursive: true, force: true });
+    close(): Promise<void> {
+      closing ??= end();
+      return closing;
     },
   };
   const logs = new Map<string, Server>();
+  const end = async () => {
+    for (const server of servers) server.close();
+    await close();
+    rmSync(codeDirectory, { recursive: true, force: true });
+  };
+  t.after(() => bench.close());
   return bench;
 }
 
