@@ -77,6 +77,35 @@ export function groupCases(world: World): void {
       }
     });
 
+    log.covers(
+      [`${api}/ModifyApiGroup`, `${api}/QueryRequestLogs`],
+      'options of a group are in force at once: a header passed on, a limit of calls, a log of query, headers and bodies',
+      async () => {
+        const groupId = await world.newGroup();
+        const returning = '({ statusCode: 200, body: JSON.parse(event).headers })';
+        const [ServiceName, FunctionName] = await world.newFunction(nodeReturning(returning));
+        const target = { FcRegionId: world.server.ready.region, ServiceName, FunctionName };
+        await world.liveApi(groupId, functionApi('/seen', target, 'ANONYMOUS'));
+        const call = (path: string) =>
+          callPlain(world.server.ready, groupId, path, { method: 'POST', headers: { 'X-Seen': 'yes' }, form: {} });
+        assert.doesNotMatch((await call('/seen')).body, /yes/);
+        const UserLogConfig = '{"queryString":"*","requestHeaders":"x-seen","responseBody":true}';
+        await ask('ModifyApiGroup', { GroupId: groupId, PassthroughHeaders: 'X-Seen', UserLogConfig });
+        const answer = await call('/seen?q=1&token=t');
+        assert.match(answer.body, /"X-Seen":"yes"/);
+        const RequestLogId = answer.headers['x-ca-request-id'];
+        const entries = 'RequestLogs.RequestLog';
+        const shown = await ask('QueryRequestLogs', { RequestLogId });
+        assert.deepEqual(
+          ['RequestQueryString', 'RequestHeaders', 'ResponseBody'].map((member) => column(shown, entries, member)),
+          [['q=1&token=(hidden)'], ['{"x-seen":"yes"}'], [answer.body]],
+        );
+        await ask('ModifyApiGroup', { GroupId: groupId, RpsLimitForServerless: '1' });
+        const codes = await Promise.all(Array.from({ length: 8 }, async () => (await call('/seen')).status));
+        assert.ok(codes.includes(429) && codes.includes(200), String(codes));
+      },
+    );
+
     log.covers([`${api}/DeleteApiGroup`], 'a deleted group is gone; unknown ones delete in silence', async () => {
       const groupId = await world.newGroup();
       const apiId = await world.newApi(groupId, mockApi('/kept', 'hi'));

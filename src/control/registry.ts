@@ -120,7 +120,7 @@ const cloudApi: Readonly<Record<string, Registered<RpcAction>>> = {
   ModifyApiConfiguration: partial(modifyApiConfiguration, 'as CreateApi'),
   ModifyApiGroup: partial(
     groups.modifyApiGroup,
-    'name, description, base path, tags, FilterAppCodeForBackend, CustomAppCodeConfig; CompatibleFlags classic or none',
+    'all but RpcPattern; CompatibleFlags classic or none, CustomerConfigs removeResponseServerHeader',
   ),
   ModifyApp: partial(apps.modifyApp, 'an app cannot be disabled'),
   DescribeUpdateBackendTask: done(backendTasks.describeUpdateBackendTask),

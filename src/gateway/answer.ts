@@ -22,6 +22,11 @@ const openCors: readonly string[] = [
 /** Source: assumed (the product names itself). */
 const serverName = 'Yunmen';
 
+/** The first of an answer's headers. */
+function serverHeader({ group }: Progress): string[] {
+  return group?.options?.hidesServer === true ? [] : ['Server', serverName];
+}
+
 function isDebug(progress: Progress): boolean {
   return progress.headers?.get('x-ca-request-mode') === 'debug';
 }
@@ -82,7 +87,7 @@ function addAsDownload(headers: string[], backendHeaders: readonly string[]): vo
 /** The backend's status, headers and body with the gateway's headers. Source: live. */
 export function answerBackend(replied: Replied, reasonPhrase: (status: number) => string): GatewayReply {
   const { answer, group, requestId } = replied;
-  const headers: string[] = ['Server', serverName];
+  const headers = serverHeader(replied);
   addCors(headers, answer.headers);
   headers.push('X-Ca-Request-Id', requestId);
   // Classic instances name a backend's failure as well. Source: live.
@@ -104,7 +109,7 @@ export function answerBackend(replied: Replied, reasonPhrase: (status: number) =
 /** An error of the gateway: text in headers, empty body. Source: docs. */
 export function answerError(progress: Progress, refusal: Refusal): GatewayReply {
   const worded = wordError(refusal.code, refusal.slots, progress.group?.isClassic ?? false, refusal.classic);
-  const headers: string[] = ['Server', serverName, ...openCors, 'X-Ca-Request-Id', progress.requestId];
+  const headers: string[] = [...serverHeader(progress), ...openCors, 'X-Ca-Request-Id', progress.requestId];
   if (worded.code !== null) headers.push('X-Ca-Error-Code', worded.code);
   headers.push('X-Ca-Error-Message', writeHeaderText(worded.message, messageLimitBytes));
   addDebugInfo(headers, progress);
@@ -115,7 +120,7 @@ export function answerError(progress: Progress, refusal: Refusal): GatewayReply 
 
 /** Source: docs; the status is assumed. */
 export function answerPreflight(preflight: Preflight): GatewayReply {
-  const headers: string[] = ['Server', serverName, ...openCors, 'X-Ca-Request-Id', preflight.requestId];
+  const headers: string[] = [...serverHeader(preflight), ...openCors, 'X-Ca-Request-Id', preflight.requestId];
   addDebugInfo(headers, preflight);
   return { status: 200, headers, body: '', closes: closes(preflight) };
 }
@@ -124,6 +129,10 @@ export function answerPreflight(preflight: Preflight): GatewayReply {
 export function answerRedirect(redirect: Redirect): GatewayReply {
   const status = redirect.method === 'GET' || redirect.method === 'HEAD' ? 301 : 308;
   const location = writeHeaderText(redirect.location, messageLimitBytes);
-  const headers = ['Server', serverName, ...openCors, 'X-Ca-Request-Id', redirect.requestId, 'Location', location];
+  const headers = [
+    ...serverHeader(redirect),
+    ...openCors,
+    ...['X-Ca-Request-Id', redirect.requestId, 'Location', location],
+  ];
   return { status, headers, body: '', closes: closes(redirect) };
 }

@@ -7,9 +7,10 @@ import type { ClaimNonce } from '../base/nonce-store.ts';
 import type { CountCall } from '../base/window-counters.ts';
 import type { StageName } from '../model/api.ts';
 import type { PauseOf } from '../model/debugging.ts';
+import type { ParameterPlace } from '../model/group-options.ts';
 import type { HttpFunctions } from '../model/http-function.ts';
 import type { InvokeFunction } from '../model/invocation.ts';
-import type { AppCodePlace, PublishedGrant, PublishedGroup } from '../model/published.ts';
+import type { PublishedGrant, PublishedGroup } from '../model/published.ts';
 import type { RecordedColdStart, RequestRecord } from '../model/record.ts';
 import type { Parameters } from '../wire/query.ts';
 import type { BackendState, OutboundOptions } from './backends/backend-state.ts';
@@ -139,7 +140,6 @@ export type Redirect = Received & {
 /** A browser's preflight that no API of the group handles. */
 export type Preflight = Received & { readonly kind: 'preflight'; readonly group: PublishedGroup };
 
-/** Where a code of simple authentication was: in `Authorization`, or in the query parameter of that spelling. */
 /** Who calls. */
 export type Caller =
   | { readonly kind: 'anonymous' }
@@ -149,7 +149,7 @@ export type Caller =
       readonly appName: string;
       readonly appKey: string;
       /** Where the code of simple authentication was; null when the request is signed. */
-      readonly code: AppCodePlace | null;
+      readonly code: ParameterPlace | null;
     };
 
 export type Identified = Matched & { readonly caller: Caller };
@@ -183,7 +183,11 @@ export type Replied = Mapped & {
   readonly backendMs: number;
   /** Of a function that was not warm. */
   readonly coldStart?: RecordedColdStart | undefined;
+  readonly claims?: Claims | undefined;
 };
 
 /** What is known of a request that may have stopped anywhere. */
+/** Of a token that was checked. */
+export type Claims = Readonly<Record<string, unknown>>;
+
 export type Progress = Begun & Partial<Omit<Replied, keyof Begun | 'kind'>>;

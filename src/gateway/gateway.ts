@@ -57,7 +57,7 @@ export function createGateway(given: GatewayDeps): Gateway {
   const doubtful = new WeakSet<object>();
   const answer = async (message: Incoming, request: GatewayRequest, response: Outgoing) => {
     const { reply, record } = await runPipeline(request, snapshots.current, deps);
-    const report = (error: Error | null) => deps.report(brokenOff(record, error, deps.clock));
+    const report = (error: Error | null) => deps.report(brokenOff(record, reply, error, deps.clock));
     // First, so that the record is there as soon as the caller has the (whole) answer.
     if (reply === null || !(reply.body instanceof RelayedBody)) deps.report(record);
     if (reply === null) response.destroy();

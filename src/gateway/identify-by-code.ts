@@ -1,14 +1,14 @@
 // Simple authentication: an app names itself by a code in a header or the query. Called by identify.ts.
-
-import type { AppCodePlace } from '../model/published.ts';
+import type { ParameterPlace } from '../model/group-options.ts';
 import { codeDigest } from './code-digest.ts';
 import type { Caller, Matched } from './context.ts';
 import { refuse } from './errors.ts';
 
 /** A code as it was sent, and where. */
-type SentCode = { readonly code: string; readonly place: AppCodePlace };
+type SentCode = { readonly code: string; readonly place: ParameterPlace };
 
 const headerForm = /^appcode +(\S+) *$/i;
+const usualHeader: ParameterPlace = { location: 'HEADER', name: 'authorization' };
 
 /** Source: docs. */
 const queryNames = ['AppCode', 'appcode', 'appCode', 'APPCODE', 'APPCode'] as const;
@@ -16,31 +16,31 @@ const queryNames = ['AppCode', 'appcode', 'appCode', 'APPCODE', 'APPCode'] as co
 /**
  * The code that the request carries; null when it carries none that the API takes.
  *
- * DEFAULT means off: there is no market here. Source: docs.
+ * DEFAULT means off: there is no market here. A place that the group chose is looked at first; in a header of its own the code
+ * stands alone or behind the usual word. Source: docs, of the group's place assumed.
  */
 export function readCode(matched: Matched): SentCode | null {
-  const { api, headers, query } = matched;
+  const { api, headers, query, group } = matched;
   const { appCode } = api.auth;
   if (appCode !== 'HEADER' && appCode !== 'HEADER_QUERY') return null;
+  const own = group.options === undefined ? null : codeInOwnPlace(matched);
+  if (own !== null) return own;
   const inHeader = headerForm.exec(headers.get('authorization') ?? '')?.[1];
-  if (inHeader !== undefined) return { code: inHeader, place: { kind: 'header', name: 'authorization' } };
-  const inOwnPlace = readOwnPlace(matched);
-  if (inOwnPlace !== null) return inOwnPlace;
+  if (inHeader !== undefined) return { code: inHeader, place: usualHeader };
   if (appCode === 'HEADER') return null;
   for (const name of queryNames) {
     const code = query.get(name);
-    if (code !== undefined && code !== '') return { code, place: { kind: 'query', name } };
+    if (code !== undefined && code !== '') return { code, place: { location: 'QUERY', name } };
   }
   return null;
 }
 
-/** Where the group says, in a place that the API takes. Source: docs for the places; that the usual ones go on is assumed. */
-function readOwnPlace({ api, group, headers, query }: Matched): SentCode | null {
-  const place = group.ownAppCodePlace ?? null;
-  if (place === null || (place.kind === 'query' && api.auth.appCode === 'HEADER')) return null;
-  const sent = (place.kind === 'header' ? headers.get(place.name) : query.get(place.name)) ?? '';
-  const code = headerForm.exec(sent)?.[1] ?? sent.trim();
-  return code === '' ? null : { code, place };
+function codeInOwnPlace({ api, headers, query, group }: Matched): SentCode | null {
+  const place = group.options?.codePlace ?? null;
+  if (place === null || (place.location === 'QUERY' && api.auth.appCode === 'HEADER')) return null;
+  const text = (place.location === 'HEADER' ? headers : query).get(place.name) ?? '';
+  if (text === '') return null;
+  return { code: place.location === 'HEADER' ? (headerForm.exec(text)?.[1] ?? text) : text, place };
 }
 
 /** Errors: A400AC (or A401AC, by the settings). */
@@ -52,7 +52,7 @@ export function identifyByCode(matched: Matched, { code, place }: SentCode): Cal
     { Reason: 'not found' },
     {
       side: 'client',
-      field: place.name === 'authorization' ? 'Authorization' : place.name,
+      field: place === usualHeader ? 'Authorization' : place.name,
       expected: 'the AppCode of an app',
       got: '(hidden)',
       message:

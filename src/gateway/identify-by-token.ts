@@ -4,6 +4,7 @@ import { constants, createPublicKey, type KeyObject, verify } from 'node:crypto'
 import type { OpenIdConfig } from '../model/api.ts';
 import type { Matched } from './context.ts';
 import { refuse } from './errors.ts';
+import { noteClaims } from './states.ts';
 
 type Algorithm = { readonly hash: string; readonly keyType: 'rsa' | 'ec'; readonly padding?: number };
 
@@ -118,6 +119,7 @@ export async function checkToken(matched: Matched, config: OpenIdConfig | null):
   }
   verifySignature(matched, config, token);
   checkTimes(matched, name, token.claims);
+  noteClaims(matched, token.claims);
 }
 
 function verifySignature(matched: Matched, config: OpenIdConfig, { header, signed, mac }: Token): void {

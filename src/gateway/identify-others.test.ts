@@ -83,8 +83,9 @@ describe('an AppCode', () => {
   });
 
   it('is taken where the group says, too, in a place that the API takes', async () => {
-    const inHeader = { kind: 'header', name: 'x-code' } as const;
-    const inQuery = { kind: 'query', name: 'k' } as const;
+    const inHeader = { location: 'HEADER', name: 'x-code' } as const;
+    const inQuery = { location: 'QUERY', name: 'k' } as const;
+    const others = { passedHeaders: [], tracePlace: null, log: null, hidesServer: false, callsPerSecond: null };
     for (const [place, target, headers, wanted] of [
       [inHeader, '/header', { 'X-Code': code }, '200'],
       [inHeader, '/header', { 'X-Code': `APPCODE ${code}` }, '200'],
@@ -95,7 +96,10 @@ describe('an AppCode', () => {
       [inQuery, `/header?k=${code}`, {}, 'A400MA'],
       [null, '/header', { 'X-Code': code }, 'A400MA'],
     ] as const) {
-      const bench = open([group({ ownAppCodePlace: place, stripsAppCode: true }), ...changes.slice(1)]);
+      const bench = open([
+        group({ options: { ...others, codePlace: place }, stripsAppCode: true }),
+        ...changes.slice(1),
+      ]);
       const answer = await bench.send(request({ target, headers }));
       const what = `${target} ${JSON.stringify(headers)}`;
       assert.equal(answer.headers['x-ca-error-code'] ?? String(answer.status), wanted, what);
@@ -198,6 +202,20 @@ describe('an id token', () => {
       if (text !== '') assert.ok(!JSON.stringify([answer.failure, answer.headers]).includes(text));
     });
   }
+
+  it('leaves its claims in the record where the group logs them', async () => {
+    const log = { query: [], requestHeaders: [], responseHeaders: [], requestBody: false, responseBody: false };
+    const options = { passedHeaders: [], codePlace: null, tracePlace: null, hidesServer: false, callsPerSecond: null };
+    const claimsOf = async (jwtClaims: 'all' | readonly string[], text: string) => {
+      const logging = group({ options: { ...options, log: { ...log, jwtClaims } } });
+      const { record } = await open([logging, ...changes.slice(1)]).gateway.run(request({ headers: { Token: text } }));
+      return record.logged?.jwtClaims;
+    };
+    const text = token({ sub: 'ann', role: 'r', access_token: 'hunter2' });
+    assert.equal(await claimsOf('all', text), '{"sub":"ann","role":"r","access_token":"(hidden)"}');
+    assert.equal(await claimsOf(['sub'], text), '{"sub":"ann"}');
+    assert.equal(await claimsOf('all', token({ sub: 'ann' }, {}, other.privateKey)), null);
+  });
 
   it('is wanted beside the signature where the API says so', async () => {
     const bench = open(changes);

@@ -93,16 +93,16 @@ function brokenDefinition(admitted: Admitted, reason: string): Error {
   );
 }
 
-/** What the backend always gets, and in the pass-through modes what the client sent. */
 /** The header and query parameter that a group keeps from its backends; null where there is none. */
 function withheldCode({ caller, group }: Admitted): { header: string | null; query: string | null } {
   const place = caller.kind === 'app' && group.stripsAppCode === true ? caller.code : null;
   return {
-    header: place?.kind === 'header' ? place.name : null,
-    query: place?.kind === 'query' ? place.name : null,
+    header: place?.location === 'HEADER' ? place.name : null,
+    query: place?.location === 'QUERY' ? place.name : null,
   };
 }
 
+/** What the backend always gets, and in the pass-through modes what the client sent. */
 function startDraft(admitted: Admitted, plan: MappingPlan, form: Parameters): Draft {
   const { sentThrough } = plan;
   const headers = new Map<string, string>();
@@ -121,10 +121,11 @@ function startDraft(admitted: Admitted, plan: MappingPlan, form: Parameters): Dr
     const state = admitted.headers.get('tracestate');
     if (state !== undefined && plan.sentThrough === null) headers.set('tracestate', state);
   }
-  if (sentThrough === null) return { headers, query: new Map(), path: new Map(), form: new Map() };
-  sendHeadersThrough(admitted, sentThrough, headers);
+  if (sentThrough !== null) sendHeadersThrough(admitted, sentThrough, headers);
+  if (admitted.group.options !== undefined) passHeaders(admitted, plan, headers);
   const withheld = withheldCode(admitted);
   if (withheld.header !== null) deleteHeader(headers, withheld.header);
+  if (sentThrough === null) return { headers, query: new Map(), path: new Map(), form: new Map() };
   const query = without(admitted.query, sentThrough.exceptQuery);
   if (withheld.query !== null) query.delete(withheld.query);
   return {
@@ -188,6 +189,16 @@ function sendHeadersThrough(admitted: Admitted, sentThrough: SentThrough, header
   headers.set('X-Real-IP', admitted.clientIp);
   headers.set('X-Forwarded-Proto', admitted.request.isTls ? 'https' : 'http');
   headers.set('CA-Host', admitted.hostHeader);
+}
+
+/** Headers that the group passes on in every mode, in its spelling; what the API maps to such a name comes later. Source: docs. */
+function passHeaders({ group, headers: sent }: Admitted, plan: MappingPlan, headers: Map<string, string>): void {
+  for (const { name, lowerName } of group.options?.passedHeaders ?? []) {
+    const value = sent.get(lowerName);
+    if (value === undefined || plan.headerTargets.has(lowerName)) continue;
+    deleteHeader(headers, lowerName);
+    headers.set(name, value);
+  }
 }
 
 function isNamedIn(connection: string, lowerName: string): boolean {

@@ -47,6 +47,8 @@ export type MappingPlan = {
   readonly constants: readonly (Target & { readonly value: string })[];
   readonly systems: readonly (Target & { readonly system: SystemName })[];
   readonly sentThrough: SentThrough | null;
+  /** Backend headers that the API itself writes, in lower case. */
+  readonly headerTargets: ReadonlySet<string>;
   /** `form`: rebuilt from fields. `raw`: sent byte for byte. */
   readonly body: 'form' | 'raw';
   readonly readsForm: boolean;
@@ -99,6 +101,7 @@ export function planMapping(
     constants,
     systems,
     sentThrough: mode === 'MAPPING' ? null : planSentThrough(inputs, fixed),
+    headerTargets: new Set(fixed.filter(({ location }) => location === 'HEAD').map(({ name }) => name.toLowerCase())),
     body: isRaw ? 'raw' : 'form',
     readsForm: !isRaw || inputs.some((input) => input.location === 'BODY'),
     bodyCheck: isRaw && bodySchema ? compileSchema('the body', bodySchema, engines) : null,

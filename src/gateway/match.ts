@@ -3,6 +3,7 @@ import { type StageName, stageNames } from '../model/api.ts';
 import { hostParameters, httpsUrl, wildcardOf } from './bound-domain.ts';
 import type { Matched, Preflight, Received, Redirect } from './context.ts';
 import { refuse } from './errors.ts';
+import { loggedBodyBytes } from './logged-parts.ts';
 import { isMachineHost } from './receive.ts';
 import { explainMiss } from './route-miss.ts';
 import type { HostEntry, Routes, Snapshot } from './snapshot.ts';
@@ -12,6 +13,7 @@ import { placeOf, toMatched, toPreflight, toRedirect } from './states.ts';
 export function match(received: Received): Matched | Preflight | Redirect {
   const entry = findGroup(received);
   if (entry.domain?.redirectsToHttps === true && !received.request.isTls) return redirect(received, entry);
+  if (entry.group.options?.log?.requestBody === true) received.body.keepExcerpt(loggedBodyBytes);
   const stage = entry.stage ?? readStage(received);
   const routes = received.snapshot.routes.get(entry.group.groupId);
   const found = matchesBase(entry, received.segments)

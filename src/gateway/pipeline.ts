@@ -12,6 +12,7 @@ import { answerBackend, answerError, answerPreflight, answerRedirect } from './a
 import type { Begun, GatewayReply, GatewayRequest, PipelineDeps, Progress, Replied } from './context.ts';
 import { ClientGone, Refusal, refuse } from './errors.ts';
 import { identify } from './identify.ts';
+import { withResponseBody } from './logged-parts.ts';
 import { mapRequest } from './map.ts';
 import { match } from './match.ts';
 import { begin, receive } from './receive.ts';
@@ -120,7 +121,13 @@ export function internalTimeout({ message }: InternalTimeout): Refusal {
 }
 
 /** The record of an answer that went out while it came in: complete, or broken off by `error`. */
-export function brokenOff(record: RequestRecord, error: Error | null, clock: Clock): RequestRecord {
+export function brokenOff(
+  made: RequestRecord,
+  reply: GatewayReply | null,
+  error: Error | null,
+  clock: Clock,
+): RequestRecord {
+  const record = made.logged === null || reply === null ? made : withResponseBody(made, reply);
   const totalMs = Math.max(record.totalMs, clock.now() - record.at);
   if (error === null) return { ...record, totalMs };
   if (error instanceof ClientGone) return { ...record, totalMs, status: 499, failure: clientGone };

@@ -91,6 +91,9 @@ export class RequestBody {
   #form: Parameters | Promise<Parameters> | null = null;
   #formWithRawNames: Parameters | null = null;
   #wasRead = false;
+  /** The beginning of a body that is handed out as it comes, for the log. */
+  #excerpt = noBytes;
+  #excerptLimit = 0;
 
   constructor(source: BodySource, contentType: string | undefined, limitBytes: number) {
     if (source.announcedBytes !== null && source.announcedBytes > limitBytes) {
@@ -129,10 +132,31 @@ export class RequestBody {
       return;
     }
     try {
-      yield* this.#source.chunks(this.#limitBytes);
+      if (this.#excerptLimit === 0) yield* this.#source.chunks(this.#limitBytes);
+      else yield* this.#excerpted(this.#source.chunks(this.#limitBytes));
       this.#wasRead = true;
     } catch (error) {
       throw error instanceof BodyTooLarge ? tooLarge(this.#limitBytes, null) : error;
+    }
+  }
+
+  /** The first `limit` bytes are wanted, also of a body that is only handed on. */
+  keepExcerpt(limit: number): void {
+    this.#excerptLimit = limit;
+  }
+
+  /** The beginning of what was read; null when keepExcerpt() was not called or nothing was read. */
+  excerpt(): Buffer | null {
+    if (this.#excerptLimit === 0) return null;
+    if (this.#bytes !== null && !(this.#bytes instanceof Promise)) return this.#bytes.subarray(0, this.#excerptLimit);
+    return this.#excerpt.length === 0 ? null : this.#excerpt;
+  }
+
+  async *#excerpted(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
+    for await (const chunk of chunks) {
+      const left = this.#excerptLimit - this.#excerpt.length;
+      if (left > 0) this.#excerpt = Buffer.concat([this.#excerpt, chunk.subarray(0, left)]);
+      yield chunk;
     }
   }
 

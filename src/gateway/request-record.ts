@@ -4,6 +4,7 @@ import type { Failure, RequestRecord } from '../model/record.ts';
 import { isFlagged } from '../wire/traceparent.ts';
 import { RelayedBody } from './backends/relayed-body.ts';
 import type { GatewayReply, Progress } from './context.ts';
+import { loggedParts } from './logged-parts.ts';
 import { continuedTrace } from './trace.ts';
 
 /** Longest texts of a caller that a record keeps, in characters. */
@@ -43,6 +44,7 @@ export function recordOf(
     nonce: headers?.get('x-ca-nonce')?.slice(0, idLimit) ?? null,
     initialRequestId: headers?.get('x-ca-api-gateway')?.slice(0, idLimit) ?? null,
     traceId: trace?.traceId ?? null,
+    customTraceId: progress.group?.options === undefined ? null : customTraceOf(progress),
     callerSpan: trace === null ? null : { spanId: trace.parentId, isSampled: isFlagged(trace) },
     status,
     requestBytes: request.body.isPresent ? request.body.announcedBytes : 0,
@@ -51,8 +53,15 @@ export function recordOf(
     backendAt: backendMs === null ? null : Math.round(progress.at + totalMs - backendMs),
     backendMs,
     coldStart: progress.coldStart ?? null,
+    logged: progress.group?.options === undefined ? null : loggedParts(progress, reply),
     failure: failure === null ? null : masked(failure),
   };
+}
+
+function customTraceOf({ group, headers, query }: Progress): string | null {
+  const place = group?.options?.tracePlace ?? null;
+  if (place === null) return null;
+  return (place.location === 'HEADER' ? headers : query)?.get(place.name)?.slice(0, idLimit) ?? null;
 }
 
 function sizeOf({ body, announcedBytes }: GatewayReply): number | null {

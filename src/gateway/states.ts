@@ -4,6 +4,7 @@ import { coldStartOf } from '../model/record.ts';
 import type {
   Admitted,
   Begun,
+  Claims,
   Identified,
   Mapped,
   Matched,
@@ -50,6 +51,7 @@ export function toBegun(known: Begun): Begun {
     baseLength: undefined,
     location: undefined,
     caller: undefined,
+    claims: undefined,
     grant: undefined,
     plan: undefined,
     outgoing: undefined,
@@ -126,6 +128,11 @@ export function toMapped(admitted: Admitted, plan: Mapped['plan'], outgoing: Map
   mapped.plan = plan;
   mapped.outgoing = outgoing;
   return mapped;
+}
+
+/** What a token said that is accepted. */
+export function noteClaims(matched: Matched, claims: Claims): void {
+  (matched as Changing<Matched> & { claims?: Claims }).claims = claims;
 }
 
 /** How long the backend took, also of a call that failed. */

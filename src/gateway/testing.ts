@@ -82,6 +82,10 @@ export function parameter(parts: ParameterParts): ApiDefinition['parameters'][nu
   };
 }
 
+export function constantHeader(serviceName: string, value: string): ApiDefinition['constants'][number] {
+  return { serviceName, value, location: 'HEAD', description: '' };
+}
+
 export function group(parts: Partial<PublishedGroup> = {}): Change {
   const id = parts.groupId ?? groupId;
   return {

@@ -2,6 +2,7 @@
 // (a number that only grows) of the write that made it. A null value says the fact is gone.
 import type { ApiDefinition, Backend, StageName, StageVariable } from './api.ts';
 import type { FunctionConfig } from './function.ts';
+import type { GroupOptions } from './group-options.ts';
 import type { HttpTrigger } from './http-function.ts';
 import type { InstanceLimit, Provision } from './scaling.ts';
 
@@ -26,9 +27,6 @@ export type PublishedCertificate = {
   readonly privateKey: string;
 };
 
-/** Where a code of simple authentication stands; the name of a header in lower case. */
-export type AppCodePlace = { readonly kind: 'header' | 'query'; readonly name: string };
-
 /** Key: groupId. */
 export type PublishedGroup = {
   readonly groupId: string;
@@ -42,8 +40,7 @@ export type PublishedGroup = {
   readonly isClassic: boolean;
   /** The code of simple authentication is not sent on to backends. */
   readonly stripsAppCode?: boolean;
-  /** Where its APIs take that code besides. */
-  readonly ownAppCodePlace?: AppCodePlace | null;
+  readonly options?: GroupOptions;
 };
 
 /** An API as deployed to a stage. Key: `apiId/stage`. */

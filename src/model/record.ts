@@ -31,6 +31,19 @@ export function coldStartOf({
   return coldStart === null ? null : { ...coldStart, handlerMs: durationMs };
 }
 
+/** Texts of a request and its answer that the group wants in the log; null: not wanted, or there was none. Secrets are masked. */
+export type LoggedParts = {
+  readonly requestQueryString: string | null;
+  /** JSON text, values by lower-case name. */
+  readonly requestHeaders: string | null;
+  /** The first 1,024 bytes. */
+  readonly requestBody: string | null;
+  readonly responseHeaders: string | null;
+  readonly responseBody: string | null;
+  /** JSON text. */
+  readonly jwtClaims: string | null;
+};
+
 /** One finished request. Times in epoch ms, durations in ms, sizes in bytes. */
 export type RequestRecord = {
   readonly requestId: string;
@@ -56,6 +69,8 @@ export type RequestRecord = {
   readonly initialRequestId: string | null;
   /** The trace that the caller sent; null: one of the request's own, which has the id's 32 hex digits. */
   readonly traceId: string | null;
+  /** The id of the caller's own trace, where its group says where that is. */
+  readonly customTraceId: string | null;
   /** The caller's span in that trace, and whether it wants the trace to be kept. Not in the log. */
   readonly callerSpan?: { readonly spanId: string; readonly isSampled: boolean } | null;
   readonly status: number;
@@ -68,6 +83,7 @@ export type RequestRecord = {
   readonly backendMs: number | null;
   /** Of the function that was called; null: none was, or it was warm. */
   readonly coldStart: RecordedColdStart | null;
+  readonly logged: LoggedParts | null;
   readonly failure: Failure | null;
 };
 

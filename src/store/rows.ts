@@ -18,8 +18,17 @@ export type GroupRow = {
   readonly isClassic?: boolean;
   /** The code of simple authentication is not sent on to backends. */
   readonly stripsAppCode?: boolean;
-  /** As it was given. */
-  readonly customAppCodeConfig?: string;
+  /** Further options as they were given, by the names of ModifyApiGroup's parameters. */
+  readonly options?: {
+    readonly PassthroughHeaders?: string;
+    readonly CustomAppCodeConfig?: string;
+    readonly CustomTraceConfig?: string;
+    readonly CustomerConfigs?: string;
+    readonly DefaultDomain?: string;
+    readonly RpsLimitForServerless?: string;
+    readonly SupportSSE?: string;
+    readonly UserLogConfig?: string;
+  };
   readonly stages: readonly {
     readonly stageId: string;
     readonly stageName: StageName;

@@ -30,6 +30,7 @@ const record: fc.Arbitrary<RequestRecord> = fc.record(
     nonce: optional(text),
     initialRequestId: optional(text),
     traceId: optional(text),
+    customTraceId: optional(text),
     requestBytes: optional(fc.nat()),
     responseBytes: optional(fc.nat()),
     totalMs: ms,
@@ -45,6 +46,19 @@ const record: fc.Arbitrary<RequestRecord> = fc.record(
           loadMs: ms,
           initializerMs: ms,
           handlerMs: ms,
+        },
+        plain,
+      ),
+    ),
+    logged: optional(
+      fc.record(
+        {
+          requestQueryString: text,
+          requestHeaders: optional(text),
+          requestBody: optional(text),
+          responseHeaders: optional(text),
+          responseBody: optional(text),
+          jwtClaims: optional(text),
         },
         plain,
       ),

@@ -1,7 +1,7 @@
 // A record as a line of the access log: JSON with the field names that the cloud's log delivery has, and back.
 // Written in the data process for every request, so the writer is built for speed; read by whoever searches the log.
 import { quoted } from '../base/quick-json.ts';
-import type { Failure, RecordedColdStart, RequestRecord } from '../model/record.ts';
+import type { Failure, LoggedParts, RecordedColdStart, RequestRecord } from '../model/record.ts';
 
 function member(name: string, text: string | null): string {
   return text === null ? '' : `,"${name}":${quoted(text)}`;
@@ -27,7 +27,7 @@ function latencyMember(name: string, ms: number | null): string {
  * Units: times in ms, sizes in bytes. Source: docs for the names; `failure`, `weight`, `traceId`, `functionName`, `qualifier`, `coldStart` are ours.
  */
 export function writeLogLine(record: RequestRecord, time: (at: number) => string, weight = 1): string {
-  const { failure, backendAt, at, coldStart } = record;
+  const { failure, backendAt, at, coldStart, logged } = record;
   const backend =
     backendAt === null
       ? ''
@@ -48,15 +48,40 @@ export function writeLogLine(record: RequestRecord, time: (at: number) => string
     member('clientNonce', record.nonce) +
     member('initialRequestId', record.initialRequestId) +
     member('traceId', record.traceId) +
+    member('customTraceId', record.customTraceId) +
     numberMember('requestSize', record.requestBytes) +
     numberMember('responseSize', record.responseBytes) +
     latencyMember('serviceLatency', record.backendMs) +
     latencyMember('totalLatency', record.totalMs) +
+    (logged === null ? '' : loggedMembers(logged)) +
     (coldStart === null ? '' : `,"coldStart":${JSON.stringify(roundedMs(coldStart))}`) +
     (failure === null ? '' : writeFailure(failure)) +
     (weight === 1 ? '' : `,"weight":${weight}`) +
     `,"exchangeTimestamp":{"FrontRequestStart":${at},${backend}"FrontResponseEnd":${Math.round(at + record.totalMs)}}}\n`
   );
+}
+
+function loggedMembers(logged: LoggedParts): string {
+  return (
+    member('requestQueryString', logged.requestQueryString) +
+    member('requestHeaders', logged.requestHeaders) +
+    member('requestBody', logged.requestBody) +
+    member('responseHeaders', logged.responseHeaders) +
+    member('responseBody', logged.responseBody) +
+    member('jwtClaims', logged.jwtClaims)
+  );
+}
+
+function readLogged(members: Members): LoggedParts | null {
+  const logged: LoggedParts = {
+    requestQueryString: textOf(members, 'requestQueryString'),
+    requestHeaders: textOf(members, 'requestHeaders'),
+    requestBody: textOf(members, 'requestBody'),
+    responseHeaders: textOf(members, 'responseHeaders'),
+    responseBody: textOf(members, 'responseBody'),
+    jwtClaims: textOf(members, 'jwtClaims'),
+  };
+  return Object.values(logged).every((text) => text === null) ? null : logged;
 }
 
 /** To a tenth, as all latencies are. */
@@ -208,12 +233,14 @@ export function readLogLine(line: string): RequestRecord | null {
     nonce: textOf(members, 'clientNonce'),
     initialRequestId: textOf(members, 'initialRequestId'),
     traceId: textOf(members, 'traceId'),
+    customTraceId: textOf(members, 'customTraceId'),
     requestBytes: numberOf(members, 'requestSize'),
     responseBytes: numberOf(members, 'responseSize'),
     totalMs: numberOf(members, 'totalLatency') ?? 0,
     backendAt: numberOf(times, 'BackendRequestStart'),
     backendMs: numberOf(members, 'serviceLatency'),
     coldStart: readColdStart(members['coldStart']),
+    logged: readLogged(members),
     failure: readFailure(members),
   };
 }

@@ -4,9 +4,29 @@ import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { describe, it } from 'node:test';
+import { group } from '../../src/gateway/testing.ts';
 import { closed, head, httpBackend, proxyTo, rawExchange, startGateway, startRawBackend } from './backends-fixture.ts';
 
 describe('bodies flow', () => {
+  it('past the log, which keeps their beginnings where the group wants them', async (t) => {
+    const backend = await startRawBackend(t, (socket) => {
+      socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n');
+      setImmediate(() => socket.write(`400\r\n${'x'.repeat(0x400)}\r\n0\r\n\r\n`));
+    });
+    const running = await startGateway(t, { a: proxyTo(httpBackend(backend.address)) });
+    const all = { query: [], requestHeaders: [], responseHeaders: [], jwtClaims: [] };
+    const options = { passedHeaders: [], codePlace: null, tracePlace: null, hidesServer: false, callsPerSecond: null };
+    const log = { ...all, requestBody: true, responseBody: true };
+    await running.publish([group({ options: { ...options, log } })]);
+    const big = `begin${'y'.repeat(100_000)}`;
+    const record = running.nextRecord();
+    const answer = await fetch(`${running.url}/up`, { method: 'POST', body: big });
+    assert.equal(await answer.text(), `one${'x'.repeat(0x400)}`);
+    const { logged } = await record;
+    assert.equal(logged?.requestBody, big.slice(0, 1024));
+    assert.equal(logged?.responseBody, `one${'x'.repeat(1021)}`);
+  });
+
   it('to a slow backend no faster than it reads', async (t) => {
     let backendSocket: Socket | undefined;
     const { createServer } = await import('node:net');

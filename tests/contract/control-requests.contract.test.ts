@@ -41,6 +41,31 @@ describe('records and metrics through the API listener', () => {
     assert.equal(entry('CustomTraceId'), record.requestId.replaceAll('-', '').toLowerCase());
   });
 
+  it('QueryRequestLogs shows query, headers and bodies where they were logged, and the caller’s own trace', async () => {
+    const logged = {
+      requestQueryString: 'a=1',
+      requestHeaders: '{"x-a":"1"}',
+      requestBody: 'in',
+      responseHeaders: '{"x-b":"2"}',
+      responseBody: 'out',
+      jwtClaims: '{"sub":"ann"}',
+    };
+    const record = requestRecord({ requestId: 'LOGGED', groupId: 'g', customTraceId: 'own', traceId: 'w3c', logged });
+    plane.records.set(record.requestId, record);
+    const answer = await popRpc(plane, 'POST')('QueryRequestLogs', { RequestLogId: record.requestId });
+    const entry = (name: string) => at(answer, `RequestLogs.RequestLog.0.${name}`);
+    const names = [
+      'RequestQueryString',
+      'RequestHeaders',
+      'RequestBody',
+      'ResponseHeaders',
+      'ResponseBody',
+      'JwtClaims',
+    ];
+    assert.deepEqual(names.map(entry), Object.values(logged));
+    assert.deepEqual([entry('CustomTraceId'), entry('InstanceId')], ['own', 'api-shared-vpc-001']);
+  });
+
   it('/metrics answers callers on this machine as they come', async () => {
     const answer = await rawCall(plane, 'GET', '/metrics');
     assert.equal(answer.status, 200);

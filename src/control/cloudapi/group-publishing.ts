@@ -2,7 +2,7 @@
 import type { PublishedDomain, PublishedGroup } from '../../model/published.ts';
 import type { WriteTransaction } from '../../store/port.ts';
 import type { DomainRow, GroupRow } from '../../store/rows.ts';
-import { readAppCodePlace } from './app-code-place.ts';
+import { publishedOptions } from './group-options.ts';
 
 /** More than a group may have. */
 const domainLimit = 100;
@@ -19,6 +19,7 @@ function publishedDomain(domain: DomainRow): PublishedDomain {
 
 export async function publishGroup(tx: WriteTransaction, group: GroupRow): Promise<void> {
   const domains = await tx.rows.domains.find('groupId', group.groupId, domainLimit);
+  const options = publishedOptions(group.options ?? {});
   const published: PublishedGroup = {
     groupId: group.groupId,
     regionId: group.regionId,
@@ -27,7 +28,7 @@ export async function publishGroup(tx: WriteTransaction, group: GroupRow): Promi
     domains: domains.map(publishedDomain),
     isClassic: group.isClassic ?? false,
     stripsAppCode: group.stripsAppCode ?? false,
-    ownAppCodePlace: readAppCodePlace(group.customAppCodeConfig ?? ''),
+    ...(options === null ? {} : { options }),
   };
   return tx.publish('group', group.groupId, published);
 }

@@ -7,13 +7,14 @@ import type { RpcAction } from '../action.ts';
 import { openApiError } from '../errors.ts';
 import { commit } from '../ports.ts';
 import type { Arguments } from '../rpc/arguments.ts';
-import { readAppCodePlace } from './app-code-place.ts';
 import { showDomain } from './domains.ts';
+import { readGroupOptions } from './group-options.ts';
 import { publishGroup, withdrawDomains } from './group-publishing.ts';
 import {
   byAge,
   getGroup,
   hasTags,
+  instance,
   isAsked,
   isLike,
   paged,
@@ -26,9 +27,7 @@ import {
 } from './lookup.ts';
 import { withdrawStages } from './stages.ts';
 
-/** The one instance that groups live on. Source: docs for the form of the id. */
-const instance = { InstanceId: 'api-shared-vpc-001', InstanceType: 'VPC_SHARED' } as const;
-/** Requests a second that a group allows. Source: docs. */
+/** Requests a second that a group of the service allows. Source: docs. */
 const groupTrafficLimit = 500;
 
 /** `/` or `/prefix` without a trailing slash. Errors: InvalidBasePath. */
@@ -96,6 +95,11 @@ function summary(group: GroupRow): object {
   };
 }
 
+/** By which callers of the intranet reach it. */
+function vpcDomainOf({ groupId, regionId }: GroupRow): string {
+  return `${groupId}-${regionId}-vpc.alicloudapi.com`;
+}
+
 /** What a listing shows of a group. */
 function attributes(group: GroupRow): object {
   return {
@@ -104,7 +108,7 @@ function attributes(group: GroupRow): object {
     RegionId: group.regionId,
     CreatedTime: utc(group.createdAt),
     ModifiedTime: utc(group.modifiedAt),
-    TrafficLimit: groupTrafficLimit,
+    TrafficLimit: Number(group.options?.RpsLimitForServerless ?? groupTrafficLimit),
     BillingStatus: 'NORMAL',
     IllegalStatus: 'NORMAL',
     // What the listener really takes: TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1.
@@ -122,7 +126,9 @@ export const describeApiGroup: RpcAction = async ({ args, deps }) => {
     ...attributes(group),
     Status: 'NORMAL',
     CompatibleFlags: group.isClassic === true ? 'classic' : undefined,
-    CustomAppCodeConfig: group.customAppCodeConfig || undefined,
+    VpcDomain: vpcDomainOf(group),
+    DisableInnerDomain: false,
+    ...group.options,
     CustomDomains: domains.map(showDomain),
     StageItems: group.stages.map((stage) => ({
       StageId: stage.stageId,
@@ -152,18 +158,6 @@ export const describeApiGroups: RpcAction = async ({ args, deps }) => {
   return { ...page.totals, ApiGroupAttributes: page.rows.map(attributes) };
 };
 
-/** Options that would change what the gateway does, and that it does not do. */
-const unsupportedOptions = [
-  'CustomTraceConfig',
-  'CustomerConfigs',
-  'DefaultDomain',
-  'PassthroughHeaders',
-  'RpcPattern',
-  'RpsLimitForServerless',
-  'SupportSSE',
-  'UserLogConfig',
-];
-
 /**
  * The switch to errors as classic-network instances answer them: `classic`, and `none` to undo it; null when not given.
  * Source: assumed; the service has flags of its own here, none of which is served.
@@ -185,19 +179,23 @@ function readSwitch(args: Arguments, name: string): boolean | null {
   throw openApiError(`Invalid${name}`, `The parameter ${name} must be true or false, not '${text.slice(0, 100)}'.`);
 }
 
+/** The name that documents of a group use; it must be one of its own. Source: docs for the name, the rule assumed. */
+async function checkDefaultDomain(tx: WriteTransaction, { groupId, subDomain, options }: GroupRow): Promise<void> {
+  const name = options?.DefaultDomain?.toLowerCase();
+  if (name === undefined || name === subDomain) return;
+  if ((await tx.rows.domains.get(name))?.groupId === groupId) return;
+  throw openApiError('InvalidDefaultDomain', `The domain ${name.slice(0, 100)} is not bound to the group ${groupId}.`);
+}
+
 export const modifyApiGroup: RpcAction = async ({ args, deps }) => {
-  for (const name of unsupportedOptions) {
-    if ((args.optionalText(name) ?? '') !== '') {
-      throw openApiError('UnsupportedParameter', `The parameter ${name} is not supported by this server.`);
-    }
+  if ((args.optionalText('RpcPattern') ?? '') !== '') {
+    throw openApiError('UnsupportedParameter', 'The parameter RpcPattern is not supported by this server.');
   }
   const groupName = args.optionalText('GroupName') ?? '';
   const description = args.optionalText('Description');
   const isClassic = readCompatibleFlags(args);
   const stripsAppCode = readSwitch(args, 'FilterAppCodeForBackend');
   const basePath = args.optionalText('BasePath');
-  const customAppCodeConfig = args.optionalText('CustomAppCodeConfig');
-  readAppCodePlace(customAppCodeConfig ?? '');
   const group = await commit(deps, async (tx) => {
     const old = await getGroup(tx, args.text('GroupId'));
     const changed: GroupRow = {
@@ -207,11 +205,12 @@ export const modifyApiGroup: RpcAction = async ({ args, deps }) => {
       basePath: basePath === null || basePath === '' ? old.basePath : readBasePath(basePath),
       ...(isClassic === null ? {} : { isClassic }),
       ...(stripsAppCode === null ? {} : { stripsAppCode }),
-      ...(customAppCodeConfig === null ? {} : { customAppCodeConfig }),
+      options: readGroupOptions(args, old.options ?? {}),
       tags: args.isGiven('Tag') ? readTags(args) : old.tags,
       modifiedAt: deps.clock.now(),
     };
     await refuseTakenName(tx, changed.groupName, old.groupId);
+    await checkDefaultDomain(tx, changed);
     await tx.rows.groups.update(changed);
     await publishGroup(tx, changed);
     return changed;

@@ -8,6 +8,8 @@ import type { Arguments } from '../rpc/arguments.ts';
 
 /** Rows that one find or list call reads at once. */
 export const scanLimit = 1000;
+/** The one instance that groups live on. Source: docs for the form of the id. */
+export const instance = { InstanceId: 'api-shared-vpc-001', InstanceType: 'VPC_SHARED' } as const;
 /** Source: docs. */
 export const quotas = { groups: 200, apisInGroup: 1000, apps: 1000, historiesOfApi: 100 } as const;
 

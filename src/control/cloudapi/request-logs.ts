@@ -3,7 +3,7 @@ import type { RequestRecord } from '../../model/record.ts';
 import type { GroupRow } from '../../store/rows.ts';
 import { ownTraceId } from '../../wire/traceparent.ts';
 import type { RpcAction } from '../action.ts';
-import { utc } from './lookup.ts';
+import { instance, utc } from './lookup.ts';
 
 /** The id that answers have in `X-Ca-Request-Id`; an unknown one gives an empty list. Source: docs for the members, the latter assumed. */
 export const queryRequestLogs: RpcAction = async ({ args, deps }) => {
@@ -16,7 +16,7 @@ export const queryRequestLogs: RpcAction = async ({ args, deps }) => {
 
 /** What is not measured by itself is shown as its neighbour: the request ends when the backend is asked, or the answer goes out. */
 function show(record: RequestRecord, group: GroupRow | null): object {
-  const { at, failure, backendAt } = record;
+  const { at, failure, backendAt, logged, groupId } = record;
   const end = Math.round(at + record.totalMs);
   const backendEnd = backendAt === null ? undefined : Math.round(backendAt + (record.backendMs ?? 0));
   const stage = group?.stages.find(({ stageName }) => stageName === record.stage);
@@ -33,7 +33,7 @@ function show(record: RequestRecord, group: GroupRow | null): object {
     ErrorCode: failure?.code,
     ErrorMessage: failure?.message,
     Exception: failure === null ? undefined : `${failure.side}: ${failure.message}`,
-    GroupId: record.groupId,
+    GroupId: groupId,
     GroupName: group?.groupName,
     ApiId: record.apiId,
     ApiName: record.apiName,
@@ -43,7 +43,14 @@ function show(record: RequestRecord, group: GroupRow | null): object {
     AppName: record.appName,
     ConsumerAppKey: record.appKey,
     InitialRequestId: record.initialRequestId,
-    CustomTraceId: record.traceId ?? ownTraceId(record.requestId),
+    CustomTraceId: record.customTraceId ?? record.traceId ?? ownTraceId(record.requestId),
+    InstanceId: groupId === null ? undefined : instance.InstanceId,
+    RequestQueryString: logged?.requestQueryString ?? undefined,
+    RequestHeaders: logged?.requestHeaders ?? undefined,
+    RequestBody: logged?.requestBody ?? undefined,
+    ResponseHeaders: logged?.responseHeaders ?? undefined,
+    ResponseBody: logged?.responseBody ?? undefined,
+    JwtClaims: logged?.jwtClaims ?? undefined,
     RequestSize: record.requestBytes,
     ResponseSize: record.responseBytes,
     ServiceLatency: record.backendMs === null ? undefined : Math.round(record.backendMs),

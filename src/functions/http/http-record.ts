@@ -54,6 +54,8 @@ export function httpRecordOf(facts: HttpFacts): RequestRecord {
     appKey: null,
     nonce: null,
     initialRequestId: null,
+    customTraceId: null,
+    logged: null,
     traceId: trace?.traceId ?? null,
     callerSpan: trace === null ? null : { spanId: trace.parentId, isSampled: isFlagged(trace) },
     status: facts.status,

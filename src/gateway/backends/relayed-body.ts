@@ -24,6 +24,9 @@ export class RelayedBody {
   #isPaused = false;
   #isReaderFull = false;
   #outcome: { readonly error: Error | null } | null = null;
+  /** The beginning, for the log; null: it is not wanted. */
+  #excerpt: Buffer | null = null;
+  #excerptLimit = 0;
 
   constructor(origin: BodyOrigin, announcedBytes: number | null) {
     this.#origin = origin;
@@ -49,7 +52,21 @@ export class RelayedBody {
     return Buffer.concat(this.#held, this.#heldBytes);
   }
 
+  /** From now on the first `limit` bytes are kept; before anything was handed on. */
+  keepExcerpt(limit: number): void {
+    this.#excerptLimit = limit;
+    this.#excerpt = Buffer.concat(this.#held).subarray(0, limit);
+  }
+
+  /** Null: nothing was kept. */
+  excerpt(): Buffer | null {
+    return this.#excerpt;
+  }
+
   push(chunk: Buffer): void {
+    if (this.#excerpt !== null && this.#excerpt.length < this.#excerptLimit) {
+      this.#excerpt = Buffer.concat([this.#excerpt, chunk.subarray(0, this.#excerptLimit - this.#excerpt.length)]);
+    }
     if (this.#reader !== null && this.#heldBytes === 0 && !this.#isReaderFull) {
       this.#hand(this.#reader, chunk);
       return;

@@ -27,17 +27,12 @@ async function sign(mapped: Mapped, line: SentLine, key: PublishedSignatureKey):
   if (contentMd5 !== '') setHeader(headers, 'Content-MD5', contentMd5);
   const parameters = new Map(outgoing.query);
   for (const [name, value] of await formOf(mapped)) if (!parameters.has(name)) parameters.set(name, value);
-  const signed = [...headers].filter(([name]) => configuredHeaders(mapped).has(name.toLowerCase()));
+  // What the API's definition sends in headers: its parameters, constants and system parameters. Source: docs.
+  const signed = [...headers].filter(([name]) => mapped.plan.headerTargets.has(name.toLowerCase()));
   for (const [name, value] of signBackendRequest({ ...line, contentMd5, headers: signed, parameters }, key)) {
     setHeader(headers, name, value);
   }
   return toMapped(mapped, mapped.plan, { ...outgoing, headers });
-}
-
-/** What the API's definition sends in headers: its parameters, constants and system parameters. Source: docs. */
-function configuredHeaders({ plan }: Mapped): ReadonlySet<string> {
-  const targets = [...plan.constants, ...plan.systems, ...plan.inputs.flatMap((input) => input.targets)];
-  return new Set(targets.filter(({ location }) => location === 'HEAD').map(({ name }) => name.toLowerCase()));
 }
 
 /** A client cannot bring a header of the same name in another spelling. */

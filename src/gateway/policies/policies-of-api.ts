@@ -21,9 +21,18 @@ export function applyPolicies(call: Call): void | Promise<void> {
   const ipControl = policies.ipControls.get(binding?.ipControlId ?? '');
   if (ipControl !== undefined) checkAddress(call, ipControl);
   const trafficControl = policies.trafficControls.get(binding?.trafficControlId ?? '');
-  const { groupLimitPerSecond, instanceLimitPerSecond } = call.deps.settings;
-  if (groupLimitPerSecond !== null || instanceLimitPerSecond !== null) return checkRates(call, trafficControl);
+  const groupLimit = groupLimitOf(call);
+  if (groupLimit !== null || call.deps.settings.instanceLimitPerSecond !== null) {
+    return checkRates(call, groupLimit, trafficControl);
+  }
   if (trafficControl !== undefined) return checkTraffic(call, trafficControl);
+}
+
+/** The group's own limit, or the server's for all groups, whichever is less; null: neither. */
+function groupLimitOf({ group, deps }: Call): number | null {
+  const limit = deps.settings.groupLimitPerSecond;
+  const own = group.options?.callsPerSecond ?? null;
+  return own === null || (limit !== null && limit < own) ? limit : own;
 }
 
 function checkAddress(call: Call, control: CompiledIpControl): void {
@@ -43,7 +52,11 @@ function checkAddress(call: Call, control: CompiledIpControl): void {
 }
 
 /** The limits of everything here and of the group, counted together: a call that one refuses counts for neither. */
-async function checkRates(call: Call, trafficControl: CompiledTrafficControl | undefined): Promise<void> {
+async function checkRates(
+  call: Call,
+  groupLimit: number | null,
+  trafficControl: CompiledTrafficControl | undefined,
+): Promise<void> {
   const { clock, count, settings } = call.deps;
   const limits = [
     { code: 'T429IN', what: 'This gateway', key: 'instance', limit: settings.instanceLimitPerSecond },
@@ -51,7 +64,7 @@ async function checkRates(call: Call, trafficControl: CompiledTrafficControl | u
       code: 'T429GR',
       what: `The group ${call.group.groupId}`,
       key: `group/${call.group.groupId}`,
-      limit: settings.groupLimitPerSecond,
+      limit: groupLimit,
     },
   ] as const;
   const takes = limits.flatMap((row) => (row.limit === null ? [] : { ...row, limit: row.limit }));
