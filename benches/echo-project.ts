@@ -43,12 +43,14 @@ export const echoFunctions = {
   },
 } as const satisfies Record<EchoLanguage, EchoFunction>;
 
-/** A file that begins with `#!` may be executed. */
+/** A file that begins as a script or a program does may be executed. */
+const startsOfPrograms = ['#!', '\u007fE'];
+
 async function zipOf(files: EchoFunction['files']): Promise<string> {
   const zip = new yazl.ZipFile();
   for (const [name, content] of Object.entries(files)) {
     const bytes = Buffer.from(content);
-    zip.addBuffer(bytes, name, { mode: bytes.toString('latin1', 0, 2) === '#!' ? 0o755 : 0o644 });
+    zip.addBuffer(bytes, name, { mode: startsOfPrograms.includes(bytes.toString('latin1', 0, 2)) ? 0o755 : 0o644 });
   }
   zip.end();
   return (await buffer(zip.outputStream)).toString('base64');

@@ -68,6 +68,12 @@ static void check_text(const char *text, const uint8_t *bytes, size_t length) {
   if (at < bytes || at >= bytes + length || memchr(at, 0, (size_t)(bytes + length - at)) == NULL) abort();
 }
 
+static void check_program(const struct program *program, const uint8_t *bytes, size_t length) {
+  for (int at = 0; at < program->argc; at++) check_text(program->argv[at], bytes, length);
+  for (int at = 0; at < program->envc; at++) check_text(program->env[at], bytes, length);
+  if (program->argv[program->argc] != NULL || program->env[program->envc] != NULL) abort();
+}
+
 static void check(const struct message *message, const uint8_t *bytes, size_t length) {
   const struct start *start = &message->start;
   if (message->id != NULL) check_text(message->id, bytes, length);
@@ -81,15 +87,14 @@ static void check(const struct message *message, const uint8_t *bytes, size_t le
   if (message->word == ASSIGN) {
     check_text(message->code, bytes, length);
     check_text(message->start_line, bytes, length);
+    check_program(&message->program, bytes, length);
   }
   if (message->word != START && message->word != SPARE) return;
   check_text(start->id, bytes, length);
   check_text(start->code, bytes, length);
   check_text(start->start_line, bytes, length);
-  for (int at = 0; at < start->argc; at++) check_text(start->argv[at], bytes, length);
-  for (int at = 0; at < start->envc; at++) check_text(start->env[at], bytes, length);
+  check_program(&start->program, bytes, length);
   for (int at = 0; at < start->bindc; at++) check_text(start->binds[at].from, bytes, length);
-  if (start->argv[start->argc] != NULL || start->env[start->envc] != NULL) abort();
 }
 
 int main(int argc, char **argv) {

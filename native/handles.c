@@ -54,7 +54,8 @@ static const char *give_sockets(int directory, const char *name, uid_t uid) {
 // What an instance connects to: a bootstrap of ours to its frames, a program that polls through its relay. Else nothing.
 static const char *own_socket(const struct start *start) {
   if (start->relay == RELAY_OUT) return "a.sock";
-  return start->is_spare || start->start_line[0] != 0 ? "f.sock" : NULL;
+  bool is_bootstrap = start->is_spare ? !waits_for_program(start) : start->start_line[0] != 0;
+  return is_bootstrap ? "f.sock" : NULL;
 }
 
 // Where a relay takes connections of the data process, and of nobody else. What lies there is looked at, not believed.

@@ -111,7 +111,9 @@ static _Noreturn void run_program(const struct start *start, const struct place 
   control = 3;
   syscall(SYS_close_range, 4, ~0U, 0);
   setsid();
+  struct program given, *program = (struct program *)&start->program;
   if (has_namespaces(place->tier)) drop_rights(place->tier, false, start);
+  if (waits_for_program(start)) await_program(program = &given, control);
   if (place->tier == TIER_RESTRICTED) restricted_drop(start, place, handles.uid);
   if (place->tier == TIER_NONE && place->owner != geteuid()) become(place->owner, place->owner_group, 0);
   const char *code = has_namespaces(place->tier) ? "/code" : start->code;
@@ -123,8 +125,8 @@ static _Noreturn void run_program(const struct start *start, const struct place 
     place->inside();
     _exit(0);
   }
-  execve(start->argv[0], start->argv, start->env);
-  give_up("cannot run", start->argv[0]);
+  execve(program->argv[0], program->argv, program->env);
+  give_up("cannot run", program->argv[0]);
 }
 
 static void set_frozen(const struct freezer *freezer, bool is_frozen) {
@@ -169,12 +171,28 @@ static enum verdict measure(const struct place *place, uint32_t memory_mb) {
   return fills_disk || size.is_too_deep || (place->tier == TIER_RESTRICTED && size.processes > PROCESSES_MAX) ? TOO_MUCH_ELSE : WITHIN;
 }
 
-static _Noreturn void attend(uint32_t memory_mb, const struct place *place, const struct freezer *freezer, pid_t program, int children) {
-  struct pollfd sources[2] = {{control, POLLIN, 0}, {children, POLLIN, 0}};
+// A spare has been given its program: what became of that.
+static void tell_program_runs(int started) {
+  char why[256], word = RUNNING;
+  ssize_t length = read(started, why, sizeof why);
+  if (length <= 0) {
+    if (send(control, &word, 1, MSG_NOSIGNAL) == 1) return; // when sandd has gone, the way to it tells
+  } else if (write(control, why, (size_t)length) == length) _exit(125);
+  _exit(126);
+}
+
+// `started`: of a spare that waits for its program the other end of what it closes by running that; else -1.
+static _Noreturn void attend(uint32_t memory_mb, const struct place *place, const struct freezer *freezer, pid_t program, int children, int started) {
+  struct pollfd sources[3] = {{control, POLLIN, 0}, {children, POLLIN, 0}, {started, POLLIN, 0}};
   bool is_frozen = false;
   for (;;) {
     bool measures = (place->tier == TIER_USER || place->tier == TIER_RESTRICTED) && place->groups.version == 0 && !is_frozen && memory_mb > 0;
-    poll(sources, 2, measures ? measure_ms : -1);
+    poll(sources, 3, measures ? measure_ms : -1);
+    if (sources[2].revents != 0) {
+      tell_program_runs(started);
+      close(started);
+      sources[2] = (struct pollfd){-1, 0, 0};
+    }
     enum verdict verdict = measures ? measure(place, memory_mb) : WITHIN;
     if (verdict != WITHIN) {
       tell_end(SIGKILL, verdict == TOO_MUCH_MEMORY);
@@ -262,13 +280,14 @@ _Noreturn void instance_run(const struct start *start, const struct place *place
     prctl(PR_SET_PDEATHSIG, freezer.state >= 0 ? 0 : SIGKILL, 0, 0, 0);
   }
   ssize_t length = read(started[0], why, sizeof why);
-  if (length > 0) {
+  bool waits = length == 1 && why[0] == WAITS;
+  if (length > 0 && !waits) {
     ssize_t told = write(control, why, (size_t)length);
     if (place->tier == TIER_RESTRICTED) restricted_end(place, id, uid, program);
     _exit(told < 0 ? 126 : 125);
   }
-  close(started[0]);
+  if (!waits) close(started[0]);
   char word = RUNNING;
   if (send(control, &word, 1, MSG_NOSIGNAL) < 0) end_all(place, &freezer, program);
-  attend(start->is_spare ? 0 : start->memory_mb, place, &freezer, program, children); // a spare runs our code only
+  attend(start->is_spare ? 0 : start->memory_mb, place, &freezer, program, children, waits ? started[0] : -1); // a spare runs our code only
 }

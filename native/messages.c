@@ -65,6 +65,20 @@ static const char *check_size(uint32_t memory_mb, uint32_t cpu) {
   return cpu != 0 && (cpu < 50 || cpu > 1024 * 1000) ? "cpu is out of range" : NULL;
 }
 
+static const char *parse_program(struct reader *reader, struct program *program) {
+  uint32_t argc = take_number(reader, 2);
+  if (argc > ARGV_MAX) return "argv is too long";
+  for (uint32_t at = 0; at < argc && !reader->is_short; at++) program->argv[program->argc++] = take_text(reader);
+  uint32_t envc = take_number(reader, 2);
+  if (envc > ENV_MAX) return "the environment has too many variables";
+  for (uint32_t at = 0; at < envc && !reader->is_short; at++) program->env[program->envc++] = take_text(reader);
+  if (reader->is_short) return NULL; // told by the caller
+  if (program->argc > 0 && !is_path(program->argv[0])) return "argv must begin with an absolute path";
+  for (int at = 0; at < program->envc; at++)
+    if (program->env[at][0] == '=' || strchr(program->env[at], '=') == NULL) return "the environment is malformed";
+  return NULL;
+}
+
 static const char *parse_start(struct reader *reader, struct start *start) {
   start->id = take_text(reader);
   start->memory_mb = take_number(reader, 4);
@@ -72,12 +86,8 @@ static const char *parse_start(struct reader *reader, struct start *start) {
   uint32_t network = take_number(reader, 1);
   start->code = take_text(reader);
   start->start_line = take_text(reader);
-  uint32_t argc = take_number(reader, 2);
-  if (argc > ARGV_MAX) return "argv is too long";
-  for (uint32_t at = 0; at < argc && !reader->is_short; at++) start->argv[start->argc++] = take_text(reader);
-  uint32_t envc = take_number(reader, 2);
-  if (envc > ENV_MAX) return "the environment has too many variables";
-  for (uint32_t at = 0; at < envc && !reader->is_short; at++) start->env[start->envc++] = take_text(reader);
+  const char *malformed = parse_program(reader, &start->program);
+  if (malformed != NULL) return malformed;
   uint32_t bindc = take_number(reader, 2);
   if (bindc > BIND_MAX) return "too many binds";
   for (uint32_t at = 0; at < bindc && !reader->is_short; at++, start->bindc++) {
@@ -99,9 +109,7 @@ static const char *parse_start(struct reader *reader, struct start *start) {
   start->network = (enum network)network;
   if (!is_path(start->code)) return "the code directory must be an absolute path";
   if (strlen(start->start_line) > LINE_MAX_LENGTH) return "the start line is too long";
-  if (start->argc == 0 || !is_path(start->argv[0])) return "argv must begin with an absolute path";
-  for (int at = 0; at < start->envc; at++)
-    if (start->env[at][0] == '=' || strchr(start->env[at], '=') == NULL) return "the environment is malformed";
+  if (start->program.argc == 0 && !start->is_spare) return "argv must begin with an absolute path";
   for (int at = 0; at < start->bindc; at++)
     if ((start->binds[at].from[0] == 0 ? !start->is_image : !is_path(start->binds[at].from)) || !is_path(start->binds[at].to))
       return "a bind must have absolute paths";
@@ -114,7 +122,8 @@ static const char *parse_assign(struct reader *reader, struct message *message) 
   message->cpu = take_number(reader, 4);
   message->code = take_text(reader);
   message->start_line = take_text(reader);
-  if (reader->is_short) return NULL; // told by the caller
+  const char *malformed = parse_program(reader, &message->program);
+  if (malformed != NULL || reader->is_short) return malformed; // short: told by the caller
   if (!is_path(message->code)) return "the code directory must be an absolute path";
   if (strlen(message->start_line) > SPARE_LINE_MAX) return "the start line is too long";
   return check_size(message->memory_mb, message->cpu);

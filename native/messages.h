@@ -25,16 +25,21 @@ enum relay { RELAY_NONE, RELAY_IN, RELAY_OUT, RELAYS };
 enum network { NETWORK_HOST, NETWORK_NONE, NETWORK_OPEN, NETWORKS };
 
 // Every pointer leads into the message's own bytes and is ended by a zero byte there.
+struct program {
+  uint16_t argc, envc;
+  char *argv[ARGV_MAX + 1], *env[ENV_MAX + 1];
+};
+
 struct start {
   const char *id, *code, *start_line;
   uint32_t memory_mb, cpu; // cpu: thousandths of a processor that it may use; 0: as many as there are
-  bool is_spare; // it waits for an ASSIGN: `code` is where all packages are, there is no start line yet
+  bool is_spare; // it waits for an ASSIGN: `code` is where all packages are, there is no start line yet; argc 0: nor a program
   enum network network;
   enum relay relay;
   uint16_t relay_port;
   bool is_image; // its root is what the binds show, not the system's
-  uint16_t argc, envc, bindc;
-  char *argv[ARGV_MAX + 1], *env[ENV_MAX + 1];
+  uint16_t bindc;
+  struct program program;
   struct { const char *from, *to; } binds[BIND_MAX];
 };
 
@@ -52,6 +57,7 @@ struct message {
   struct policy policy;
   struct start start;      // START, SPARE
   const char *code, *start_line; // ASSIGN
+  struct program program;        // ASSIGN: what a spare without one is to run; argc 0: nothing
   uint32_t memory_mb, cpu; // ASSIGN
 };
 

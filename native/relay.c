@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PAIRS_MAX = 256, FLOW_BYTES = 16 * 1024, LISTENER = PAIRS_MAX, EVENTS = 64 };
+enum { PAIRS_MAX = 256, FLOW_BYTES = 16 * 1024, LISTENER = PAIRS_MAX, EVENTS = 64, PAUSE_MIN_US = 300, PAUSE_MAX_US = 50000 };
 
 // What is read from one end and not yet written to the other.
 struct flow { size_t from, to; bool is_done; uint8_t bytes[FLOW_BYTES]; };
@@ -129,20 +129,28 @@ static void take(const struct start *start, int one) {
   serve(pair);
 }
 
-// Until the program listens; the first who connects asks for nothing else, and is told so: `+`, or `-` of a program that
-// listens on 127.0.0.1 alone, as who listens everywhere answers at 127.0.0.2 too.
+static int64_t now_us(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+// The first who connects asks whether the program listens, and is told so when it does: `+`, or `-` of a program that
+// listens on 127.0.0.1 alone, as who listens everywhere answers at 127.0.0.2 too. Nothing is tried before somebody asks: the
+// program of a spare may not be there for long. An attempt costs 10 us and comes late by a fiftieth of the time at most.
 static void wait_for_program(const struct start *start) {
-  struct timespec pause = {0, 2 * 1000 * 1000};
   struct sockaddr_in address = loopback(start->relay_port);
-  for (;;) {
-    if (try_to_connect(address) == 0) break;
-    nanosleep(&pause, NULL);
-    if (pause.tv_nsec < 50 * 1000 * 1000) pause.tv_nsec += pause.tv_nsec / 2;
+  int first;
+  while ((first = accept4(listener, NULL, NULL, SOCK_CLOEXEC)) < 0)
+    if (errno != EINTR && errno != ECONNABORTED) _exit(1);
+  for (int64_t began = now_us(); try_to_connect(address) != 0;) {
+    int64_t pause_us = (now_us() - began) / 50;
+    if (pause_us < PAUSE_MIN_US) pause_us = PAUSE_MIN_US;
+    if (pause_us > PAUSE_MAX_US) pause_us = PAUSE_MAX_US;
+    nanosleep(&(struct timespec){0, pause_us * 1000}, NULL);
   }
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1);
   bool is_everywhere = try_to_connect(address) != ECONNREFUSED;
-  int first;
-  while ((first = accept4(listener, NULL, NULL, SOCK_CLOEXEC)) < 0) nanosleep(&pause, NULL);
   ssize_t told = send(first, is_everywhere ? "+" : "-", 1, MSG_NOSIGNAL);
   close(first);
   if (told != 1) _exit(1); // who would ask has gone, and this instance with him

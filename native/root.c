@@ -207,7 +207,7 @@ static void show_place_for_code(const struct start *start, const struct place *p
   static const char *const levels[] = {"x86-64-v2", "x86-64-v3", "x86-64-v4"};
   char path[64];
   make_directory("code");
-  for (size_t at = 0; at < sizeof directories / sizeof *directories; at++) {
+  for (size_t at = 0; !waits_for_program(start) && at < sizeof directories / sizeof *directories; at++) {
     make_directory(directories[at]);
     for (size_t level = 0; at > 0 && level < sizeof levels / sizeof *levels; level++) {
       snprintf(path, sizeof path, "%s/%s", directories[at], levels[level]);

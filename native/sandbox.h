@@ -51,7 +51,8 @@ struct place {
 };
 // What the first process says to sandd, one message each: MAP_ME, RUNNING, BROKEN + text, ENDED + struct ending.
 // And sandd to it: GO after MAP_ME, then what is wanted of it.
-enum { MAP_ME = 'M', RUNNING = 'R', BROKEN = 'B', ENDED = 'E', GO = 'G', TERMINATE = 'T', KILL = 'K', FREEZE_ALL = 'F', THAW_ALL = 'W', ASSIGNED = 'A' };
+// RUNNING comes again of a spare that waited without a program, when it has one. WAITS: what such a process says first.
+enum { MAP_ME = 'M', RUNNING = 'R', BROKEN = 'B', ENDED = 'E', WAITS = 'S', GO = 'G', TERMINATE = 'T', KILL = 'K', FREEZE_ALL = 'F', THAW_ALL = 'W', ASSIGNED = 'A' };
 struct assigned { uint8_t word; uint32_t memory_mb; }; // to the first process of a spare
 struct ending { uint8_t word, is_signal, value, out_of_memory; uint32_t peak_kb; }; // peak: of what was measured, 0 where nothing is
 struct handles { int control, input, output, relay; uid_t uid; }; // relay: -1, or where a RELAY_IN takes connections; uid 0: no user of its own
@@ -60,6 +61,10 @@ pid_t instance_clone(enum tier tier, int *pidfd); // 0 in the child
 bool instance_map(enum tier tier, pid_t pid, uid_t uid); // asked for by MAP_ME
 _Noreturn void instance_run(const struct start *start, const struct place *place, struct handles handles);
 _Noreturn void give_up(const char *what, const char *which); // in an instance before its program: tells sandd why
+
+// -- program.c: the program of a spare that was started without one.
+static inline bool waits_for_program(const struct start *start) { return start->is_spare && start->program.argc == 0; }
+void await_program(struct program *program, int started); // in the process that becomes it; what it points to stays
 
 // -- tree.c: what descends from an instance's first process; called in it.
 struct tree_size { uint64_t pages; int processes; bool is_too_deep; }; // pages that the processes have for themselves; some were not looked at

@@ -44,3 +44,6 @@ struct entrance { int pidfd, user, mounts; }; // how a spare's mounts are entere
 bool open_entrance(struct entrance *entrance, pid_t pid); // while its first process lets itself be looked at
 const char *give_code(struct entrance entrance, const char *code, const char *packages);
 void close_entrance(struct entrance *entrance); // the two
+
+// -- program.c
+const char *tell_program(int line, const struct program *program); // what is wrong, NULL when it is written

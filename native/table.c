@@ -27,9 +27,9 @@ struct instance {
   uint32_t address; // in its own network; 0 in the host's
   struct entrance entrance; // its pidfd, and for a spare that waits what else it takes to give it code
   int line; // a spare that waits: where its start line is to be written; else -1
-  uint32_t start_call, waiters[WAITERS];
+  uint32_t start_call, assign_call, waiters[WAITERS]; // assign_call 0: none waits for its program
   int waiting;
-  bool has_ending, is_broken, is_background;
+  bool has_ending, is_broken, is_background, waits_for_program;
   struct ending ending;
   char why[256];
   int64_t kill_at; // 0: never
@@ -87,6 +87,10 @@ static enum heard hear(struct instance *instance) {
       }
       break;
     case RUNNING:
+      if (instance->state == RUNS && instance->assign_call != 0) {
+        say(DONE, instance->assign_call, "", 0);
+        instance->assign_call = 0;
+      }
       if (instance->state != STARTING) break;
       instance->state = RUNS;
       write_u32(answer, (uint32_t)instance->pid);
@@ -139,6 +143,7 @@ static void forget(struct instance *instance, int status, const struct rusage *u
     write_u32(note + ID_LENGTH + 4, peak_kb > UINT32_MAX ? UINT32_MAX : (uint32_t)peak_kb);
     say(EXITED, 0, note, sizeof note);
   }
+  if (instance->assign_call != 0) say_failed(instance->assign_call, instance->is_broken ? instance->why : "it ended before its program ran");
   for (int at = 0; at < instance->waiting; at++) say(DONE, instance->waiters[at], "", 0);
   memset(instance, 0, sizeof *instance);
   living--;
@@ -195,6 +200,7 @@ void start_instance(const struct start *start, uint32_t call) {
   struct net net = {-1, 0, 0};
   if (find(start->id) != NULL) return say_failed(call, "the instance is there already");
   if (start->is_spare && place.tier == TIER_RESTRICTED) return say_failed(call, "without mounts a spare cannot be given code");
+  if (waits_for_program(start) && !has_namespaces(place.tier)) return say_failed(call, "without a root of its own no spare waits for its program");
   if (start->relay != RELAY_NONE && !has_namespaces(place.tier)) return say_failed(call, "a relay needs a sandbox");
   if (start->is_image && !has_namespaces(place.tier)) return say_failed(call, "an image needs a root of its own");
   while (at < INSTANCES_MAX && instances[at].state != FREE) at++;
@@ -222,32 +228,38 @@ void start_instance(const struct start *start, uint32_t call) {
   instance->entrance = (struct entrance){pidfd, -1, -1};
   instance->control = own;
   instance->line = line;
+  instance->waits_for_program = waits_for_program(start);
   if (start->is_spare) snprintf(packages, sizeof packages, "%s", start->code);
   instance->start_call = call;
   living++;
   watch(own, FROM_INSTANCE, at, EPOLLIN);
 }
 
-// A spare becomes the instance of a function: limits, code, and last the line that lets it go on.
+// A spare becomes the instance of a function: limits, code, and last what lets it go on: its program, or its line.
 void assign_instance(const struct message *message, uint32_t call) {
   struct instance *instance = find(message->id);
   struct assigned assigned = {ASSIGNED, message->memory_mb};
   size_t length = strlen(message->start_line);
   if (instance == NULL || instance->state != RUNS || instance->line < 0) return say_failed(call, "there is no such spare");
+  if (instance->waits_for_program != (message->program.argc > 0)) return say_failed(call, "it waits for something else");
   int line = instance->line;
   instance->line = -1;
   const char *wrong = cgroups_limit(&place.groups, instance->id, (struct size){message->memory_mb, message->cpu, place.pids});
   if (wrong == NULL && place.tier != TIER_NONE) wrong = give_code(instance->entrance, message->code, packages);
   if (wrong == NULL && send(instance->control, &assigned, sizeof assigned, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) wrong = "cannot tell its memory";
   // The pipe is empty and holds more than the longest line.
-  if (wrong == NULL && write(line, message->start_line, length) != (ssize_t)length) wrong = "cannot write its start line";
+  if (wrong == NULL && instance->waits_for_program) wrong = tell_program(line, &message->program);
+  else if (wrong == NULL && write(line, message->start_line, length) != (ssize_t)length) wrong = "cannot write its start line";
   int why = errno;
   close(line);
   close_entrance(&instance->entrance);
-  if (wrong == NULL) return say(DONE, call, "", 0);
-  char text[256];
-  snprintf(text, sizeof text, "%s: %s", wrong, strerror(why));
-  say_failed(call, text);
+  if (wrong == NULL && instance->waits_for_program) instance->assign_call = call; // answered when its program runs
+  else if (wrong == NULL) say(DONE, call, "", 0);
+  else {
+    char text[256];
+    snprintf(text, sizeof text, "%s: %s", wrong, strerror(why));
+    say_failed(call, text);
+  }
 }
 
 void stop_instance(const char *id, uint32_t grace_ms, uint32_t call) {

@@ -140,6 +140,8 @@ export class Plane {
       limits: deps.limits,
       tier: deps.tier,
       network: deps.network,
+      hasOwnNetwork: deps.hasOwnNetwork,
+      ports: this.#ports,
       isBusy: () => this.#gate.starting > 0,
       report: (text) => deps.report(text),
     });

@@ -76,6 +76,7 @@ async function openLauncher(
   token: string,
   tier: string,
   shown: readonly string[],
+  hasNetworks: boolean,
 ): Promise<OpenLauncher> {
   if (tier !== 'strong') {
     const process = await startLauncher(runDir, token, tier);
@@ -84,14 +85,16 @@ async function openLauncher(
   }
   const found = await findSandd();
   assert.ok(found.ok);
-  const { pid, exited, allow } = await startSandd({
+  const { pid, exited, allow, noNetwork } = await startSandd({
     path: found.path,
     runDir,
     token,
     tier,
     owner: null,
+    policy: hasNetworks ? { allowed: [], refused: [] } : null,
     report: () => {},
   });
+  assert.ok(!hasNetworks || noNetwork === null, noNetwork ?? '');
   for (const directory of [...shown, defaultRuntimesDirectory()]) await allow(directory);
   for (const { prefix, shows = [] } of await findInterpreters()) {
     for (const place of [prefix, ...shows]) await allow(place);
@@ -102,7 +105,7 @@ async function openLauncher(
 export async function openFixture(
   tier: string,
   limits: Partial<Limits> = {},
-  more: Pick<FunctionsDeps, 'memory' | 'hasOwnNetwork' | 'imageDirectory' | 'elsewhere'> = {},
+  more: Pick<FunctionsDeps, 'memory' | 'hasOwnNetwork' | 'imageDirectory' | 'elsewhere' | 'network'> = {},
   wrap: (launcher: LauncherClient) => LauncherClient = (launcher) => launcher,
 ): Promise<Fixture> {
   const runDir = mkdtempSync('/tmp/yunmen-');
@@ -110,7 +113,11 @@ export async function openFixture(
   const token = randomHex(32);
   const { imageDirectory = null } = more;
   const shown = imageDirectory === null ? [codeRoot] : [codeRoot, imageDirectory];
-  const { launcher: opened, pid, exited } = await openLauncher(runDir, token, tier, shown);
+  const {
+    launcher: opened,
+    pid,
+    exited,
+  } = await openLauncher(runDir, token, tier, shown, (more.network ?? 'host') !== 'host');
   const launcher = wrap(opened);
   const published = new Map<string, FunctionConfig>();
   const reports: string[] = [];

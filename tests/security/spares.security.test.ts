@@ -204,3 +204,41 @@ describe('Java processes that wait in tier strong', { skip }, () => {
     });
   }
 });
+
+/** A custom runtime's server that says whether something ran before it, and what of others it can see. */
+const program = `#!/usr/bin/env python3
+import builtins, http.server, os, socketserver
+early = '${mark}' if hasattr(builtins, '${mark}') else 'clean'
+found = [name for name in os.listdir('/opt') + os.listdir('/tmp')] + sorted(os.listdir('/code'))
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.send_response_only(200)
+        self.end_headers()
+        self.wfile.write((early + ' ' + ' '.join(found) + ' ' + os.environ.get('SECRET', 'no secret')).encode())
+    def log_message(self, *_): pass
+socketserver.TCPServer.allow_reuse_address = True
+socketserver.TCPServer(('0.0.0.0', int(os.environ['FC_SERVER_PORT'])), Handler).serve_forever()
+`;
+
+describe('sandboxes that wait for programs in tier strong', {
+  skip: isStrong ? false : 'tier strong cannot be had here',
+}, () => {
+  test('are reached by what a program has read before it, or by its files and variables: no', async (t) => {
+    const plane = await openFixture('strong');
+    t.after(() => plane.close());
+    const runtime = 'custom.debian12';
+    plane.publish('first', { bootstrap: program }, { runtime });
+    await plane.succeed('first');
+    await untilOneWaits(plane);
+    const environment = { PYTHONPATH: '/code', LD_PRELOAD: '/code/none.so', SECRET: 'of the attacker' };
+    plane.publish('attacker', { bootstrap: program, 'sitecustomize.py': earlyPython }, { runtime, environment });
+    const attacker = await plane.succeed('attacker');
+    assert.equal(attacker.coldStart?.isSpare, true);
+    assert.equal(attacker.body.toString(), `${mark} bootstrap sitecustomize.py of the attacker`, 'its own are read');
+    await untilOneWaits(plane);
+    plane.publish('victim', { bootstrap: program }, { runtime });
+    const victim = await plane.succeed('victim');
+    assert.equal(victim.coldStart?.isSpare, true);
+    assert.equal(victim.body.toString(), 'clean bootstrap no secret');
+  });
+});

@@ -40,6 +40,8 @@ export class FrameRoad implements Road {
     return road;
   }
 
+  async adopt(): Promise<void> {} // the function comes with its load frame
+
   started(): void {} // its hello tells that it is there
 
   ask(question: Question, onAnswer: (answer: Answer) => void): Asking {

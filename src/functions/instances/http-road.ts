@@ -1,17 +1,25 @@
 // The road to a custom runtime's server: HTTP as the cloud defines it. Opened by open-road.ts.
 import { Agent } from 'node:http';
-import type { Clock } from '../../base/clock.ts';
 import { type CommonFacts, instanceHeaders, requestHeaders } from '../../wire/common-headers.ts';
 import type { FrameCredentials, FrameHeads, HookName } from '../../wire/frames.ts';
 import { Endpoint } from './endpoint.ts';
 import type { Answer, Question } from './exchange.ts';
-import { type Asking, type Road, type RoadDeps, type RoadEvents, type RoadPlan, serverSocketName } from './road.ts';
+import type { Asking, Road, RoadDeps, RoadEvents } from './road.ts';
+import { type RoadPlan, serverSocketName } from './road-plan.ts';
 import { connectServer, type ServerAddress, whenListening } from './server-address.ts';
 import { callServer, type ServerAnswer, type ServerRequest } from './server-call.ts';
 import { watchHealth, whenHealthy } from './server-health.ts';
 import type { StartPlan } from './start-plan.ts';
 
-type HttpPlan = Extract<RoadPlan, { kind: 'http' }>;
+/** What it knows of its function. */
+type Adopted = {
+  readonly http: Extract<RoadPlan, { kind: 'http' }>;
+  readonly address: ServerAddress;
+  readonly headers: readonly string[];
+  readonly concurrency: number;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly release: () => void;
+};
 
 /** What a request of the platform says of itself. */
 type About = Pick<FrameHeads['invoke'], 'requestId' | 'deadline' | 'retryCount' | 'span'>;
@@ -32,68 +40,62 @@ const notForwarded =
 const idleConnections = 256;
 
 export class HttpRoad implements Road {
-  readonly environment: Readonly<Record<string, string>>;
-  readonly #address: ServerAddress;
-  readonly #plan: HttpPlan;
   readonly #endpoint: Endpoint;
   readonly #events: RoadEvents;
-  readonly #clock: Clock;
-  readonly #resultLimitBytes: number;
-  readonly #facts: CommonFacts;
-  readonly #headers: readonly string[];
-  readonly #release: () => void;
-  #credentials: FrameCredentials | null;
+  readonly #deps: RoadDeps;
+  #function: Adopted | null = null;
+  #credentials: FrameCredentials | null = null;
   #agent: Agent;
-  /** Requests under way, and how many there may be. */
+  /** Requests under way. */
   #running = 0;
-  readonly #concurrency: number;
+  #isClosed = false;
   /** Ends the watch over its health; null: there is none now. */
   #endWatch: (() => void) | null = null;
 
-  private constructor(
-    plan: StartPlan,
-    how: {
-      readonly http: HttpPlan;
-      readonly deps: RoadDeps;
-      readonly events: RoadEvents;
-      readonly endpoint: Endpoint;
-      readonly port: number;
-    },
-  ) {
-    const { http, deps, events, endpoint, port } = how;
-    this.environment = { FC_SERVER_PORT: String(port), FC_CUSTOM_LISTEN_PORT: String(port) };
-    this.#address = http.isRelayed
-      ? { kind: 'relay', path: `${plan.launch.socketDirectory}/${serverSocketName}` }
-      : { kind: 'loopback', port };
-    this.#plan = http;
-    this.#concurrency = plan.concurrency;
+  private constructor(endpoint: Endpoint, deps: RoadDeps, events: RoadEvents) {
     this.#endpoint = endpoint;
+    this.#deps = deps;
     this.#events = events;
-    this.#clock = deps.clock;
-    this.#resultLimitBytes = deps.limits.invocationBytes;
-    const { context } = plan.load;
-    this.#facts = {
-      context,
-      instanceId: plan.launch.instanceId,
-      preStop: plan.preStop?.handler ?? '',
-      preFreeze: plan.preFreeze?.handler ?? '',
-    };
-    this.#headers = instanceHeaders(this.#facts);
-    this.#credentials = context.credentials;
-    this.#release = http.isRelayed ? () => {} : () => deps.ports.release(port);
     this.#agent = this.#connections();
   }
 
-  /** Errors: rejects when no port is free, or as Endpoint.open(). */
-  static async open(plan: StartPlan, http: HttpPlan, deps: RoadDeps, events: RoadEvents): Promise<HttpRoad> {
-    const port = http.isRelayed ? http.port : await deps.ports.claim(http.port);
-    try {
-      const endpoint = await Endpoint.openOutput(plan.launch.socketDirectory, events);
-      return new HttpRoad(plan, { http, deps, events, endpoint, port });
-    } catch (error) {
-      if (!http.isRelayed) deps.ports.release(port);
-      throw error;
-    }
+  /** Errors: as Endpoint.open(). */
+  static async open(socketDirectory: string, deps: RoadDeps, events: RoadEvents): Promise<HttpRoad> {
+    return new HttpRoad(await Endpoint.openOutput(socketDirectory, events), deps, events);
+  }
+
+  /** Errors: rejects when no port is free. */
+  async adopt({ road: http, launch, load: { context }, concurrency, preStop, preFreeze }: StartPlan): Promise<void> {
+    if (http.kind !== 'http') throw new Error('a road to servers cannot lead to a function without one');
+    const { ports } = this.#deps;
+    const port = http.isRelayed ? http.port : await ports.claim(http.port);
+    const facts: CommonFacts = {
+      context,
+      instanceId: launch.instanceId,
+      preStop: preStop?.handler ?? '',
+      preFreeze: preFreeze?.handler ?? '',
+    };
+    this.#credentials = context.credentials;
+    this.#function = {
+      http,
+      address: http.isRelayed
+        ? { kind: 'relay', path: `${launch.socketDirectory}/${serverSocketName}` }
+        : { kind: 'loopback', port },
+      headers: instanceHeaders(facts),
+      concurrency,
+      environment: { FC_SERVER_PORT: String(port), FC_CUSTOM_LISTEN_PORT: String(port) },
+      release: http.isRelayed ? () => {} : () => ports.release(port),
+    };
+    if (this.#isClosed) this.#function.release();
+  }
+
+  get environment(): Readonly<Record<string, string>> {
+    return this.#adopted.environment;
+  }
+
+  get #adopted(): Adopted {
+    if (this.#function === null) throw new Error('a road was used that leads to no function');
+    return this.#function;
   }
 
   started(): void {
@@ -139,15 +141,17 @@ export class HttpRoad implements Road {
     this.#unwatch();
     this.#agent.destroy();
     this.#endpoint.close();
-    this.#release();
+    if (!this.#isClosed) this.#function?.release();
+    this.#isClosed = true;
   }
 
   #whenServing(onServing: () => void): () => void {
-    let cancel = whenListening(this.#address, this.#clock, (on) => {
+    const { clock } = this.#deps;
+    let cancel = whenListening(this.#adopted.address, clock, (on) => {
       if (on === 'loopback') this.#events.onOutput(onlyHere);
-      const { healthCheck } = this.#plan;
+      const { healthCheck } = this.#adopted.http;
       if (healthCheck === null) return onServing();
-      cancel = whenHealthy(healthCheck, { agent: this.#agent, clock: this.#clock }, () => {
+      cancel = whenHealthy(healthCheck, { agent: this.#agent, clock }, () => {
         this.#watch();
         onServing();
       });
@@ -157,10 +161,11 @@ export class HttpRoad implements Road {
 
   /** Until it rests: what stands still cannot answer. */
   #watch(): void {
-    const { healthCheck } = this.#plan;
+    const { http, concurrency } = this.#adopted;
+    const { healthCheck } = http;
     if (healthCheck === null || this.#endWatch !== null) return;
-    const mayAsk = () => this.#concurrency > 1 || this.#running === 0;
-    const how = { agent: () => this.#agent, clock: this.#clock, mayAsk };
+    const mayAsk = () => concurrency > 1 || this.#running === 0;
+    const how = { agent: () => this.#agent, clock: this.#deps.clock, mayAsk };
     this.#endWatch = watchHealth(healthCheck, how, (why) => this.#events.onUnwell(why));
   }
 
@@ -198,7 +203,11 @@ export class HttpRoad implements Road {
     sink: Extract<Question, { type: 'invoke' }>['sink'],
     onAnswer: (answer: ServerAnswer) => void,
   ): Asking {
-    return callServer(request, { agent: this.#agent, bodyLimitBytes: this.#resultLimitBytes, sink }, onAnswer);
+    return callServer(
+      request,
+      { agent: this.#agent, bodyLimitBytes: this.#deps.limits.invocationBytes, sink },
+      onAnswer,
+    );
   }
 
   /** A request of the platform's own. */
@@ -211,12 +220,12 @@ export class HttpRoad implements Road {
     const { requestId, deadline, retryCount = 0, span = null } = about;
     const credentials = this.#credentials;
     const request = requestHeaders({ requestId, deadline, retryCount, credentials, span, clientIp });
-    return [...this.#headers, ...request, 'x-fc-control-path', controlPath];
+    return [...this.#adopted.headers, ...request, 'x-fc-control-path', controlPath];
   }
 
   #connections(): Agent {
     const agent = new Agent({ keepAlive: true, maxFreeSockets: idleConnections });
-    agent.createConnection = () => connectServer(this.#address);
+    agent.createConnection = () => connectServer(this.#adopted.address);
     return agent;
   }
 }

@@ -51,8 +51,7 @@ type Outcome =
 
 export class Instance {
   readonly id: string;
-  /** When it was made, epoch ms. */
-  readonly startedAt: number;
+  readonly startedAt: number; // when it was made, epoch ms
   /** Of its first process; 0 before that is started. */
   pid = 0;
   readonly plan: StartPlan;
@@ -309,7 +308,8 @@ export class Instance {
     const { launch } = this.plan;
     const { launcher, limits } = this.#deps;
     try {
-      const wrong = this.plan.program === null ? null : await checkProgram(this.plan.program);
+      const wrong = this.plan.program && checkProgram(this.plan.program);
+      if (wrong !== null) await this.#spare?.stop();
       if (wrong !== null) return wrong;
       if (this.#spare !== null && (await this.#startFromSpare(this.#spare))) return null;
       if (this.#deps.turn) await this.#deps.turn;
@@ -338,7 +338,7 @@ export class Instance {
     const began = this.#deps.clock.monotonic();
     this.address = spare.address;
     const problem = await giveFunction(spare, {
-      launch: this.plan.launch,
+      plan: this.plan,
       launcher: this.#deps.launcher,
       events: this.#roadEvents(),
       waitForHello: async (road) => {

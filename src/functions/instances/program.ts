@@ -1,12 +1,11 @@
 // The user's own program as an instance: what is run, whether it can be, and what is said when it does not serve.
 // Called by start-plan.ts and instance.ts.
-import { constants } from 'node:fs';
-import { access, stat } from 'node:fs/promises';
+import { accessSync, constants, statSync } from 'node:fs';
 import type { FunctionConfig } from '../../model/function.ts';
 import type { Exit, Relay } from '../launcher/port.ts';
 import type { ProgramForm } from '../runtimes.ts';
 import type { StartFailure } from './instance-port.ts';
-import { apiPort, type RoadPlan } from './road.ts';
+import { apiPort, type RoadPlan } from './road-plan.ts';
 
 /** What is run. */
 export type ProgramPlan = {
@@ -68,23 +67,38 @@ function startByName(command: readonly string[]): readonly string[] {
 }
 
 /** Null when the program can be run, as far as its file tells. */
-export async function checkProgram({ file, argv }: ProgramPlan): Promise<StartFailure | null> {
+export function checkProgram({ file, argv }: ProgramPlan): StartFailure | null {
   if (file === null) return null;
-  const info = await stat(file).catch(() => null);
-  if (info === null || !info.isFile()) {
+  const mode = modeOf(file);
+  if (mode === null) {
     const message = `the start command '${argv.join(' ')}' names a file that is not in the code package`;
     return { kind: 'refused', code: 'CAFileNotFound', message };
   }
-  const isExecutable = await access(file, constants.X_OK).then(
-    () => true,
-    () => false,
-  );
-  if (isExecutable && (info.mode & 0o111) !== 0) return null;
+  if ((mode & 0o111) !== 0 && mayExecute(file)) return null;
   return {
     kind: 'refused',
     code: 'CAFilePermission',
     message: `the start command '${argv.join(' ')}' names a file without the permission to be executed (chmod 755 it before packing)`,
   };
+}
+
+/** Null when it is no file. */
+function modeOf(file: string): number | null {
+  try {
+    const info = statSync(file);
+    return info.isFile() ? info.mode : null;
+  } catch {
+    return null; // it is not there, or what it names is no path
+  }
+}
+
+function mayExecute(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false; // EACCES
+  }
 }
 
 /** Source: assumed, after what the cloud's users report (`CAExited`, `FunctionNotStarted`). */

@@ -1,29 +1,10 @@
 // How an instance is spoken to, whatever it is: frames with a bootstrap, HTTP with a custom runtime's server, the runtime
 // API that a Go program polls. Kept by instance.ts; a road is a file: frame-road.ts, http-road.ts, runtime-api-road.ts.
 import type { Clock } from '../../base/clock.ts';
-import type { HealthCheck } from '../../model/function.ts';
 import type { Limits } from '../limits.ts';
 import type { Answer, Question } from './exchange.ts';
 import type { PortClaims } from './port-claims.ts';
-
-/** How the instance is spoken to. `isRelayed`: it has a network of its own, and the launcher relays. */
-export type RoadPlan =
-  | { readonly kind: 'frames' }
-  /** A server of the user's. `port`: where it listens in a network of its own; elsewhere the port may be another. */
-  | {
-      readonly kind: 'http';
-      readonly port: number;
-      readonly healthCheck: HealthCheck | null;
-      readonly isRelayed: boolean;
-    }
-  /** A program of the user's that polls the runtime API. */
-  | { readonly kind: 'runtime-api'; readonly isRelayed: boolean };
-
-/** Where the launcher and a road meet, in the socket directory. */
-export const serverSocketName = 's.sock';
-export const apiSocketName = 'a.sock';
-/** Where a program in a network of its own finds the runtime API. */
-export const apiPort = 19_001;
+import type { StartPlan } from './start-plan.ts';
 
 export type RoadDeps = { readonly clock: Clock; readonly limits: Limits; readonly ports: PortClaims };
 
@@ -48,9 +29,15 @@ export type Asking = {
 
 /** Opened before the process is started: what it will need to connect is there then. */
 export type Road = {
-  /** What the process must be told of it. */
+  /**
+   * It leads to an instance of this function from now on. Once, before the function's code runs.
+   *
+   * Errors: rejects when what it needs cannot be had; close() is then the caller's.
+   */
+  adopt(plan: StartPlan): Promise<void>;
+  /** What the process must be told of it; there once it was adopted. */
   readonly environment: Readonly<Record<string, string>>;
-  /** The launcher has started the process. */
+  /** The launcher runs the function's process. */
   started(): void;
   /** The answer comes once, never before ask() has returned. */
   ask(question: Question, onAnswer: (answer: Answer) => void): Asking;

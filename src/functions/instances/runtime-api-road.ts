@@ -8,7 +8,8 @@ import type { FrameCredentials, HookName } from '../../wire/frames.ts';
 import { readHttpAnswerParams, readHttpHead, writeHttpParams } from '../../wire/http-params.ts';
 import { Endpoint } from './endpoint.ts';
 import type { Answer, Question } from './exchange.ts';
-import { type Asking, apiPort, apiSocketName, type Road, type RoadDeps, type RoadEvents } from './road.ts';
+import type { Asking, Road, RoadDeps, RoadEvents } from './road.ts';
+import { apiPort, apiSocketName } from './road-plan.ts';
 import type { StartPlan } from './start-plan.ts';
 
 /** `x-fc-function-type`. Source: sdk (fc-runtime-go-sdk, function.go). */
@@ -33,6 +34,8 @@ type Open = {
   readonly onAnswer: (answer: Answer) => void;
 };
 
+type Around = { readonly deps: RoadDeps; readonly events: RoadEvents };
+
 /**
  * On the host's network it is reached by nobody but those that know its secret, which stands in the address that the
  * program is given: clients put the API's paths behind it. In a network of its own nobody else can come.
@@ -44,39 +47,22 @@ export class RuntimeApiRoad implements Road {
   readonly #isRelayed: boolean;
   readonly #secret: Buffer;
   readonly #bodyLimitBytes: number;
-  readonly #headers: readonly string[];
+  #headers: readonly string[] = [];
   readonly #polls = new Set<ServerResponse>();
   /** Asked and not fetched, oldest first; then in #open alone. Both bounded by the requests that an instance takes at once. */
   readonly #queue: Open[] = [];
   readonly #open = new Map<string, Open>();
-  #credentials: FrameCredentials | null;
+  #credentials: FrameCredentials | null = null;
   /** Waits for the first poll. */
   #onFirstPoll: ((answer: Answer) => void) | null = null;
   #hasPolled = false;
 
-  private constructor(
-    plan: StartPlan,
-    how: {
-      readonly deps: RoadDeps;
-      readonly events: RoadEvents;
-      readonly endpoint: Endpoint;
-      readonly isRelayed: boolean;
-    },
-  ) {
-    const { deps, events, endpoint, isRelayed } = how;
+  private constructor(endpoint: Endpoint, isRelayed: boolean, { deps, events }: Around) {
     this.#events = events;
     this.#endpoint = endpoint;
     this.#isRelayed = isRelayed;
     this.#secret = Buffer.from(isRelayed ? '' : `/${randomBytes(16).toString('hex')}`);
     this.#bodyLimitBytes = deps.limits.invocationBytes;
-    const { context } = plan.load;
-    this.#credentials = context.credentials;
-    this.#headers = instanceHeaders({
-      context,
-      instanceId: plan.launch.instanceId,
-      preStop: plan.preStop?.handler ?? '',
-      preFreeze: plan.preFreeze?.handler ?? '',
-    });
     this.#server = createServer({ keepAliveTimeout: 0, maxHeaderSize: headLimitBytes }, (request, response) =>
       this.#receive(request, response),
     );
@@ -84,14 +70,12 @@ export class RuntimeApiRoad implements Road {
 
   /** Errors: rejects when it cannot listen; nothing is left behind then. */
   static async open(
-    plan: StartPlan,
+    socketDirectory: string,
     { isRelayed }: { readonly isRelayed: boolean },
-    deps: RoadDeps,
-    events: RoadEvents,
+    around: Around,
   ): Promise<RuntimeApiRoad> {
-    const endpoint = await Endpoint.openOutput(plan.launch.socketDirectory, events);
-    const road = new RuntimeApiRoad(plan, { deps, events, endpoint, isRelayed });
-    const { socketDirectory } = plan.launch;
+    const endpoint = await Endpoint.openOutput(socketDirectory, around.events);
+    const road = new RuntimeApiRoad(endpoint, isRelayed, around);
     const where = isRelayed ? { path: `${socketDirectory}/${apiSocketName}` } : { port: 0, host: '127.0.0.1' };
     try {
       await new Promise<void>((resolve, reject) => {
@@ -103,6 +87,16 @@ export class RuntimeApiRoad implements Road {
       endpoint.close();
       throw error;
     }
+  }
+
+  async adopt({ launch, load: { context }, preStop, preFreeze }: StartPlan): Promise<void> {
+    this.#credentials = context.credentials;
+    this.#headers = instanceHeaders({
+      context,
+      instanceId: launch.instanceId,
+      preStop: preStop?.handler ?? '',
+      preFreeze: preFreeze?.handler ?? '',
+    });
   }
 
   get environment(): Readonly<Record<string, string>> {

@@ -13,7 +13,7 @@ import { concurrencyOf } from './concurrency.ts';
 import { instanceEnvironment } from './environment.ts';
 import { layerBinds } from './layer-binds.ts';
 import { type ProgramPlan, planProgram, programStartMs, relayOf } from './program.ts';
-import type { RoadPlan } from './road.ts';
+import type { RoadPlan } from './road-plan.ts';
 
 export type StartPlan = {
   readonly road: RoadPlan;

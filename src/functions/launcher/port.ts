@@ -72,6 +72,8 @@ export type Assignment = {
   readonly cpu?: number;
   /** See startLine(). */
   readonly startLine: string;
+  /** Of a spare that was started without one (`argv` empty): what it is to run. Only where instances have a root of their own. */
+  readonly program?: Pick<LaunchSpec, 'argv' | 'environment'>;
 };
 
 /** An instance ended by itself or by stop(); nothing of it is left. */
@@ -96,13 +98,15 @@ export type Launcher = {
   readonly spareTiers: readonly IsolationTier[];
   /**
    * Starts a process that is to be given a function later: its start pipe stays open and empty. `codeDirectory` is the
-   * directory below which all functions' code is, `token` and `socketPath` are not looked at.
+   * directory below which all functions' code is, `token` and `socketPath` are not looked at. Without `argv`
+   * it runs nothing of ours or of anybody's until it is assigned a program.
    *
    * Errors: as start.
    */
   startSpare(spec: LaunchSpec): Promise<Started>;
   /**
-   * Gives a spare its function: limits, the code where it is looked for (tiers with a private root), the start line.
+   * Gives a spare its function: limits, the code where it is looked for (tiers with a private root), the start line, or
+   * its program: that runs when this resolves.
    *
    * Errors: rejects when there is no such spare (any more) or it could not be given; stop() is then the caller's.
    */

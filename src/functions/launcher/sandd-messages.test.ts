@@ -141,6 +141,9 @@ test('a spare is started without a start line, and an assignment holds every fie
   const assignment = { instanceId: spec.instanceId, codeDirectory: '/data/code/x/', memoryMb: 256, startLine: '{}\n' };
   assert.equal(
     encodeAssign(9, assignment).toString('latin1'),
-    `\0\0\0\x44\x07\0\0\0\x09\0\x20${spec.instanceId}\0\0\0\x01\0\0\0\0\0\0\x0d/data/code/x\0\0\x04{}\n\0`,
+    `\0\0\0\x48\x07\0\0\0\x09\0\x20${spec.instanceId}\0\0\0\x01\0\0\0\0\0\0\x0d/data/code/x\0\0\x04{}\n\0\0\0\0\0`,
   );
+  const program = { argv: ['/code/run', '-x'], environment: { A: '1' } };
+  const text = encodeAssign(9, { ...assignment, startLine: '', program }).toString('latin1');
+  assert.ok(text.endsWith('\0\x01\0\0\x02\0\x0a/code/run\0\0\x03-x\0\0\x01\0\x04A=1\0'), JSON.stringify(text));
 });

@@ -81,6 +81,12 @@ function list(values: readonly string[]): Buffer[] {
   return [number(values.length, 2), ...values.map(text)];
 }
 
+function program({ argv, environment }: Pick<LaunchSpec, 'argv' | 'environment'>): Buffer[] {
+  return [...list(argv), ...list(Object.entries(environment).map(([name, value]) => `${name}=${value}`))];
+}
+
+const nothingToRun = { argv: [], environment: {} };
+
 /** Uid and gid of the data process where sandd runs as root and that one does not. */
 export type SanddOwner = { readonly uid: number; readonly gid: number };
 const sameUser: SanddOwner = { uid: 0xffff_ffff, gid: 0xffff_ffff };
@@ -173,6 +179,7 @@ export function encodeAssign(call: number, assignment: Assignment): Buffer {
     processors(assignment.cpu),
     text(resolve(assignment.codeDirectory)),
     text(assignment.startLine),
+    ...program(assignment.program ?? nothingToRun),
   ]);
 }
 
@@ -185,8 +192,7 @@ function encodeSpec(word: number, call: number, spec: LaunchSpec, line: string):
     number(networks[spec.network ?? 'host'], 1),
     text(resolve(spec.codeDirectory)),
     text(line),
-    ...list(spec.argv),
-    ...list(Object.entries(environment).map(([name, value]) => `${name}=${value}`)),
+    ...program({ argv: spec.argv, environment }),
     number(readOnly.length + volumes.length, 2),
     ...readOnly.flatMap(({ from, to }) => [text(resolve(from)), text(resolve(to))]),
     ...volumes.flatMap((to) => [text(''), text(resolve(to))]),

@@ -102,6 +102,56 @@ export function testSpares({ name, tier, limits, skip, open }: LauncherSuite): v
       assert.equal((await exit).instanceId, spec.instanceId);
     });
 
+    if (isPrivate) {
+      const startWithout = async (bench: Bench) => {
+        const spec: LaunchSpec = { ...bench.spec([]), environment: {}, memoryMb: spareMb };
+        const output = bench.outputOf(spec);
+        await bench.launcher.startSpare(spec);
+        return { spec, output };
+      };
+      const program = (script: string) => ({
+        argv: ['/bin/sh', '-c', script, 'a b', ''],
+        environment: { A: 'b c', E: '' },
+      });
+
+      test('a spare without a program runs the one that it is assigned: arguments, environment, code, and no input', async (t) => {
+        const bench = await openBench(t, open, tier);
+        const own = makePackage(bench, 'first');
+        const { spec, output } = await startWithout(bench);
+        const script =
+          'pwd; echo "$0|$1|$A|$E|$(cat)|$(cat own.txt)"; (echo x > own.txt) 2>/dev/null && echo wrote; ls /opt; exit 7';
+        const exit = bench.exitOf(spec.instanceId);
+        await bench.launcher.assign({ ...assignmentOf(spec, own), startLine: '', program: program(script) });
+        assert.equal(await output.all, '/code\na b||b c|||code of first\n');
+        assert.equal((await exit).code, 7);
+      });
+
+      test('an assignment to a spare that does not wait for it is refused', async (t) => {
+        const bench = await openBench(t, open, tier);
+        const own = makePackage(bench, 'first');
+        const { spec } = await startWithout(bench);
+        await assert.rejects(bench.launcher.assign(assignmentOf(spec, own)), /something else/);
+        const waiting = await startWaiting(bench, 'echo waiting; read line', '/code');
+        const assignment = { ...assignmentOf(waiting.spec, own), startLine: '', program: program('exit') };
+        await assert.rejects(bench.launcher.assign(assignment), /something else/);
+      });
+
+      test('a program that cannot be run is told by its assignment, and nothing of the spare is left', async (t) => {
+        const bench = await openBench(t, open, tier);
+        const own = makePackage(bench, 'first');
+        const { spec } = await startWithout(bench);
+        const exit = bench.exitOf(spec.instanceId);
+        const nothing = { argv: ['/code/none'], environment: {} };
+        const assigned = bench.launcher.assign({ ...assignmentOf(spec, own), startLine: '', program: nothing });
+        await assert.rejects(assigned, /cannot run \/code\/none: No such file/);
+        await exit;
+        const { spec: other } = await startWithout(bench);
+        const long = { argv: ['/bin/true'], environment: { LONG: 'x'.repeat(33 * 1024) } };
+        const refused = bench.launcher.assign({ ...assignmentOf(other, own), startLine: '', program: long });
+        await assert.rejects(refused, /too long/);
+      });
+    }
+
     if (limits && isPrivate)
       test('the memory of the function bounds it, not that of the spare', async (t) => {
         for (const [memoryMb, isEnough] of [

@@ -1,10 +1,11 @@
 // Makes the instance of a function of a process that waited. Called by instance.ts.
 import type { Road, RoadEvents } from '../instances/road.ts';
-import { type Launcher, type LaunchSpec, startLine } from '../launcher/port.ts';
+import type { StartPlan } from '../instances/start-plan.ts';
+import { type Launcher, startLine } from '../launcher/port.ts';
 import type { Spare } from './spare.ts';
 
 export type Giving = {
-  readonly launch: LaunchSpec;
+  readonly plan: StartPlan;
   readonly launcher: Launcher;
   readonly events: RoadEvents;
   /** Begins to wait before it returns; resolves with `hello` or what came instead. */
@@ -12,30 +13,32 @@ export type Giving = {
 };
 
 /**
- * Null when it has said hello as the function's process. Else what went wrong; nothing of it is left then.
+ * Null when it is the function's process: its bootstrap has said hello, its program runs. Else what went wrong; nothing of
+ * it is left then.
  *
  * Errors: rejects only when it cannot be ended either.
  */
-export async function giveFunction(spare: Spare, giving: Giving): Promise<string | null> {
-  const { launch, launcher, events } = giving;
-  const { instanceId, codeDirectory, memoryMb, cpu } = launch;
+export async function giveFunction(
+  spare: Spare,
+  { plan, launcher, events, waitForHello }: Giving,
+): Promise<string | null> {
+  const { instanceId, codeDirectory } = plan.launch;
   let hasGreeted = false;
   let road: Road | null = null;
   let problem: string;
+  let refusal: string | null = null;
   try {
     // Until it has said hello its end is not that of the instance.
     const onOutputEnd = () => (hasGreeted ? events.onOutputEnd() : undefined);
     road = spare.take({ ...events, onOutputEnd }, codeDirectory);
-    const hello = giving.waitForHello(road);
-    const line = startLine(launch, launch.environment);
-    await launcher.assign({
-      instanceId,
-      codeDirectory,
-      memoryMb,
-      ...(cpu === undefined ? {} : { cpu }),
-      startLine: line,
+    const hello = waitForHello(road);
+    const given = give(plan, road, launcher).then(() => hello);
+    // A process that does not take it lets the order wait, too: it is answered when the process has been ended. One that
+    // ends because it cannot take it ends after the answer, but both may come at once.
+    given.catch((error: unknown) => {
+      refusal = error instanceof Error ? error.message : String(error);
     });
-    problem = await hello;
+    problem = await Promise.race([given, hello]);
     hasGreeted = problem === 'hello';
     if (hasGreeted) return null;
   } catch (error) {
@@ -43,5 +46,19 @@ export async function giveFunction(spare: Spare, giving: Giving): Promise<string
   }
   await launcher.stop(instanceId, 0);
   road?.close();
-  return problem;
+  return problem === 'disconnected' ? (refusal ?? problem) : problem;
+}
+
+async function give(plan: StartPlan, road: Road, launcher: Launcher): Promise<void> {
+  const { instanceId, codeDirectory, memoryMb, cpu, argv, environment } = plan.launch;
+  await road.adopt(plan);
+  await launcher.assign({
+    instanceId,
+    codeDirectory,
+    memoryMb,
+    ...(cpu === undefined ? {} : { cpu }),
+    startLine: startLine(plan.launch, environment),
+    ...(plan.program === null ? {} : { program: { argv, environment: { ...environment, ...road.environment } } }),
+  });
+  road.started();
 }

@@ -26,7 +26,7 @@ const config: FunctionConfig = {
   code: { checksum: '0', sizeBytes: 0, directory: '/code' },
 };
 const shapeOf = (changes: Partial<FunctionConfig>, interpreter: Interpreter | null = python) =>
-  spareShape({ ...config, ...changes }, { ok: true, interpreter, note: null, program: 'server' } as never);
+  spareShape({ ...config, ...changes }, { ok: true, interpreter, note: null, program: 'server', shows: [] } as never);
 
 test('functions of one interpreter share the processes that wait, whatever else they are', () => {
   const one = shapeOf({ memoryMb: 3_072, environment: { NAME: 'value' }, role: 'acs:ram::1:role/x' });
@@ -78,9 +78,23 @@ test('Java processes are shared by functions of one size only, and are those of 
   assert.equal(shapeOf({}, { ...java, version: '25.0.1' }), null);
 });
 
-test('layers, programs of the user, Python 2, other languages and large environments wait for nobody', () => {
+test('programs of the user share what waits by the port that they listen on, whatever is in their environment', () => {
+  const server = { command: ['./run'], args: ['-x'], port: 9000, healthCheck: null, image: null };
+  const one = shapeOf({ runtime: 'custom' }, null);
+  assert.deepEqual([one?.port, one?.runtime], [9000, 'custom']);
+  const other = { runtime: 'custom.debian12', server, environment: { LD_PRELOAD: '/code/x.so', TZ: 'UTC' } };
+  assert.equal(shapeOf(other, null)?.key, one?.key);
+  assert.notEqual(shapeOf({ server: { ...server, port: 8080 } }, null)?.key, one?.key);
+  assert.equal(shapeOf({ server: { ...server, args: ['x'.repeat(9 * 1024)] } }, null), null);
+  assert.equal(shapeOf({ layersDirectory: '/layers/x' }, null), null);
+  assert.equal(shapeOf({ environment: { LARGE: 'x'.repeat(6 * 1024) } }, null), null);
+  const choice = { ok: true, interpreter: null, program: 'polling', shows: [], note: null } as const;
+  assert.equal(spareShape(config, choice)?.port, null);
+  assert.equal(spareShape(config, { ...choice, image: {} as never }), null);
+});
+
+test('layers, Python 2, other languages and large environments wait for nobody', () => {
   assert.equal(shapeOf({ layersDirectory: '/layers/x' }), null);
-  assert.equal(shapeOf({}, null), null);
   assert.equal(shapeOf({}, { ...python, version: '2.7.18' }), null);
   assert.equal(shapeOf({ environment: { LARGE: 'x'.repeat(6 * 1024) } }), null);
 });

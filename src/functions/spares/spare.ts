@@ -1,8 +1,10 @@
-// One process that waits for a function: started in its sandbox, its interpreter up, its sockets open, nothing in it yet.
+// One process that waits for a function: started in its sandbox, its interpreter up (of a program of the user's: all that is
+// there before it is run), its sockets open, nothing in it yet.
 // Made by spares.ts; instance.ts takes its road over.
 import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
-import { FrameRoad } from '../instances/frame-road.ts';
-import type { Road, RoadEvents } from '../instances/road.ts';
+import { openWaitingRoad } from '../instances/open-road.ts';
+import type { Road, RoadDeps, RoadEvents } from '../instances/road.ts';
+import type { StartPlan } from '../instances/start-plan.ts';
 import type { Launcher, LaunchSpec } from '../launcher/port.ts';
 
 /** What a bootstrap writes when it waits (runtimes/PROTOCOL.md); what comes before it is the interpreter's. */
@@ -17,9 +19,10 @@ export type SpareEvents = {
 };
 
 export type SpareSpec = {
-  readonly launch: LaunchSpec;
+  /** Of no function. Without arguments it waits for its program, not for its start line. */
+  readonly plan: StartPlan;
   readonly key: string;
-  readonly resultLimitBytes: number;
+  readonly road: RoadDeps;
   /** The tier gives instances a root of their own, in which the launcher puts the code. */
   readonly hasPrivateRoot: boolean;
 };
@@ -28,10 +31,11 @@ export class Spare {
   readonly id: string;
   readonly token: string;
   readonly key: string;
+  readonly #plan: StartPlan;
   readonly #launch: LaunchSpec;
   readonly #launcher: Launcher;
   readonly #events: SpareEvents;
-  readonly #resultLimitBytes: number;
+  readonly #roadDeps: RoadDeps;
   readonly #hasPrivateRoot: boolean;
   #state: 'starting' | 'ready' | 'taken' | 'gone' = 'starting';
   #road: Road | null = null;
@@ -41,11 +45,13 @@ export class Spare {
   #address: string | null = null;
 
   constructor(spec: SpareSpec, launcher: Launcher, events: SpareEvents) {
-    this.id = spec.launch.instanceId;
-    this.token = spec.launch.token;
+    const { launch } = spec.plan;
+    this.id = launch.instanceId;
+    this.token = launch.token;
     this.key = spec.key;
-    this.#launch = spec.launch;
-    this.#resultLimitBytes = spec.resultLimitBytes;
+    this.#plan = spec.plan;
+    this.#launch = launch;
+    this.#roadDeps = spec.road;
     this.#hasPrivateRoot = spec.hasPrivateRoot;
     this.#launcher = launcher;
     this.#events = events;
@@ -69,10 +75,10 @@ export class Spare {
   async start(): Promise<void> {
     const { socketDirectory } = this.#launch;
     try {
-      this.#road = await FrameRoad.open(this.#launch, this.#resultLimitBytes, {
+      this.#road = await openWaitingRoad(this.#plan, this.#roadDeps, {
         onReady: () => this.#owner?.onReady(),
         onLost: (violation) => this.#owner?.onLost(violation),
-        onUnwell: () => {},
+        onUnwell: (why) => this.#owner?.onUnwell(why),
         onOutput: (chunk) => this.#hear(chunk),
         onOutputEnd: () => (this.#owner === null ? this.break('it ended') : this.#owner.onOutputEnd()),
         onSuspicion: (text) => this.#owner?.onSuspicion(text),
@@ -90,6 +96,16 @@ export class Spare {
     const { pid, address } = await this.#launcher.startSpare(this.#launch);
     this.#pid = pid;
     this.#address = address ?? null;
+    if (this.#waitsForProgram && this.#state === 'starting') this.#becomeReady();
+  }
+
+  get #waitsForProgram(): boolean {
+    return this.#launch.argv.length === 0;
+  }
+
+  #becomeReady(): void {
+    this.#state = 'ready';
+    this.#events.onReady(this);
   }
 
   /** It is `owner`'s from now on. What the interpreter said before is told first. `codeDirectory`: of its function. */
@@ -130,10 +146,8 @@ export class Spare {
     const output = Buffer.concat([this.#output, chunk]);
     const isReady = output.subarray(-readyLine.length).equals(readyLine);
     this.#output = isReady ? output.subarray(0, -readyLine.length) : output;
-    if (this.#state === 'starting' && isReady) {
-      this.#state = 'ready';
-      this.#events.onReady(this);
-    } else if (this.#output.length > outputLimitBytes || this.#state === 'ready') {
+    if (this.#state === 'starting' && isReady && !this.#waitsForProgram) this.#becomeReady();
+    else if (this.#output.length > outputLimitBytes || this.#state === 'ready') {
       this.break('it says more than that it is ready');
     }
   }

@@ -5,7 +5,8 @@ import type { Clock } from '../../base/clock.ts';
 import { randomHex } from '../../base/ids.ts';
 import type { FunctionConfig } from '../../model/function.ts';
 import type { InterpreterChoice } from '../choose-interpreter.ts';
-import { networkOf, planStart } from '../instances/start-plan.ts';
+import type { PortClaims } from '../instances/port-claims.ts';
+import { networkOf, planStart, type StartPlan } from '../instances/start-plan.ts';
 import { hasOwnRoot } from '../launcher/placement.ts';
 import type { Exit, IsolationTier, Launcher, NetworkMode } from '../launcher/port.ts';
 import type { Limits } from '../limits.ts';
@@ -24,20 +25,17 @@ export type SparesDeps = {
   readonly tier: IsolationTier;
   /** Of those that wait: functions that get another have none of them. */
   readonly network: NetworkMode;
+  /** As of a StartPlan. */
+  readonly hasOwnNetwork: boolean;
+  readonly ports: PortClaims;
   /** A function is being started: a refill would only slow it down. */
   isBusy(): boolean;
   report(text: string): void;
 };
 
 type Runnable = Extract<InterpreterChoice, { ok: true }>;
-type Interpreter = NonNullable<Runnable['interpreter']>;
 
-type Kind = {
-  readonly key: string;
-  readonly runtime: string;
-  readonly interpreter: Interpreter;
-  readonly memoryMb: number;
-  readonly limitMb: number;
+type Kind = SpareShape & {
   readonly demand: Demand;
   /** Oldest first. */
   readonly spares: Set<Spare>;
@@ -76,7 +74,7 @@ export class Spares {
   /** Null: none waits that this function could have. Whatever comes of it, more are kept for the next. */
   take(config: FunctionConfig, choice: Runnable): Spare | null {
     const kind = this.#kindOf(config, choice);
-    if (kind === null || bringsSettings(config, kind.interpreter)) return null;
+    if (kind === null || bringsSettings(config, kind)) return null;
     const spare = [...kind.spares].find((each) => each.isReady) ?? null;
     if (spare !== null) {
       kind.spares.delete(spare);
@@ -137,10 +135,14 @@ export class Spares {
     return oldest !== undefined && this.#kinds.delete(oldest.key);
   }
 
-  /** Java cannot change its working directory, which is where its code will be, without a library that a compiler makes. */
-  #canWait({ interpreter: { language } }: SpareShape): boolean {
+  /**
+   * Java cannot change its working directory, which is where its code will be, without a library that a compiler makes. For
+   * a program nothing is made ready where it gets no sandbox.
+   */
+  #canWait({ choice: { interpreter } }: SpareShape): boolean {
     const { tier, runtimesDirectory } = this.#deps;
-    return language !== 'java' || (hasOwnRoot(tier) && existsSync(`${runtimesDirectory}/java/build/spare.so`));
+    if (interpreter !== null && interpreter.language !== 'java') return true;
+    return hasOwnRoot(tier) && (interpreter === null || existsSync(`${runtimesDirectory}/java/build/spare.so`));
   }
 
   #planRefill(afterMs: number): void {
@@ -200,10 +202,9 @@ export class Spares {
   }
 
   #start(kind: Kind): void {
-    const { launcher, limits } = this.#deps;
-    const launch = this.#plan(kind);
+    const { launcher, clock, limits, ports } = this.#deps;
     const hasPrivateRoot = hasOwnRoot(this.#deps.tier);
-    const spec = { launch, key: kind.key, resultLimitBytes: limits.invocationBytes, hasPrivateRoot };
+    const spec = { plan: this.#plan(kind), key: kind.key, road: { clock, limits, ports }, hasPrivateRoot };
     const spare = new Spare(spec, launcher, {
       onReady: () => {
         kind.demand.succeeded();
@@ -232,13 +233,15 @@ export class Spares {
   }
 
   /** As for a function of no code and no environment, but for the room in which its environment will be. */
-  #plan({ interpreter, runtime, limitMb }: Kind) {
-    const { runDir, runtimesDirectory, packagesDirectory, tier, network } = this.#deps;
+  #plan({ choice, port, runtime, limitMb }: Kind): StartPlan {
+    const { runDir, runtimesDirectory, packagesDirectory, tier, network, hasOwnNetwork } = this.#deps;
     const instanceId = `c-${randomHex(4)}-${randomHex(10)}`;
     const socketDirectory = `${runDir}/i/${instanceId}`;
-    const { launch } = planStart({
-      config: emptyFunction(runtime, `${socketDirectory}/code`, limitMb),
-      choice: { ok: true, interpreter, note: null },
+    const empty = emptyFunction(runtime, `${socketDirectory}/code`, limitMb);
+    const server = { command: [], args: [], port: port ?? 0, healthCheck: null, image: null };
+    const plan = planStart({
+      config: port === null ? empty : { ...empty, server },
+      choice,
       tier,
       instanceId,
       socketDirectory,
@@ -246,23 +249,26 @@ export class Spares {
       token: randomHex(32),
       debug: null,
       credentials: null,
-      hasOwnNetwork: false,
+      hasOwnNetwork,
       network,
     });
-    const kept = Object.entries(launch.environment).filter(([name]) => !name.startsWith('FC_'));
+    const codeDirectory = packagesDirectory ?? socketDirectory;
+    if (choice.interpreter === null) {
+      return { ...plan, launch: { ...plan.launch, argv: [], environment: {}, codeDirectory } };
+    }
+    const kept = Object.entries(plan.launch.environment).filter(([name]) => !name.startsWith('FC_'));
     const environment = { ...Object.fromEntries(kept), FC_INSTANCE_ID: instanceId };
     const room = 'x'.repeat(spareEnvironmentBytes);
-    return {
-      ...launch,
-      environment: { ...environment, FC_SPARE: room },
-      codeDirectory: packagesDirectory ?? socketDirectory,
-    };
+    return { ...plan, launch: { ...plan.launch, environment: { ...environment, FC_SPARE: room }, codeDirectory } };
   }
 }
 
 /** PHP reads `extension/*.ini` of the package when it starts, and loads what they name. */
-function bringsSettings({ code }: FunctionConfig, { language }: Interpreter): boolean {
-  return language === 'php' && statSync(`${code.directory}/extension`, { throwIfNoEntry: false }) !== undefined;
+function bringsSettings({ code }: FunctionConfig, { choice }: SpareShape): boolean {
+  return (
+    choice.interpreter?.language === 'php' &&
+    statSync(`${code.directory}/extension`, { throwIfNoEntry: false }) !== undefined
+  );
 }
 
 function emptyFunction(runtime: string, directory: string, memoryMb: number): FunctionConfig {
