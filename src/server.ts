@@ -32,6 +32,7 @@ import { dataHandlers } from './outlets.ts';
 import { watchProcess } from './process-metrics.ts';
 import { Relay } from './relay.ts';
 import { makeRunDirectory } from './run-directory.ts';
+import { sweepRunDirectories } from './run-directory-sweep.ts';
 import {
   credentialsPath,
   removeServerFile,
@@ -62,6 +63,7 @@ export async function startServer(options: ServerOptions, log: Log): Promise<Run
 
 async function assemble(options: ServerOptions, log: Log, stack: AsyncDisposableStack): Promise<RunningServer> {
   const { dataDir } = options;
+  await removeLeftovers(log);
   const rights = await takeRights(options, log);
   const lock = acquireDataDir(dataDir);
   stack.defer(() => lock.release());
@@ -143,6 +145,16 @@ async function assemble(options: ServerOptions, log: Log, stack: AsyncDisposable
     },
     close: () => close('stopped'),
   };
+}
+
+/** While we have all rights, with `--user` too. */
+async function removeLeftovers(log: Log): Promise<void> {
+  try {
+    const directories = await sweepRunDirectories();
+    if (directories.length > 0) log.info('what killed servers left was removed', { directories });
+  } catch (error) {
+    log.warn('what killed servers left could not be removed', { error: String(error) });
+  }
 }
 
 /** What keeps functions apart: the same in every data process. */

@@ -1,0 +1,66 @@
+// Removes the run directories of servers of which everything was killed at once, so that nobody was left to do it. Called by
+// server.ts at a start.
+import { lstatSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+
+const nameForm = /^yunmen-[A-Za-z0-9]{6}$/;
+const socketName = 'launcher.sock';
+/** All that a server puts there. */
+const ownNames: ReadonlySet<string> = new Set(['i', 't', 'root', socketName]);
+/** A server that is starting or ending changes its directory; for so long nothing has been changed there, ms. */
+const quietMs = { withSocket: 60_000, without: 600_000 };
+/** Looked at in one start. */
+const lookedAt = 64;
+
+/**
+ * Gives the paths that are gone. One that is not ours alone, holds anything else, has a mount in it, was changed a moment ago
+ * or has a launcher that takes connections stays.
+ */
+export async function sweepRunDirectories(
+  { parent, now }: { readonly parent: string; readonly now: number } = { parent: '/tmp', now: Date.now() },
+): Promise<readonly string[]> {
+  const paths = readdirSync(parent)
+    .filter((name) => nameForm.test(name))
+    .slice(0, lookedAt)
+    .map((name) => join(parent, name));
+  const removed: string[] = [];
+  for (const path of paths) {
+    if (!isLeft(path, now) || (await isListening(join(path, socketName)))) continue;
+    rmSync(path, { recursive: true, force: true });
+    removed.push(path);
+  }
+  return removed;
+}
+
+/** As far as the directory itself tells. */
+function isLeft(path: string, now: number): boolean {
+  const info = lstatSync(path, { throwIfNoEntry: false });
+  if (info === undefined || !info.isDirectory()) return false;
+  if (info.uid !== process.geteuid?.() || (info.mode & 0o777) !== 0o700) return false;
+  const names = readdirSync(path);
+  const quiet = names.includes(socketName) ? quietMs.withSocket : quietMs.without;
+  const changedAt = names.map((name) => lstatSync(join(path, name), { throwIfNoEntry: false })?.ctimeMs ?? now);
+  const isQuiet = now - Math.max(info.ctimeMs, ...changedAt) > quiet;
+  return isQuiet && names.every((name) => ownNames.has(name)) && !hasMount(path);
+}
+
+function hasMount(path: string): boolean {
+  if (process.platform !== 'linux') return false;
+  return readFileSync('/proc/self/mountinfo', 'utf8').includes(` ${path}/`);
+}
+
+/** Also of a server whose processes we cannot see. */
+function isListening(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ path });
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    // Whatever else is wrong with it: somebody may be there.
+    socket.once('error', (error: NodeJS.ErrnoException) =>
+      resolve(error.code !== 'ECONNREFUSED' && error.code !== 'ENOENT'),
+    );
+  });
+}

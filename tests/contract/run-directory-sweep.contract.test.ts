@@ -1,0 +1,45 @@
+// What a start removes of servers that were killed, and what it never touches.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { chmodSync, linkSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { sweepRunDirectories } from '../../src/run-directory-sweep.ts';
+
+test('only what a killed server left is removed', async (t) => {
+  const parent = mkdtempSync(join(tmpdir(), 'sweep-'));
+  const make = (name: string, ...contents: string[]) => {
+    mkdirSync(join(parent, name), { mode: 0o700 });
+    for (const each of contents) mkdirSync(join(parent, name, each));
+  };
+  for (const name of ['yunmen-killed', 'yunmen-wide00', 'yunmen-alive0']) make(name, 'i', 'root');
+  make('yunmen-bare00');
+  make('yunmen-other0', 'i', 'mine');
+  make('yunmen-longer-name', 'i');
+  chmodSync(join(parent, 'yunmen-wide00'), 0o755);
+  writeFileSync(join(parent, 'yunmen-file00'), '');
+  symlinkSync(join(parent, 'yunmen-longer-name'), join(parent, 'yunmen-link00'));
+  const listening = createServer().listen(join(parent, 'yunmen-alive0', 'launcher.sock'));
+  t.after(() => {
+    listening.close();
+    rmSync(parent, { recursive: true, force: true });
+  });
+  await once(listening, 'listening');
+  // As a killed process leaves its socket: the name stays, nobody listens.
+  const ended = createServer().listen(join(parent, 'socket'));
+  await once(ended, 'listening');
+  linkSync(join(parent, 'socket'), join(parent, 'yunmen-killed', 'launcher.sock'));
+  ended.close();
+  await once(ended, 'close');
+
+  const minute = 60_000;
+  const sweep = async (inMs: number) =>
+    (await sweepRunDirectories({ parent, now: Date.now() + inMs })).map((path) => path.slice(parent.length + 1));
+  assert.deepEqual(await sweep(0), [], 'a server may be about to start');
+  assert.deepEqual(await sweep(2 * minute), ['yunmen-killed']);
+  assert.deepEqual(await sweep(11 * minute), ['yunmen-bare00']);
+  const stay = ['alive0', 'file00', 'link00', 'longer-name', 'other0', 'wide00'].map((name) => `yunmen-${name}`);
+  assert.deepEqual(readdirSync(parent).sort(), stay);
+});
