@@ -53,6 +53,7 @@ describe('a JSON schema', () => {
       { id: 1 },
       /^\/id/,
     ],
+    ['is checked at once whatever it asks for', { $async: true, type: 'string' }, 1, /must be string/],
     ['leaves the members of enum alone', { enum: [{ id: 'x' }] }, { id: 'x' }, null],
     ['matches a pattern anywhere in the text', { type: 'string', pattern: 'b' }, 'abc', null],
     [
@@ -94,5 +95,42 @@ describe('a JSON schema', () => {
     let value: unknown = [];
     for (let depth = 0; depth < 200_000; depth++) value = [value];
     assert.equal(check(value), 'is nested too deeply');
+  });
+
+  const twice = (ref: string) => ({ allOf: [{ $ref: ref }, { $ref: ref }] });
+  const levels = Array.from({ length: 60 }, (_, at) => [`level${at}`, twice(`#/definitions/level${at + 1}`)]);
+  const definitions = { ...Object.fromEntries(levels), level60: {} };
+  const inItself = { properties: { x: { $ref: '#' } } };
+  for (const [what, schema, value] of [
+    ['whose references double with each level', { definitions, $ref: '#/definitions/level0' }, {}],
+    [
+      'that refers to itself twice',
+      { allOf: [inItself, inItself] },
+      JSON.parse(`${'{"x":'.repeat(60)}1${'}'.repeat(60)}`),
+    ],
+  ] as const) {
+    it(`${what} comes to an end`, async () => {
+      assert.equal((await loadJsonSchemas())(JSON.stringify(schema))(value), 'is nested too deeply');
+    });
+  }
+
+  it('takes as many values as a long list has, by reference', async () => {
+    const check = (await loadJsonSchemas())(
+      '{"items":{"$ref":"#/definitions/one"},"definitions":{"one":{"type":"number"}}}',
+    );
+    assert.equal(check(Array.from({ length: 15_000 }, () => 1)), null);
+    assert.match(check([...Array.from({ length: 15_000 }, () => 1), 'x']) ?? '', /^\/15000 must be number/);
+  });
+
+  it('is compiled in a moment where a part of it is used often', async () => {
+    const fields = Array.from({ length: 300 }, (_, at) => [`field${at}`, { type: 'string', minLength: 1 }]);
+    const one = { properties: Object.fromEntries(fields) };
+    const uses = Object.fromEntries(fields.map(([name]) => [name, { $ref: '#/definitions/one' }]));
+    const compile = await loadJsonSchemas();
+    const before = process.cpuUsage().user;
+    const check = compile(JSON.stringify({ definitions: { one }, properties: uses }));
+    const tookMs = (process.cpuUsage().user - before) / 1000;
+    assert.ok(tookMs < 3_000, `it took ${tookMs} ms of processor time`);
+    assert.match(check({ field1: { field2: '' } }) ?? '', /^\/field1\/field2 must NOT have fewer/);
   });
 });

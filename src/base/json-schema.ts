@@ -37,6 +37,7 @@ const schemaKeywords: ReadonlySet<string> = new Set([
   'propertyNames',
   'then',
 ]);
+const droppedKeywords: ReadonlySet<string> = new Set(['$async', '$id', '$schema']);
 const mapKeywords: ReadonlySet<string> = new Set([
   '$defs',
   'definitions',
@@ -48,6 +49,7 @@ const mapKeywords: ReadonlySet<string> = new Set([
 /**
  * The same schema in the words of draft 7: draft 4 has `exclusiveMinimum: true` beside `minimum`, and `id`.
  * Names of schemas are dropped, so that two schemas cannot clash; `$ref` works within the document (`#/definitions/x`).
+ * So is `$async`, a word of the library alone: its check would answer later, and what it finds would end the process.
  */
 function modernise(schema: unknown, depth = 0): unknown {
   if (depth > depthLimit) throw new SchemaError(`it is nested deeper than ${depthLimit} levels`);
@@ -55,7 +57,7 @@ function modernise(schema: unknown, depth = 0): unknown {
   if (!isObject(schema)) return schema;
   const result: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(schema)) {
-    if (name === '$schema' || name === '$id' || (name === 'id' && typeof value === 'string')) continue;
+    if (droppedKeywords.has(name) || (name === 'id' && typeof value === 'string')) continue;
     if (schemaKeywords.has(name)) result[name] = modernise(value, depth + 1);
     else if (mapKeywords.has(name) && isObject(value)) {
       result[name] = Object.fromEntries(Object.entries(value).map(([key, item]) => [key, modernise(item, depth + 1)]));
@@ -74,17 +76,9 @@ function modernise(schema: unknown, depth = 0): unknown {
   return result;
 }
 
-/** A text that is equal for equal JSON values. */
-function canonical(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
-  if (!isObject(value)) return JSON.stringify(value);
-  const names = Object.keys(value).sort();
-  return `{${names.map((name) => `${JSON.stringify(name)}:${canonical(value[name])}`).join(',')}}`;
-}
-
 /** Loads the validator. The function it gives throws SchemaError. */
 export async function loadJsonSchemas(): Promise<CompileSchema> {
-  const [{ Ajv }, compilePattern] = await Promise.all([import('ajv'), loadPatterns()]);
+  const [{ compileDraft7 }, compilePattern] = await Promise.all([import('./json-schema-validator.ts'), loadPatterns()]);
   const regExp = Object.assign(
     (source: string) => {
       const pattern = compilePattern(source);
@@ -94,34 +88,20 @@ export async function loadJsonSchemas(): Promise<CompileSchema> {
   );
   return (text) => {
     if (text.length > textLimit) throw new SchemaError(`it is longer than ${textLimit} characters`);
-    // One validator a schema, so that nothing of it stays when the schema goes.
-    const ajv = new Ajv({ strict: false, validateFormats: false, logger: false, code: { regExp } });
-    // The library compares each item with each other one: a long list would hold up everyone.
-    ajv.removeKeyword('uniqueItems');
-    ajv.addKeyword({
-      keyword: 'uniqueItems',
-      type: 'array',
-      schemaType: 'boolean',
-      errors: false,
-      validate: (isWanted: boolean, items: unknown[]) =>
-        !isWanted || new Set(items.map(canonical)).size === items.length,
-    });
-    let check: ReturnType<typeof ajv.compile>;
+    let check: ReturnType<typeof compileDraft7>;
     try {
       const schema: unknown = JSON.parse(text);
       if (!isObject(schema)) throw new SchemaError('it is no JSON object');
-      check = ajv.compile(modernise(schema) as object);
+      check = compileDraft7(modernise(schema) as object, text.length, regExp);
     } catch (cause) {
       throw new SchemaError(cause instanceof Error ? cause.message.slice(0, 300) : String(cause), { cause });
     }
     return (value) => {
       try {
-        if (check(value)) return null;
+        return check(value);
       } catch {
-        return 'is nested too deeply'; // RangeError: the stack is full; checks throw nothing else.
+        return 'is nested too deeply'; // RangeError: the stack is full, or too many references; checks throw nothing else.
       }
-      const [first] = check.errors ?? [];
-      return `${first?.instancePath ?? ''} ${first?.message ?? 'is not as the schema says'}`.trim();
     };
   };
 }

@@ -126,11 +126,18 @@ export function createGateway(given: GatewayDeps): Gateway {
   };
 }
 
-/** node (26) keeps the timer of a session that is destroyed, and by it the session, until it would have run. */
+/**
+ * node (26) stops the timer of a session after it has called it destroyed, which does nothing: the timer holds the session until it
+ * would have run. Sessions end by destroy(), and those whose connection closed under open streams by close() alone.
+ */
 function stopTimerAtEnd(session: ServerHttp2Session): void {
-  const { destroy } = session;
+  const { destroy, close } = session;
   session.destroy = (...how) => {
     session.setTimeout(0);
     destroy.apply(session, how);
+  };
+  session.close = (...how) => {
+    close.apply(session, how);
+    if (!session.destroyed && session.socket.destroyed) session.setTimeout(0);
   };
 }

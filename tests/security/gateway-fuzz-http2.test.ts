@@ -160,7 +160,7 @@ it(`the gateway is sent ${count} broken inputs of HTTP/2`, { timeout }, async (t
   for (let turns = 0; turns < 100 && reported() < begun; turns++) await turn();
   collect();
   const kept = sessions.filter((session) => session.deref() !== undefined).length;
-  assert.ok(kept < 50, `${kept} of the last ${sessions.length} sessions, which are closed, are still held`);
+  assert.ok(kept < 5, `${kept} of the last ${sessions.length} sessions, which are closed, are still held`);
   assert.ok(reported() >= begun, `${begun - reported()} of ${begun} requests never ended`);
   gateway.close();
 });

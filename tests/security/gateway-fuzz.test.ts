@@ -170,24 +170,31 @@ describe(`the gateway is sent ${inputs} broken`, () => {
         'MAPPING',
         '(?=x)',
         '(a*)*',
+        '"$async":true,',
+        '"$ref":"#",',
       ]);
       let version = 2;
       await fuzz(t, {
         atOnce: 1,
         make: () => {
-          const name = mutator.pick(names, '');
-          return `${name}\x01${mutator.mutate(configs.filter(([one]) => one === name).map(([, text]) => text))}`;
+          const broken = Array.from({ length: 1 + mutator.below(2) }, () => {
+            const name = mutator.pick(names, '');
+            const texts = configs.filter(([one]) => one === name).map(([, text]) => text);
+            // Text that is no JSON goes no further than its parser.
+            return [name, mutator.below(4) === 0 ? mutator.mutate(texts) : mutator.mutateJson(texts)];
+          });
+          return JSON.stringify(broken);
         },
         send: async (input) => {
-          const [name = '', text = ''] = input.split('\x01');
-          const given = { GroupId: groupId, ApiName: 'fuzzed', ...wholeApi, AuthType: 'ANONYMOUS', [name]: text };
+          const broken = Object.fromEntries(JSON.parse(input) as [string, string][]);
+          const given = { GroupId: groupId, ApiName: 'fuzzed', ...wholeApi, AuthType: 'ANONYMOUS', ...broken };
           let made: ApiDefinition;
           try {
             const args = readArguments(catalogue, operation, new RpcParameters(Object.entries(given)));
             await checkValueRules(args.records('RequestParameters'));
             made = makeDraft(readApiConfig(args), { timeoutMaxMs: 30_000, regionId: 'cn-hangzhou' }).definition;
           } catch (error) {
-            if (error instanceof ApiError) return 'refused by control';
+            if (error instanceof ApiError) return `refused: ${error.code}`;
             throw error;
           }
           void gateway.apply({ version, changes: [api('fuzzed', made)] });

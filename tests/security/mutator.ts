@@ -43,6 +43,23 @@ export class Mutator {
     return [...pieces, rest];
   }
 
+  /** One of `corpus`, which are JSON, and still JSON: one to three of its members are broken, gone, or another's. */
+  mutateJson(corpus: readonly string[]): string {
+    const whole = { value: JSON.parse(this.pick(corpus, '{}')) as unknown };
+    for (let changes = 1 + this.below(3); changes > 0; changes--) {
+      const places = placesOf(whole);
+      const { holder, key } = this.pick(places, { holder: whole, key: 'value' });
+      const other = this.pick(places, { holder: whole, key: 'value' });
+      const way = this.below(6);
+      if (way === 0) delete holder[key];
+      else if (way === 1) holder[key] = structuredClone(other.holder[other.key]);
+      else if (way === 2) holder[key] = this.pick<unknown>([0, -1, 0.5, 2 ** 31, 1e300, true, null, [], {}, ''], 0);
+      else if (way === 3) holder[key] = this.pick(this.#words, '');
+      else holder[key] = this.mutate([textOf(holder[key]), textOf(holder[key]), textOf(other.holder[other.key])]);
+    }
+    return JSON.stringify(whole.value) ?? 'null';
+  }
+
   #change(text: string, corpus: readonly string[]): string {
     const at = this.below(text.length + 1);
     const length = 1 + this.below(12);
@@ -65,4 +82,19 @@ export class Mutator {
         return `${text.slice(0, at)}${text.slice(at, at + 1) === text.slice(at, at + 1).toUpperCase() ? text.slice(at, at + length).toLowerCase() : text.slice(at, at + length).toUpperCase()}${text.slice(at + length)}`;
     }
   }
+}
+
+type Members = Record<string, unknown>;
+
+/** Every member at any depth below `holder`; items of lists are members. */
+function placesOf(holder: Members): { readonly holder: Members; readonly key: string }[] {
+  return Object.keys(holder).flatMap((key) => {
+    const value = holder[key];
+    const below = typeof value === 'object' && value !== null ? placesOf(value as Members) : [];
+    return [{ holder, key }, ...below];
+  });
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
 }
