@@ -210,7 +210,9 @@ describe('PASSTHROUGH', () => {
     const bench = open([group(), api('one', value)]);
     const sent = {
       Connection: 'keep-alive, X-Hop',
+      connection: 'x-other',
       'X-Hop': '1',
+      'X-Other': '1',
       'X-mIxed': '猫',
       'X-Ca-Stage': 'RELEASE',
       'X-Ca-Signature': 'AAAA',

@@ -176,7 +176,7 @@ const heldBack: ReadonlySet<string> = new Set([
 /** Client headers in the client's spelling, the first value of each name. */
 function sendHeadersThrough(admitted: Admitted, sentThrough: SentThrough, headers: Map<string, string>): void {
   const { rawHeaders } = admitted.request;
-  const connection = admitted.headers.get('connection')?.toLowerCase();
+  const connection = admitted.headers.has('connection') ? connectionOf(rawHeaders) : undefined;
   const seen = new Set<string>();
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const name = rawHeaders[i] ?? '';
@@ -199,6 +199,17 @@ function passHeaders({ group, headers: sent }: Admitted, plan: MappingPlan, head
     deleteHeader(headers, lowerName);
     headers.set(name, value);
   }
+}
+
+/** The lines of Connection as one list, in lower case. */
+function connectionOf(rawHeaders: readonly string[]): string {
+  let list = '';
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] ?? '';
+    if (name.length === 10 && name.toLowerCase() === 'connection')
+      list += `,${(rawHeaders[i + 1] ?? '').toLowerCase()}`;
+  }
+  return list;
 }
 
 function isNamedIn(connection: string, lowerName: string): boolean {
