@@ -39,7 +39,7 @@ for (const name of Object.keys(require.cache)) {
 module.children.length = 0;
 
 if (isSpare) {
-  spare.rehearse(() => {
+  spare.rehearse(agent.rehearse, () => {
     const start = JSON.parse(spare.wait());
     spare.takeEnvironment(start.environment);
     agent.serve(start);

@@ -56,6 +56,8 @@ const facts = {
   argv: [process.argv, process.execArgv, process.argv0, process.title, text('/proc/self/cmdline')],
   cwd: [process.cwd(), fs.readlinkSync('/proc/self/cwd')],
   cache: Object.keys(require.cache), main: require.main && require.main.filename, paths: [module.paths, require('module').globalPaths],
+  found: Object.keys(require('module')._pathCache).map((key) => key.split('\\0')[0]).sort(),
+  listeners: process.eventNames().map((name) => process.listenerCount(name)),
   parents: [module.parent === null, require.main.children.length],
   ids: [process.getuid(), process.getgid(), process.getgroups()],
   pids: isAlone ? [process.pid, process.ppid] : [],
@@ -65,7 +67,7 @@ const facts = {
   active: process.getActiveResourcesInfo().sort(),
   limits: text('/proc/self/limits'),
   status: isAlone ? text('/proc/self/status').split('\\n').filter((line) => /^(Name|Umask|Uid|Gid|Groups|NSpid|Sig|Shd|Cap|NoNew|Seccomp|Pid|PPid)/.test(line)) : [],
-  unix: text('/proc/net/unix').split('\\n').filter((line) => line.includes('fc-spare')),
+  unix: text('/proc/net/unix').split('\\n').filter((line) => line.includes('fc-spare-ID')),
   tmp: isAlone ? [fs.readdirSync('/tmp'), fs.readdirSync('/opt')] : [],
   zone: [new Date(0).getTimezoneOffset(), Intl.DateTimeFormat().resolvedOptions().timeZone, new Date(0).toString()],
 };

@@ -34,6 +34,10 @@ class PeakMemory {
     return this.known;
   }
 
+  close() {
+    if (this.fd >= 0) fs.closeSync(this.fd);
+  }
+
   read() {
     if (this.fd < 0) return Math.ceil(process.memoryUsage().rss / 1024);
     const length = fs.readSync(this.fd, this.bytes, 0, this.bytes.length, 0);

@@ -21,13 +21,28 @@ function serve(start) {
   const output = new Output();
   output.install();
   const socket = net.connect(start.socket);
-  const instance = new Instance(socket, output);
-  const hello = { token: start.token, protocol: 1, language: 'node', version: process.versions.node, pid: process.pid };
-  socket.write(wires.frame(wires.type.hello, 0, 0, JSON.stringify(hello), wires.none));
+  const instance = greet(socket, output, start.token);
   socket.on('error', () => process.exit(0));
   socket.on('close', () => process.exit(0));
   process.on('uncaughtException', (error) => instance.onStray(error, 'uncaughtException'));
   process.on('unhandledRejection', (error) => instance.onStray(error, 'unhandledRejection'));
+}
+
+function greet(socket, output, token) {
+  const instance = new Instance(socket, output);
+  const hello = { token: token, protocol: 1, language: 'node', version: process.versions.node, pid: process.pid };
+  socket.write(wires.frame(wires.type.hello, 0, 0, JSON.stringify(hello), wires.none));
+  return instance;
+}
+
+/** The same over a connection of spare.cjs with itself. It is over when the socket closes, and nothing of it stays. */
+function rehearse(socket) {
+  const output = new Output();
+  output.install();
+  const instance = greet(socket, output, '');
+  const listener = () => {};
+  for (const name of ['uncaughtException', 'unhandledRejection']) process.on(name, listener).removeListener(name, listener);
+  socket.on('close', () => instance.memory.close());
 }
 
 class Instance {
@@ -283,4 +298,4 @@ function cleanEnvironment(visible) {
   }
 }
 
-module.exports = { serve: serve };
+module.exports = { serve: serve, rehearse: rehearse };
