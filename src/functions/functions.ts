@@ -163,6 +163,10 @@ export function createFunctions(deps: FunctionsDeps): Functions {
     http: {
       call: callHttp,
       takesEvents: (target) => takesEvents(deps.find, target),
+      accountOf(target) {
+        const found = deps.find(target);
+        return found.ok ? found.config.accountId : '';
+      },
       targetOf(host) {
         const address = readFunctionHost(host);
         return address === null ? null : triggers.ofPrefix(address.urlPrefix);

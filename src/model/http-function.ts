@@ -39,7 +39,9 @@ export type HttpFunctions = {
   /** True: a call becomes an event document, and its result is read as one. */
   takesEvents(target: FunctionTarget): boolean;
   /** The function behind a URL with a host of its own; null when there is none. */
-  targetOf(host: string): FunctionTarget | null;
+  targetOf(host: string): (FunctionTarget & { readonly triggerId: string }) | null;
+  /** Whose function it is; empty when there is none. */
+  accountOf(target: FunctionTarget): string;
 };
 
 /** A signed call of an HTTP trigger, as control is asked whether it is right. */

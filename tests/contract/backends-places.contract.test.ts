@@ -5,7 +5,7 @@ import { AddressGuard } from '../../src/base/address-guard.ts';
 import { facts, groupId, returned } from '../../src/gateway/testing.ts';
 import type { Backend, StageVariable } from '../../src/model/api.ts';
 import type { HttpFunctionRequest, HttpFunctions } from '../../src/model/http-function.ts';
-import type { InvokeRequest } from '../../src/model/invocation.ts';
+import type { InvokeFunction, InvokeRequest } from '../../src/model/invocation.ts';
 import type { Change } from '../../src/model/published.ts';
 import {
   answering,
@@ -309,12 +309,34 @@ describe('an HTTP function', () => {
     });
   }
 
+  const web = { serviceName: null, functionName: 'web', qualifier: null, triggerId: 'trigger-1' };
+
+  it('that takes events is told whose it is, and by which trigger it is called', async (t) => {
+    const events: unknown[] = [];
+    const httpFunctions: HttpFunctions = {
+      takesEvents: () => true,
+      targetOf: (host) => (host === 'web-x.localhost' ? web : null),
+      accountOf: ({ functionName }) => `account of ${functionName}`,
+      call: () => Promise.reject(new Error('must not be called')),
+    };
+    const backend = functionHttp({ target: null, baseUrl: 'http://web-x.localhost:8082' });
+    const invoke: InvokeFunction = async ({ event }) => {
+      events.push(JSON.parse(event.toString()));
+      return { kind: 'success', body: Buffer.from('{}'), ...facts };
+    };
+    const running = await startGateway(t, { a: proxyTo(backend) }, { httpFunctions, invoke });
+    assert.equal((await call(running, '/')).status, 200);
+    const [event] = events as { requestContext: Record<string, unknown> }[];
+    const { accountId, triggerId } = event?.requestContext ?? {};
+    assert.deepEqual([accountId, triggerId], ['account of web', 'trigger-1']);
+  });
+
   it('with a handler of FC 2, or a server, gets the call itself, and its answer is relayed', async (t) => {
     const called: HttpFunctionRequest[] = [];
     const httpFunctions: HttpFunctions = {
       takesEvents: () => false,
-      targetOf: (host) =>
-        host === 'web-x.localhost' ? { serviceName: null, functionName: 'web', qualifier: null } : null,
+      targetOf: (host) => (host === 'web-x.localhost' ? web : null),
+      accountOf: () => '1',
       async call(request) {
         called.push(request);
         const head = { status: 203, headers: ['X-A', '1', 'x-fc-b', '2', 'Set-Cookie', 'a', 'Set-Cookie', 'b'] };

@@ -29,7 +29,7 @@ const noBytes = Buffer.alloc(0);
 
 /** Errors: A403FC, D502FC, D504TO, I404SR, ClientGone, those of the body. */
 export async function callFunctionHttp(mapped: Mapped, backend: FunctionHttp): Promise<BackendAnswer> {
-  const target = servedTarget(mapped, backend);
+  const { target, triggerId } = servedTarget(mapped, backend);
   assumeRole(mapped, backend.roleArn);
   await signOutgoing(mapped, { method: backendMethod(backend.method, mapped), path: pathOf(mapped, backend) });
   const called = calledOf(mapped, target, backend.timeoutMs);
@@ -44,7 +44,7 @@ export async function callFunctionHttp(mapped: Mapped, backend: FunctionHttp): P
   const invocation = {
     target,
     requestId: mapped.requestId,
-    event: await eventOf(mapped, backend),
+    event: await eventOf(mapped, backend, { accountId: httpFunctions?.accountOf(target) ?? '', triggerId }),
     wantsLogTail: false,
   };
   const outcome = await invokeWithin(mapped, invocation, called);
@@ -52,12 +52,17 @@ export async function callFunctionHttp(mapped: Mapped, backend: FunctionHttp): P
   return answerOf(name, outcome);
 }
 
-function servedTarget(mapped: Mapped, backend: FunctionHttp): FunctionTarget {
+/** The function, and the trigger behind the base URL; empty where none has a host of its own. */
+function servedTarget(
+  mapped: Mapped,
+  backend: FunctionHttp,
+): { readonly target: FunctionTarget; readonly triggerId: string } {
   const { baseUrl } = backend;
   const host = URL.canParse(baseUrl) ? new URL(baseUrl).hostname : '';
   // The host of a published trigger says more than what the URL's words were taken for when the API was defined.
-  const target = mapped.deps.httpFunctions?.targetOf(host) ?? backend.target;
-  if (target !== null) return target;
+  const published = mapped.deps.httpFunctions?.targetOf(host) ?? null;
+  const target = published ?? backend.target;
+  if (target !== null) return { target, triggerId: published?.triggerId ?? '' };
   throw notServed(
     'the base URL names no function here',
     'FcBaseUrl',
@@ -137,7 +142,11 @@ function failedFunction({ errorType, body }: Extract<InvocationOutcome, { kind: 
   return { status: 502, headers: ['Content-Type', 'application/json', 'X-Fc-Error-Type', errorType], body };
 }
 
-async function eventOf(mapped: Mapped, backend: FunctionHttp): Promise<Buffer> {
+async function eventOf(
+  mapped: Mapped,
+  backend: FunctionHttp,
+  of: { readonly accountId: string; readonly triggerId: string },
+): Promise<Buffer> {
   const { outgoing, headers } = mapped;
   const rawPath = pathOf(mapped, backend);
   const bytes = await bodyOf(mapped);
@@ -156,8 +165,7 @@ async function eventOf(mapped: Mapped, backend: FunctionHttp): Promise<Buffer> {
     userAgent: headers.get('user-agent') ?? '',
     requestId: mapped.requestId,
     at: mapped.at,
-    accountId: '',
-    triggerId: '',
+    ...of,
   });
 }
 
