@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { FunctionDirectory } from './function-directory.ts';
+import type { AliasRoute } from './model/alias-route.ts';
 import { functionKey, publishedFunctionKey, qualifiedKey, versionOwner } from './model/function.ts';
 import type { Change, PublishedAlias, PublishedFunction } from './model/published.ts';
 
@@ -30,6 +31,11 @@ function published(serviceName: string | null, functionName: string, versionId =
 
 function alias(owner: string, aliasName: string, versionId: string, additionalVersionWeight = {}): Change {
   const value: PublishedAlias = { owner, aliasName, versionId, additionalVersionWeight };
+  return { kind: 'alias', key: qualifiedKey(owner, aliasName), value };
+}
+
+function routed(owner: string, aliasName: string, route: AliasRoute): Change {
+  const value = { owner, aliasName, versionId: '1', additionalVersionWeight: { 2: 0.5 }, route };
   return { kind: 'alias', key: qualifiedKey(owner, aliasName), value };
 }
 
@@ -135,5 +141,19 @@ describe('the functions a data process knows', () => {
     assert.equal(missing.ok ? '' : missing.message, "version '2' of function 'f' does not exist");
     const none = find('g', '2');
     assert.equal(none.ok ? '' : none.message, "function 'g' does not exist");
+  });
+
+  test('an alias that goes by what a call carries sends the calls of its rule to the other version, and no others', () => {
+    const { directory, apply } = open();
+    const item = { place: 'Header', key: 'X-Uid', operator: '==', value: 'm' } as const;
+    apply(routed(service, 'canary', { condition: 'AND', items: [item] }));
+    const versionOf = (headers?: Record<string, string>) => {
+      const content = headers === undefined ? {} : { content: { headers, query: [] } };
+      const found = directory.find({ serviceName: 's', functionName: 'f', qualifier: 'canary', ...content });
+      return found.ok ? [found.config.versionId, found.config.qualifier] : found;
+    };
+    assert.deepEqual(versionOf({ 'x-uid': 'm' }), ['2', 'canary']);
+    assert.deepEqual(versionOf({ 'x-uid': 'n' }), ['1', 'canary']);
+    assert.deepEqual(versionOf(), ['1', 'canary']);
   });
 });

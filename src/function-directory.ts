@@ -1,5 +1,6 @@
 // The functions a data process knows, as published: what the compute plane looks targets up in.
 import type { Random } from './base/ids.ts';
+import { type CallContent, isRouted } from './model/alias-route.ts';
 import type { FunctionTarget } from './model/api.ts';
 import {
   type FunctionConfig,
@@ -88,7 +89,7 @@ export class FunctionDirectory {
     }
     const owner = versionOwner(serviceName, functionName);
     const alias = this.#aliases.get(qualifiedKey(owner, qualifier));
-    const versionId = alias === undefined ? qualifier : chooseVersion(alias, random);
+    const versionId = alias === undefined ? qualifier : chooseVersion(alias, random, target.content);
     const held = this.#functions.get(publishedFunctionKey(key, versionId));
     if (held === undefined) return this.#missingVersion(target, versionId);
     return { ok: true, config: alias === undefined ? held.config : calledAs(held, qualifier) };
@@ -152,7 +153,12 @@ export class FunctionDirectory {
 }
 
 /** The version that takes one call of an alias. Source: docs. */
-function chooseVersion(alias: PublishedAlias, random: Random): string {
+function chooseVersion(alias: PublishedAlias, random: Random, content: CallContent | undefined): string {
+  const { route } = alias;
+  if (route !== undefined) {
+    const [first = alias.versionId] = Object.keys(alias.additionalVersionWeight);
+    return content !== undefined && isRouted(route, content) ? first : alias.versionId;
+  }
   let left = random();
   for (const [versionId, weight] of Object.entries(alias.additionalVersionWeight)) {
     left -= weight;

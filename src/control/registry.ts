@@ -157,11 +157,9 @@ const noNetwork =
   'VPCs and mounts are kept but not acted on; of tracing functions are told, no spans are sent for them';
 const asZip = `code as a zip in the body or in the temporary bucket, containers as servers from images that the operator has fetched; no GPUs or session affinity; ${noNetwork}; customDNS and diskSize are kept, /tmp holds 512 MB; cpu is held in tier strong, and in user with delegated control groups`;
 
-const onlyKept = 'shares by weight are acted on; routePolicy is kept but not';
-
 /** Functions are the same in the three versions, and so are aliases, of services or of functions. */
 const functionActions: Readonly<Record<string, Registered<FcAction>>> = {
-  CreateAlias: partial(aliases.createAlias, onlyKept),
+  CreateAlias: done(aliases.createAlias),
   CreateFunction: partial(functions.createFunction, asZip),
   DeleteAlias: done(aliases.deleteAlias),
   DeleteFunction: done(functions.deleteFunction),
@@ -171,7 +169,7 @@ const functionActions: Readonly<Record<string, Registered<FcAction>>> = {
   InvokeFunction: partial(invokeFunction, 'synchronous'),
   ListAliases: done(aliases.listAliases),
   ListFunctions: done(functions.listFunctions),
-  UpdateAlias: partial(aliases.updateAlias, onlyKept),
+  UpdateAlias: done(aliases.updateAlias),
   UpdateFunction: partial(functions.updateFunction, asZip),
 };
 

@@ -1,6 +1,8 @@
 // What an API of the gateway is: the normalised definition that control keeps, publishes and echoes,
 // and that the gateway compiles. Wire names live in control/; the pairing is in docs/glossary.md.
 
+import type { CallContent } from './alias-route.ts';
+
 /** The three fixed stages. Source: docs. */
 export const stageNames = ['RELEASE', 'PRE', 'TEST'] as const;
 export type StageName = (typeof stageNames)[number];
@@ -83,6 +85,8 @@ export type FunctionTarget = {
   readonly serviceName: string | null;
   readonly functionName: string;
   readonly qualifier: string | null;
+  /** What the call carries, for aliases that go by it; absent: nothing that they look at. */
+  readonly content?: CallContent;
 };
 
 export type BackendContentType = { readonly category: ContentTypeCategory; readonly value: string | null };

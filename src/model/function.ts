@@ -102,6 +102,11 @@ export function functionKey(serviceName: string | null, functionName: string): s
 /** The version that is being worked on; every other is frozen. Source: sdk. */
 export const latest = 'LATEST';
 
+/** Neither LATEST nor a version id: only an alias goes by what a call carries. */
+export function namesAlias(qualifier: string | null): boolean {
+  return qualifier !== null && qualifier !== latest && !/^\d+$/.test(qualifier);
+}
+
 /**
  * What versions and aliases belong to.
  *

@@ -1,5 +1,6 @@
 // What control publishes and data processes follow: small immutable facts by kind and key, each with the version
 // (a number that only grows) of the write that made it. A null value says the fact is gone.
+import type { AliasRoute } from './alias-route.ts';
 import type { ApiDefinition, Backend, StageName, StageVariable } from './api.ts';
 import type { FunctionConfig } from './function.ts';
 import type { GroupOptions } from './group-options.ts';
@@ -90,6 +91,8 @@ export type PublishedAlias = {
   readonly versionId: string;
   /** Shares of other versions, each 0 to 1, together at most 1; the rest is for `versionId`. */
   readonly additionalVersionWeight: Readonly<Record<string, number>>;
+  /** Which calls go to the first of those versions, all others to `versionId`; absent: as many as the shares say. */
+  readonly route?: AliasRoute;
 };
 
 /** Key: the service name. Lets an invocation tell a missing service from a missing function. */

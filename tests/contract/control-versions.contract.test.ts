@@ -17,6 +17,8 @@ import {
 
 type Sdk = ReturnType<typeof fc2Sdk>;
 
+const rule = () => ({ type: 'Header', key: 'x', operator: '==', value: '1' });
+
 describe('versions and aliases through official clients', () => {
   let plane: Plane;
   let zips: readonly string[];
@@ -226,6 +228,12 @@ describe('versions and aliases through official clients', () => {
       ['ok', '1', { additionalVersionWeight: { 1: 1.5 } }],
       ['ok', '1', { additionalVersionWeight: { 1: 0.6, LATEST: 0.6 } }],
       ['ok', '1', { resolvePolicy: 'Guess' }],
+      ['ok', '1', { resolvePolicy: 'Content' }],
+      ['ok', '1', { resolvePolicy: 'Content', routePolicy: { condition: 'XOR', policyItems: [rule()] } }],
+      ...[{ type: 'Body' }, { operator: '~' }, { key: '' }, { operator: 'percent', value: '0' }].map(
+        (wrong) =>
+          ['ok', '1', { resolvePolicy: 'Content', routePolicy: { policyItems: [{ ...rule(), ...wrong }] } }] as const,
+      ),
     ] as const) {
       await fails('InvalidArgument', fc2('createAlias', service, name, version, options));
     }
@@ -244,7 +252,7 @@ describe('versions and aliases through official clients', () => {
     assert.equal(await fact(`alias services/${service}@a`), undefined);
   });
 
-  it('2021-04-06: the same versions and aliases, by the query; route policies are kept', async () => {
+  it('2021-04-06: the same versions and aliases, by the query; route policies are published', async () => {
     const service = await newService();
     const made = await open('publishServiceVersion', [service], 'PublishServiceVersionRequest', { description: 'v' });
     assert.equal(at(made, 'body.versionId'), '1');
@@ -262,13 +270,19 @@ describe('versions and aliases through official clients', () => {
     const alias = await call(fcOpenSdk(plane), 'getAlias', [service, 'prod']);
     assert.equal(at(alias, 'body.resolvePolicy'), 'Content');
     assert.equal(at(alias, 'body.routePolicy.policyItems.0.key'), 'x-who');
+    const item = { place: 'Header', key: 'x-who', operator: '=', value: 'me' };
+    const published = await fact(`alias services/${service}@prod`);
+    assert.deepEqual(at(published, 'route'), { condition: 'AND', items: [item] });
     for (const qualifier of ['1', 'prod']) {
       const shown = await open('getFunction', [service, 'f'], 'GetFunctionRequest', { qualifier });
       assert.equal(at(shown, 'body.handler'), 'index.one');
       const found = await open('getService', [service], 'GetServiceRequest', { qualifier });
       assert.equal(at(found, 'body.description'), 'v');
       await open('invokeFunction', [service, 'f'], 'InvokeFunctionRequest', { qualifier, body: Buffer.from('') });
-      assert.equal(plane.invoked.at(-1)?.target.qualifier, qualifier);
+      const { target } = plane.invoked.at(-1) ?? assert.fail();
+      assert.equal(target.qualifier, qualifier);
+      assert.equal(target.content !== undefined, qualifier === 'prod');
+      assert.equal(target.content?.headers['authorization'], undefined);
     }
     const functions = await open('listFunctions', [service], 'ListFunctionsRequest', { qualifier: '1' });
     assert.equal(at(functions, 'body.functions.0.handler'), 'index.one');

@@ -88,6 +88,20 @@ describe('the door of HTTP triggers', () => {
     assert.deepEqual(seen, [{ context: '1:2:0:1', baggages: { user: 'u' } }, undefined]);
   });
 
+  it('tells an alias what the call carries, and nobody else', async (t) => {
+    const seen: unknown[] = [];
+    const remember: CallHttpFunction = (request, signal) => {
+      const { content } = request.target;
+      seen.push(content === undefined ? null : [content.headers['x-uid'], content.query]);
+      return answering(200)(request, signal);
+    };
+    for (const qualifier of ['prod', '3', 'LATEST']) {
+      const { ask } = await open(t, remember, { qualifier });
+      await ask('GET', '', 'X-Uid: m\r\n');
+    }
+    assert.deepEqual(seen, [['m', []], null, null]);
+  });
+
   it('drops what a function may not say, keeps what it repeats, and sends no body where none may be', async (t) => {
     const headers = ['Server', 'mine', 'Content-Length', '1', 'X-Fc-A', '1', 'Set-Cookie', 'a', 'Set-Cookie', 'b'];
     const { ask } = await open(t, answering(200, headers));

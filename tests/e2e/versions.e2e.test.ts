@@ -42,8 +42,11 @@ describe('versions and aliases', () => {
   const update = async (text: string, more: object = {}) =>
     call('updateFunction', service, 'f', { code: { zipFile: await zipped({ 'index.py': source(text) }) }, ...more });
   /** What the function says of itself, and the version that the answer names. */
-  async function invoke(qualifier: string): Promise<{ body: Record<string, unknown>; version: string | undefined }> {
-    const { headers, data } = await call('invokeFunction', service, 'f', '{}', {}, qualifier);
+  async function invoke(
+    qualifier: string,
+    sent: object = {},
+  ): Promise<{ body: Record<string, unknown>; version: string | undefined }> {
+    const { headers, data } = await call('invokeFunction', service, 'f', '{}', sent, qualifier);
     const result = (typeof data === 'string' ? JSON.parse(data) : data) as { body: Record<string, unknown> };
     return { body: result.body, version: headers['x-fc-invocation-service-version'] };
   }
@@ -98,6 +101,23 @@ describe('versions and aliases', () => {
     assert.deepEqual([...seen].sort(), ['1', '2']);
     await call('updateAlias', service, 'prod', '2', { additionalVersionWeight: {} });
     for (let tries = 0; tries < 5; tries += 1) assert.equal((await invoke('prod')).version, '2');
+  });
+
+  test('an alias with a rule sends the calls of it to the other version, all others to its own', async () => {
+    const policyItems = [{ type: 'Header', key: 'X-Uid', operator: 'in', value: 'ann,bob' }];
+    const rule = { resolvePolicy: 'Content', routePolicy: { condition: 'AND', policyItems } };
+    await call('updateAlias', service, 'prod', '1', { additionalVersionWeight: { 2: 0.5 }, ...rule });
+    for (const [uid, version] of [
+      ['bob', '2'],
+      ['eve', '1'],
+    ] as const) {
+      for (let tries = 0; tries < 5; tries += 1) {
+        assert.equal((await invoke('prod', { 'x-uid': uid })).version, version, uid);
+      }
+    }
+    assert.equal((await invoke('prod')).version, '1');
+    await call('updateAlias', service, 'prod', '2', { additionalVersionWeight: {}, resolvePolicy: 'Random' });
+    assert.equal((await invoke('prod', { 'x-uid': 'eve' })).version, '2');
   });
 
   test('a backend of the gateway with a Qualifier follows its alias', async () => {

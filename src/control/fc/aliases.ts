@@ -7,6 +7,7 @@ import { formatUtcSeconds } from '../../wire/utc-time.ts';
 import type { FcAction } from '../action.ts';
 import { fcError } from '../errors.ts';
 import { commit } from '../ports.ts';
+import { routeOf } from './alias-route.ts';
 import type { FcAnswer } from './call.ts';
 import { checkIfMatch, checkName } from './names.ts';
 import { collectPage, readFcPage } from './pages.ts';
@@ -80,7 +81,14 @@ async function checkVersions(tx: ReadTransaction, owner: Owner, row: AliasRow): 
 
 function publish(tx: WriteTransaction, row: AliasRow): Promise<void> {
   const { owner, aliasName, versionId, additionalVersionWeight } = row;
-  return tx.publish('alias', qualifiedKey(owner, aliasName), { owner, aliasName, versionId, additionalVersionWeight });
+  const route = routeOf(row);
+  return tx.publish('alias', qualifiedKey(owner, aliasName), {
+    owner,
+    aliasName,
+    versionId,
+    additionalVersionWeight,
+    ...(route === null ? {} : { route }),
+  });
 }
 
 export const createAlias: FcAction = async (call) => {
@@ -105,6 +113,7 @@ export const createAlias: FcAction = async (call) => {
       createdAt: now,
       modifiedAt: now,
     };
+    routeOf(made);
     await checkVersions(tx, owner, made);
     if ((await tx.rows.aliases.get(`${owner.key}/${aliasName}`)) !== null) {
       throw fcError(
@@ -154,6 +163,7 @@ export const updateAlias: FcAction = async (call) => {
     const old = await getAlias(tx, owner, call.path['aliasName'] ?? '');
     checkIfMatch(received, old.etag);
     const changed: AliasRow = { ...old, ...settings, etag: randomHex(16), modifiedAt: deps.clock.now() };
+    routeOf(changed);
     await checkVersions(tx, owner, changed);
     await tx.rows.aliases.update(changed);
     await publish(tx, changed);

@@ -1,5 +1,7 @@
 // InvokeFunction: hands the raw body to the function and puts what is known of the run into headers. Synchronous only.
 import { assertNever } from '../../base/assert-never.ts';
+import type { CallContent } from '../../model/alias-route.ts';
+import { namesAlias } from '../../model/function.ts';
 import type { InvocationFacts } from '../../model/invocation.ts';
 import { readCallerSpan } from '../../wire/caller-span.ts';
 import { headerText } from '../../wire/openapi-signature.ts';
@@ -60,6 +62,12 @@ function factHeaders(
   return headers;
 }
 
+/** What aliases may go by; what proves the caller is nobody's business but ours. */
+function contentOf({ received: { headers, query } }: FcCall): CallContent {
+  const shown = Object.entries(headers).filter(([name]) => !/^authorization$|-security-token$/.test(name));
+  return { headers: Object.fromEntries(shown), query };
+}
+
 export const invokeFunction: FcAction = async (call) => {
   const wantsLogTail = readTypes(call);
   const { deps, received, raw } = call;
@@ -68,7 +76,7 @@ export const invokeFunction: FcAction = async (call) => {
   const shows = { logTail: wantsLogTail, coldStart: deps.settings.showColdStart };
   const outcome = await deps.invoke(
     {
-      target: { ...namedFunction(call), qualifier },
+      target: { ...namedFunction(call), qualifier, ...(namesAlias(qualifier) ? { content: contentOf(call) } : {}) },
       requestId: received.requestId,
       event: raw,
       wantsLogTail,

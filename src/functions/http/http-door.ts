@@ -5,6 +5,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../../base/clock.ts';
 import { newFc3RequestId } from '../../base/ids.ts';
 import { InternalTimeout } from '../../base/internal-timeout.ts';
+import { namesAlias } from '../../model/function.ts';
 import type {
   CallHttpFunction,
   HttpAuthentication,
@@ -245,9 +246,11 @@ function requestOf(
   const { request, requestId, origin, response } = context;
   const { serviceName, functionName, qualifier } = trigger;
   const span = readCallerSpan(request.headers);
+  const pairs = parseQuery(query, true);
+  const content = { headers: request.headers, query: pairs };
   return {
     response,
-    target: { serviceName, functionName, qualifier },
+    target: { serviceName, functionName, qualifier, ...(namesAlias(qualifier) ? { content } : {}) },
     requestId,
     rawPath,
     triggerId: trigger.triggerId,
@@ -261,7 +264,7 @@ function requestOf(
       clientIp: origin.clientIp,
       host: request.headers.host ?? '',
       headers: forwardedHeaders(request, origin.clientIp, traceParentOf(context)),
-      query: parseQuery(query, true).flat(),
+      query: pairs.flat(),
       basePath,
     },
   };

@@ -1,7 +1,9 @@
 // The Function Compute backend for HTTP functions: the base URL leads to a function of this installation and is never fetched.
 // An event handler of FC 3 gets the HTTP document; HTTP handlers of FC 2 and servers get the call itself. Called by reply.ts.
 import { assertNever } from '../../base/assert-never.ts';
+import type { CallContent } from '../../model/alias-route.ts';
 import type { Backend, FunctionTarget } from '../../model/api.ts';
+import { namesAlias } from '../../model/function.ts';
 import type { HttpFunctionOutcome, HttpFunctionRequest } from '../../model/http-function.ts';
 import type { InvocationOutcome } from '../../model/invocation.ts';
 import { kindOfHttpResult, writeHttpEvent } from '../../wire/function-http-event.ts';
@@ -29,7 +31,8 @@ const noBytes = Buffer.alloc(0);
 
 /** Errors: A403FC, D502FC, D504TO, I404SR, ClientGone, those of the body. */
 export async function callFunctionHttp(mapped: Mapped, backend: FunctionHttp): Promise<BackendAnswer> {
-  const { target, triggerId } = servedTarget(mapped, backend);
+  const { target: named, triggerId } = servedTarget(mapped, backend);
+  const target = namesAlias(named.qualifier) ? { ...named, content: contentOf(mapped) } : named;
   assumeRole(mapped, backend.roleArn);
   await signOutgoing(mapped, { method: backendMethod(backend.method, mapped), path: pathOf(mapped, backend) });
   const called = calledOf(mapped, target, backend.timeoutMs);
@@ -73,6 +76,12 @@ function servedTarget(
 
 function notServed(reason: string, field: string, expected: string, message: string): Error {
   return refuse('D502FC', { Reason: reason }, { side: 'api-owner', field, expected, message });
+}
+
+/** What aliases may go by: the request that the function is sent. */
+function contentOf(mapped: Mapped): CallContent {
+  const headers = sentHeaders(mapped).map(([name, value]) => [name.toLowerCase(), value] as const);
+  return { headers: Object.fromEntries(headers), query: [...mapped.outgoing.query] };
 }
 
 /** The path that the function sees: behind the base URL's unless only the business path is wanted. */
