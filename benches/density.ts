@@ -11,15 +11,15 @@ import { markdownTable } from './report.ts';
 const counts = { Python: 60, Node: 24 } as const;
 const gibibyteKb = 1024 * 1024;
 
-/** Of the control group of a server, by its run directory, KB; null where memory is not counted so. */
+/** Of the control groups of a server's instances, by its run directory, KB; null where memory is not counted so. */
 function countedKb(runDir: string): number | null {
-  const group = `yunmen-${basename(runDir)}`;
+  const group = `yunmen-${basename(runDir)}.*`;
   const places = ['', '*/', '*/*/', '*/*/*/'].flatMap((depth) => [
     `/sys/fs/cgroup/memory/${depth}${group}/memory.usage_in_bytes`,
     `/sys/fs/cgroup/${depth}${group}/memory.current`,
   ]);
-  const [file] = globSync(places);
-  return file === undefined ? null : Number(readFileSync(file, 'latin1')) / 1024;
+  const files = globSync(places);
+  return files.length === 0 ? null : files.reduce((sum, file) => sum + Number(readFileSync(file, 'latin1')) / 1024, 0);
 }
 
 /** Proportional memory of all that descends from the launcher, KB: the programs and their first processes. */

@@ -1,5 +1,6 @@
-// Control groups, version 1 and 2: limits, the freezer, peaks, and the remains of servers that were killed.
-// A server's group is locked (flock) as long as the server lives, so that another can tell a dead one's.
+// Control groups, version 1 and 2: limits, the freezer, classes, peaks, and the remains of servers that were killed.
+// A server's group is locked (flock) as long as the server lives, so that another can tell a dead one's. Those of its instances
+// lie beside it, not in it: the kernel compares siblings, and an instance in the idle class has to lose against all that is there.
 #define _GNU_SOURCE
 #include "sandbox.h"
 #include <dirent.h>
@@ -20,9 +21,14 @@ static const char prefix[] = "yunmen-";
 static bool is_delegated; // the groups are in a part that is ours
 static const char own_group[] = "/server"; // below the server's group, of processors only in version 1: the data process
 enum {
-  OWN_MB = 8192,     // what the data process counts like, when others count by their memory
+  OWN_MB = 2048,     // what the data process counts like, when others count by their memory
   PERIOD_US = 20000, // of limits of processors: the least of them, a twentieth, is the kernel's least quota then
 };
+
+// "<parent>/yunmen-<server>.<id>", where "<parent>/yunmen-<server>" is the server's own. No server has a dot in its name.
+static void instance_group(const struct cgroups *groups, int each, const char *id, char directory[PATH_LIMIT - 64]) {
+  snprintf(directory, PATH_LIMIT - 64, "%s.%s", groups->group[each], id);
+}
 
 static bool write_at(const char *directory, const char *file, const char *text) {
   char path[PATH_LIMIT];
@@ -158,25 +164,21 @@ static bool lock_group(struct cgroups *groups) {
   return groups->lock >= 0 && flock(groups->lock, LOCK_EX | LOCK_NB) == 0;
 }
 
-// The same proportions in both: shares of 1024 correspond to a weight of 400.
+// What is beside them are processes in version 1, so that 512 MB count like an ordinary one (1024); in version 2 groups of
+// many (100), of which 512 MB count like a quarter.
 static void write_weight(const char *directory, bool is_first, uint32_t memory_mb) {
   char weight[32];
-  uint32_t shares = memory_mb < 32 ? 32 : memory_mb;
-  snprintf(weight, sizeof weight, "%u", is_first ? shares : shares * 400 / 1024 > 10000 ? 10000 : shares * 400 / 1024 + 1);
+  uint32_t memory = memory_mb < 32 ? 32 : memory_mb > 131072 ? 131072 : memory_mb;
+  snprintf(weight, sizeof weight, "%u", is_first ? memory * 2 : memory * 50 / 1024 + 1);
   write_at(directory, is_first ? "cpu.shares" : "cpu.weight", weight);
 }
 
 // Without it nothing is broken but that a computing function delays others.
 static void make_own_group(const struct cgroups *groups) {
-  char directory[PATH_LIMIT - 64], shares[32];
-  bool is_first = groups->version == 1;
+  char directory[PATH_LIMIT - 64];
   if (groups->group[CPU][0] == 0) return;
   snprintf(directory, sizeof directory, "%s%s", groups->group[CPU], own_group);
-  if (mkdir(directory, 0755) != 0 && errno != EEXIST) return;
-  write_weight(directory, is_first, OWN_MB);
-  // In version 1 a group that keeps all processors busy counts as much as one process of its parent's, not as one on each.
-  snprintf(shares, sizeof shares, "%ld", 1024 * sysconf(_SC_NPROCESSORS_ONLN));
-  if (is_first) write_at(groups->group[CPU], "cpu.shares", shares);
+  if (mkdir(directory, 0755) == 0 || errno == EEXIST) write_weight(groups->group[CPU], groups->version == 1, OWN_MB);
 }
 
 bool cgroups_open(struct cgroups *groups, const char *name) {
@@ -188,7 +190,8 @@ bool cgroups_open(struct cgroups *groups, const char *name) {
     strcpy(cgroups_why, "no control groups with memory and pids are mounted");
     return false;
   }
-  for (int each = 0; each < CONTROLLERS; each++) {
+  bool has_all = true;
+  for (int each = 0; has_all && each < CONTROLLERS; each++) {
     if (parents[each][0] == 0) continue;
     char *group = groups->group[each];
     snprintf(group, sizeof groups->group[each], "%.255s/%s%.60s", parents[each], prefix, name);
@@ -196,15 +199,13 @@ bool cgroups_open(struct cgroups *groups, const char *name) {
       snprintf(cgroups_why, sizeof cgroups_why, "cannot move its processes within %.180s: %s", parents[0], strerror(errno));
       return false;
     }
-    if (version == 2 && each == 0) write_at(parents[0], "cgroup.subtree_control", "+memory +pids +cpu");
-    if (mkdir(group, 0755) == 0 || errno == EEXIST) continue;
+    if (version == 2 && each == 0) has_all = write_at(parents[0], "cgroup.subtree_control", "+memory +pids +cpu");
+    if (!has_all || mkdir(group, 0755) == 0 || errno == EEXIST) continue;
     snprintf(cgroups_why, sizeof cgroups_why, "cannot make %.180s: %s", group, strerror(errno));
     group[0] = 0;
     if (each == MEMORY || each == PIDS) return false;
   }
-  bool has_all = lock_group(groups);
-  if (version == 2 && has_all) has_all = write_at(groups->group[0], "cgroup.subtree_control", "+memory +pids +cpu");
-  if (!has_all) {
+  if (!has_all || !lock_group(groups)) {
     snprintf(cgroups_why, sizeof cgroups_why, "cannot use %.180s: %s", groups->group[MEMORY], strerror(errno));
     cgroups_close(groups);
     return false;
@@ -225,15 +226,18 @@ const char *cgroups_adopt(const struct cgroups *groups, pid_t pid) {
 
 bool cgroups_have_classes(const struct cgroups *groups) {
   char path[PATH_LIMIT];
-  snprintf(path, sizeof path, "%s%s/cpu.idle", groups->group[CPU], own_group);
+  snprintf(path, sizeof path, "%s/cpu.idle", groups->group[CPU]);
   return groups->version != 0 && groups->group[CPU][0] != 0 && access(path, W_OK) == 0; // Linux 5.15
 }
 
-const char *cgroups_put(const struct cgroups *groups, const char *id, bool is_background) {
+// Whoever leaves the idle class has the weight of an ordinary group, whatever it was before.
+const char *cgroups_put(const struct cgroups *groups, const char *id, uint32_t memory_mb, bool is_background) {
   char directory[PATH_LIMIT - 64];
   if (!cgroups_have_classes(groups)) return "there is no background here";
-  snprintf(directory, sizeof directory, "%s/%s", groups->group[CPU], id);
-  return write_at(directory, "cpu.idle", is_background ? "1" : "0") ? NULL : "cannot change its class";
+  instance_group(groups, CPU, id, directory);
+  if (!write_at(directory, "cpu.idle", is_background ? "1" : "0")) return "cannot change its class";
+  if (!is_background) write_weight(directory, groups->version == 1, memory_mb);
+  return NULL;
 }
 
 // What may be used within a period; both versions have a limit, but write it differently.
@@ -258,20 +262,22 @@ const char *cgroups_join(const struct cgroups *groups, const char *id, struct si
   snprintf(processes, sizeof processes, "%u", size.pids);
   for (int each = 0; each < (is_first ? CONTROLLERS : 1); each++) {
     if (groups->group[each][0] == 0) continue;
-    snprintf(directory, sizeof directory, "%s/%s", groups->group[each], id);
+    instance_group(groups, each, id, directory);
     if (mkdir(directory, 0755) != 0 && errno != EEXIST) return "cannot make a control group";
     if (each == MEMORY && !write_at(directory, is_first ? "memory.limit_in_bytes" : "memory.max", memory)) return "cannot limit memory";
     if (each == MEMORY) write_at(directory, is_first ? "memory.memsw.limit_in_bytes" : "memory.swap.max", is_first ? memory : "0"); // where swap is counted
     if ((each == PIDS || !is_first) && !write_at(directory, "pids.max", processes)) return "cannot limit processes";
     if (each == CPU || !is_first) {
       write_weight(directory, is_first, size.memory_mb);
+      if (size.is_background) write_at(directory, "cpu.idle", "1"); // where there are no classes it starts as others do
       if (size.cpu != 0 && !write_quota(directory, is_first, size.cpu)) return "cannot limit processors";
     }
     // The first process stays out of the freezer: it has to hear when to thaw.
     if (each != FREEZER && !write_at(directory, "cgroup.procs", "0")) return "cannot join a control group";
   }
   if (is_first && groups->group[FREEZER][0] == 0) return NULL;
-  snprintf(directory, sizeof directory, is_first ? "%s/%s" : "%s/%s/run", groups->group[FREEZER], id);
+  instance_group(groups, FREEZER, id, directory);
+  if (!is_first) strncat(directory, "/run", sizeof directory - strlen(directory) - 1);
   if (!is_first && mkdir(directory, 0755) != 0) return "cannot make a control group to freeze";
   snprintf(path, sizeof path, "%s/%s", directory, is_first ? "freezer.state" : "cgroup.freeze");
   freezer->state = open(path, O_WRONLY | O_CLOEXEC);
@@ -286,7 +292,7 @@ const char *cgroups_limit(const struct cgroups *groups, const char *id, struct s
   char directory[PATH_LIMIT - 64], memory[32];
   if (groups->version == 0) return NULL;
   bool is_first = groups->version == 1;
-  snprintf(directory, sizeof directory, "%s/%s", groups->group[MEMORY], id);
+  instance_group(groups, MEMORY, id, directory);
   snprintf(memory, sizeof memory, "%llu", (unsigned long long)size.memory_mb << 20);
   const char *limit = is_first ? "memory.limit_in_bytes" : "memory.max";
   // With swap counted, neither may pass the other: which one goes first depends on the direction.
@@ -295,7 +301,7 @@ const char *cgroups_limit(const struct cgroups *groups, const char *id, struct s
     if (!write_at(directory, limit, memory)) return "cannot limit memory";
   } else if (is_first) write_at(directory, "memory.memsw.limit_in_bytes", memory);
   if (groups->group[CPU][0] == 0) return NULL;
-  snprintf(directory, sizeof directory, "%s/%s", groups->group[CPU], id);
+  instance_group(groups, CPU, id, directory);
   write_weight(directory, is_first, size.memory_mb);
   return size.cpu == 0 || write_quota(directory, is_first, size.cpu) ? NULL : "cannot limit processors";
 }
@@ -303,7 +309,7 @@ const char *cgroups_limit(const struct cgroups *groups, const char *id, struct s
 void cgroups_outcome(const struct cgroups *groups, const char *id, uint64_t *peak_kb, bool *out_of_memory) {
   if (groups->version == 0) return;
   char directory[PATH_LIMIT - 64];
-  snprintf(directory, sizeof directory, "%s/%s", groups->group[MEMORY], id);
+  instance_group(groups, MEMORY, id, directory);
   bool is_first = groups->version == 1;
   uint64_t peak = number_at(directory, is_first ? "memory.max_usage_in_bytes" : "memory.peak", NULL) >> 10;
   if (peak > 0) *peak_kb = peak;
@@ -311,12 +317,12 @@ void cgroups_outcome(const struct cgroups *groups, const char *id, uint64_t *pea
 }
 
 void cgroups_remove(const struct cgroups *groups, const char *id) {
-  char directory[PATH_LIMIT];
+  char directory[PATH_LIMIT - 64], below[PATH_LIMIT];
   for (int each = 0; groups->version != 0 && each < CONTROLLERS; each++) {
     if (groups->group[each][0] == 0 || (groups->version == 2 && each > 0)) continue;
-    snprintf(directory, sizeof directory, "%s/%s/run", groups->group[each], id);
-    if (groups->version == 2) rmdir(directory);
-    snprintf(directory, sizeof directory, "%s/%s", groups->group[each], id);
+    instance_group(groups, each, id, directory);
+    snprintf(below, sizeof below, "%s/run", directory);
+    if (groups->version == 2) rmdir(below);
     rmdir(directory); // what stays is removed with the server's group
   }
 }
@@ -353,15 +359,32 @@ static bool remove_once(const char *directory, int depth, const char *outside) {
   return rmdir(directory) == 0 || errno == ENOENT;
 }
 
-// Two levels below a server's group at most, for two seconds at most. All controllers in turn: who is frozen in one group
-// cannot be killed through another.
+// Those of its instances first: as long as one is left, it is the server's that tells whose it is.
+static bool remove_all(const char *group, const char *outside) {
+  char parent[PATH_LIMIT / 2], path[PATH_LIMIT];
+  bool is_left = false;
+  snprintf(parent, sizeof parent, "%s", group);
+  char *name = strrchr(parent, '/');
+  if (name == NULL) return true;
+  *name++ = 0;
+  size_t length = strlen(name);
+  DIR *list = opendir(parent);
+  for (struct dirent *entry; list != NULL && (entry = readdir(list)) != NULL;) {
+    if (strncmp(entry->d_name, name, length) != 0 || entry->d_name[length] != '.') continue;
+    if (snprintf(path, sizeof path, "%s/%s", parent, entry->d_name) >= (int)sizeof path || !remove_once(path, 1, outside)) is_left = true;
+  }
+  if (list != NULL) closedir(list);
+  return !is_left && remove_once(group, 2, outside);
+}
+
+// For two seconds at most. All controllers in turn: who is frozen in one group cannot be killed through another.
 void cgroups_close(struct cgroups *groups) {
   bool is_left = true;
   for (int tries = 0; is_left && tries < 400; tries++) {
     if (tries > 0) usleep(5000);
     is_left = false;
     for (int each = CONTROLLERS - 1; each >= 0; each--)
-      if (groups->group[each][0] != 0 && !remove_once(groups->group[each], 2, groups->outside)) is_left = true;
+      if (groups->group[each][0] != 0 && !remove_all(groups->group[each], groups->outside)) is_left = true;
   }
   if (groups->lock >= 0) close(groups->lock);
   memset(groups, 0, sizeof *groups);
@@ -373,7 +396,7 @@ int cgroups_clean(void) {
   int version = find_parents(parents), found = 0;
   DIR *list = version == 0 ? NULL : opendir(parents[MEMORY]);
   for (struct dirent *entry; list != NULL && (entry = readdir(list)) != NULL;) {
-    if (strncmp(entry->d_name, prefix, strlen(prefix)) != 0) continue;
+    if (strncmp(entry->d_name, prefix, strlen(prefix)) != 0 || strchr(entry->d_name, '.') != NULL) continue;
     struct cgroups dead = {.version = version, .lock = -1};
     for (int each = 0; each < CONTROLLERS; each++)
       if (parents[each][0] != 0) snprintf(dead.group[each], sizeof dead.group[each], "%.255s/%.100s", parents[each], entry->d_name);

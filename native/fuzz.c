@@ -57,7 +57,7 @@ static size_t write_seed(uint8_t *bytes) {
       }
     }
     uint32_t relay = next() % 3;
-    at = put(put(put(at, relay, 1), relay == 0 ? 0 : 1 + next() % 65535, 2), next() % 2, 1);
+    at = put(put(put(put(at, relay, 1), relay == 0 ? 0 : 1 + next() % 65535, 2), next() % 2, 1), next() % 2, 1);
   }
   put(bytes, (uint32_t)(at - bytes - 4), 4);
   return (size_t)(at - bytes);

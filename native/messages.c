@@ -96,12 +96,14 @@ static const char *parse_start(struct reader *reader, struct start *start) {
   }
   uint32_t relay = take_number(reader, 1);
   start->relay_port = (uint16_t)take_number(reader, 2);
-  uint32_t is_image = take_number(reader, 1);
+  uint32_t is_image = take_number(reader, 1), is_background = take_number(reader, 1);
   if (reader->is_short) return NULL; // told by the caller
   if (relay >= RELAYS || (relay != RELAY_NONE) != (start->relay_port != 0)) return "the relay is malformed";
   start->relay = (enum relay)relay;
   if (is_image > 1) return "the kind of root is unknown";
   start->is_image = is_image == 1;
+  if (is_background > 1) return "the class is unknown";
+  start->is_background = is_background == 1;
   if (!is_id(start->id)) return "instanceId is malformed";
   const char *wrong = check_size(start->memory_mb, start->cpu);
   if (wrong != NULL) return wrong;

@@ -13,7 +13,7 @@ enum {
   FILES_MAX = 16384,        // open files of one process
 };
 
-// -- cgroups.c: one group per server, one below it per instance.
+// -- cgroups.c: one group per server, one beside it per instance.
 enum controller { MEMORY, PIDS, CPU, FREEZER, CONTROLLERS };
 struct cgroups {
   int version;                             // 0: none to be had
@@ -24,12 +24,12 @@ struct cgroups {
 struct freezer { int state, members; const char *frozen, *thawed; }; // descriptors, -1 without a freezer
 bool cgroups_open(struct cgroups *groups, const char *name); // false: version is 0 and `cgroups_why` says why
 extern char cgroups_why[256];
-struct size { uint32_t memory_mb, cpu, pids; }; // cpu in thousandths, 0: no limit
+struct size { uint32_t memory_mb, cpu, pids; bool is_background; }; // cpu in thousandths, 0: no limit
 const char *cgroups_join(const struct cgroups *groups, const char *id, struct size size, struct freezer *freezer);
 const char *cgroups_limit(const struct cgroups *groups, const char *id, struct size size); // anew; it has joined
 bool cgroups_have_classes(const struct cgroups *groups); // instances can be put in the background
-const char *cgroups_put(const struct cgroups *groups, const char *id, bool is_background);
-const char *cgroups_adopt(const struct cgroups *groups, pid_t pid); // the data process, beside its instances
+const char *cgroups_put(const struct cgroups *groups, const char *id, uint32_t memory_mb, bool is_background);
+const char *cgroups_adopt(const struct cgroups *groups, pid_t pid); // the data process, with a weight of its own
 void cgroups_outcome(const struct cgroups *groups, const char *id, uint64_t *peak_kb, bool *out_of_memory);
 void cgroups_remove(const struct cgroups *groups, const char *id);
 void cgroups_close(struct cgroups *groups);

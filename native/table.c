@@ -17,6 +17,7 @@
 enum {
   WAITERS = 8,    // stops that wait for one instance
   HEAR_MS = 2000, // until an instance that was told to end, and does not hear it, is killed
+  PATIENCE_MS = 200, // until one that ends in the background is taken out of it
 };
 
 struct instance {
@@ -27,7 +28,7 @@ struct instance {
   uint32_t address; // in its own network; 0 in the host's
   struct entrance entrance; // its pidfd, and for a spare that waits what else it takes to give it code
   int line; // a spare that waits: where its start line is to be written; else -1
-  uint32_t start_call, assign_call, waiters[WAITERS]; // assign_call 0: none waits for its program
+  uint32_t memory_mb, start_call, assign_call, waiters[WAITERS]; // assign_call 0: none waits for its program
   int waiting;
   bool has_ending, is_broken, is_background, waits_for_program;
   struct ending ending;
@@ -54,16 +55,16 @@ static void tell(struct instance *instance, char word) {
     report("an instance does not listen: %s", strerror(errno));
 }
 
-// In the background its first process would hear late, too.
+// In the background its end gives way as well, which is right as long as that does not take long.
 static void hurry(struct instance *instance) {
-  if (instance->is_background) cgroups_put(&place.groups, instance->id, instance->is_background = false);
+  if (instance->is_background) cgroups_put(&place.groups, instance->id, instance->memory_mb, instance->is_background = false);
 }
 
 static void kill_hard(struct instance *instance) {
-  hurry(instance);
+  if (is_ending) hurry(instance);
   tell(instance, KILL);
   instance->state = instance->state == STARTING ? STARTING : ENDING;
-  instance->kill_at = now_ms() + HEAR_MS; // if it cannot even hear that
+  instance->kill_at = now_ms() + (instance->is_background ? PATIENCE_MS : HEAR_MS); // if it cannot even hear that
 }
 
 enum heard { WORD, NOTHING_YET, NO_MORE };
@@ -230,6 +231,8 @@ void start_instance(const struct start *start, uint32_t call) {
   instance->line = line;
   instance->waits_for_program = waits_for_program(start);
   if (start->is_spare) snprintf(packages, sizeof packages, "%s", start->code);
+  instance->memory_mb = start->memory_mb;
+  instance->is_background = start->is_background;
   instance->start_call = call;
   living++;
   watch(own, FROM_INSTANCE, at, EPOLLIN);
@@ -244,7 +247,8 @@ void assign_instance(const struct message *message, uint32_t call) {
   if (instance->waits_for_program != (message->program.argc > 0)) return say_failed(call, "it waits for something else");
   int line = instance->line;
   instance->line = -1;
-  const char *wrong = cgroups_limit(&place.groups, instance->id, (struct size){message->memory_mb, message->cpu, place.pids});
+  instance->memory_mb = message->memory_mb;
+  const char *wrong = cgroups_limit(&place.groups, instance->id, (struct size){message->memory_mb, message->cpu, place.pids, false});
   if (wrong == NULL && place.tier != TIER_NONE) wrong = give_code(instance->entrance, message->code, packages);
   if (wrong == NULL && send(instance->control, &assigned, sizeof assigned, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) wrong = "cannot tell its memory";
   // The pipe is empty and holds more than the longest line.
@@ -288,7 +292,7 @@ void freeze_instance(const char *id, bool is_frozen, uint32_t call) {
 void demote_instance(const char *id, bool is_background, uint32_t call) {
   struct instance *instance = find(id);
   if (instance == NULL || instance->state != RUNS) return say_failed(call, "there is no such instance");
-  const char *wrong = cgroups_put(&place.groups, id, instance->is_background = is_background);
+  const char *wrong = cgroups_put(&place.groups, id, instance->memory_mb, instance->is_background = is_background);
   if (wrong == NULL) say(DONE, call, "", 0);
   else say_failed(call, wrong);
 }
@@ -312,7 +316,10 @@ int64_t instances_due(int64_t now) {
   for (int at = 0; at < INSTANCES_MAX && living > 0; at++) {
     struct instance *instance = &instances[at];
     if (instance->state == FREE || instance->kill_at == 0) continue;
-    if (instance->kill_at <= now && instance->state != RUNS) {
+    if (instance->kill_at <= now && instance->state != RUNS && instance->is_background) {
+      hurry(instance);
+      instance->kill_at = now + HEAR_MS;
+    } else if (instance->kill_at <= now && instance->state != RUNS) {
       // It could not hear: nothing may be left frozen when it is killed.
       tell(instance, THAW_ALL);
       syscall(SYS_pidfd_send_signal, instance->entrance.pidfd, SIGKILL, NULL, 0);

@@ -51,6 +51,8 @@ export type FunctionsDeps = {
   readonly elsewhere?: InvokeElsewhere | null;
   /** Default: this machine's. */
   readonly memory?: PlaneDeps['memory'];
+  /** Default: this machine's. */
+  readonly outside?: PlaneDeps['outside'];
   readonly log: Log;
   /** Takes each line that functions write. Default: dropped (a request's tail is kept all the same). */
   readonly onOutput?: (line: LogLine) => void;
@@ -121,6 +123,7 @@ export function createFunctions(deps: FunctionsDeps): Functions {
     credentialsOf: deps.credentialsOf,
     limits,
     ...(deps.memory === undefined ? {} : { memory: deps.memory }),
+    ...(deps.outside === undefined ? {} : { outside: deps.outside }),
     runtimeFallback: deps.runtimeFallback,
     debug: deps.debug ?? null,
     tier: parseIsolationTier(deps.tier),

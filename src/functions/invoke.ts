@@ -174,7 +174,7 @@ async function deliver(plane: Plane, admitted: Admitted, instance: Instance, sig
   if (signal.aborted) leave();
   const ended = await ending;
   signal.removeEventListener('abort', leave);
-  plane.background.ends(pool, instance);
+  plane.background.ends(pool, instance, isLast(ended));
   return { ended, durationMs: plane.clock.monotonic() - began };
 }
 
@@ -325,6 +325,13 @@ function factsOf(
 /** Tells an instance to end, when no other request runs in it, without waiting for it: the answer goes out first. */
 function giveUp(plane: Plane, pool: Pool<Instance>, instance: Instance, reason: EndReason): void {
   pool.giveUp(instance, reason, reason === 'timed-out' || reason === 'caller-gone' ? plane.limits.graceMs : 0);
+}
+
+/** The instance ends with the request. */
+function isLast(ended: Ended): boolean {
+  return (
+    ended.kind === 'ended' || (ended.kind === 'answered' && ended.answer.kind === 'error' && ended.answer.willExit)
+  );
 }
 
 function reasonOf(platformEnd: PlatformEnd): EndReason {

@@ -13,7 +13,7 @@ import { DebugTurns, isDebugged } from './debugging.ts';
 import { type Visitor, visitorOf } from './doorway/visitor.ts';
 import { type HostMemory, SystemMemory } from './host-memory.ts';
 import { chooseImage } from './images.ts';
-import { Background } from './instances/background.ts';
+import { Background, type BackgroundDeps } from './instances/background.ts';
 import { Deadlines } from './instances/deadlines.ts';
 import { Instance } from './instances/instance.ts';
 import type { InstanceEvents } from './instances/instance-port.ts';
@@ -57,6 +57,7 @@ export type PlaneDeps = {
   readonly limits: Limits;
   /** Default: this machine's. */
   readonly memory?: HostMemory;
+  readonly outside?: BackgroundDeps['outside'];
   readonly runtimeFallback: boolean;
   /** The function that is debugged. */
   readonly debug?: DebugTarget | null;
@@ -128,6 +129,7 @@ export class Plane {
       clock: deps.clock,
       setBackground: deps.launcher.setBackground,
       pools: () => [...this.#pools.values(), ...this.#leaving],
+      ...(deps.outside === undefined ? {} : { outside: deps.outside }),
       report: (text) => deps.report(text),
     });
     this.#gate = new StartGate(deps.limits.startsAtOnce);
@@ -151,7 +153,7 @@ export class Plane {
       deadlines: this.deadlines,
       gate: this.#gate,
       limits: deps.limits,
-      createInstance: (config, choice, events) => this.#createInstance(config, choice, events),
+      createInstance: (config, choice, events, givesWay) => this.#createInstance(config, choice, events, givesWay),
       takePlace: (pool) => this.#places.take(pool),
       givePlaceBack: () => this.#places.giveBack(),
       becameIdle: () => this.#places.becameIdle(),
@@ -400,9 +402,11 @@ export class Plane {
     config: FunctionConfig,
     choice: Extract<InterpreterChoice, { ok: true }>,
     events: InstanceEvents<Instance>,
+    givesWay: boolean,
   ): Instance {
     const debug = this.#deps.debug ?? null;
-    const spare = isDebugged(config, debug) ? null : this.#spares.take(config, choice);
+    // What waits for a function is not for those that would use it up: another is started for each that is taken.
+    const spare = givesWay || isDebugged(config, debug) ? null : this.#spares.take(config, choice);
     const instanceId = spare?.id ?? `c-${randomHex(4)}-${randomHex(10)}`;
     const plan = planStart({
       config,
@@ -416,6 +420,7 @@ export class Plane {
       token: spare?.token ?? randomHex(32),
       credentials: this.credentialsOf(config),
       debug,
+      isBackground: givesWay && this.background.isOpen,
     });
     const { clock, launcher, limits, report, onOutput } = this.#deps;
     const forwardLine = (requestId: string | null, text: string) =>

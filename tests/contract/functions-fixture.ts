@@ -105,7 +105,7 @@ async function openLauncher(
 export async function openFixture(
   tier: string,
   limits: Partial<Limits> = {},
-  more: Pick<FunctionsDeps, 'memory' | 'hasOwnNetwork' | 'imageDirectory' | 'elsewhere' | 'network'> = {},
+  more: Pick<FunctionsDeps, 'memory' | 'outside' | 'hasOwnNetwork' | 'imageDirectory' | 'elsewhere' | 'network'> = {},
   wrap: (launcher: LauncherClient) => LauncherClient = (launcher) => launcher,
 ): Promise<Fixture> {
   const runDir = mkdtempSync('/tmp/yunmen-');

@@ -40,7 +40,7 @@ function holdings({ sandd, runDir }: OpenSandd) {
   const { pid } = sandd;
   const links = readdirSync(`/proc/${pid}/fd`).map((name) => readlinkSync(`/proc/${pid}/fd/${name}`));
   const name = runDir.slice(runDir.lastIndexOf('/') + 1);
-  const groups = globSync([`/sys/fs/cgroup/*/yunmen-${name}/*/`, `/sys/fs/cgroup/*/*/*/yunmen-${name}/*/`]);
+  const groups = globSync([`/sys/fs/cgroup/*/yunmen-${name}.*/`, `/sys/fs/cgroup/*/*/*/yunmen-${name}.*/`]);
   return {
     processes: readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).length,
     sockets: links.filter((link) => link.startsWith('socket:')).length,

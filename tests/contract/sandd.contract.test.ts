@@ -69,7 +69,7 @@ function remains(instanceId: string, pid: number, runDir: string): string[] {
 
 function controlGroups(runDir: string): string[] {
   const name = runDir.slice(runDir.lastIndexOf('/') + 1);
-  return globSync([`/sys/fs/cgroup/*/yunmen-${name}`, `/sys/fs/cgroup/*/*/*/yunmen-${name}`]);
+  return globSync([`/sys/fs/cgroup/*/yunmen-${name}{,.*}`, `/sys/fs/cgroup/*/*/*/yunmen-${name}{,.*}`]);
 }
 
 for (const tier of tiers) {

@@ -13,7 +13,7 @@ export function holdings({ facts: { pids, runDir } }: TestServer) {
     descriptors: launcher.length,
     namespaces: launcher.filter((link) => /^(mnt|user|pid|net|ipc|uts|cgroup):/.test(link)).length,
     mounts: mounts(pids.launcher, runDir),
-    groups: groupsOf(runDir).filter((path) => basename(path).startsWith('c-')).length,
+    groups: groupsOf(runDir).filter((path) => basename(path).includes('.c-')).length,
     slots: ['i', 't'].flatMap((each) => (existsSync(join(runDir, each)) ? readdirSync(join(runDir, each)) : [])).length,
   };
 }
@@ -56,5 +56,7 @@ function mounts(pid: number | 'self', runDir: string): number {
 function groupsOf(runDir: string): string[] {
   const name = `yunmen-${basename(runDir)}`;
   const depths = ['', '*/', '*/*/', '*/*/*/'];
-  return globSync(depths.flatMap((depth) => [`/sys/fs/cgroup/${depth}${name}/`, `/sys/fs/cgroup/${depth}${name}/*/`]));
+  return globSync(
+    depths.flatMap((depth) => [`/sys/fs/cgroup/${depth}${name}{,.*}/`, `/sys/fs/cgroup/${depth}${name}/*/`]),
+  );
 }

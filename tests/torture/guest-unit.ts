@@ -53,7 +53,7 @@ test('all of the server is in the unit, and nothing of it in the group that hold
 });
 
 test('an instance has a group of its own there, with the memory of its function as the limit', async () => {
-  const [group, ...others] = globSync(`/sys/fs/cgroup${unit}/yunmen-*/${await instanceId()}`);
+  const [group, ...others] = globSync(`/sys/fs/cgroup${unit}/yunmen-*.${await instanceId()}`);
   assert.ok(group !== undefined && others.length === 0);
   assert.equal(Number(readFileSync(`${group}/memory.max`, 'utf8')), 256 << 20);
   assert.equal(Number(readFileSync(`${group}/pids.max`, 'utf8')), 1024);

@@ -2,20 +2,22 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Background, type WatchedInstance, type WatchedPool } from './background.ts';
 import { fakeClock } from './fake-clock.ts';
+import { OutsideLoad, parseProcessorTimes } from './outside-load.ts';
 import type { InstanceState } from './state.ts';
 
 type Fake = WatchedInstance & { state: InstanceState; cpuMs: number };
 
 /** Instances of one function each unless said; `use` is the part of a processor that they take while time passes. */
-function setUp({ count = 1, concurrency = 1, hasClasses = true } = {}) {
+function setUp({ count = 1, concurrency = 1, hasClasses = true, isBackground = false, isOutside = false } = {}) {
   const clock = fakeClock();
   const told: string[] = [];
   const reports: string[] = [];
   const made: Fake[] = [];
   for (let pid = 1; pid <= count; pid += 1) {
-    made.push({ id: `i${pid}`, pid, state: { kind: 'idle', since: 0 }, cpuMs: 500 });
+    const plan = { launch: { isBackground } };
+    made.push({ id: `i${pid}`, pid, state: { kind: 'idle', since: 0 }, cpuMs: 500, plan });
   }
-  const pool: WatchedPool & { inFlight: number } = {
+  const pool: WatchedPool & { inFlight: number; starting: number } = {
     config: { key: 'f' },
     concurrency,
     inFlight: 0,
@@ -30,6 +32,7 @@ function setUp({ count = 1, concurrency = 1, hasClasses = true } = {}) {
     clock,
     setBackground: hasClasses ? setBackground : undefined,
     pools: () => [pool],
+    outside: { watch: () => {}, takesFrom: (use) => isOutside && use < 0.25 },
     readCpuMs: (pid) => made.find((each) => each.pid === pid)?.cpuMs ?? 0,
     report: (text) => reports.push(text),
   });
@@ -41,8 +44,8 @@ function setUp({ count = 1, concurrency = 1, hasClasses = true } = {}) {
     background.wake();
     background.begins(pool, instance);
   };
-  const end = (instance = first) => {
-    background.ends(pool, instance);
+  const end = (instance = first, isLast = false) => {
+    background.ends(pool, instance, isLast);
     pool.inFlight -= 1;
     instance.state = { kind: 'idle', since: clock.monotonic() };
   };
@@ -130,7 +133,7 @@ test('a start that computes is in the background until it is done', () => {
   pass(20, 0);
   assert.deepEqual(told, ['demoted i1', 'promoted i1']);
   // A start says nothing of the function's requests.
-  background.ends(pool, first);
+  background.ends(pool, first, false);
   begin();
   assert.equal(told.length, 2);
 });
@@ -180,4 +183,115 @@ test('where there are no classes nothing is looked at', () => {
   end();
   assert.deepEqual(told, []);
   assert.equal(clock.timersMade, 0);
+});
+
+test('an instance that ends with its request ends where it is', () => {
+  const { told, begin, end, pass, background } = setUp();
+  begin();
+  pass(100, 1);
+  end(undefined, true);
+  assert.deepEqual(told, ['demoted i1']);
+  assert.equal(background.count, 0);
+});
+
+test('what was started in the background stays there until it has answered something, and comes out once', () => {
+  const { told, first, begin, end, pass, background, pool } = setUp({ isBackground: true });
+  pool.starting = 1;
+  background.wake();
+  first.state = { kind: 'starting', since: 0 };
+  pass(60, 1);
+  first.state = { kind: 'loading', since: 60 };
+  pass(60, 1);
+  assert.equal(background.count, 1);
+  pool.starting = 0;
+  begin();
+  pass(60, 0);
+  assert.deepEqual([told, background.count], [[], 1]);
+  end();
+  assert.deepEqual(told, ['promoted i1']);
+  begin();
+  pass(100, 0);
+  assert.deepEqual(told, ['promoted i1']);
+  pass(100, 1);
+  end();
+});
+
+test('what was started there for nobody comes out when it rests', () => {
+  const { told, first, pool, pass, background } = setUp({ isBackground: true });
+  pool.starting = 1;
+  background.wake();
+  first.state = { kind: 'loading', since: 0 };
+  pass(60, 1);
+  first.state = { kind: 'idle', since: 60 };
+  pass(40, 0);
+  assert.deepEqual(told, ['promoted i1']);
+});
+
+test('a start that starves there goes on in the foreground', () => {
+  const { told, first, pool, pass, background } = setUp({ isBackground: true });
+  pool.starting = 1;
+  background.wake();
+  first.state = { kind: 'loading', since: 0 };
+  pass(990, 0);
+  assert.equal(background.count, 1);
+  // As little as the kernel tells of it: more than nothing.
+  first.cpuMs = 5;
+  pass(40, 0);
+  assert.deepEqual(told, ['promoted i1']);
+  pass(500, 1);
+  assert.deepEqual(told, ['promoted i1']);
+});
+
+test('nobody is in the background for a while when others of this machine take the processors from it', () => {
+  const { told, made, begin, end, pass, background } = setUp({ count: 2, isOutside: true });
+  for (const instance of made) begin(instance);
+  pass(100, 1, made);
+  assert.equal(background.count, 2);
+  told.length = 0;
+  pass(2_100, 0.001, made);
+  assert.deepEqual(told, ['promoted i1', 'promoted i2']);
+  told.length = 0;
+  pass(5_000, 1, made);
+  for (const instance of made) end(instance);
+  begin();
+  pass(1_000, 1);
+  assert.deepEqual([told, background.isOpen], [[], false]);
+  pass(6_000, 1);
+  assert.deepEqual([told, background.isOpen], [['demoted i1'], true]);
+});
+
+test('one that waits in the background while others compute there is no sign of an outside load', () => {
+  const { told, made, first, begin, pass } = setUp({ count: 2, isOutside: true });
+  for (const instance of made) begin(instance);
+  pass(100, 1, made);
+  told.length = 0;
+  pass(2_200, 1, [first]);
+  assert.deepEqual(told, ['promoted i2']);
+});
+
+test('others take the processors when none is unused and this process does not use them either', () => {
+  const times = { ownMs: 0, unusedTicks: 0, allTicks: 0 };
+  let at = 0;
+  const load = new OutsideLoad(() => times);
+  const second = (ownMs: number, unusedTicks: number, elapsedMs = 1_000) => {
+    times.ownMs += ownMs;
+    times.unusedTicks += unusedTicks;
+    times.allTicks += 200;
+    at += elapsedMs;
+    load.watch(at);
+    return load.takesFrom(0.1);
+  };
+  assert.equal(second(10, 0), false, 'there is nothing to compare with');
+  assert.equal(second(10, 0), true);
+  assert.equal(load.takesFrom(0.3), false, 'the background gets enough');
+  assert.equal(second(10, 0, 100), true, 'too soon to tell anything else');
+  assert.equal(second(800, 0), false, 'it is this process');
+  assert.equal(second(10, 30), false, 'processors are unused');
+  assert.equal(second(10, 0), true);
+  assert.equal(second(10, 0, 10_000), false, 'too long ago');
+});
+
+test('unused is what is idle or waits for disks, and guests are not counted twice', () => {
+  const stat = 'cpu  100 2 30 400 50 6 7 8 90 1\ncpu0 1 1 1 1 1 1 1 1 1 1\n';
+  assert.deepEqual(parseProcessorTimes(stat), { unusedTicks: 450, allTicks: 603 });
 });

@@ -3,6 +3,7 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Launcher } from '../launcher/port.ts';
 import { readCpuMs } from '../provisioning/cpu-meter.ts';
+import { OutsideLoad } from './outside-load.ts';
 import type { InstanceState } from './state.ts';
 
 /** Between two rounds, and the age at which a request is looked at first; ms. */
@@ -15,10 +16,18 @@ const computedMs = 10;
 const sharedUse = 0.5;
 /** An instance in the background that computed nothing for so long gets a turn, and one at most gets one meanwhile; ms. */
 const starvedMs = 1_000;
+/** Nobody is put in the background for so long when it is others on this machine who take the processors from it; ms. */
+const suspendedMs = 10_000;
 /** Functions that are known to compute. The oldest are forgotten: they are found out anew. */
 const heavyLimit = 1_024;
 
-export type WatchedInstance = { readonly id: string; readonly pid: number; readonly state: InstanceState };
+export type WatchedInstance = {
+  readonly id: string;
+  readonly pid: number;
+  readonly state: InstanceState;
+  /** `isBackground`: the launcher started it there. */
+  readonly plan: { readonly launch: { readonly isBackground?: boolean } };
+};
 export type WatchedPool = {
   readonly config: { readonly key: string };
   readonly concurrency: number;
@@ -34,14 +43,22 @@ export type BackgroundDeps = {
   pools(): Iterable<WatchedPool>;
   /** Default: /proc. */
   readonly readCpuMs?: (pid: number) => number;
+  /** Default: this machine's. */
+  readonly outside?: Pick<OutsideLoad, 'watch' | 'takesFrom'>;
   report(text: string): void;
 };
 
 /** What an instance has been doing since `since`. */
 type Track = {
-  readonly since: number;
+  since: number;
   isBackground: boolean;
   isStarved: boolean;
+  /** Of one processor, as the last look in the background found; 1 before it. */
+  use: number;
+  /** It was started in the background, and stays there until it has answered something. */
+  readonly isBorn: boolean;
+  /** A start that starved: it has a limit of time that its function did not choose. */
+  isExempt: boolean;
   lookedAt: number;
   lookAt: number;
   intervalMs: number;
@@ -60,18 +77,28 @@ export class Background {
   readonly #readCpuMs: (pid: number) => number;
   readonly #tracks = new Map<string, Track>();
   readonly #heavy = new Set<string>();
+  /** Those of the instances that were started in the background that have a track, or had one. */
+  readonly #born = new WeakSet<WatchedInstance>();
+  readonly #outside: Pick<OutsideLoad, 'watch' | 'takesFrom'>;
   #cancelRound: (() => void) | null = null;
   #turnAt = 0;
+  #suspendedUntil = 0;
   #isReported = false;
 
   constructor(deps: BackgroundDeps) {
     this.#deps = deps;
     this.#readCpuMs = deps.readCpuMs ?? readCpuMs;
+    this.#outside = deps.outside ?? new OutsideLoad();
   }
 
   /** Instances in the background now. */
   get count(): number {
     return [...this.#tracks.values()].filter(({ isBackground }) => isBackground).length;
+  }
+
+  /** Whether what could begin in the background may. */
+  get isOpen(): boolean {
+    return this.#deps.setBackground !== undefined && this.#deps.clock.monotonic() >= this.#suspendedUntil;
   }
 
   /** Something begins: from now on instances are looked at, as long as one does anything. */
@@ -82,7 +109,7 @@ export class Background {
 
   /** A request was given to the instance. */
   begins({ config, concurrency }: WatchedPool, instance: WatchedInstance): void {
-    if (concurrency > 1 || !this.#heavy.has(config.key)) return;
+    if (concurrency > 1 || !this.#heavy.has(config.key) || !this.isOpen) return;
     const now = this.#deps.clock.monotonic();
     const cpuMs = this.#readCpuMs(instance.pid);
     const track = { ...newTrack(instance.state.since, now), firstCpuMs: cpuMs, cpuMs };
@@ -90,11 +117,15 @@ export class Background {
     this.#demote(instance.id, track, now);
   }
 
-  /** The request that ran in the instance has ended. */
-  ends({ config, concurrency }: WatchedPool, { id, pid }: WatchedInstance): void {
-    if (this.#tracks.size === 0 || concurrency > 1) return;
+  /** The request that ran in the instance has ended; `isLast`: so does the instance, which it may do in the background. */
+  ends({ config, concurrency }: WatchedPool, { id, pid }: WatchedInstance, isLast: boolean): void {
+    if (this.#tracks.size === 0) return;
     const track = this.#tracks.get(id);
-    if (track === undefined) return;
+    if (track === undefined || (concurrency > 1 && !track.isBorn)) return;
+    if (isLast) {
+      this.#tracks.delete(id);
+      return;
+    }
     if (this.#heavy.has(config.key) && track.firstCpuMs !== null) {
       const cpuMs = this.#readCpuMs(pid);
       // 0: the process has ended, and nobody knows.
@@ -114,6 +145,7 @@ export class Background {
     const now = this.#deps.clock.monotonic();
     const active = new Set<string>();
     let isAnyDue = false;
+    this.#outside.watch(now);
     for (const pool of this.#deps.pools()) {
       if (pool.inFlight === 0 && pool.starting === 0) continue;
       isAnyDue = true;
@@ -133,11 +165,14 @@ export class Background {
     const { id, state } = instance;
     let track = this.#tracks.get(id);
     if (track !== undefined && track.since !== state.since) {
-      this.#forget(id, track);
-      track = undefined;
+      if (track.isBorn && track.isBackground) track.since = state.since;
+      else {
+        this.#forget(id, track);
+        track = undefined;
+      }
     }
     if (track === undefined) {
-      track = newTrack(state.since, state.since + roundMs);
+      track = this.#isNewBorn(instance) ? bornTrack(state.since, now) : newTrack(state.since, state.since + roundMs);
       this.#tracks.set(id, track);
     }
     if (now < track.lookAt) return;
@@ -149,8 +184,11 @@ export class Background {
       const enoughMs = pool.concurrency > 1 ? Math.max(computedMs, (now - track.lookedAt) * sharedUse) : computedMs;
       if (track.isBackground) {
         track.isStarved = usedMs < computedMs;
+        track.use = usedMs / (now - track.lookedAt);
+        track.isExempt = track.isStarved && (state.kind === 'starting' || state.kind === 'loading');
+        if (track.isExempt) this.#lookSoon(id, track, now);
       } else if (usedMs >= enoughMs) {
-        this.#demote(id, track, now);
+        if (this.isOpen && !track.isExempt) this.#demote(id, track, now);
         if (state.kind === 'busy' && pool.concurrency === 1) this.#remember(pool.config.key);
       } else {
         track.intervalMs = Math.min(track.intervalMs * 2, longestLookMs);
@@ -167,13 +205,40 @@ export class Background {
     for (const [id, track] of this.#tracks) {
       if (!track.isBackground || !track.isStarved) continue;
       this.#turnAt = now + starvedMs;
-      this.#promote(id, track);
-      track.intervalMs = roundMs;
-      track.lookAt = now + roundMs;
+      if (this.#outside.takesFrom(this.#backgroundUse)) {
+        this.#suspend(now);
+        return;
+      }
+      this.#lookSoon(id, track, now);
       this.#tracks.delete(id);
       this.#tracks.set(id, track);
       return;
     }
+  }
+
+  get #backgroundUse(): number {
+    let use = 0;
+    for (const track of this.#tracks.values()) if (track.isBackground) use += track.use;
+    return use;
+  }
+
+  /** Beside what else this machine does all instances are in the foreground for a while: they compete as others do. */
+  #suspend(now: number): void {
+    this.#suspendedUntil = now + suspendedMs;
+    for (const [id, track] of this.#tracks) if (track.isBackground) this.#lookSoon(id, track, now);
+  }
+
+  #lookSoon(id: string, track: Track, now: number): void {
+    this.#promote(id, track);
+    track.intervalMs = roundMs;
+    track.lookAt = now + roundMs;
+  }
+
+  /** Once for each that was started in the background: it may have come out meanwhile. */
+  #isNewBorn(instance: WatchedInstance): boolean {
+    if (instance.plan.launch.isBackground !== true || this.#born.has(instance)) return false;
+    this.#born.add(instance);
+    return this.#deps.setBackground !== undefined;
   }
 
   #remember(key: string): void {
@@ -189,6 +254,7 @@ export class Background {
 
   #demote(id: string, track: Track, now: number): void {
     track.isBackground = true;
+    track.use = 1;
     track.intervalMs = starvedMs;
     track.lookedAt = now;
     track.lookAt = now + starvedMs;
@@ -216,8 +282,13 @@ export class Background {
 }
 
 function newTrack(since: number, lookAt: number): Track {
-  const none = { isBackground: false, isStarved: false, firstCpuMs: null, cpuMs: 0 };
-  return { since, lookedAt: since, lookAt, intervalMs: roundMs, ...none };
+  const none = { isBackground: false, isStarved: false, isBorn: false, isExempt: false };
+  return { since, lookedAt: since, lookAt, intervalMs: roundMs, firstCpuMs: null, cpuMs: 0, use: 1, ...none };
+}
+
+function bornTrack(since: number, now: number): Track {
+  const there = { isBackground: true, isBorn: true, intervalMs: starvedMs, lookedAt: now, firstCpuMs: 0 };
+  return { ...newTrack(since, now + starvedMs), ...there };
 }
 
 /** Whether something of the function's runs in it. */

@@ -46,8 +46,8 @@ export type PoolDeps<I extends PooledInstance, P> = {
   readonly deadlines: Deadlines;
   readonly gate: StartGate;
   readonly limits: Limits;
-  /** Makes an instance that has not begun to start. */
-  createInstance(config: FunctionConfig, choice: Runnable, events: InstanceEvents<I>): I;
+  /** Makes an instance that has not begun to start; `givesWay`: its start is to delay nobody. */
+  createInstance(config: FunctionConfig, choice: Runnable, events: InstanceEvents<I>, givesWay: boolean): I;
   /** Takes one of the host's places for an instance, by ending an idle one elsewhere if need be. False: none is free. */
   takePlace(pool: P): boolean;
   givePlaceBack(): void;

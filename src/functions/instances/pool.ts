@@ -9,14 +9,14 @@ import { type Kept, nothingKept } from '../provisioning/kept.ts';
 import { shareLimitsOf } from './concurrency.ts';
 import type { Deadline } from './deadlines.ts';
 import { hold } from './hold.ts';
-import type { StartFailure, StartTimes } from './instance-port.ts';
+import type { InstanceEvents, StartFailure, StartTimes } from './instance-port.ts';
 import type { Acquired, PoolDeps, PooledInstance, Runnable, Waiter } from './pool-port.ts';
 import { allowedInstances, type Quota } from './quota.ts';
 import { Shares } from './shares.ts';
 import { describeFailure } from './start-failures.ts';
 import type { Starter } from './start-gate.ts';
 import { StartPace } from './start-pace.ts';
-import { type EndReason, isAlive } from './state.ts';
+import { blamed, type EndReason, isAlive } from './state.ts';
 
 /** How much a new measurement counts in a running average. */
 const averageWeight = 0.2;
@@ -269,7 +269,7 @@ export class Pool<I extends PooledInstance> implements Starter {
       waitMs: Math.max(0, began - waiter.since),
       ...instance.times,
     });
-    const instance = this.#deps.createInstance(this.config, this.#choice, {
+    const events: InstanceEvents<I> = {
       onReady: (ready) => {
         this.#pace.started();
         this.#unproven.add(ready);
@@ -287,8 +287,9 @@ export class Pool<I extends PooledInstance> implements Starter {
         else this.#shares?.leave(unwell, 'unwell');
       },
       onStopping: (stopping) => {
-        const hasDied = stopping.state.kind === 'stopping' && stopping.state.reason === 'exited';
-        if (this.#unproven.delete(stopping) && hasDied) this.#pace.crashed(this.#deps.clock.monotonic());
+        const reason = stopping.state.kind === 'stopping' ? stopping.state.reason : 'closed';
+        if (blamed.has(reason)) this.#pace.ended(this.#deps.clock.monotonic());
+        if (this.#unproven.delete(stopping) && reason === 'exited') this.#pace.crashed(this.#deps.clock.monotonic());
         const at = this.#idle.indexOf(stopping);
         if (at >= 0) this.#idle.splice(at, 1);
         this.#shares?.forget(stopping);
@@ -303,7 +304,8 @@ export class Pool<I extends PooledInstance> implements Starter {
         this.#deps.forget(gone);
         this.#settleIfDrained();
       },
-    });
+    };
+    const instance = this.#deps.createInstance(this.config, this.#choice, events, this.#pace.givesWay(began));
     this.#starting += 1;
     this.#alive += 1;
     this.#instances.add(instance);

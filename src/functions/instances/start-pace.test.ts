@@ -48,3 +48,22 @@ test('deaths while the pause lasts do not make it longer', () => {
   for (let death = 0; death < 3; death += 1) pace.startFailed(50);
   assert.equal(pace.pausedUntil, 100);
 });
+
+test('starts give way while ends by the function come often, though some requests end well', () => {
+  const pace = new StartPace();
+  for (let at = 0; at < 3; at += 1) pace.ended(at * 100);
+  assert.equal(pace.givesWay(300), false, 'a handful are nothing');
+  pace.served();
+  for (let at = 3; at < 6; at += 1) pace.ended(at * 100);
+  pace.served();
+  assert.equal(pace.givesWay(600), true);
+  assert.equal(pace.givesWay(6_000), false, 'they fade');
+});
+
+test('one that ends now and then for ever does not give way', () => {
+  const pace = new StartPace();
+  for (let at = 0; at < 600_000; at += 10_000) {
+    pace.ended(at);
+    assert.equal(pace.givesWay(at), false);
+  }
+});

@@ -6,6 +6,8 @@ const freeDeaths = 5;
 const startPause = { first: 100, limit: 10_000 };
 /** An instance that dies in its first request may be the request's doing: a shorter pause, one start at a time. */
 const crashPause = { first: 10, limit: 100 };
+/** Ends for which the function is to blame fade by half in this time, ms; with more than so many left of them its starts give way. */
+const blame = { halfMs: 5_000, most: 3 };
 
 /**
  * Counts deaths until an instance has served a request well. One that dies at its start has nothing to say to further
@@ -15,6 +17,8 @@ export class StartPace {
   #failures = 0;
   #crashes = 0;
   #pausedUntil = 0;
+  #blame = 0;
+  #blamedAt = 0;
 
   /** No start before this time (monotonic ms). */
   get pausedUntil(): number {
@@ -24,6 +28,20 @@ export class StartPace {
   /** Its instances die: it gets one start at a time. */
   get isLooping(): boolean {
     return this.#failures > freeDeaths || this.#crashes > freeDeaths;
+  }
+
+  /**
+   * Its starts are to delay nobody: they cost more than a request, and it causes them again and again, though some of its
+   * requests may end well.
+   */
+  givesWay(now: number): boolean {
+    return this.isLooping || this.#blameAt(now) > blame.most;
+  }
+
+  /** An instance ended for a reason that lies in the function. */
+  ended(now: number): void {
+    this.#blame = this.#blameAt(now) + 1;
+    this.#blamedAt = now;
   }
 
   /** An instance did not become ready. */
@@ -48,6 +66,10 @@ export class StartPace {
     this.#failures = 0;
     this.#crashes = 0;
     this.#pausedUntil = 0;
+  }
+
+  #blameAt(now: number): number {
+    return this.#blame * 0.5 ** ((now - this.#blamedAt) / blame.halfMs);
   }
 
   #pause(now: number, deaths: number, { first, limit }: { readonly first: number; readonly limit: number }): void {

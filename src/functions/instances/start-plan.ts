@@ -51,6 +51,8 @@ export type PlanInput = {
   readonly credentials: Credentials | null;
   /** The function that is debugged, if any. */
   readonly debug: DebugTarget | null;
+  /** Its start is to delay nobody. */
+  readonly isBackground?: boolean;
 };
 
 export function planStart(input: PlanInput): StartPlan {
@@ -87,6 +89,7 @@ export function planStart(input: PlanInput): StartPlan {
       token,
       memoryMb: config.memoryMb,
       ...limitOf(config),
+      ...(input.isBackground === true ? { isBackground: true } : {}),
       // A debugger of this machine attaches to it.
       network: debug === null ? networkOf(config, input.network) : 'host',
     },
@@ -148,6 +151,7 @@ function startProgram(input: PlanInput, choice: Extract<InterpreterChoice, { int
       token: '',
       memoryMb: config.memoryMb,
       ...limitOf(config),
+      ...(input.isBackground === true ? { isBackground: true } : {}),
       network: networkOf(config, input.network),
       ...(relay === null ? {} : { relay }),
     },

@@ -14,6 +14,17 @@ export type EndReason =
   | 'unwell'
   | 'result-too-large';
 
+/** Ends that the function or who calls it brings about, and not the platform. */
+export const blamed: ReadonlySet<EndReason> = new Set<EndReason>([
+  'load-failed',
+  'timed-out',
+  'caller-gone',
+  'exited',
+  'protocol',
+  'unwell',
+  'result-too-large',
+]);
+
 /**
  * starting: the process is on its way to its hello. loading: the function's module is being imported.
  * initializing: its initializer runs. idle: ready. freezing: its preFreeze hook runs. frozen: ready, and nothing of it

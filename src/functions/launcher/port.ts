@@ -50,6 +50,8 @@ export type LaunchSpec = {
   readonly volumes?: readonly string[];
   /** Its root is what `readOnly` shows, not the system's: what was unpacked of a container image. */
   readonly isImage?: boolean;
+  /** It begins in the background (see setBackground) where there are classes. */
+  readonly isBackground?: boolean;
   /** Missing: host. The others only where sandd made networks. */
   readonly network?: NetworkMode;
 };

@@ -199,6 +199,7 @@ function encodeSpec(word: number, call: number, spec: LaunchSpec, line: string):
     number(spec.relay === undefined ? 0 : relays[spec.relay.kind], 1),
     number(spec.relay?.port ?? 0, 2),
     number(spec.isImage === true ? 1 : 0, 1),
+    number(spec.isBackground === true ? 1 : 0, 1),
   ]);
 }
 

@@ -1,6 +1,7 @@
 // What a launcher promises of processors where it has control groups of them. Run by tests/contract/ beside suite.ts.
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startLine } from './port.ts';
@@ -28,6 +29,11 @@ function read(pid: number, name: string): string {
   return readFileSync(fileOf(pid, name), 'utf8').trim();
 }
 
+/** In the words of the version: numbers of one version can be compared. */
+function weightOf(pid: number): number {
+  return Number(read(pid, existsSync('/sys/fs/cgroup/cgroup.controllers') ? 'cpu.weight' : 'cpu.shares'));
+}
+
 /** Thousandths of a processor; null: no limit. */
 function limitOf(pid: number): number | null {
   if (!existsSync('/sys/fs/cgroup/cgroup.controllers')) {
@@ -50,28 +56,65 @@ export function testProcessors({ name, tier, skip, open }: LauncherSuite): void 
       const { pid } = await bench.launcher.start(spec);
       await output.until('up\n');
       assert.equal(read(pid, 'cpu.idle'), '0');
+      const weight = weightOf(pid);
       for (let round = 1; round <= 2; round += 1) {
         await setBackground(spec.instanceId, true);
         assert.equal(read(pid, 'cpu.idle'), '1');
         await output.grows();
         await setBackground(spec.instanceId, false);
         assert.equal(read(pid, 'cpu.idle'), '0');
+        assert.equal(weightOf(pid), weight, 'as its memory says');
       }
       await setBackground(spec.instanceId, true);
       await bench.launcher.stop(spec.instanceId, 0);
       await assert.rejects(setBackground(spec.instanceId, false), /no such instance/);
     });
 
-    test('the data process is a sibling of its instances, and no longer when the launcher has ended', async (t) => {
+    test('an instance can begin in the background, and comes out of it with the weight of its memory', async (t) => {
+      const bench = await openBench(t, open, tier);
+      const begin = async (isBackground: boolean) => {
+        const spec = { ...bench.spec(['/bin/sh', '-c', `echo up; ${ticking}`]), isBackground };
+        const output = bench.outputOf(spec);
+        const { pid } = await bench.launcher.start(spec);
+        await output.until('up\n');
+        return { pid, id: spec.instanceId };
+      };
+      const [one, other] = [await begin(true), await begin(false)];
+      assert.deepEqual([read(one.pid, 'cpu.idle'), read(other.pid, 'cpu.idle')], ['1', '0']);
+      assert.notEqual(weightOf(one.pid), weightOf(other.pid));
+      await bench.launcher.setBackground?.(one.id, false);
+      assert.deepEqual([read(one.pid, 'cpu.idle'), weightOf(one.pid)], ['0', weightOf(other.pid)]);
+    });
+
+    test('one that is ended in the background ends there, and is taken out of it when that takes long', async (t) => {
+      const bench = await openBench(t, open, tier);
+      const spec = { ...bench.spec(['/bin/sh', '-c', `echo up; ${ticking}`]), isBackground: true };
+      const output = bench.outputOf(spec);
+      const { pid } = await bench.launcher.start(spec);
+      await output.until('up\n');
+      const group = dirname(fileOf(pid, 'cpu.idle'));
+      process.kill(pid, 'SIGSTOP'); // so that it does not hear
+      const ended = bench.launcher.stop(spec.instanceId, 0);
+      assert.equal(read(pid, 'cpu.idle'), '1');
+      while (read(pid, 'cpu.idle') === '1') await delay(10);
+      process.kill(pid, 'SIGCONT');
+      await ended;
+      assert.equal(existsSync(group), false);
+    });
+
+    test('an instance is a sibling of whoever calls it here and of the data process, of which that is over with the launcher', async (t) => {
       const before = pathOf('self');
       const bench = await openBench(t, open, tier);
       const spec = bench.spec(['/bin/sh', '-c', 'echo up; sleep 600']);
       const output = bench.outputOf(spec);
       const { pid } = await bench.launcher.start(spec);
       await output.until('up\n');
-      const parent = pathOf(pid).slice(0, pathOf(pid).lastIndexOf('/'));
-      assert.equal(pathOf('self'), `${parent}/server`);
+      const server = pathOf(pid).slice(0, -spec.instanceId.length - 1);
+      assert.equal(pathOf(pid), `${server}.${spec.instanceId}`);
+      assert.equal(pathOf('self'), `${server}/server`);
       assert.notEqual(before, pathOf('self'));
+      const parent = server.slice(0, server.lastIndexOf('/'));
+      assert.equal(parent, before.replace(/\/(server-of-yunmen)?$/, ''));
       await bench.close();
       assert.doesNotMatch(pathOf('self'), /yunmen-.*\/server$/);
     });
