@@ -159,6 +159,11 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
     showWhyToLoopback: settings.showWhyToLoopback,
     trustedProxies: settings.trustedProxies,
     groupLimitPerSecond: settings.groupLimit,
+    bodyLimitBytes: settings.requestLimits.body,
+    uriLimitBytes: settings.requestLimits.target,
+    headerLimitBytes: settings.requestLimits.headers,
+    httpsPolicy: settings.httpsPolicy,
+    stallTimeoutMs: Math.max(defaultGatewaySettings.stallTimeoutMs, settings.apiTimeoutMaxMs + limits.stallMarginMs),
     instanceLimitPerSecond: settings.instanceLimit,
     traceRatio: settings.traces?.ratio ?? null,
     // A caller whose request stands at a breakpoint hears nothing for as long as somebody thinks.

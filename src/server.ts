@@ -113,7 +113,13 @@ async function assemble(options: ServerOptions, log: Log, stack: AsyncDisposable
     readMetrics: async () => joinMetrics(await data.metrics(), readProcess()),
     loopDelay: async (what) => ((await data.ask('loopDelay', what))[0]?.answer.data ?? null) as LoopDelay | null,
     runtimes: { isKnown: isKnownRuntime, all: runtimeIds },
-    settings: { showColdStart: options.mode === 'dev' },
+    settings: {
+      showColdStart: options.mode === 'dev',
+      apiTimeoutMaxMs: options.apiTimeoutMaxMs,
+      httpsPolicy: options.httpsPolicy,
+      limitsUnboundGroups: options.limitsUnboundGroups,
+      groupLimitPerSecond: options.groupLimit,
+    },
     log,
   });
   controlling.resolve(control);
@@ -324,6 +330,9 @@ function dataSettings(
     vpcTargets: options.vpcTargets,
     trustedProxies: options.trustedProxies,
     groupLimit: options.groupLimit,
+    requestLimits: options.requestLimits,
+    apiTimeoutMaxMs: options.apiTimeoutMaxMs,
+    httpsPolicy: options.httpsPolicy,
     instanceLimit: options.instanceLimit,
     spareMemoryMb: options.spareMemoryMb,
     intranet: options.intranet,

@@ -1,6 +1,7 @@
 // What the processes are told and the bounds they keep. Flags and their environment names: cli/server-flags.ts.
 import type { ApiPlace, NetworkMode } from './functions/index.ts';
 import type { DebugTarget } from './model/debugging.ts';
+import type { HttpsPolicy } from './model/https-policy.ts';
 
 /** Told by control to the data process when it starts. Ports: 0 = any free one. */
 export type DataSettings = {
@@ -30,6 +31,11 @@ export type DataSettings = {
   readonly vpcTargets: Readonly<Record<string, string>>;
   /** Addresses and CIDR blocks of proxies whose X-Forwarded-For is believed. */
   readonly trustedProxies: readonly string[];
+  /** Bytes of one request's body, target and headers. */
+  readonly requestLimits: { readonly body: number; readonly target: number; readonly headers: number };
+  /** Longest ServiceTimeout of an API, milliseconds. */
+  readonly apiTimeoutMaxMs: number;
+  readonly httpsPolicy: HttpsPolicy;
   /** Calls a second that each API group may have; null: as many as come. */
   readonly groupLimit: number | null;
   /** Calls a second that all API groups together may have; null: as many as come. */
@@ -116,6 +122,8 @@ export const limits = {
   nonces: 8_000_000,
   /** Limits of calls (by API, account and app) that are counted at once, for each length of window; the oldest are forgotten. */
   countersPerWindow: 500_000,
+  /** How much longer than any API's time-out a connection may be without traffic; milliseconds. */
+  stallMarginMs: 60_000,
   /** How long a stop waits for requests under way; milliseconds. */
   stopGraceMs: 10_000,
   /** How long one of several data processes may serve after control gave it leave; a process that lags holds a write up for no longer. Milliseconds. */

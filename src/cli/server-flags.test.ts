@@ -33,6 +33,10 @@ test('without flags the documented defaults hold', () => {
     vpcTargets: {},
     trustedProxies: [],
     groupLimit: null,
+    requestLimits: { body: 8 * 1024 * 1024, target: 128 * 1024, headers: 64 * 1024 },
+    apiTimeoutMaxMs: 30_000,
+    httpsPolicy: 'HTTPS2_TLS1_2',
+    limitsUnboundGroups: false,
     dataProcesses: 1,
     spareMemoryMb: 96,
     imageDirectory: null,
@@ -151,6 +155,9 @@ for (const [what, flags, env, pattern] of [
     {},
     /--gateway-port and --http-port are both 9000/,
   ],
+  ['more bytes than may be', { 'body-limit': '2000' }, {}, /--body-limit takes a number from 1 to 1024, not '2000'/],
+  ['no bytes at all', { 'uri-limit': '0' }, {}, /--uri-limit takes a whole number from 1/],
+  ['a policy that is none', { 'https-policy': 'TLS1' }, {}, /--https-policy takes one of HTTPS2_TLS1_0, .*'TLS1'/],
   ['a role that is no ARN', { roles: 'gateway' }, {}, /--roles takes role ARNs.*'gateway'/],
   ['a switch that is neither on nor off', {}, { YUNMEN_PRINT_CREDENTIALS: 'maybe' }, /takes true or false/],
 ] as const) {
@@ -158,6 +165,13 @@ for (const [what, flags, env, pattern] of [
     assert.throws(() => parseServerOptions('start', flags, env, '/'), refusal(pattern));
   });
 }
+
+test('limits of requests are given in round units', () => {
+  const flags = { 'body-limit': '32', 'uri-limit': '8', 'header-limit': '16', 'api-timeout-limit': '60' };
+  const options = parseServerOptions('start', { ...flags, 'limit-unbound-groups': true }, {}, '/');
+  assert.deepEqual(options.requestLimits, { body: 32 * 1024 * 1024, target: 8 * 1024, headers: 16 * 1024 });
+  assert.deepEqual([options.apiTimeoutMaxMs, options.limitsUnboundGroups], [60_000, true]);
+});
 
 test('a refusal never shows the secret', () => {
   const secret = 'do-not-print-this';

@@ -2,6 +2,7 @@
 // Flag beats environment beats default.
 import { isAbsolute, resolve } from 'node:path';
 import { parseBlock } from '../base/address-guard.ts';
+import { type HttpsPolicy, httpsPolicies, isHttpsPolicy } from '../model/https-policy.ts';
 import { wrongUsage } from './errors.ts';
 import {
   type IsolationTier,
@@ -118,6 +119,32 @@ export const serverFlags = [
     shownDefault: 'none',
   },
   {
+    name: 'limit-unbound-groups',
+    value: null,
+    help: 'at most 5 API groups without a domain of their own, 20 once one has one, as in the cloud',
+    shownDefault: null,
+  },
+  {
+    name: 'body-limit',
+    value: 'megabytes',
+    help: "largest body of a request to an API; the cloud's 8 or 32",
+    shownDefault: '8',
+  },
+  { name: 'uri-limit', value: 'kilobytes', help: 'longest path and query of such a request', shownDefault: '128' },
+  { name: 'header-limit', value: 'kilobytes', help: 'most that all its headers may hold', shownDefault: '64' },
+  {
+    name: 'api-timeout-limit',
+    value: 'seconds',
+    help: 'longest ServiceTimeout that an API may have',
+    shownDefault: '30',
+  },
+  {
+    name: 'https-policy',
+    value: 'name',
+    help: `versions of TLS: ${Object.keys(httpsPolicies).join(', ')}`,
+    shownDefault: 'HTTPS2_TLS1_2',
+  },
+  {
     name: 'data-processes',
     value: 'number',
     help: 'processes that share the gateway and the functions; each has its own instances',
@@ -218,7 +245,15 @@ export function parseServerOptions(
     imageDirectory: imageDirectory === null ? null : resolve(cwd, imageDirectory),
     trustedProxies: parseBlocks(given('trusted-proxy')),
     groupLimit: parseCount(given('group-limit')),
-    dataProcesses: parseProcesses(given('data-processes')),
+    requestLimits: {
+      body: parseUpTo(given('body-limit'), 8, 1024) * 1024 * 1024,
+      target: parseUpTo(given('uri-limit'), 128, 1024) * 1024,
+      headers: parseUpTo(given('header-limit'), 64, 1024) * 1024,
+    },
+    apiTimeoutMaxMs: parseUpTo(given('api-timeout-limit'), 30, 3600) * 1000,
+    httpsPolicy: parseHttpsPolicy(given('https-policy')),
+    limitsUnboundGroups: parseSwitch(given('limit-unbound-groups'), false),
+    dataProcesses: parseUpTo(given('data-processes'), 1, 64),
     spareMemoryMb: given('spare-memory')?.value === '0' ? 0 : (parseCount(given('spare-memory')) ?? 96),
     instanceLimit: parseCount(given('instance-limit')),
     intranet: given('intranet') === null ? null : parseBlocks(given('intranet')),
@@ -302,12 +337,16 @@ function parseTraces(endpoint: Given | null, headers: Given | null, ratio: Given
   return { endpoint: endpoint.value, headers: Object.fromEntries(pairs), ratio: share };
 }
 
-const dataProcessesMax = 64;
+function parseUpTo(given: Given | null, fallback: number, most: number): number {
+  const count = parseCount(given) ?? fallback;
+  if (count <= most) return count;
+  throw wrongUsage(`${given?.from} takes a number from 1 to ${most}, not '${given?.value}'`);
+}
 
-function parseProcesses(given: Given | null): number {
-  const count = parseCount(given) ?? 1;
-  if (count <= dataProcessesMax) return count;
-  throw wrongUsage(`${given?.from} takes a number from 1 to ${dataProcessesMax}, not '${given?.value}'`);
+function parseHttpsPolicy(given: Given | null): HttpsPolicy {
+  if (given === null) return 'HTTPS2_TLS1_2';
+  if (isHttpsPolicy(given.value)) return given.value;
+  throw wrongUsage(`${given.from} takes one of ${Object.keys(httpsPolicies).join(', ')}, not '${given.value}'`);
 }
 
 const targetPattern = /^([^\s/=,]+\/[^\s/=,]+)=(\[?[A-Za-z0-9.:_-]+\]?)$/;

@@ -2,6 +2,7 @@
 // Types only; main.ts supplies the implementation.
 
 import type { DebuggerQuestion, DebugTarget } from '../model/debugging.ts';
+import type { HttpsPolicy } from '../model/https-policy.ts';
 import type { IsolationReport } from '../model/isolation-report.ts';
 import type { PullImage, RuntimeTools } from '../model/runtime-report.ts';
 
@@ -56,6 +57,13 @@ export type ServerOptions = {
   readonly imageDirectory: string | null;
   /** Addresses and CIDR blocks of proxies whose X-Forwarded-For is believed. */
   readonly trustedProxies: readonly string[];
+  /** Bytes of one request's body, target and headers. */
+  readonly requestLimits: { readonly body: number; readonly target: number; readonly headers: number };
+  /** Longest ServiceTimeout that an API may have, milliseconds. */
+  readonly apiTimeoutMaxMs: number;
+  readonly httpsPolicy: HttpsPolicy;
+  /** Groups without a domain of their own are as few as in the cloud. */
+  readonly limitsUnboundGroups: boolean;
   /** Calls a second that each API group may have; null: as many as come. */
   readonly groupLimit: number | null;
   /** Processes that share gateway and functions. */

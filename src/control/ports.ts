@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Account } from '../model/account.ts';
+import type { HttpsPolicy } from '../model/https-policy.ts';
 import type { InvokeFunction } from '../model/invocation.ts';
 import type { AskLoopDelay } from '../model/loop-delay.ts';
 import type { ServerMetrics } from '../model/metrics.ts';
@@ -23,6 +24,12 @@ export type ControlSettings = {
   readonly bodyLimitBytes: number;
   /** Answer cold invocations with `X-Yunmen-Cold-Start`. */
   readonly showColdStart: boolean;
+  /** What the gateway's TLS listener speaks. */
+  readonly httpsPolicy: HttpsPolicy;
+  /** At most 5 groups without a domain of their own, 20 once one has one. Source: docs, the default is ours. */
+  readonly limitsUnboundGroups: boolean;
+  /** Calls a second that the gateway gives each group; null: as many as come. */
+  readonly groupLimitPerSecond: number | null;
 };
 
 export const defaultControlSettings: ControlSettings = {
@@ -31,6 +38,9 @@ export const defaultControlSettings: ControlSettings = {
   eventLimitBytes: 32 * 1024 * 1024,
   bodyLimitBytes: 16 * 1024 * 1024,
   showColdStart: false,
+  httpsPolicy: 'HTTPS2_TLS1_2',
+  limitsUnboundGroups: false,
+  groupLimitPerSecond: null,
 };
 
 export type Runtimes = {

@@ -113,8 +113,11 @@ export function createGateway(given: GatewayDeps): Gateway {
     setDefaultGroup: (defaultGroup) => {
       deps = { ...deps, settings: { ...deps.settings, defaultGroup } };
     },
-    tlsOptions: (authority) =>
-      tlsOptions(new TlsCertificates(authority, given.clock, () => snapshots.current), deps.settings),
+    tlsOptions: (authority) => {
+      const { settings } = deps;
+      const certificates = new TlsCertificates(authority, settings.httpsPolicy, given.clock, () => snapshots.current);
+      return tlsOptions(certificates, settings);
+    },
     setTlsPort: (tlsPort) => {
       deps = { ...deps, settings: { ...deps.settings, tlsPort } };
     },

@@ -1,5 +1,6 @@
 // The gateway's settings and their defaults. Composition fills them from the server's settings.
 import { privateBlocks } from '../base/ip-ranges.ts';
+import type { HttpsPolicy } from '../model/https-policy.ts';
 
 export type GatewaySettings = {
   /** Group of a Host that is an IP address or `localhost`; null: the only group, when there is exactly one. */
@@ -30,6 +31,8 @@ export type GatewaySettings = {
   readonly instanceLimitPerSecond: number | null;
   /** Addresses and CIDR blocks that do not count as the internet. Source: assumed. */
   readonly intranet: readonly string[];
+  /** Which versions of TLS are spoken. Source: assumed; the stricter of the service's. */
+  readonly httpsPolicy: HttpsPolicy;
   /** Port to which plain requests are redirected where a domain wants HTTPS; null: 443. */
   readonly tlsPort: number | null;
   /** Calls a day that a group's own domain takes; null: no limit. The cloud has 1,000. Source: docs. */
@@ -63,6 +66,7 @@ export const defaultGatewaySettings: GatewaySettings = {
   groupLimitPerSecond: null,
   instanceLimitPerSecond: null,
   intranet: privateBlocks,
+  httpsPolicy: 'HTTPS2_TLS1_2',
   tlsPort: null,
   ownDomainLimitPerDay: null,
   ownDomainDownloads: true,

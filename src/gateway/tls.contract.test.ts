@@ -8,6 +8,7 @@ import { buffer } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
 import { connect, type PeerCertificate } from 'node:tls';
 import { systemClock } from '../base/clock.ts';
+import type { HttpsPolicy } from '../model/https-policy.ts';
 import type { Change } from '../model/published.ts';
 import { issueAuthority, issueLeaf } from '../wire/x509.ts';
 import { createGateway } from './gateway.ts';
@@ -133,6 +134,35 @@ describe('the certificate', () => {
     assert.equal(fallen.certificate.issuer.CN, subject);
     await gateway.apply({ version: 3, changes: [certificate('own.test')] });
     assert.equal((await peer('own.test')).certificate.issuer.CN, 'own');
+  });
+
+  it('is shown in the versions of TLS that the policy has', async (t) => {
+    const privateKey = String(ca.privateKey.export({ type: 'pkcs8', format: 'pem' }));
+    const deps = { clock: systemClock, claimNonce: () => true, count: () => -1, report: () => {} } as const;
+    const versions = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'] as const;
+    const spoken = async (httpsPolicy: HttpsPolicy) => {
+      const other = createGateway({
+        ...deps,
+        reportBug: (error) => bugs.push(error),
+        settings: { ...defaultGatewaySettings, httpsPolicy },
+        invoke: async () => returned({ statusCode: 200 }),
+      });
+      const listening = createSecureServer(other.tlsOptions({ subject, privateKey }));
+      other.attachTls(listening);
+      await new Promise<void>((resolve) => listening.listen(0, '127.0.0.1', resolve));
+      t.after(() => new Promise((resolve) => listening.close(resolve)));
+      const at = { port: (listening.address() as AddressInfo).port, ciphers: 'DEFAULT@SECLEVEL=0' };
+      const answers = versions.map((version) =>
+        peer('localhost', { ...at, minVersion: version, maxVersion: version }).then(
+          () => version,
+          () => null,
+        ),
+      );
+      return (await Promise.all(answers)).filter((version) => version !== null);
+    };
+    assert.deepEqual(await spoken('HTTPS2_TLS1_0'), versions);
+    assert.deepEqual(await spoken('HTTPS2_TLS1_2'), ['TLSv1.2', 'TLSv1.3']);
+    assert.deepEqual(await spoken('HTTPS2_TLS1_3'), ['TLSv1.3']);
   });
 
   it('is not shown to clients that only speak TLS 1.1', async () => {

@@ -1,8 +1,9 @@
 // TLS of the gateway: which certificate a connection gets, and how the server is made. Called by gateway.ts.
 import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import type { SecureServerOptions } from 'node:http2';
-import { createSecureContext, type SecureContext } from 'node:tls';
+import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
 import type { Clock } from '../base/clock.ts';
+import { type HttpsPolicy, httpsPolicies } from '../model/https-policy.ts';
 import type { PublishedCertificate } from '../model/published.ts';
 import { issueLeaf } from '../wire/x509.ts';
 import { wildcardOf } from './bound-domain.ts';
@@ -20,19 +21,26 @@ const leafDays = 30;
 const renewDays = 7;
 /** Leaves of the authority held at once; one for each bound domain that somebody connects to. */
 const leafLimit = 1_000;
-/** Source: assumed; the cloud's stricter policy. */
-const minVersion = 'TLSv1.2';
+
+type Versions = Pick<SecureContextOptions, 'minVersion' | 'ciphers'>;
+
+function versionsOf(policy: HttpsPolicy): Versions {
+  const { minVersion, ciphers } = httpsPolicies[policy];
+  return ciphers === null ? { minVersion } : { minVersion, ciphers };
+}
 
 export class TlsCertificates {
   readonly #authority: { readonly subject: string; readonly key: KeyObject };
   readonly #clock: Clock;
   readonly #snapshot: () => Snapshot;
+  readonly #versions: Versions;
   readonly #leafKeys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   readonly #leaves = new Map<string, Leaf>();
   /** Contexts of the owners' certificates, as long as those are published. */
   readonly #own = new WeakMap<PublishedCertificate, SecureContext>();
 
-  constructor(authority: TlsAuthority, clock: Clock, snapshot: () => Snapshot) {
+  constructor(authority: TlsAuthority, policy: HttpsPolicy, clock: Clock, snapshot: () => Snapshot) {
+    this.#versions = versionsOf(policy);
     this.#authority = { subject: authority.subject, key: createPrivateKey(authority.privateKey) };
     this.#clock = clock;
     this.#snapshot = snapshot;
@@ -56,7 +64,7 @@ export class TlsCertificates {
   #contextOf(own: PublishedCertificate): SecureContext {
     const known = this.#own.get(own);
     if (known !== undefined) return known;
-    const context = createSecureContext({ cert: own.chain, key: own.privateKey, minVersion });
+    const context = createSecureContext({ cert: own.chain, key: own.privateKey, ...this.#versions });
     this.#own.set(own, context);
     return context;
   }
@@ -75,7 +83,7 @@ export class TlsCertificates {
       until: now + leafDays * 24 * hourMs,
     });
     const leafKey = this.#leafKeys.privateKey.export({ type: 'pkcs8', format: 'pem' });
-    const context = createSecureContext({ cert, key: leafKey, minVersion });
+    const context = createSecureContext({ cert, key: leafKey, ...this.#versions });
     this.#leaves.delete(host);
     this.#leaves.set(host, { context, renewAt: now + (leafDays - renewDays) * 24 * hourMs });
     const oldest = this.#leaves.size > leafLimit ? this.#leaves.keys().next() : null;
@@ -89,7 +97,7 @@ export function tlsOptions(certificates: TlsCertificates, settings: GatewaySetti
   return {
     ...listenerOptions(settings),
     allowHTTP1: true,
-    minVersion,
+    ...versionsOf(settings.httpsPolicy),
     SNICallback: (serverName, done) => {
       try {
         done(null, certificates.contextFor(serverName));

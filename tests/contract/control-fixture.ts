@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import yazl from 'yazl';
 import { systemClock } from '../../src/base/clock.ts';
-import { createControl, ensureAccount, type RootCredentials } from '../../src/control/index.ts';
+import { type ControlSettings, createControl, ensureAccount, type RootCredentials } from '../../src/control/index.ts';
 import type { InvocationOutcome, InvokeRequest } from '../../src/model/invocation.ts';
 import { latencyBucketsMs } from '../../src/model/metrics.ts';
 import type { RequestQuery, RequestRecord } from '../../src/model/record.ts';
@@ -74,7 +74,10 @@ const metrics = {
   processes: { data: processMetrics, control: processMetrics },
 };
 
-export async function startPlane(wrap: (store: Store) => Store = (store) => store): Promise<Plane> {
+export async function startPlane(
+  wrap: (store: Store) => Store = (store) => store,
+  settings: Partial<ControlSettings> = {},
+): Promise<Plane> {
   const dataDir = mkdtempSync(join(tmpdir(), 'yunmen-control-'));
   const store = await openStore({ dataDir, clock: systemClock });
   const credentials = await ensureAccount(store, { accountId: null, accessKeyId: null, accessKeySecret: null });
@@ -89,6 +92,7 @@ export async function startPlane(wrap: (store: Store) => Store = (store) => stor
     store: wrap(store),
     account: { accountId: credentials.accountId, regionId: 'cn-hangzhou' },
     clock: systemClock,
+    settings,
     log: { debug: write, info: write, warn: write, error: write },
     runtimes: { isKnown: (id) => known.includes(id), all: known },
     awaitLive: async (version) => void awaited.push(version),

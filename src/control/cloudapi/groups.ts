@@ -5,7 +5,7 @@ import type { WriteTransaction } from '../../store/port.ts';
 import type { GroupRow } from '../../store/rows.ts';
 import type { RpcAction } from '../action.ts';
 import { openApiError } from '../errors.ts';
-import { commit } from '../ports.ts';
+import { type ControlDeps, commit } from '../ports.ts';
 import type { Arguments } from '../rpc/arguments.ts';
 import { showDomain } from './domains.ts';
 import { readGroupOptions } from './group-options.ts';
@@ -57,6 +57,18 @@ function refuseOtherInstance(args: Arguments): void {
   }
 }
 
+/** Groups without a domain of their own are few, more once another has one. Source: docs. */
+async function refuseOneMoreUnbound(tx: WriteTransaction, groups: readonly GroupRow[]): Promise<void> {
+  let unbound = 0;
+  for (const { groupId } of groups) if ((await tx.rows.domains.count('groupId', groupId)) === 0) unbound++;
+  const most = unbound < groups.length ? quotas.unboundGroupsBesideBound : quotas.unboundGroups;
+  if (unbound < most) return;
+  throw openApiError(
+    'ExceedLimitApiGroup',
+    `There may be at most ${most} API groups without a domain of their own: bind one (SetDomain).`,
+  );
+}
+
 export const createApiGroup: RpcAction = async ({ args, deps }) => {
   refuseOtherInstance(args);
   const groupId = randomHex(16);
@@ -79,6 +91,7 @@ export const createApiGroup: RpcAction = async ({ args, deps }) => {
     if (all.length >= quotas.groups) {
       throw openApiError('ExceedLimitApiGroup', `There may be at most ${quotas.groups} API groups.`);
     }
+    if (deps.settings.limitsUnboundGroups) await refuseOneMoreUnbound(tx, all);
     await tx.rows.groups.insert(group);
     await publishGroup(tx, group);
   });
@@ -101,18 +114,17 @@ function vpcDomainOf({ groupId, regionId }: GroupRow): string {
 }
 
 /** What a listing shows of a group. */
-function attributes(group: GroupRow): object {
+function attributes(group: GroupRow, { settings }: ControlDeps): object {
   return {
     ...summary(group),
     ...instance,
     RegionId: group.regionId,
     CreatedTime: utc(group.createdAt),
     ModifiedTime: utc(group.modifiedAt),
-    TrafficLimit: Number(group.options?.RpsLimitForServerless ?? groupTrafficLimit),
+    TrafficLimit: Number(group.options?.RpsLimitForServerless ?? settings.groupLimitPerSecond ?? groupTrafficLimit),
     BillingStatus: 'NORMAL',
     IllegalStatus: 'NORMAL',
-    // What the listener really takes: TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1.
-    HttpsPolicy: 'HTTPS2_TLS1_2',
+    HttpsPolicy: settings.httpsPolicy,
     Tags: tagInfos(group.tags),
   };
 }
@@ -123,7 +135,7 @@ export const describeApiGroup: RpcAction = async ({ args, deps }) => {
     return { group, domains: await tx.rows.domains.find('groupId', group.groupId, scanLimit) };
   });
   return {
-    ...attributes(group),
+    ...attributes(group, deps),
     Status: 'NORMAL',
     CompatibleFlags: group.isClassic === true ? 'classic' : undefined,
     VpcDomain: vpcDomainOf(group),
@@ -155,7 +167,7 @@ export const describeApiGroups: RpcAction = async ({ args, deps }) => {
       hasTags(group.tags, tags),
   );
   const page = paged(args, byAge(found, args));
-  return { ...page.totals, ApiGroupAttributes: page.rows.map(attributes) };
+  return { ...page.totals, ApiGroupAttributes: page.rows.map((group) => attributes(group, deps)) };
 };
 
 /**

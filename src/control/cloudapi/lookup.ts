@@ -11,7 +11,14 @@ export const scanLimit = 1000;
 /** The one instance that groups live on. Source: docs for the form of the id. */
 export const instance = { InstanceId: 'api-shared-vpc-001', InstanceType: 'VPC_SHARED' } as const;
 /** Source: docs. */
-export const quotas = { groups: 200, apisInGroup: 1000, apps: 1000, historiesOfApi: 100 } as const;
+export const quotas = {
+  groups: 200,
+  unboundGroups: 5,
+  unboundGroupsBesideBound: 20,
+  apisInGroup: 1000,
+  apps: 1000,
+  historiesOfApi: 100,
+} as const;
 
 export async function getGroup(tx: ReadTransaction, groupId: string): Promise<GroupRow> {
   const group = await tx.rows.groups.get(groupId);
