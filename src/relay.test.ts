@@ -43,7 +43,14 @@ function setUp(count: number) {
       return () => {};
     },
   };
-  const relay = new Relay({ clock, answerMs: 1_000, running: () => running, replaced: () => missing.replaced });
+  const silent: number[] = [];
+  const relay = new Relay({
+    clock,
+    answerMs: 1_000,
+    onSilent: ({ place }) => silent.push(place),
+    running: () => running,
+    replaced: () => missing.replaced,
+  });
   const [from] = running;
   assert.ok(from !== undefined);
   const signal = new AbortController();
@@ -53,6 +60,7 @@ function setUp(count: number) {
     running,
     relay,
     missing,
+    silent,
     signal,
     expire: () => expire(),
     room: () => relay.room(from, ask, signal.signal),
@@ -71,13 +79,13 @@ test('all others are asked, and those that have room are named', async () => {
 });
 
 test('one that does not answer in time is not waited for, nor asked again before it has answered', async () => {
-  const { slots, room, expire } = setUp(2);
+  const { slots, room, expire, silent } = setUp(2);
   const rooms = room();
   await settle();
   expire();
   assert.deepEqual(await rooms, []);
   assert.deepEqual(await room(), []);
-  assert.equal(slots[1]?.calls.length, 1);
+  assert.deepEqual([slots[1]?.calls.length, silent], [1, [1]]);
   slots[1]?.calls[0]?.answer(1);
   await settle();
   const again = room();

@@ -25,6 +25,8 @@ export type RelayDeps = {
   readonly answerMs: number;
   /** Those that run now. */
   running(): readonly RelaySlot[];
+  /** One has not answered in time. */
+  onSilent(slot: RelaySlot): void;
   /** Resolves when another is in the place of one that ended; null: none is missing. */
   replaced(): Promise<unknown> | null;
 };
@@ -91,6 +93,7 @@ export class Relay {
     const late = Promise.withResolvers<number>();
     const cancel = this.#deps.clock.after(this.#deps.answerMs, () => {
       this.#silent.add(slot);
+      this.#deps.onSilent(slot);
       void asked.then(() => this.#silent.delete(slot));
       late.resolve(0);
     });

@@ -268,6 +268,7 @@ async function startDataProcesses(
   const relay = new Relay({
     clock: systemClock,
     answerMs: limits.roomAnswerMs,
+    onSilent: ({ place }) => log.warn('a data process does not say whether it has room for calls', { place }),
     running: () => processes.running,
     replaced: () => processes.replaced,
   });

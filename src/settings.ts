@@ -130,8 +130,8 @@ export const limits = {
   servingLeaseMs: 50,
   /** How long a caller waits for what one of several data processes asks control (leave to serve, a count, a nonce, who has room); milliseconds. */
   controlAnswerMs: 5_000,
-  /** How long one of several data processes may take to say whether it has room for a call that another cannot admit; milliseconds. */
-  roomAnswerMs: 1_000,
+  /** How long one of several data processes may take to say whether it has room for a call that another cannot admit; milliseconds. Less than controlAnswerMs. */
+  roomAnswerMs: 4_000,
   /** Data processes, of several, that may be replaced in the window before the server gives up. */
   replacements: 5,
   replacementWindowMs: 60_000,

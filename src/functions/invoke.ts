@@ -46,7 +46,6 @@ export function createInvoke(plane: Plane, elsewhere: InvokeElsewhere | null): I
     const admitted = admit(plane, request, found.config) ?? (await admitFirst(plane, request, found.config));
     if ('kind' in admitted)
       return elsewhere === null ? admitted : await tryElsewhere(elsewhere, request, admitted, signal);
-    plane.enter(admitted.pool);
     try {
       const acquired = take(admitted.pool) ?? (await acquire(plane, admitted, signal));
       if (acquired.kind === 'refused') return acquired;
@@ -74,7 +73,7 @@ async function tryElsewhere(
   return refuse('ResourceExhausted', `function '${functionName}' has as many requests under way as it may have`);
 }
 
-/** Finds the pool. Null: it has none yet, see admitFirst. */
+/** Finds the pool; who is admitted counts there from now on, until it leaves. Null: it has none yet, see admitFirst. */
 function admit(plane: Plane, request: InvokeRequest, config: FunctionConfig): Admitted | Refused | null {
   const { limits } = plane;
   if (request.event.length > limits.invocationBytes) {
@@ -101,6 +100,7 @@ function admit(plane: Plane, request: InvokeRequest, config: FunctionConfig): Ad
       `${plane.alone} requests are under way, the limit is ${limits.instancesInAll} instances`,
     );
   }
+  plane.enter(pool);
   return { request, pool, config };
 }
 

@@ -65,6 +65,14 @@ test('a call beyond the limit goes elsewhere; only when nobody has room it is re
   assert.deepEqual(asked, [], 'nor does what finds room, or fails for another reason');
 });
 
+test('of the first calls of a function no more are admitted than of later ones', async () => {
+  plane.publish('first', { 'index.py': holding });
+  limit('first', 1);
+  writeFileSync(`${directory}/first`, '');
+  const outcomes = await Promise.all([1, 2].map(() => plane.invoke('first', `${directory}/first`)));
+  assert.deepEqual(outcomes.map(({ kind }) => kind).toSorted(), ['refused', 'success']);
+});
+
 test('room is told by the limit, by the bound of a function and by that of all', async () => {
   plane.publish('roomy', { 'index.py': holding });
   plane.publish('sharing', { 'index.py': holding }, { instanceConcurrency: 10 });

@@ -53,6 +53,8 @@ class Handler(BaseHTTPRequestHandler):
 ThreadingHTTPServer(('0.0.0.0', int(os.environ['FC_SERVER_PORT'])), Handler).serve_forever()
 `;
 
+type DataProcess = ServerFacts['dataProcesses'][number];
+
 function factsNow(server: TestServer): ServerFacts {
   return JSON.parse(readFileSync(join(server.dataDir, 'server.json'), 'utf8')) as ServerFacts;
 }
@@ -128,6 +130,17 @@ class Called {
       connections.push(await connectTo(this.#server.ready.http, pids[at % pids.length] ?? 0, t));
     }
     return connections;
+  }
+
+  /** The process whose part a limit of one is, and a connection to another. It has been called once. */
+  async fromElsewhere(t: TestContext): Promise<{ readonly owner: DataProcess; readonly connection: Connection }> {
+    const [first] = await this.connect(1, t);
+    assert.equal((await this.get(first as Connection)).status, 200);
+    const all = factsNow(this.#server).dataProcesses;
+    const owner = all.find(({ runDir }) => hasInstanceOf(runDir, this.counts));
+    const other = all.find((each) => each !== owner);
+    assert.ok(owner !== undefined && other !== undefined);
+    return { owner, connection: await connectTo(this.#server.ready.http, other.data, t) };
   }
 
   get(connection: Connection, path = '/'): Promise<Got> {
@@ -230,7 +243,7 @@ for (const processes of [2, 3]) {
         }
         return got.status;
       });
-      await until('ten run, the others are refused', () => ten.now === 10 && refused === 20);
+      await until('ten run, the others are refused', () => ten.most === 10 && refused === 20);
       ten.release();
       assert.equal((await Promise.all(calls)).filter((status) => status === 200).length, 10);
       assert.equal(ten.most, 10);
@@ -303,16 +316,27 @@ for (const processes of [2, 3]) {
       }
     });
 
+    test('one that stands still with the only instance: calls are refused in time, and served when it goes on', async (t) => {
+      const one = await Called.make(server, api, 'standing', t);
+      await one.limit(1);
+      const { owner, connection } = await one.fromElsewhere(t);
+      process.kill(owner.data, 'SIGSTOP');
+      try {
+        assertLimited(await one.get(connection));
+        const began = performance.now();
+        assertLimited(await one.get(connection));
+        assert.ok(performance.now() - began < 3_000, 'it is not waited for again');
+      } finally {
+        process.kill(owner.data, 'SIGCONT');
+      }
+      await until('it serves again', async () => (await one.get(connection)).status === 200);
+      assert.equal(one.most, 1);
+    });
+
     test('one that is killed gives its part back: calls wait for the one that replaces it', async (t) => {
       const two = await Called.make(server, api, 'killed', t);
       await two.limit(1);
-      const [first] = await two.connect(1, t);
-      assert.equal((await two.get(first as Connection)).status, 200);
-      const before = factsNow(server).dataProcesses;
-      const owner = before.find(({ runDir }) => hasInstanceOf(runDir, two.counts));
-      const other = before.find((each) => each !== owner);
-      assert.ok(owner !== undefined && other !== undefined);
-      const connection = await connectTo(server.ready.http, other.data, t);
+      const { owner, connection } = await two.fromElsewhere(t);
       const passed = two.get(connection, '/hold');
       await until('it runs', () => two.now === 1);
       process.kill(owner.data, 'SIGKILL');
