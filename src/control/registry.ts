@@ -155,7 +155,7 @@ const cloudApi: Readonly<Record<string, Registered<RpcAction>>> = {
 
 const noNetwork =
   'VPCs and mounts are kept but not acted on; of tracing functions are told, no spans are sent for them';
-const asZip = `code as a zip in the body or in the temporary bucket, containers as servers from images that the operator has fetched; no GPUs or session affinity; ${noNetwork}; customDNS and diskSize are kept, /tmp holds 512 MB; cpu is held in tier strong, and in user with delegated control groups`;
+const asZip = `code as a zip in the body or in the temporary bucket, containers as servers from images that the operator has fetched; no GPUs or session affinity; ${noNetwork}; customDNS and diskSize are kept, /tmp holds 512 MB; a process may have 16,384 files open; cpu is held in tier strong, and in user with delegated control groups`;
 
 /** Functions are the same in the three versions, and so are aliases, of services or of functions. */
 const functionActions: Readonly<Record<string, Registered<FcAction>>> = {
@@ -173,7 +173,7 @@ const functionActions: Readonly<Record<string, Registered<FcAction>>> = {
   UpdateFunction: partial(functions.updateFunction, asZip),
 };
 
-const onlyHttp = 'triggers of type http';
+const onlyHttp = 'triggers of type http; through them no WebSocket and no asynchronous calls';
 
 const provisionActions: Readonly<Record<string, Registered<FcAction>>> = {
   GetProvisionConfig: done(provisions.getProvisionConfig),
