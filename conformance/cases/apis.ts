@@ -154,6 +154,8 @@ export function apiCases(world: World): void {
         ['InvalidRequestHttpMethod', { RequestConfig: { ...mock.RequestConfig, RequestHttpMethod: 'FETCH' } }],
         ['InvalidServiceTimeout', { ServiceConfig: { ...mock.ServiceConfig, ServiceTimeout: 30_001 } }],
         ['InvalidMockStatusCode', { ServiceConfig: { ...mock.ServiceConfig, MockStatusCode: '1' } }],
+        ['InvalidMockStatusCode', { ServiceConfig: { ...mock.ServiceConfig, MockStatusCode: '100' } }],
+        ['InvalidMockStatusCode', { ServiceConfig: { ...mock.ServiceConfig, MockStatusCode: '600' } }],
         ['InvalidVisibility', { Visibility: 'SECRET' }],
         ['InvalidApiName', { ApiName: 'a' }],
         ['NotFoundApiGroup', { GroupId: 'f'.repeat(32) }],

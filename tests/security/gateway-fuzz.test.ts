@@ -203,7 +203,10 @@ describe(`the gateway is sent ${inputs} broken`, () => {
           const method = made.request.method === 'ANY' ? 'POST' : made.request.method;
           const target = made.request.path.replace(/\[[^\]]+\]/g, '1').replace('*', 'x');
           const call = request({ method, target: encodeURI(target), headers, body: 'a=1&b=2' });
-          return `served: ${await answer(gateway.run(call), bugs)}`;
+          // A mock may be there to answer with a 500.
+          const { record } = await gateway.run(call);
+          const isWanted = made.backend.kind === 'mock' && made.backend.status === record.status;
+          return `served: ${judge(isWanted ? 200 : record.status, record.failure?.code ?? null, bugs)}`;
         },
       });
     });

@@ -170,10 +170,11 @@ function readVpc(service: NestedRecord, timeoutMs: number): Extract<Backend, { k
 function readMock(service: NestedRecord, timeoutMs: number): Extract<Backend, { kind: 'mock' }> {
   const statusText = memberText(service, 'MockStatusCode');
   const status = statusText === '' ? 200 : Number(statusText);
-  if (!Number.isInteger(status) || status < 100 || status > 999) {
+  // What the gateway can answer with: one below 200 is no whole answer.
+  if (!Number.isInteger(status) || status < 200 || status > 599) {
     throw openApiError(
       'InvalidMockStatusCode',
-      `The parameter ServiceConfig.MockStatusCode must be an HTTP status, not ${statusText}.`,
+      `The parameter ServiceConfig.MockStatusCode must be an HTTP status from 200 to 599, not ${statusText}.`,
     );
   }
   const rows = service['MockHeaders'];
