@@ -2,9 +2,11 @@
 // each tier and network, with the caller's and the server's work in one figure; and the parts that the requests' records tell.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RecordedColdStart } from '../src/model/record.ts';
+import { startsAlone } from './alone.ts';
 import { ApiClient } from './api-client.ts';
 import { percentile } from './cold.ts';
 import { type EchoFunction, echoFunctions, openEchoProject, type SignedTarget } from './echo-project.ts';
+import { goProgram } from './echoes.ts';
 import { type LoadGenerator, startLoadGenerator, startYunmen } from './processes.ts';
 import { markdownTable } from './report.ts';
 
@@ -44,12 +46,54 @@ require('http').createServer((request, response) => {
 }).listen(process.env.FC_SERVER_PORT || 9000, '0.0.0.0');
 `;
 
+const goServerCode = `package main
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+)
+
+func main() {
+	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		event, _ := io.ReadAll(r.Body)
+		var given struct{ QueryParameters map[string]string }
+		json.Unmarshal(event, &given)
+		body, _ := json.Marshal(map[string]string{"n": given.QueryParameters["n"]})
+		answer := map[string]any{"isBase64Encoded": false, "statusCode": 200, "headers": map[string]string{}, "body": string(body)}
+		json.NewEncoder(w).Encode(answer)
+	})
+	http.ListenAndServe("0.0.0.0:"+os.Getenv("FC_SERVER_PORT"), nil)
+}
+`;
+
 const languages = {
   Python: echoFunctions.python,
   Node: echoFunctions.node,
   PHP: { runtime: 'php7.2', files: { 'index.php': phpCode } },
   'Custom (Node)': { runtime: 'custom', files: { bootstrap: serverCode }, memorySize: 256 },
 } as const satisfies Record<string, EchoFunction>;
+
+/** Those and, where there is a compiler, a server of Go's. */
+function contestants(missing: string[]): Readonly<Record<string, EchoFunction>> {
+  try {
+    const { bootstrap = '' } = goProgram(goServerCode, 'bootstrap');
+    return { ...languages, 'Custom (Go)': { runtime: 'custom', files: { bootstrap }, memorySize: 256 } };
+  } catch (error) {
+    missing.push(`Custom (Go): ${error instanceof Error ? error.message : String(error)}`);
+    return languages;
+  }
+}
+
+const isProgram = ({ runtime }: EchoFunction) => runtime.startsWith('custom');
+
+/** What of a cold call of a program is its own. */
+async function rowAlone(label: string, made: EchoFunction): Promise<string[]> {
+  const times = await startsAlone(made, { count: calls, restMs });
+  const [median, most] = [0.5, 0.9].map((part) => percentile(times, part).toFixed(1));
+  return [label, 'the program alone', median ?? '', most ?? '', ...Array<string>(7).fill('')];
+}
 
 type Cold = { readonly totalMs: number; readonly parts: RecordedColdStart };
 
@@ -108,7 +152,11 @@ function rowOf(label: string, name: string, cold: readonly Cold[]): string[] {
   return [label, name, at(totals, 0.5), at(totals, 0.9), ...names.map(median), `${waited} of ${cold.length}`];
 }
 
-async function measure({ name, isolation, flags }: (typeof servers)[number], missing: string[]): Promise<string[][]> {
+async function measure(
+  { name, isolation, flags }: (typeof servers)[number],
+  made: Readonly<Record<string, EchoFunction>>,
+  missing: string[],
+): Promise<string[][]> {
   const yunmen = await startYunmen(flags);
   const generator = startLoadGenerator();
   const client = new ApiClient(yunmen);
@@ -116,9 +164,9 @@ async function measure({ name, isolation, flags }: (typeof servers)[number], mis
   try {
     if (yunmen.isolation !== isolation) throw new Error(`the server has tier ${yunmen.isolation}`);
     const project = await openEchoProject(yunmen);
-    for (const [at, [label, made]] of Object.entries(languages).entries()) {
+    for (const [at, [label, each]] of Object.entries(made).entries()) {
       try {
-        const target = await project.deploy(`cold-${at}`, made);
+        const target = await project.deploy(`cold-${at}`, each);
         rows.push(rowOf(label, name, await coldCalls({ client, generator }, `echo-cold-${at}`, target)));
       } catch (error) {
         missing.push(`${label}, ${name}: ${error instanceof Error ? error.message : String(error)}`);
@@ -135,17 +183,19 @@ async function measure({ name, isolation, flags }: (typeof servers)[number], mis
 export async function runColdGateway(): Promise<string> {
   const rows: string[][] = [];
   const missing: string[] = [];
+  const made = contestants(missing);
+  for (const [label, each] of Object.entries(made)) if (isProgram(each)) rows.push(await rowAlone(label, each));
   for (const server of servers) {
     try {
-      rows.push(...(await measure(server, missing)));
+      rows.push(...(await measure(server, made, missing)));
     } catch (error) {
       missing.push(`${server.name}: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
-  const order = Object.keys(languages);
+  const order = Object.keys(made);
   rows.sort(([left = ''], [right = '']) => order.indexOf(left) - order.indexOf(right));
   const parts = ['wait', 'start', 'code', 'load', 'initializer', 'handler'];
   const head = ['cold call', 'tier and network', 'p50 ms', 'p90 ms', ...parts, 'a process waited'];
   const notes = missing.length === 0 ? '' : `\n\nNot measured: ${missing.join('; ')}.`;
-  return `Cold calls through the gateway, ${calls} each, ${restMs} ms after a change of the function: signature, nonce, grant, parameter mapping; processes wait where a server lets them. The parts are medians of the requests' records, ms; of a server of the user's own, load is what it takes until it listens.\n\n${markdownTable(head, rows)}${notes}`;
+  return `Cold calls through the gateway, ${calls} each, ${restMs} ms after a change of the function: signature, nonce, grant, parameter mapping; processes wait where a server lets them. The parts are medians of the requests' records, ms; of a server of the user's own, load is what it takes until it listens, and "alone" is from its start by hand to its first answer.\n\n${markdownTable(head, rows)}${notes}`;
 }

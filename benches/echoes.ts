@@ -1,6 +1,6 @@
 // The function that benches of languages measure, an echo, in each of them. Used by cold.ts, languages.ts and others.
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -105,6 +105,22 @@ function goEcho(): Echo {
     }),
   );
   return { runtime: 'go1', files, more: { handler: 'main' }, answerTo: (event) => JSON.stringify(event) };
+}
+
+/** One source file without modules of others, compiled to `name`. Errors: throws without Go. */
+export function goProgram(source: string, name: string): Readonly<Record<string, Uint8Array>> {
+  const files = build((directory) => {
+    writeFileSync(`${directory}/main.go`, source);
+    writeFileSync(`${directory}/go.mod`, 'module bench\n\ngo 1.18\n');
+    execFileSync('go', ['build', '-o', name, '.'], {
+      cwd: directory,
+      env: { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-buildvcs=false' },
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+  });
+  const { [name]: program } = files;
+  if (program === undefined) throw new Error('nothing was compiled');
+  return { [name]: program };
 }
 
 /** What is left in a directory that goes afterwards. */
