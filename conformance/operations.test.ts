@@ -10,6 +10,7 @@ import { appCases } from './cases/apps.ts';
 import { backendCases } from './cases/backends.ts';
 import { domainCases } from './cases/domains.ts';
 import { accountCases } from './cases/fc-account.ts';
+import { execCases } from './cases/fc-exec.ts';
 import { layerCases } from './cases/fc-layers.ts';
 import { limitCases } from './cases/fc-limits.ts';
 import { provisionCases } from './cases/fc-provision.ts';
@@ -49,6 +50,7 @@ layerCases(world);
 settingCases(world);
 limitCases(world);
 provisionCases(world);
+execCases(world);
 triggerCases(world);
 unsetCases(world);
 

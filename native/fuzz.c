@@ -27,12 +27,21 @@ static uint8_t *put_text(uint8_t *at, const char *text) {
 }
 
 static size_t write_seed(uint8_t *bytes) {
-  static const uint8_t words[] = {AUTHENTICATE, START, START, START, STOP, FREEZE, THAW, SPARE, ASSIGN, LEND, BACKGROUND, FOREGROUND, CONFIGURE, CONFIGURE, ALLOW};
+  static const uint8_t words[] = {AUTHENTICATE, START, START, START, STOP, FREEZE, THAW, SPARE, ASSIGN, LEND, BACKGROUND, FOREGROUND, EXEC, EXEC, ATTACH, CONFIGURE, CONFIGURE, ALLOW};
   uint8_t word = words[next() % sizeof words], *at = put(bytes + 4, word, 1);
   at = put(at, next(), 4);
   const char *id = "c-01234567-0123456789abcdef0123";
-  if (word == AUTHENTICATE || word == LEND) at = put_text(at, "0123456789abcdef0123456789abcdef");
-  if (word == STOP || word == FREEZE || word == THAW || word == ASSIGN || word == BACKGROUND || word == FOREGROUND) at = put_text(at, id);
+  if (word == AUTHENTICATE || word == LEND || word == ATTACH) at = put_text(at, "0123456789abcdef0123456789abcdef");
+  if (word == STOP || word == FREEZE || word == THAW || word == ASSIGN || word == BACKGROUND || word == FOREGROUND || word == EXEC) at = put_text(at, id);
+  if (word == ATTACH) at = put(at, next() % 4, 4);
+  if (word == EXEC) {
+    at = put(put(put(put_text(put(at, next() % 4, 4), "/code"), next() % 3, 1), next(), 2), next(), 2);
+    for (int list = 0; list < 2; list++) {
+      uint32_t count = next() % 6;
+      at = put(at, count, 2);
+      for (uint32_t each = 0; each < count; each++) at = put_text(at, list == 1 ? "NAME=value" : "sh");
+    }
+  }
   if (word == STOP) at = put(at, next(), 4);
   if (word == CONFIGURE) at = put(put_text(put_text(at, "/tmp/yunmen-x"), "0123456789abcdef0123456789abcdef"), next() % 5, 1);
   if (word == CONFIGURE) {
@@ -88,6 +97,13 @@ static void check(const struct message *message, const uint8_t *bytes, size_t le
     check_text(message->code, bytes, length);
     check_text(message->start_line, bytes, length);
     check_program(&message->program, bytes, length);
+  }
+  if (message->word == EXEC) {
+    const struct exec *exec = &message->exec;
+    check_text(exec->directory, bytes, length);
+    for (int at = 0; at < exec->argc; at++) check_text(exec->argv[at], bytes, length);
+    for (int at = 0; at < exec->envc; at++) check_text(exec->env[at], bytes, length);
+    if (exec->argc == 0 || exec->argv[exec->argc] != NULL || exec->env[exec->envc] != NULL) abort();
   }
   if (message->word != START && message->word != SPARE) return;
   check_text(start->id, bytes, length);

@@ -2,7 +2,7 @@
 // prepares everything, starts the program as its child, reaps, hears from sandd, and ends all when the program or sandd
 // has gone. It is this code, never the function's.
 #define _GNU_SOURCE
-#include "sandbox.h"
+#include "exec.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -32,6 +32,10 @@ _Noreturn void give_up(const char *what, const char *which) {
   char text[256] = {BROKEN};
   snprintf(text + 1, sizeof text - 1, "%s %s: %s", what, which, strerror(errno));
   _exit(write(control, text, strlen(text)) < 0 ? 126 : 125);
+}
+
+void tell_failures_to(int descriptor) {
+  control = descriptor;
 }
 
 pid_t instance_clone(enum tier tier, int *pidfd) {
@@ -95,7 +99,8 @@ static void start_relay(const struct start *start, const struct place *place, in
   syscall(SYS_close_range, 1, ~0U, 0);
   control = -1; // what goes wrong shows by what does not answer
   setsid();
-  drop_rights(place->tier, false, start);
+  drop_rights(place->tier);
+  confine_signals();
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   relay_run(start, 0);
 }
@@ -112,7 +117,10 @@ static _Noreturn void run_program(const struct start *start, const struct place 
   syscall(SYS_close_range, 4, ~0U, 0);
   setsid();
   struct program given, *program = (struct program *)&start->program;
-  if (has_namespaces(place->tier)) drop_rights(place->tier, false, start);
+  if (has_namespaces(place->tier)) {
+    drop_rights(place->tier);
+    confine_signals();
+  }
   if (waits_for_program(start)) await_program(program = &given, control);
   if (place->tier == TIER_RESTRICTED) restricted_drop(start, place, handles.uid);
   if (place->tier == TIER_NONE && place->owner != geteuid()) become(place->owner, place->owner_group, 0);
@@ -182,7 +190,8 @@ static void tell_program_runs(int started) {
 }
 
 // `started`: of a spare that waits for its program the other end of what it closes by running that; else -1.
-static _Noreturn void attend(uint32_t memory_mb, const struct place *place, const struct freezer *freezer, pid_t program, int children, int started) {
+static _Noreturn void attend(const struct start *start, const struct place *place, const struct freezer *freezer, pid_t program, int children, int started) {
+  uint32_t memory_mb = start->is_spare ? 0 : start->memory_mb; // a spare runs our code only
   struct pollfd sources[3] = {{control, POLLIN, 0}, {children, POLLIN, 0}, {started, POLLIN, 0}};
   bool is_frozen = false;
   for (;;) {
@@ -205,10 +214,13 @@ static _Noreturn void attend(uint32_t memory_mb, const struct place *place, cons
       if (pid == program) {
         tell_end(status, false);
         end_all(place, freezer, program);
-      }
+      } else exec_ended(pid);
     if (sources[0].revents == 0) continue;
-    struct assigned told_by_sandd = {KILL, 0};
-    if (recv(control, &told_by_sandd, sizeof told_by_sandd, MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EINTR)) continue;
+    struct assigned told_by_sandd;
+    struct order order;
+    enum ordered what = exec_hear(control, &told_by_sandd, &order);
+    if (what == ORDER_EXEC) exec_begin(start, place, uid, freezer->members, order);
+    if (what != ORDER_WORD) continue;
     switch (told_by_sandd.word) {
       case TERMINATE: kill(program, SIGTERM); break;
       case FREEZE_ALL: set_frozen(freezer, is_frozen = true); break;
@@ -249,6 +261,7 @@ _Noreturn void instance_run(const struct start *start, const struct place *place
     if (unshare(CLONE_NEWUSER) != 0) give_up("cannot make", "a user namespace");
     ask_for_map();
   }
+  if (has_namespaces(place->tier)) confine_files(start);
   sigemptyset(&child);
   sigaddset(&child, SIGCHLD);
   sigprocmask(SIG_SETMASK, &child, NULL);
@@ -267,14 +280,13 @@ _Noreturn void instance_run(const struct start *start, const struct place *place
   close(handles.input);
   close(handles.output);
   for (int standard = 0; standard < 3; standard++) close(standard);
-  if (freezer.members >= 0) close(freezer.members);
   if (place->tier == TIER_RESTRICTED) {
     restricted_hold();
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     snprintf(why, sizeof why, "/proc/%d", program);
     open(why, O_PATH | O_CLOEXEC); // kept: a rule for it holds as long as the kernel remembers the directory
   } else if (place->tier != TIER_NONE) {
-    drop_rights(place->tier, true, start);
+    drop_rights(place->tier);
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     // With a freezer of version 1 a kill would wait for ever for what is frozen: the end of `control` thaws first.
     prctl(PR_SET_PDEATHSIG, freezer.state >= 0 ? 0 : SIGKILL, 0, 0, 0);
@@ -289,5 +301,5 @@ _Noreturn void instance_run(const struct start *start, const struct place *place
   if (!waits) close(started[0]);
   char word = RUNNING;
   if (send(control, &word, 1, MSG_NOSIGNAL) < 0) end_all(place, &freezer, program);
-  attend(start->is_spare ? 0 : start->memory_mb, place, &freezer, program, children, waits ? started[0] : -1); // a spare runs our code only
+  attend(start, place, &freezer, program, children, waits ? started[0] : -1);
 }

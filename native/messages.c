@@ -131,6 +131,30 @@ static const char *parse_assign(struct reader *reader, struct message *message) 
   return check_size(message->memory_mb, message->cpu);
 }
 
+static const char *parse_exec(struct reader *reader, struct message *message) {
+  struct exec *exec = &message->exec;
+  message->id = take_text(reader);
+  message->session = take_number(reader, 4);
+  exec->directory = take_text(reader);
+  uint32_t has_terminal = take_number(reader, 1);
+  exec->rows = (uint16_t)take_number(reader, 2);
+  exec->columns = (uint16_t)take_number(reader, 2);
+  uint32_t argc = take_number(reader, 2);
+  if (argc > ARGV_MAX) return "the command is too long";
+  for (uint32_t at = 0; at < argc && !reader->is_short; at++) exec->argv[exec->argc++] = take_text(reader);
+  uint32_t envc = take_number(reader, 2);
+  if (envc > ENV_MAX) return "the environment has too many variables";
+  for (uint32_t at = 0; at < envc && !reader->is_short; at++) exec->env[exec->envc++] = take_text(reader);
+  if (reader->is_short) return NULL; // told by the caller
+  if (has_terminal > 1 || message->session == 0) return "the session is malformed";
+  exec->has_terminal = has_terminal == 1;
+  if (!is_path(exec->directory)) return "the directory must be an absolute path";
+  if (exec->argc == 0 || exec->argv[0][0] == 0) return "there is no command";
+  for (int at = 0; at < exec->envc; at++)
+    if (exec->env[at][0] == '=' || strchr(exec->env[at], '=') == NULL) return "the environment is malformed";
+  return NULL;
+}
+
 static void parse_blocks(struct reader *reader, struct blocks *blocks) {
   uint32_t count = take_number(reader, 2);
   if (count > BLOCKS_MAX) reader->is_short = true;
@@ -144,6 +168,8 @@ static void parse_blocks(struct reader *reader, struct blocks *blocks) {
 
 const char *parse_message(uint8_t *bytes, size_t length, struct message *message) {
   memset(message, 0, sizeof *message);
+  message->bytes = bytes;
+  message->length = length;
   if (message_length(bytes, length) != length) return "the message is not whole";
   struct reader reader = {bytes + 4, bytes + length, false};
   uint32_t word = take_number(&reader, 1);
@@ -162,6 +188,14 @@ const char *parse_message(uint8_t *bytes, size_t length, struct message *message
       break;
     case ASSIGN:
       wrong = parse_assign(&reader, message);
+      break;
+    case EXEC:
+      wrong = parse_exec(&reader, message);
+      break;
+    case ATTACH:
+      message->token = take_text(&reader);
+      message->session = take_number(&reader, 4);
+      if (message->session == 0) return "the session is malformed";
       break;
     case STOP:
       message->id = take_text(&reader);

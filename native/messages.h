@@ -18,7 +18,7 @@ enum {
 };
 #define NOBODY_ELSE UINT32_MAX
 
-enum word { AUTHENTICATE = 1, START, STOP, FREEZE, THAW, SPARE, ASSIGN, LEND, BACKGROUND, FOREGROUND, CONFIGURE = 16, ALLOW, DONE = 64, FAILED, EXITED };
+enum word { AUTHENTICATE = 1, START, STOP, FREEZE, THAW, SPARE, ASSIGN, LEND, BACKGROUND, FOREGROUND, EXEC, ATTACH, CONFIGURE = 16, ALLOW, DONE = 64, FAILED, EXITED };
 enum tier { TIER_NONE, TIER_USER, TIER_STRONG, TIER_RESTRICTED, TIERS };
 // A way into a network of its own (relay.c): RELAY_IN from s.sock to a port, RELAY_OUT from a port to a.sock.
 enum relay { RELAY_NONE, RELAY_IN, RELAY_OUT, RELAYS };
@@ -44,12 +44,21 @@ struct start {
   struct { const char *from, *to; } binds[BIND_MAX];
 };
 
+// A further process of a running instance.
+struct exec {
+  const char *directory; // where it starts
+  bool has_terminal;
+  uint16_t rows, columns; // of the terminal
+  uint16_t argc, envc;
+  char *argv[ARGV_MAX + 1], *env[ENV_MAX + 1];
+};
+
 struct message {
   enum word word;
   uint32_t call;
-  const char *id;          // STOP, FREEZE, THAW, ASSIGN, BACKGROUND, FOREGROUND
+  const char *id;          // STOP, FREEZE, THAW, ASSIGN, BACKGROUND, FOREGROUND, EXEC
   uint32_t grace_ms;       // STOP
-  const char *token;       // AUTHENTICATE, LEND, CONFIGURE
+  const char *token;       // AUTHENTICATE, LEND, ATTACH, CONFIGURE
   const char *run_dir;     // CONFIGURE
   const char *directory;   // ALLOW
   uint32_t owner, group;   // CONFIGURE: uid and gid of the data process; NOBODY_ELSE: ours
@@ -60,6 +69,10 @@ struct message {
   const char *code, *start_line; // ASSIGN
   struct program program;        // ASSIGN: what a spare without one is to run; argc 0: nothing
   uint32_t memory_mb, cpu; // ASSIGN
+  uint32_t session;        // EXEC, ATTACH; never 0
+  struct exec exec;        // EXEC
+  const uint8_t *bytes;    // all of it, for who hands it on
+  size_t length;
 };
 
 uint32_t read_u32(const uint8_t *bytes);

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 enum {
-  STRANGERS = 4,           // connections that have not proved themselves
+  STRANGERS = 8,           // connections that have not proved themselves, or wait to be attached
   STRANGER_BYTES = 256,
   PROOF_MS = 5000,
   OUT_MAX = 1024 * 1024,   // answers that the data process has not taken yet
@@ -20,7 +20,7 @@ enum {
 
 static char token[TOKEN_MAX + 1];
 static int listener = -1, owner = -1;
-static struct { int socket; size_t length; int64_t until; uint8_t bytes[STRANGER_BYTES]; } strangers[STRANGERS];
+static struct { int socket; uint32_t session; size_t length; int64_t until; uint8_t bytes[STRANGER_BYTES]; } strangers[STRANGERS];
 static uint8_t in[MESSAGE_MAX], out[OUT_MAX];
 static size_t in_length, out_length;
 
@@ -101,6 +101,7 @@ void greet(void) {
   }
   strangers[index].socket = socket;
   strangers[index].length = 0;
+  strangers[index].session = 0;
   strangers[index].until = now_ms() + PROOF_MS;
   watch(socket, FROM_STRANGER, index, EPOLLIN);
 }
@@ -111,6 +112,25 @@ static void lend_doorway(int index, uint32_t call) {
   write_u32(answer + 5, call);
   if (!doorway_lend(strangers[index].socket, network_doorway(), answer, sizeof answer)) report("the doorway's sockets could not be lent");
   close_stranger(index);
+}
+
+// It waits for the owner to say what is to run at its other end.
+static void attach(int index, const struct message *message) {
+  uint8_t answer[9] = {0, 0, 0, 5, DONE};
+  write_u32(answer + 5, message->call);
+  unwatch(strangers[index].socket);
+  strangers[index].session = message->session;
+  if (send(strangers[index].socket, answer, sizeof answer, MSG_NOSIGNAL) != sizeof answer) close_stranger(index);
+}
+
+int take_attached(uint32_t session) {
+  for (int at = 0; at < STRANGERS; at++) {
+    int socket = strangers[at].socket;
+    if (socket < 0 || strangers[at].session != session) continue;
+    strangers[at].socket = -1;
+    return socket;
+  }
+  return -1;
 }
 
 // It competes with its instances for the processors, as their sibling: only so its waking up can end a turn of theirs.
@@ -134,12 +154,13 @@ void prove(int index) {
     size_t whole = message_length(strangers[index].bytes, used);
     if (used < STRANGER_BYTES && (whole == 0 || (whole <= STRANGER_BYTES && used < whole))) return;
     struct message message;
-    bool is_right = whole == used && parse_message(strangers[index].bytes, used, &message) == NULL && (message.word == AUTHENTICATE || message.word == LEND);
+    bool is_right = whole == used && parse_message(strangers[index].bytes, used, &message) == NULL && (message.word == AUTHENTICATE || message.word == LEND || message.word == ATTACH);
     if (is_right && message.word == LEND && is_token(message.token)) {
       lend_doorway(index, message.call);
       return;
     }
-    if (is_right && is_token(message.token) && owner < 0 && !is_ending) {
+    if (is_right && message.word == ATTACH && is_token(message.token)) return attach(index, &message);
+    if (is_right && message.word == AUTHENTICATE && is_token(message.token) && owner < 0 && !is_ending) {
       owner = strangers[index].socket;
       strangers[index].socket = -1;
       adopt_owner();
@@ -162,6 +183,7 @@ static void obey(struct message *message) {
     case THAW: return freeze_instance(message->id, false, message->call);
     case BACKGROUND: return demote_instance(message->id, true, message->call);
     case FOREGROUND: return demote_instance(message->id, false, message->call);
+    case EXEC: return exec_instance(message, message->call);
     default: return say_failed(message->call, "that is not for the owner to say");
   }
 }

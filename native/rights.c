@@ -1,5 +1,5 @@
 // What an instance may do: limits, capabilities (none), system calls (a list of refused ones), Landlock. Both its first
-// process and its program go through drop_rights; nothing of it can be taken back.
+// process, which has its files confined before, and its program go through drop_rights; nothing of it can be taken back.
 #define _GNU_SOURCE
 #include "sandbox.h"
 #include <errno.h>
@@ -189,19 +189,30 @@ static void permit_writing(int rules, uint64_t rights, const char *path) {
 }
 
 // Writing is for /tmp, /dev, the own /proc and an image's volumes only; other instances' and the host's abstract sockets are out of reach.
-// The first process has to signal the program, so no scope holds for it.
-static void confine_files(bool is_first, const struct start *start) {
+// Called by the first process before it has children, who are kept to the same rules: who was kept to others could neither be
+// signalled by the first process nor be looked at by what is started beside the program later.
+void confine_files(const struct start *start) {
   static const char *const writable[] = {"/tmp", "/dev", "/proc"};
   int version = landlock_version();
   if (version == 0) return;
   struct ruleset wanted = {.files = WRITE_RIGHTS | (version >= 2 ? REFER : 0) | (version >= 3 ? TRUNCATE : 0) | (version >= 5 ? IOCTL_DEV : 0),
-                           .scopes = version >= 6 && !is_first ? 3 : 0};
+                           .scopes = version >= 6 ? 3 : 0};
   int rules = (int)syscall(SYS_landlock_create_ruleset, &wanted, version >= 6 ? 24 : version >= 4 ? 16 : 8, 0);
   if (rules < 0) give_up("cannot make rules for", "files");
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) give_up("cannot refuse", "new privileges");
   for (size_t at = 0; at < sizeof writable / sizeof *writable; at++) permit_writing(rules, wanted.files, writable[at]);
   for (int at = 0; start->is_image && at < start->bindc; at++)
     if (start->binds[at].from[0] == 0) permit_writing(rules, wanted.files, start->binds[at].to);
   if (syscall(SYS_landlock_restrict_self, rules, 0) != 0) give_up("cannot keep to rules for", "files");
+  close(rules);
+}
+
+// The program's own, below the rules of all: it signals neither the first process nor what is started beside it.
+void confine_signals(void) {
+  struct ruleset wanted = {.scopes = 2};
+  if (landlock_version() < 6) return;
+  int rules = (int)syscall(SYS_landlock_create_ruleset, &wanted, 24, 0);
+  if (rules < 0 || syscall(SYS_landlock_restrict_self, rules, 0) != 0) give_up("cannot keep to rules for", "signals");
   close(rules);
 }
 
@@ -227,12 +238,16 @@ void drop_bounding(void) {
 }
 
 void refuse_calls(enum calls calls) {
-  if (program_length == 0) write_program(calls);
+  static enum calls written;
+  if (program_length == 0 || written != calls) {
+    program_length = 0;
+    write_program(written = calls);
+  }
   struct sock_fprog filter = {program_length, program};
   if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter) != 0) give_up("cannot filter", "system calls");
 }
 
-void drop_rights(enum tier tier, bool is_first, const struct start *start) {
+void drop_rights(enum tier tier) {
   struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
   struct __user_cap_data_struct none[2] = {{0, 0, 0}, {0, 0, 0}};
   set_limits();
@@ -242,6 +257,5 @@ void drop_rights(enum tier tier, bool is_first, const struct start *start) {
   if (setresuid(SHOWN_ID, SHOWN_ID, SHOWN_ID) != 0) give_up("cannot change", "the user");
   if (syscall(SYS_capset, &header, none) != 0) give_up("cannot drop", "capabilities");
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) give_up("cannot refuse", "new privileges");
-  confine_files(is_first, start);
   refuse_calls(CALLS_OF_ALL);
 }

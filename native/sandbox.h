@@ -52,7 +52,7 @@ struct place {
 // What the first process says to sandd, one message each: MAP_ME, RUNNING, BROKEN + text, ENDED + struct ending.
 // And sandd to it: GO after MAP_ME, then what is wanted of it.
 // RUNNING comes again of a spare that waited without a program, when it has one. WAITS: what such a process says first.
-enum { MAP_ME = 'M', RUNNING = 'R', BROKEN = 'B', ENDED = 'E', WAITS = 'S', GO = 'G', TERMINATE = 'T', KILL = 'K', FREEZE_ALL = 'F', THAW_ALL = 'W', ASSIGNED = 'A' };
+enum { MAP_ME = 'M', RUNNING = 'R', BROKEN = 'B', ENDED = 'E', WAITS = 'S', GO = 'G', TERMINATE = 'T', KILL = 'K', FREEZE_ALL = 'F', THAW_ALL = 'W', ASSIGNED = 'A', RUN_MORE = 'X' };
 struct assigned { uint8_t word; uint32_t memory_mb; }; // to the first process of a spare
 struct ending { uint8_t word, is_signal, value, out_of_memory; uint32_t peak_kb; }; // peak: of what was measured, 0 where nothing is
 struct handles { int control, input, output, relay; uid_t uid; }; // relay: -1, or where a RELAY_IN takes connections; uid 0: no user of its own
@@ -61,6 +61,7 @@ pid_t instance_clone(enum tier tier, int *pidfd); // 0 in the child
 bool instance_map(enum tier tier, pid_t pid, uid_t uid); // asked for by MAP_ME
 _Noreturn void instance_run(const struct start *start, const struct place *place, struct handles handles);
 _Noreturn void give_up(const char *what, const char *which); // in an instance before its program: tells sandd why
+void tell_failures_to(int descriptor); // give_up, from now on: not to sandd; -1: to nobody
 
 // -- program.c: the program of a spare that was started without one.
 static inline bool waits_for_program(const struct start *start) { return start->is_spare && start->program.argc == 0; }
@@ -82,7 +83,9 @@ void build_root(const struct start *start, const struct place *place);
 bool is_under_usr(const char *path);
 
 // -- rights.c: what an instance may do.
-void drop_rights(enum tier tier, bool is_first, const struct start *start);
+void confine_files(const struct start *start); // of all that the caller starts, too
+void drop_rights(enum tier tier);
+void confine_signals(void);
 int landlock_version(void);
 // The steps of it that restricted.c takes, too.
 enum calls { CALLS_OF_ALL, CALLS_AMONG_USERS, CALLS_OF_ONE_USER }; // each refuses more than the one before

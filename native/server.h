@@ -22,17 +22,23 @@ int64_t strangers_due(int64_t now); // closes those whose time is over; when the
 void say(enum word word, uint32_t call, const void *fields, size_t length);
 void say_failed(uint32_t call, const char *why);
 
+int take_attached(uint32_t session); // the connection of who waits to be attached to it, the caller's from now on; -1
+
 // -- table.c
 void start_instance(const struct start *start, uint32_t call);
 void assign_instance(const struct message *message, uint32_t call);
 void stop_instance(const char *id, uint32_t grace_ms, uint32_t call);
 void freeze_instance(const char *id, bool is_frozen, uint32_t call);
 void demote_instance(const char *id, bool is_background, uint32_t call);
+int running_control(const char *id, uid_t *uid); // the way to its first process, and whose it is; -1: it does not run a function
 void hear_instance(int at);  // its first process says something
 void reap(void);             // children have ended
 void end_instances(void);    // at once
 int instances_living(void);
 int64_t instances_due(int64_t now); // does what is due; when the next is
+
+// -- exec.c
+void exec_instance(const struct message *message, uint32_t call);
 
 // -- handles.c: what wrong is, NULL when all are there. `own` is our end of its control socket.
 // `line`: for a spare the end of its start pipe that is still to be written to, else -1.

@@ -297,6 +297,14 @@ void demote_instance(const char *id, bool is_background, uint32_t call) {
   else say_failed(call, wrong);
 }
 
+int running_control(const char *id, uid_t *uid) {
+  struct instance *instance = find(id);
+  if (instance == NULL || instance->state != RUNS || instance->line >= 0) return -1;
+  uid_t own = uid_of((int)(instance - instances));
+  *uid = own != 0 ? own : place.owner;
+  return instance->control;
+}
+
 // What the loop has fetched may be meant for the place's former instance: only its end is the end of it.
 void hear_instance(int at) {
   if (instances[at].state != FREE && hear(&instances[at]) == NO_MORE) unwatch(instances[at].control);

@@ -21,6 +21,7 @@ import {
   createRoleCredentials,
   type Doorway,
   type DoorwayOptions,
+  type Exec,
   type Interpreter,
   openDoorway,
   shareOfLimits,
@@ -86,6 +87,8 @@ export type DataPlane = {
   metrics(): DataMetrics;
   /** What a qualifier of a function has now; null: all its qualifiers. */
   instancesNow(functionKey: string, qualifier: string | null): InstancesNow;
+  /** Further processes in instances. */
+  readonly exec: Exec;
   /** Resolves when control has the records of all requests that were answered. */
   flushRequests(): Promise<void>;
   listen(order: ListenOrder): Promise<ListeningAddresses>;
@@ -265,6 +268,7 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
       log: requests.counts(),
     }),
     instancesNow: (functionKey, qualifier) => functions.instancesNow(functionKey, qualifier),
+    exec: functions.exec,
     flushRequests: () => requests.flush(),
     async close(graceMs) {
       await Promise.all(listeners.map((listener) => listener.close(graceMs)));

@@ -8,7 +8,7 @@ import { parentChannel } from './child-process.ts';
 import { type DataPlane, startDataPlane } from './data-plane.ts';
 import type { Room, RoomAsk, StreamedPart } from './elsewhere.ts';
 import { decodeRequest, encodeOutcome } from './forwarded-invocation.ts';
-import { parseFailure, parseInterpreters } from './functions/index.ts';
+import { type ExecBegin, parseFailure, parseInterpreters } from './functions/index.ts';
 import type { BreakerEvent } from './gateway/index.ts';
 import { LoopDelayMeter } from './loop-delay.ts';
 import type { HttpAuthentication } from './model/http-function.ts';
@@ -27,6 +27,7 @@ class DataProcess {
   #isOneOfSeveral = false;
 
   hear(name: string, message: Message): void {
+    if (name === 'execEnd') this.#plane?.exec.end(message.data as number);
     if (name === 'breaker') this.#plane?.breakerEvent(message.data as BreakerEvent);
   }
 
@@ -70,6 +71,8 @@ class DataProcess {
         const { functionKey, qualifier } = message.data as Parameters<AskInstances>[0];
         return { data: this.#running().instancesNow(functionKey, qualifier) };
       }
+      case 'exec':
+        return { data: await this.#running().exec.begin(message.data as ExecBegin) };
       case 'flushRequests':
         await this.#running().flushRequests();
         return { data: null };

@@ -37,6 +37,8 @@ export class DataSlot {
   readonly name: string;
   readonly place: number;
   readonly runDir: string;
+  /** What its launcher is asked with. */
+  readonly launcherToken = randomHex(32);
   readonly #stack: AsyncDisposableStack;
   readonly #ended = Promise.withResolvers<string>();
   #data: OwnProcess | null = null;
@@ -95,8 +97,7 @@ export class DataSlot {
   }
 
   async #begin(options: SlotOptions): Promise<void> {
-    const { runDir } = this;
-    const launcherToken = randomHex(32);
+    const { runDir, launcherToken } = this;
     const starting = options.launcher.then((begin) => begin({ runDir, launcherToken }));
     starting.catch(() => {}); // awaited below, when the data process can be disposed of
     const data = await startOwnProcess('data', options.handlers(this), options.begin);

@@ -21,6 +21,7 @@ import {
 import { DataProcesses } from './data-processes.ts';
 import type { OwnSettings, SlotOptions } from './data-slot.ts';
 import { openDevelopmentCa } from './development-ca.ts';
+import { createExecSessions } from './exec-sessions.ts';
 import { type ApiPlace, defaultRuntimesDirectory, isKnownRuntime, runtimeIds } from './functions/index.ts';
 import { createHttpForward } from './http-forward.ts';
 import { joinInstances } from './join-instances.ts';
@@ -107,6 +108,7 @@ async function assemble(options: ServerOptions, log: Log, stack: AsyncDisposable
     functionUrls: () => functionUrls,
     instancesNow: async (of) =>
       joinInstances((await data.ask('instances', of)).map(({ answer }) => answer.data as InstancesNow)),
+    openExec: createExecSessions(() => data),
     forwardHttp: http.forward,
     requests: keptRequests(await requests, data),
     health: () => isolationOf(data),

@@ -8,6 +8,33 @@ import { at } from './read.ts';
 
 const require = createRequire(import.meta.url);
 
+export type FcVersion = '2016-08-15' | '2021-04-06' | '2023-03-30';
+/** What the client of a session takes, and what is typed once it is open. */
+export type ExecOptions = {
+  readonly command: string | readonly string[];
+  readonly tty?: boolean;
+  readonly stdin?: boolean;
+  readonly stderr?: boolean;
+  readonly idleTimeout?: number;
+  readonly input?: string;
+};
+/** `closed`: code and reason. `error`: of a call that was refused. */
+export type ExecResult = {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly closed: readonly [code: number, reason: string];
+  readonly error: string | null;
+};
+export type Exec = (names: readonly string[], instanceId: string, options: ExecOptions) => Promise<ExecResult>;
+type Fc2Exec = {
+  version: string;
+  websocket(path: string, query: object): unknown;
+  instanceExec(...args: readonly unknown[]): Promise<{
+    readonly websocket: { once(event: string, listener: (...of: never[]) => void): void };
+    sendMessage(bytes: Uint8Array): void;
+  }>;
+};
+
 /** An operation by its own name, method and whole path; `body` is sent as JSON. */
 export type Roa = (
   operation: string,
@@ -141,6 +168,41 @@ export class Clients {
     };
     const sdk = new (load('@alicloud/fc2') as SdkClass)(accountId, config);
     return (method, ...args) => this.#logged('FC/2016-08-15', method, args, sdk, upperFirst(method));
+  }
+
+  /**
+   * The WebSocket of `@alicloud/fc2`, for which the SDKs of the newer versions have nothing: it signs and calls the same path of each.
+   * Resolves when it is closed. `names`: service and function, or function.
+   */
+  exec(version: FcVersion): Exec {
+    const { accountId, accessKeyId, accessKeySecret } = this.#credentials;
+    const config = { accessKeyID: accessKeyId, accessKeySecret, endpoint: this.#ready.api, region: this.#ready.region };
+    const sdk = new (load('@alicloud/fc2') as SdkClass)(accountId, config) as unknown as Fc2Exec;
+    sdk.version = version;
+    const websocket = sdk.websocket.bind(sdk);
+    sdk.websocket = (path, query) =>
+      websocket(version === '2023-03-30' ? path.replace(/^.*(?=\/functions)/, '') : path, query);
+    return async (names, instanceId, { input = '', ...options }) => {
+      const [service = '', name = service] = names;
+      const result = { stdout: '', stderr: '', closed: [0, ''] as [number, string], error: null as string | null };
+      const closed = Promise.withResolvers<void>();
+      const hooks = {
+        onStdout: (bytes: Buffer) => (result.stdout += bytes.toString()),
+        onStderr: (bytes: Buffer) => (result.stderr += bytes.toString()),
+        onError: (error: Error) => (result.error ??= error.message),
+      };
+      const session = await sdk.instanceExec(service, name, '', instanceId, options, hooks);
+      session.websocket.once('open', () => {
+        this.#log.succeeded(`FC/${version}/InstanceExec`);
+        if (input !== '') session.sendMessage(Buffer.from(input));
+      });
+      session.websocket.once('close', (code: number, reason: Buffer) => {
+        result.closed = [code, reason.toString()];
+        closed.resolve();
+      });
+      await closed.promise;
+      return result;
+    };
   }
 
   /** `@alicloud/fc-open20210406`: V3. Answers `{headers, body}`. Requests are made with model(). */

@@ -22,6 +22,7 @@ import { answerPrivate, privatePrefix } from './private-api.ts';
 import { type Answer, queryValue, type Received, readBody } from './received.ts';
 import { fcRegistry, rpcRegistry } from './registry.ts';
 import { answerRpc, answerUnknownPath } from './rpc/endpoint.ts';
+import { isUpgrade, serveUpgrades } from './upgrades.ts';
 
 /** Idle connections are kept this long, in ms. Source: sdk (the real service: 90 s). */
 const keepAliveMs = 90_000;
@@ -50,6 +51,9 @@ export function createControl(options: ControlOptions): Control {
     nonces: options.nonces ?? createNonces(nonceLimit, options.clock),
     tokens: createTokenSealer(options.store.deriveKey(tokenKeyPurpose)),
     functionUrls: options.functionUrls ?? (() => null),
+    openExec:
+      options.openExec ??
+      (async () => ({ ok: false, code: 'InvalidArgument', message: 'nothing can be run in instances here' })),
     forwardHttp: options.forwardHttp ?? ((_request, response) => void response.writeHead(404).end()),
     noteKeyUse: (accessKeyId) => keyUse.note(accessKeyId),
     settings: { ...defaultControlSettings, ...options.settings },
@@ -63,12 +67,13 @@ export function createControl(options: ControlOptions): Control {
     return503OnClosing: false,
     exposeHeadRoutes: false,
     bodyLimit: deps.settings.codeBodyLimitBytes,
-    http: { maxHeaderSize: headLimitBytes },
+    http: { maxHeaderSize: headLimitBytes, shouldUpgradeCallback: isUpgrade },
     frameworkErrors: (_error, request, reply) => void respond(deps, fc, codeUrls, request, reply),
   });
   acceptAnyBody(app);
   app.all('/*', (request, reply) => respond(deps, fc, codeUrls, request, reply));
   app.setNotFoundHandler((request, reply) => respond(deps, fc, codeUrls, request, reply));
+  const upgrades = serveUpgrades(app.server, deps.clock, (received) => route(deps, fc, codeUrls, received));
   return {
     app,
     authenticateHttp: (call) => authenticateHttp(deps, call),
@@ -79,6 +84,7 @@ export function createControl(options: ControlOptions): Control {
       return `http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`;
     },
     async close() {
+      upgrades.close();
       await closeApp(app, deps.clock);
       await fc.close();
     },

@@ -87,6 +87,8 @@ export const fcStatuses = {
   AsyncConfigNotExists: 404,
   LayerNotFound: 404,
   LayerVersionNotFound: 404,
+  // Source: assumed.
+  InstanceNotFound: 404,
   ServiceAlreadyExists: 409,
   FunctionAlreadyExists: 409,
   AliasAlreadyExists: 409,

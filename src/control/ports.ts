@@ -1,8 +1,10 @@
 // What the room needs from outside: the composition hands it to createControl(), every action gets it.
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Account } from '../model/account.ts';
+import type { ExecOrder, ExecRefusal } from '../model/exec.ts';
 import type { HttpsPolicy } from '../model/https-policy.ts';
 import type { InvokeFunction } from '../model/invocation.ts';
 import type { AskLoopDelay } from '../model/loop-delay.ts';
@@ -83,6 +85,8 @@ export type ControlDeps = {
   readonly invoke: InvokeFunction;
   /** What a function has running now. */
   readonly instancesNow: AskInstances;
+  /** Has a command run in an instance. `stream` is read and written by wire/exec-frames.ts; destroying it ends what runs. */
+  openExec(order: ExecOrder): Promise<ExecRefusal | { readonly ok: true; readonly stream: Duplex }>;
   /** Passes a call of an HTTP trigger on to who serves it; it answers by itself. */
   forwardHttp(request: IncomingMessage, response: ServerResponse): void;
   /** Where function URLs are served, e.g. `http://127.0.0.1:8082`; null before it is known. */
@@ -102,11 +106,13 @@ export const tokenKeyPurpose = 'security tokens';
 /** What createControl() takes: nonces and settings have defaults, the rest it makes of the store. */
 export type ControlOptions = Omit<
   ControlDeps,
-  'nonces' | 'settings' | 'tokens' | 'noteKeyUse' | 'functionUrls' | 'forwardHttp'
+  'nonces' | 'settings' | 'tokens' | 'noteKeyUse' | 'functionUrls' | 'forwardHttp' | 'openExec'
 > & {
   /** Default: no call is served. */
   readonly forwardHttp?: ControlDeps['forwardHttp'];
   readonly functionUrls?: ControlDeps['functionUrls'];
+  /** Default: no instance can be reached. */
+  readonly openExec?: ControlDeps['openExec'];
   readonly nonces?: Nonces;
   readonly settings?: Partial<ControlSettings>;
 };

@@ -1,9 +1,10 @@
 // One API request as it arrived, and the answer to it: what the endpoints work on, free of the HTTP framework.
 import type { IncomingMessage } from 'node:http';
-import type { Readable } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import type { SignedParts } from '../wire/openapi-signature.ts';
 import type { QueryPair } from '../wire/percent-encoding.ts';
 import { ApiError } from './errors.ts';
+import type { ExecSessionOptions } from './fc/exec-session.ts';
 
 export type Received = {
   readonly method: string;
@@ -25,6 +26,8 @@ export type Received = {
   readonly stream: Readable;
   /** A call of an HTTP trigger: the classic signature covers its query. */
   readonly isHttpTrigger?: boolean;
+  /** It asks for a WebSocket. */
+  readonly isUpgrade?: boolean;
   /** Reads the whole body once. Errors: BodyTooLarge. */
   readBody(limitBytes: number): Promise<Buffer>;
 };
@@ -33,6 +36,8 @@ export type Answer = {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | Buffer;
+  /** To a WebSocket that was asked for: what it is to carry. Destroying `stream` ends it. */
+  readonly session?: { readonly stream: Duplex; readonly options: ExecSessionOptions };
 };
 
 /** The first value of a query member, by exact name. */

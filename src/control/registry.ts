@@ -25,6 +25,7 @@ import * as accountInfo from './fc/account-info.ts';
 import * as aliases from './fc/aliases.ts';
 import type { FcRegistry } from './fc/endpoint.ts';
 import * as functions from './fc/functions.ts';
+import { instanceExec } from './fc/instance-exec.ts';
 import * as limits from './fc/instance-limits.ts';
 import { listInstances } from './fc/instances.ts';
 import { invokeFunction } from './fc/invoke.ts';
@@ -177,6 +178,10 @@ const onlyHttp = 'triggers of type http; through them no WebSocket and no asynch
 
 const provisionActions: Readonly<Record<string, Registered<FcAction>>> = {
   GetProvisionConfig: done(provisions.getProvisionConfig),
+  InstanceExec: partial(
+    instanceExec,
+    'where functions run by the native launcher; in tier restricted without a view of the function itself',
+  ),
   ListInstances: done(listInstances),
   ListProvisionConfigs: done(provisions.listProvisionConfigs),
   PutProvisionConfig: done(provisions.putProvisionConfig),

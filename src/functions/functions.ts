@@ -12,6 +12,7 @@ import type { ChangeBatch } from '../model/published.ts';
 import { type InstanceLimit, type InstancesNow, type Provision, scalingKey } from '../model/scaling.ts';
 import { debugProvision, isDebugged, pauseBy } from './debugging.ts';
 import type { FindVisitor } from './doorway/visitor.ts';
+import { createExec, type Exec } from './exec.ts';
 import { readFunctionHost } from './http/address.ts';
 import { createCallHttp, takesEvents } from './http/call-http.ts';
 import { createHttpDoor, type HttpDoor, type HttpDoorDeps } from './http/http-door.ts';
@@ -105,6 +106,8 @@ export type Functions = {
   /** Ends every instance; who waits is refused. */
   close(): Promise<void>;
   stats(): FunctionsStats;
+  /** Further processes in instances. */
+  readonly exec: Exec;
   /** Who knocks at the doorway. */
   readonly findVisitor: FindVisitor;
 };
@@ -162,6 +165,15 @@ export function createFunctions(deps: FunctionsDeps): Functions {
       const debug = deps.debug ?? null;
       return pauseBy(isDebugged(target, debug) ? debug.port : null);
     },
+    exec: createExec({
+      launcher: deps.launcher,
+      tier: parseIsolationTier(deps.tier),
+      find: ({ functionKey, qualifier, instanceId }) => {
+        const isIts = plane.instancesOf(functionKey, qualifier).some((fact) => fact.instanceId === instanceId);
+        return isIts ? (plane.instances.get(instanceId) ?? null) : null;
+      },
+      hold: (instance) => plane.hold(instance),
+    }),
     findVisitor: (address) => plane.visitorAt(address),
     http: {
       call: callHttp,

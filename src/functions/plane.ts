@@ -188,6 +188,12 @@ export class Plane {
     return found === null ? null : visitorOf(found.plan);
   }
 
+  /** See Pool.hold(). */
+  hold(instance: Instance): () => void {
+    const pools = [...this.#pools.values(), ...this.#leaving];
+    return pools.find(({ instances }) => instances.has(instance))?.hold(instance) ?? (() => {});
+  }
+
   get waiting(): number {
     return this.#waiting;
   }

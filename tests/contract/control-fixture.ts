@@ -7,7 +7,13 @@ import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import yazl from 'yazl';
 import { systemClock } from '../../src/base/clock.ts';
-import { type ControlSettings, createControl, ensureAccount, type RootCredentials } from '../../src/control/index.ts';
+import {
+  type ControlOptions,
+  type ControlSettings,
+  createControl,
+  ensureAccount,
+  type RootCredentials,
+} from '../../src/control/index.ts';
 import type { InvocationOutcome, InvokeRequest } from '../../src/model/invocation.ts';
 import { latencyBucketsMs } from '../../src/model/metrics.ts';
 import type { RequestQuery, RequestRecord } from '../../src/model/record.ts';
@@ -77,6 +83,7 @@ const metrics = {
 export async function startPlane(
   wrap: (store: Store) => Store = (store) => store,
   settings: Partial<ControlSettings> = {},
+  openExec?: ControlOptions['openExec'],
 ): Promise<Plane> {
   const dataDir = mkdtempSync(join(tmpdir(), 'yunmen-control-'));
   const store = await openStore({ dataDir, clock: systemClock });
@@ -111,6 +118,7 @@ export async function startPlane(
     health: () => ({ isolation: 'strong', network: 'open', carrier: 'pasta', launcher: 'sandd' }),
     readMetrics: async () => metrics,
     loopDelay: async () => null,
+    ...(openExec === undefined ? {} : { openExec }),
   });
   const plane: Plane = {
     url: new URL(await control.listen({ host: '127.0.0.1', port: 0 })),

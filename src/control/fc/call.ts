@@ -1,8 +1,10 @@
 // One call of a Function Compute operation, parsed, and what an action answers.
+import type { Duplex } from 'node:stream';
 import type { FcVersion } from '../catalogue.ts';
 import type { ControlDeps } from '../ports.ts';
 import type { Received } from '../received.ts';
 import type { ZipFile } from './body-work.ts';
+import type { ExecSessionOptions } from './exec-session.ts';
 import type { FcRecord } from './types.ts';
 
 export type FcCall = {
@@ -32,4 +34,6 @@ export type FcAnswer =
       readonly headers?: Readonly<Record<string, string>>;
     }
   | { readonly kind: 'empty' }
+  /** Of a WebSocket. */
+  | { readonly kind: 'session'; readonly stream: Duplex; readonly options: ExecSessionOptions }
   | { readonly kind: 'bytes'; readonly body: Buffer; readonly headers: Readonly<Record<string, string>> };

@@ -148,6 +148,8 @@ function renderFcAnswer(received: Received, catalogue: FcCatalogue, route: FcRou
   switch (answer.kind) {
     case 'empty':
       return { status: 204, headers, body: '' };
+    case 'session':
+      return { status: 101, headers, body: '', session: { stream: answer.stream, options: answer.options } };
     case 'bytes':
       return { status: 200, headers: { ...headers, ...answer.headers }, body: answer.body };
     case 'json': {

@@ -10,8 +10,9 @@ import type { Acquired, PooledInstance } from './pool-port.ts';
 import { StartGate } from './start-gate.ts';
 import type { InstanceState } from './state.ts';
 
-export type Fake = Omit<PooledInstance, 'isUnwell'> & {
+export type Fake = Omit<PooledInstance, 'isUnwell' | 'isHeld'> & {
   isUnwell: boolean;
+  isHeld: boolean;
   readonly number: number;
   state: InstanceState;
   /** What its preFreeze hook comes to. */
@@ -74,6 +75,7 @@ function makeFake(number: number, events: InstanceEvents<Fake>, now: () => numbe
     id: String(number),
     pid: 0,
     isUnwell: false,
+    isHeld: false,
     state: { kind: 'starting', since: 0 },
     hook: Promise.withResolvers<boolean>(),
     times: { isSpare: false, startMs: 10, codeMs: 0, loadMs: 5, initializerMs: 0 },
@@ -87,6 +89,14 @@ function makeFake(number: number, events: InstanceEvents<Fake>, now: () => numbe
         if (isReady) fake.state = { kind: 'idle', since: fake.state.since };
         return isReady;
       });
+    },
+    hold() {
+      fake.isHeld = true;
+      if (fake.state.kind === 'frozen') fake.state = { kind: 'idle', since: fake.state.since };
+    },
+    letGo() {
+      fake.isHeld = false;
+      if (fake.state.kind === 'idle') fake.state = { kind: 'idle', since: now() };
     },
     freeze() {
       fake.state = { kind: 'frozen', since: fake.state.since };

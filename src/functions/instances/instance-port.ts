@@ -1,4 +1,5 @@
 // What an instance is asked and what it tells its owner. Types only: kept by instance.ts, spoken by pool.ts and invoke.ts.
+import type { Clock } from '../../base/clock.ts';
 import type { Credentials } from '../../model/function.ts';
 import type { HttpHandlerCall } from '../../model/http-handler.ts';
 import type {
@@ -9,7 +10,11 @@ import type {
   ResponseSink,
 } from '../../model/invocation.ts';
 import type { PlatformEnd } from '../documents.ts';
+import type { Launcher } from '../launcher/port.ts';
+import type { Limits } from '../limits.ts';
+import type { Deadlines } from './deadlines.ts';
 import type { Answer } from './exchange.ts';
+import type { PortClaims } from './port-claims.ts';
 
 /** A request to run. */
 export type Call = {
@@ -60,3 +65,23 @@ export type InstanceEvents<I> = {
   /** Nothing of it is left. Called once. */
   onGone(instance: I): void;
 };
+
+export type InstanceDeps = {
+  readonly clock: Clock;
+  readonly deadlines: Deadlines;
+  readonly launcher: Launcher;
+  readonly limits: Limits;
+  readonly ports: PortClaims;
+  readonly turn?: Promise<void> | null; // resolves when it may begin
+  forwardLine(requestId: string | null, text: string): void;
+  /** For the operator, not for the function's log. */
+  report(text: string): void;
+};
+
+/** What an instance is waited for, and what came instead. */
+export type Outcome =
+  | { readonly kind: 'hello' }
+  | { readonly kind: 'answer'; readonly answer: Answer }
+  | { readonly kind: 'expired' }
+  | { readonly kind: 'disconnected' }
+  | { readonly kind: 'caller-gone' };

@@ -1,22 +1,19 @@
 // One instance as the data process knows it: its state, its connection, its output and the request that it runs.
 // Made by pool.ts; invoke.ts delivers requests to it and releases it.
-import type { Clock } from '../../base/clock.ts';
 import { newRequestId } from '../../base/ids.ts';
 import type { Credentials, Hook } from '../../model/function.ts';
 import type { FunctionErrorType } from '../../model/invocation.ts';
 import type { FrameHeads } from '../../wire/frames.ts';
 import { pauseBy } from '../debugging.ts';
 import type { PlatformEnd } from '../documents.ts';
-import type { Exit, Launcher } from '../launcher/port.ts';
-import type { Limits } from '../limits.ts';
+import type { Exit } from '../launcher/port.ts';
 import { giveFunction } from '../spares/give-function.ts';
 import type { Spare } from '../spares/spare.ts';
-import type { Deadline, Deadlines } from './deadlines.ts';
+import type { Deadline } from './deadlines.ts';
 import type { Answer, Question } from './exchange.ts';
-import type { Call, Ended, InstanceEvents, StartFailure, StartTimes } from './instance-port.ts';
+import type { Call, Ended, InstanceDeps, InstanceEvents, Outcome, StartFailure, StartTimes } from './instance-port.ts';
 import { PeakMemory } from './memory.ts';
 import { openRoad } from './open-road.ts';
-import type { PortClaims } from './port-claims.ts';
 import { checkProgram, describeProgramFailure } from './program.ts';
 import { type OutputLog, RequestLog } from './request-log.ts';
 import type { Road, RoadEvents } from './road.ts';
@@ -25,29 +22,9 @@ import { frameCredentials, type StartPlan } from './start-plan.ts';
 import { type EndReason, type InstanceState, isAlive, isReady, move } from './state.ts';
 import { type Wait, Waits } from './waits.ts';
 
-export type InstanceDeps = {
-  readonly clock: Clock;
-  readonly deadlines: Deadlines;
-  readonly launcher: Launcher;
-  readonly limits: Limits;
-  readonly ports: PortClaims;
-  readonly turn?: Promise<void> | null; // resolves when it may begin
-  forwardLine(requestId: string | null, text: string): void;
-  /** For the operator, not for the function's log. */
-  report(text: string): void;
-};
-
 const nothing = {};
 /** How long frames and output of a process that has exited may still be on their way. */
 const drainMs = 100;
-
-/** What an instance is waited for, and what came instead. */
-type Outcome =
-  | { readonly kind: 'hello' }
-  | { readonly kind: 'answer'; readonly answer: Answer }
-  | { readonly kind: 'expired' }
-  | { readonly kind: 'disconnected' }
-  | { readonly kind: 'caller-gone' };
 
 export class Instance {
   readonly id: string;
@@ -69,6 +46,7 @@ export class Instance {
   #road: Road | null = null;
   /** Requests that have not been released. */
   #running = 0;
+  #holds = 0;
   #ending: Promise<void> | null = null;
   #isConnected = false;
   isUnwell = false;
@@ -202,6 +180,24 @@ export class Instance {
     }
     void this.stop(outcome.kind === 'expired' ? 'timed-out' : 'exited');
     return false;
+  }
+
+  get isHeld(): boolean {
+    return this.#holds > 0;
+  }
+
+  /** Somebody works in it by hand. */
+  hold(): void {
+    this.#holds += 1;
+    if (this.#state.kind !== 'frozen') return;
+    this.#state = move(this.#state, { kind: 'idle', since: this.#state.since });
+    void this.#setFrozen(false);
+  }
+
+  /** Nobody does any more, if all have let go: as if it had been used now. */
+  letGo(): void {
+    this.#holds -= 1;
+    if (this.#state.kind === 'idle') this.#state = { kind: 'idle', since: this.#deps.clock.monotonic() };
   }
 
   /** Nothing of an idle instance runs any more until its next request. */

@@ -17,6 +17,10 @@ export type PooledInstance = {
   readonly times: StartTimes;
   /** It is to get no further requests. */
   readonly isUnwell: boolean;
+  /** Somebody works in it by hand. */
+  readonly isHeld: boolean;
+  hold(): void;
+  letGo(): void;
   start(initializer: Hook | null, requestId: string): Promise<void>;
   release(): void;
   prepareFreeze(hook: Hook): Promise<boolean>;

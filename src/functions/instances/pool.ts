@@ -9,6 +9,7 @@ import { type Kept, nothingKept } from '../provisioning/kept.ts';
 import { shareLimitsOf } from './concurrency.ts';
 import type { Deadline } from './deadlines.ts';
 import { hold } from './hold.ts';
+import { IdleInstances } from './idle.ts';
 import type { InstanceEvents, StartFailure, StartTimes } from './instance-port.ts';
 import type { Acquired, PoolDeps, PooledInstance, Runnable, Waiter } from './pool-port.ts';
 import { allowedInstances, type Quota } from './quota.ts';
@@ -35,7 +36,7 @@ export class Pool<I extends PooledInstance> implements Starter {
   readonly #deps: PoolDeps<I, Pool<I>>;
   readonly #choice: Runnable;
   readonly #instances = new Set<I>();
-  readonly #idle: I[] = [];
+  readonly #idle = new IdleInstances<I>();
   /** Those that have not served a request well yet. */
   readonly #unproven = new Set<I>();
   /** Oldest first (a Set keeps order and removes in constant time). Bounded by limits.waitingTotal. */
@@ -105,7 +106,7 @@ export class Pool<I extends PooledInstance> implements Starter {
 
   /** When its longest unused instance became idle (monotonic ms); null when none is that may end. */
   get oldestIdleSince(): number | null {
-    return this.#alive > this.#kept.minimum ? (this.#idle[0]?.state.since ?? null) : null;
+    return this.#alive > this.#kept.minimum ? (this.#idle.oldest?.state.since ?? null) : null;
   }
 
   /** Provisioned instances that it keeps. */
@@ -134,14 +135,14 @@ export class Pool<I extends PooledInstance> implements Starter {
   /** An idle instance, now the caller's, or null. */
   take(): I | null {
     if (this.#shares !== null) return this.#takeShare(this.#shares);
-    return this.#waiting.size > 0 || this.#isHoldingBack(this.#busy) ? null : (this.#idle.pop() ?? null);
+    return this.#waiting.size > 0 || this.#isHoldingBack(this.#busy) ? null : this.#idle.take();
   }
 
   /** One that has room for a further request; a further instance is begun when they all run enough. */
   #takeShare(shares: Shares<I>): I | null {
     const { most, enough } = shares.limits;
     const instance =
-      this.#waiting.size > 0 ? null : (shares.fullestBelow(enough) ?? this.#idle.pop() ?? shares.fullestBelow(most));
+      this.#waiting.size > 0 ? null : (shares.fullestBelow(enough) ?? this.#idle.take() ?? shares.fullestBelow(most));
     if (instance === null) return null;
     shares.add(instance);
     if (this.#wantsStart()) this.#deps.gate.want(this);
@@ -174,8 +175,7 @@ export class Pool<I extends PooledInstance> implements Starter {
 
   /** An instance after a request that took `durationMs` of it and ended well: serves who waits, or rests. */
   putBack(instance: I, durationMs: number): void {
-    // Another of its requests may have ended it meanwhile.
-    if (!isAlive(instance.state)) return;
+    if (!isAlive(instance.state)) return; // another of its requests may have ended it meanwhile
     instance.release();
     this.#pace.served();
     this.#unproven.delete(instance);
@@ -216,25 +216,22 @@ export class Pool<I extends PooledInstance> implements Starter {
   retire(reason: EndReason): void {
     this.#isRetired = true;
     this.#kept = nothingKept;
-    for (const instance of this.#idle.splice(0)) void instance.stop(reason);
+    for (const instance of this.#idle.takeAll()) void instance.stop(reason);
     this.#settleIfDrained();
   }
 
   /** Ends everything at once; who waits is told. */
   async close(): Promise<void> {
     this.#isRetired = true;
-    this.#idle.length = 0;
-    this.#deps.deadlines.remove(this.#recheck);
-    this.#deps.deadlines.remove(this.#freeze);
+    this.#idle.takeAll();
+    for (const each of [this.#recheck, this.#freeze]) this.#deps.deadlines.remove(each);
     for (const waiter of this.#takeAllWaiting()) waiter.resolve({ kind: 'closed' });
     await Promise.all([...this.#instances].map((instance) => instance.stop('closed')));
   }
 
   /** Ends instances that have been idle since before `before` (monotonic ms). */
   endIdleSince(before: number): void {
-    while (this.#alive > this.#kept.minimum && this.#idle[0] !== undefined && this.#idle[0].state.since < before) {
-      void this.#idle.shift()?.stop('idle');
-    }
+    while ((this.oldestIdleSince ?? before) < before) this.endOldestIdle();
   }
 
   /** Who waits is told, unless an instance of its own will free. */
@@ -246,13 +243,21 @@ export class Pool<I extends PooledInstance> implements Starter {
 
   /** Ends the longest unused instance, to make room elsewhere. */
   endOldestIdle(): void {
-    void this.#idle.shift()?.stop('idle');
+    void this.#idle.oldest?.stop('idle');
+  }
+
+  /** Until what this gives is called the instance is neither frozen nor ended for being unused; it serves on meanwhile. */
+  hold(instance: I): () => void {
+    instance.hold();
+    return () => {
+      instance.letGo();
+      if (!instance.isHeld && this.#idle.remove(instance)) this.#offer(instance, null);
+    };
   }
 
   startOne(): boolean {
     if (!this.#wantsStart()) return false;
-    // Without a request it is one of those that are kept.
-    const [first] = this.#waiting;
+    const [first] = this.#waiting; // without a request it is one of those that are kept
     if (!this.#deps.takePlace(this)) return false;
     this.#lackOfRoom = '';
     const began = this.#deps.clock.monotonic();
@@ -283,15 +288,14 @@ export class Pool<I extends PooledInstance> implements Starter {
         waiter?.resolve({ kind: 'start-failed', instance: failed, failure, coldStart: coldStart(failed, waiter) });
       },
       onUnwell: (unwell) => {
-        if (this.#idle.includes(unwell)) void unwell.stop('unwell');
+        if (this.#idle.has(unwell)) void unwell.stop('unwell');
         else this.#shares?.leave(unwell, 'unwell');
       },
       onStopping: (stopping) => {
         const reason = stopping.state.kind === 'stopping' ? stopping.state.reason : 'closed';
         if (blamed.has(reason)) this.#pace.ended(this.#deps.clock.monotonic());
         if (this.#unproven.delete(stopping) && reason === 'exited') this.#pace.crashed(this.#deps.clock.monotonic());
-        const at = this.#idle.indexOf(stopping);
-        if (at >= 0) this.#idle.splice(at, 1);
+        this.#idle.remove(stopping);
         this.#shares?.forget(stopping);
         started(() => {
           this.#alive -= 1;
@@ -322,7 +326,7 @@ export class Pool<I extends PooledInstance> implements Starter {
     } else if (this.#isRetired) {
       void instance.stop('replaced');
     } else {
-      this.#idle.push(instance);
+      this.#idle.add(instance);
       this.#deps.becameIdle();
       this.#planFreeze();
     }
@@ -342,7 +346,7 @@ export class Pool<I extends PooledInstance> implements Starter {
       this.#freezeUnused();
       return;
     }
-    const next = this.#idle.find(({ state }) => state.kind === 'idle');
+    const [next] = this.#idle.freezable;
     if (next === undefined) return;
     this.#isFreezeDue = true;
     this.#freeze.at = next.state.since + freezeMs;
@@ -354,8 +358,8 @@ export class Pool<I extends PooledInstance> implements Starter {
     this.#isFreezeDue = false;
     if (this.#kept.keepsCpu) return;
     const before = this.#deps.clock.monotonic() - this.#deps.limits.freezeMs;
-    for (const instance of [...this.#idle]) {
-      if (instance.state.kind !== 'idle' || instance.state.since > before) continue;
+    for (const instance of this.#idle.freezable) {
+      if (instance.state.since > before) continue;
       const hook = this.config.preFreeze ?? null;
       if (hook === null) instance.freeze();
       else void this.#freezeByHook(instance, hook);
@@ -365,19 +369,16 @@ export class Pool<I extends PooledInstance> implements Starter {
 
   /** While the hook runs the instance serves nobody; who comes meanwhile is served before it freezes. */
   async #freezeByHook(instance: I, hook: Hook): Promise<void> {
-    this.#idle.splice(this.#idle.indexOf(instance), 1);
+    this.#idle.remove(instance);
     if (!(await instance.prepareFreeze(hook))) return;
-    if (this.#waiting.size > 0 || this.#isRetired) return this.#offer(instance, null);
-    // The longest unused first.
-    const { since } = instance.state;
-    const at = this.#idle.findIndex(({ state }) => state.since > since);
-    this.#idle.splice(at < 0 ? this.#idle.length : at, 0, instance);
+    if (this.#waiting.size > 0 || this.#isRetired || instance.isHeld) return this.#offer(instance, null);
+    this.#idle.add(instance);
     instance.freeze();
   }
 
   /** Instances that serve a request or run a hook. */
   get #busy(): number {
-    return this.#alive - this.#starting - this.#idle.length;
+    return this.#alive - this.#starting - this.#idle.size;
   }
 
   /** Whether an instance beside `others` busy ones is better left idle: see the class. */
@@ -399,9 +400,9 @@ export class Pool<I extends PooledInstance> implements Starter {
   #serveByIdle(isStalled: boolean): void {
     // A stall at most doubles how many run: it may be the machine's and not the function's.
     let extra = isStalled ? this.#busy : 0;
-    while (this.#idle.length > 0 && this.#waiting.size > 0 && (!this.#isHoldingBack(this.#busy) || extra-- > 0)) {
-      const instance = this.#idle.pop();
-      if (instance === undefined) return;
+    while (this.#idle.size > 0 && this.#waiting.size > 0 && (!this.#isHoldingBack(this.#busy) || extra-- > 0)) {
+      const instance = this.#idle.take();
+      if (instance === null) return;
       if (this.#shares === null) this.#give(instance, null);
       else this.#fill(this.#shares, instance, null);
     }
@@ -420,7 +421,7 @@ export class Pool<I extends PooledInstance> implements Starter {
       this.#deps.gate.want(this);
       return;
     }
-    const isHeldBack = this.#idle.length > 0 && this.#waiting.size > 0;
+    const isHeldBack = this.#idle.size > 0 && this.#waiting.size > 0;
     if (isHeldBack || this.#waiting.size > this.#starting) {
       // Waiting seems quicker than starting. Should that turn out wrong, look again.
       this.#lookAgainAt(
@@ -458,10 +459,10 @@ export class Pool<I extends PooledInstance> implements Starter {
       const takers = this.#alive - this.#shares.leaving;
       const isShort = this.inFlight > takers * this.#shares.limits.enough;
       // Requests whose callers have gone run on, though nobody counts them any more.
-      return this.#idle.length === 0 && (isShort || (this.#waiting.size > 0 && this.#starting === 0));
+      return this.#idle.size === 0 && (isShort || (this.#waiting.size > 0 && this.#starting === 0));
     }
     const [first] = this.#waiting;
-    if (first === undefined || this.#waiting.size <= this.#starting || this.#idle.length > 0) return false;
+    if (first === undefined || this.#waiting.size <= this.#starting || this.#idle.size > 0) return false;
     const serving = this.#alive - this.#starting;
     if (serving < this.#deps.limits.startsAtOnce || this.#typicalMs === null) return true;
     const expectedMs = (this.#waiting.size / serving) * this.#typicalMs;
@@ -472,9 +473,8 @@ export class Pool<I extends PooledInstance> implements Starter {
 
   #takeWaiting(): Waiter<I> | null {
     const [first] = this.#waiting;
-    if (first === undefined) return null;
-    this.#waiting.delete(first);
-    return first;
+    if (first !== undefined) this.#waiting.delete(first);
+    return first ?? null;
   }
 
   #takeAllWaiting(): Waiter<I>[] {
@@ -485,8 +485,7 @@ export class Pool<I extends PooledInstance> implements Starter {
 
   #settleIfDrained(): void {
     if (!this.#isRetired || this.#instances.size > 0 || this.#waiting.size > 0) return;
-    this.#deps.deadlines.remove(this.#recheck);
-    this.#deps.deadlines.remove(this.#freeze);
+    for (const each of [this.#recheck, this.#freeze]) this.#deps.deadlines.remove(each);
     this.#deps.drained(this);
   }
 }

@@ -28,11 +28,11 @@ export const blamed: ReadonlySet<EndReason> = new Set<EndReason>([
 /**
  * starting: the process is on its way to its hello. loading: the function's module is being imported.
  * initializing: its initializer runs. idle: ready. freezing: its preFreeze hook runs. frozen: ready, and nothing of it
- * runs until the next request. busy: one request runs. stopping: told to end, still there.
+ * runs until the next request, or until somebody works in it by hand. busy: one request runs. stopping: told to end, still there.
  * gone: no process is left. `since` is monotonic milliseconds; idle, freezing and frozen keep the time of the last use.
  *
  *   starting -> loading -> [initializing] -> idle <-> busy
- *                       idle <-> freezing    idle -> frozen -> busy
+ *                       idle <-> freezing    idle <-> frozen -> busy
  *       every one of them -> stopping -> gone
  */
 export type InstanceState =
@@ -55,7 +55,7 @@ export const transitions = {
   initializing: ['idle', 'stopping', 'gone'],
   idle: ['busy', 'freezing', 'frozen', 'stopping', 'gone'],
   freezing: ['idle', 'stopping', 'gone'],
-  frozen: ['busy', 'stopping', 'gone'],
+  frozen: ['idle', 'busy', 'stopping', 'gone'],
   busy: ['idle', 'stopping', 'gone'],
   stopping: ['gone'],
   gone: [],

@@ -1,5 +1,6 @@
 // The contract of the process that starts and ends instances. The launcher here and any native one keep it;
 // launcher/suite.ts tests it. Spoken by the data process (client.ts) and served by serve.ts.
+import type { TerminalSize } from '../../model/exec.ts';
 import type { Interpreter } from '../choose-interpreter.ts';
 
 /**
@@ -78,6 +79,20 @@ export type Assignment = {
   readonly program?: Pick<LaunchSpec, 'argv' | 'environment'>;
 };
 
+/** A further process of a running instance, with its rights, its limits and its end. */
+export type ExecSpec = {
+  readonly instanceId: string;
+  /** What its bytes go over: see attachSession(). Never 0. */
+  readonly session: number;
+  /** Where it starts, as the instance sees it. */
+  readonly directory: string;
+  readonly command: readonly string[];
+  /** The whole of it. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Null: three pipes. */
+  readonly terminal: TerminalSize | null;
+};
+
 /** An instance ended by itself or by stop(); nothing of it is left. */
 export type Exit = {
   readonly instanceId: string;
@@ -129,6 +144,13 @@ export type Launcher = {
    * Errors: rejects when there is no such instance.
    */
   readonly setBackground?: (instanceId: string, isBackground: boolean) => Promise<void>;
+  /**
+   * Has a further process started in a running instance. Resolves when that has begun: whether it runs and how it ended is
+   * told over its session. Missing: this launcher cannot.
+   *
+   * Errors: rejects when there is no such instance, or nobody is attached.
+   */
+  readonly exec?: (spec: ExecSpec) => Promise<void>;
   /** What can run functions here. */
   interpreters(): Promise<readonly Interpreter[]>;
   /**

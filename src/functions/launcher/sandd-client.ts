@@ -8,6 +8,7 @@ import {
   encodeAssign,
   encodeAuthenticate,
   encodeBackground,
+  encodeExec,
   encodeFreeze,
   encodeSpare,
   encodeStart,
@@ -70,6 +71,9 @@ export async function connectSandd(options: SanddOptions): Promise<SanddClient> 
     },
     async setFrozen(instanceId, isFrozen) {
       await calls.call((call) => encodeFreeze(call, instanceId, isFrozen));
+    },
+    async exec(spec) {
+      await calls.call((call) => encodeExec(call, spec));
     },
     ...(hasClasses ? { setBackground } : {}),
     interpreters: options.interpreters,

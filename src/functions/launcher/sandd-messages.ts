@@ -3,6 +3,7 @@ import { constants } from 'node:os';
 import { resolve } from 'node:path';
 import {
   type Assignment,
+  type ExecSpec,
   type Exit,
   type IsolationTier,
   type LaunchSpec,
@@ -21,6 +22,8 @@ const words = {
   assign: 7,
   background: 9,
   foreground: 10,
+  exec: 11,
+  attach: 12,
   configure: 16,
   allow: 17,
   done: 64,
@@ -181,6 +184,34 @@ export function encodeAssign(call: number, assignment: Assignment): Buffer {
     text(assignment.startLine),
     ...program(assignment.program ?? nothingToRun),
   ]);
+}
+
+export function encodeExec(call: number, spec: ExecSpec): Buffer {
+  const { environment, terminal } = spec;
+  return encode(words.exec, call, [
+    text(spec.instanceId),
+    number(spec.session, 4),
+    text(spec.directory),
+    number(terminal === null ? 0 : 1, 1),
+    number(terminal?.rows ?? 0, 2),
+    number(terminal?.columns ?? 0, 2),
+    ...list(spec.command),
+    ...list(Object.entries(environment).map(([name, value]) => `${name}=${value}`)),
+  ]);
+}
+
+/** On a connection of its own, whose other end the session's process gets. */
+export function encodeAttach(session: number, token: string): Buffer {
+  return encode(words.attach, session, [text(token), number(session, 4)]);
+}
+
+/** Length of the answer to it, bytes. */
+export const attachedBytes = headBytes;
+
+/** Errors: throws when it is not the answer. */
+export function parseAttached(answer: Buffer): void {
+  if (answer.length !== attachedBytes || answer.readUInt8(4) !== words.done)
+    throw new Error('the launcher broke the protocol');
 }
 
 function encodeSpec(word: number, call: number, spec: LaunchSpec, line: string): Buffer {
