@@ -2,6 +2,7 @@
 import { Command, Option } from 'commander';
 import type { CallFlags } from './commands/call.ts';
 import type { DoctorFlags } from './commands/doctor.ts';
+import type { ExecFlags } from './commands/exec.ts';
 import type { FunctionFlags } from './commands/function.ts';
 import type { ImageFlags } from './commands/image.ts';
 import type { InvokeFlags } from './commands/invoke.ts';
@@ -38,6 +39,7 @@ export function createProgram(deps: CliDeps, finish: Finish): Command {
   addFunctionCommands(program, deps, finish);
   addLayerCommands(program, deps, finish);
   addInvokeCommand(program, deps, finish);
+  addExecCommand(program, deps, finish);
   addCallCommand(program, deps, finish);
   addWhyCommand(program, deps, finish);
   addLogsCommand(program, deps, finish);
@@ -190,6 +192,25 @@ function addInvokeCommand(program: Command, deps: CliDeps, finish: Finish): void
         'yunmen invoke shop/cart --event-file event.json --log',
         'generate-event | yunmen invoke hello -',
       ]),
+    );
+}
+
+function addExecCommand(program: Command, deps: CliDeps, finish: Finish): void {
+  withTarget(program.command('exec'))
+    .description('run a command, or a shell, in a running instance of a function')
+    .argument('<name>', 'function, or service/function')
+    .argument('[command...]', 'after --; without one: a shell')
+    .option('--service <name>', 'the service that holds the function (FC 2)')
+    .option('--qualifier <name>', 'version or alias')
+    .option('--instance <id>', 'this one (default: the youngest)')
+    .option('--no-tty', 'no terminal, though standard input and output are one')
+    .action(async (name: string, command: string[], flags: ExecFlags) => {
+      const { exec } = await import('./commands/exec.ts');
+      finish(await exec(name, command, flags, deps));
+    })
+    .addHelpText(
+      'after',
+      `${examples(['yunmen exec hello', 'yunmen exec shop/cart -- ls -l /tmp', 'cat script.sh | yunmen exec hello -- sh'])}\nExit code: that of the command.\n`,
     );
 }
 
