@@ -304,9 +304,11 @@ function addImageCommands(program: Command, deps: CliDeps, finish: Finish): void
   group.showHelpAfterError('(yunmen image --help lists the commands)');
   group
     .command('pull')
-    .description('fetch an image from its registry, without a password, and unpack it for start --image-dir')
+    .description('fetch an image from its registry and unpack it for start --image-dir')
     .argument('<reference>', 'such as registry.example/team/app:v1, or …@sha256:<digest>')
     .requiredOption('--image-dir <dir>', 'where it is unpacked')
+    .option('--username <name>', 'for the registry (default: what docker login or podman login has kept)')
+    .option('--password-stdin', 'read its password from standard input')
     .option('--replace', 'take away what the tag named here before; instances that run of it lose it')
     .addOption(json())
     .action(async (reference: string, flags: ImageFlags) => {

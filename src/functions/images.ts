@@ -78,8 +78,7 @@ export async function chooseImage(
   const reference = image.reference;
   const names = bundleNames(reference);
   if (names === null) return refuse(`'${reference}' is no image reference`);
-  const [name = ''] = names.slice(-1);
-  const help = `fetch it: yunmen image pull ${reference} --image-dir <image-dir>; or, where a password is asked for, skopeo copy docker://${reference} oci:layout:${name} && umoci unpack --rootless --image layout:${name} <image-dir>/${name}`;
+  const help = `fetch it: yunmen image pull ${reference} --image-dir <image-dir>`;
   if (directory === null)
     return refuse(`the server fetches no images; ${help}, and start the server with --image-dir <image-dir>`);
   for (const each of names) {

@@ -17,8 +17,17 @@ export type RuntimeReport = {
 /** An image in the image directory. `isNew` false: it was there already. */
 export type PulledImage = { readonly place: string; readonly digest: string; readonly isNew: boolean };
 
-/** Fetches an image without a password. Errors: throws with what is wrong. */
-export type PullImage = (reference: string, directory: string, replaces: boolean) => Promise<PulledImage>;
+export type RegistryCredentials = { readonly username: string; readonly password: string };
+
+export type PullOptions = {
+  /** Another content takes the place of what is there. */
+  readonly replaces: boolean;
+  /** Missing: those that docker or podman have kept for its registry, if any. */
+  readonly credentials?: RegistryCredentials;
+};
+
+/** Fetches an image. Errors: throws with what is wrong. */
+export type PullImage = (reference: string, directory: string, options: PullOptions) => Promise<PulledImage>;
 
 export type RuntimeTools = {
   list(): Promise<readonly RuntimeReport[]>;

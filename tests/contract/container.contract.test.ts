@@ -105,7 +105,7 @@ group(
       plane.publish('absent', {}, container('registry.example/other/app:v2'));
       assert.match(
         await refusalOf(plane, 'absent'),
-        /the image 'registry.example\/other\/app:v2' is not in .*skopeo copy .*umoci unpack/,
+        /the image 'registry.example\/other\/app:v2' is not in .*yunmen image pull registry.example\/other\/app:v2 --image-dir/,
       );
       plane.publish('digest', {}, container('app@sha256:0000'));
       assert.match(await refusalOf(plane, 'digest'), /'app@sha256:0000' is no image reference/);

@@ -43,7 +43,7 @@ async function open() {
     images,
     reference,
     rootfs,
-    pull: (replaces = false) => pullImage(reference, images, replaces),
+    pull: (replaces = false) => pullImage(reference, images, { replaces }),
   };
 }
 
@@ -111,7 +111,7 @@ test('what is there is not fetched again, and another content takes its place on
   assert.equal((await pull(true)).isNew, true);
   assert.equal(readFileSync(`${rootfs}/app/server`, 'utf8'), 'two');
   const byDigest = `${registry.host}/team/app@${manifest}`;
-  assert.equal((await pullImage(byDigest, images, false)).place, `${images}/${byDigest}`);
+  assert.equal((await pullImage(byDigest, images, { replaces: false })).place, `${images}/${byDigest}`);
   const left = readdirSync(`${images}/${registry.host}/team`).sort();
   assert.deepEqual(left, [`app@${manifest}`, 'app:v1'].sort());
   assert.deepEqual(readdirSync(images), [registry.host], reference);

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 
 export type TarPart = {
@@ -59,6 +60,8 @@ export class ImageRegistry {
   readonly asked: string[] = [];
   /** What is sent for a digest instead of what it names. */
   readonly forged = new Map<string, Buffer>();
+  /** Who may have it, and how they are asked. Null: anybody. */
+  asks: { readonly scheme: 'token' | 'basic'; readonly username: string; readonly password: string } | null = null;
   readonly #blobs = new Map<string, Blob>();
   readonly #server = createServer((request, response) => this.#answer(request, response));
   #tag = '';
@@ -103,16 +106,28 @@ export class ImageRegistry {
     return { mediaType, digest, size: bytes.length };
   }
 
+  /** `password` is an identity token. */
+  async #changeToken(request: IncomingMessage, response: ServerResponse, password: string): Promise<void> {
+    const asked = new URLSearchParams(await text(request));
+    const isRight = asked.get('grant_type') === 'refresh_token' && asked.get('refresh_token') === password;
+    response.writeHead(isRight ? 200 : 401).end(JSON.stringify({ access_token: 'given' }));
+  }
+
   #answer(request: IncomingMessage, response: ServerResponse): void {
     const url = request.url ?? '';
     this.asked.push(url);
-    if (url.startsWith('/token?')) {
-      response.end(JSON.stringify({ token: 'given' }));
+    const { authorization } = request.headers;
+    const { scheme, username, password } = this.asks ?? { scheme: 'token', username: '', password: '' };
+    const isProven = authorization === `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+    if (url.startsWith('/token')) {
+      if (request.method === 'POST') void this.#changeToken(request, response, password);
+      else if (this.asks === null || isProven) response.end(JSON.stringify({ token: 'given' }));
+      else response.writeHead(401).end();
       return;
     }
-    if (request.headers.authorization !== 'Bearer given') {
-      const challenge = `Bearer realm="http://${this.host}/token",service="here",scope="repository:team/app:pull"`;
-      response.writeHead(401, { 'www-authenticate': challenge }).end();
+    if (scheme === 'basic' ? !isProven : authorization !== 'Bearer given') {
+      const token = `Bearer realm="http://${this.host}/token",service="here",scope="repository:team/app:pull"`;
+      response.writeHead(401, { 'www-authenticate': scheme === 'basic' ? 'Basic realm="here"' : token }).end();
       return;
     }
     const [, wanted = ''] = /^\/v2\/team\/app\/(?:manifests|blobs)\/(.+)$/.exec(url) ?? [];

@@ -2,8 +2,9 @@
 import { randomUUID } from 'node:crypto';
 import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { PulledImage } from '../../model/runtime-report.ts';
+import type { PulledImage, PullOptions } from '../../model/runtime-report.ts';
 import { bundleNames } from '../images.ts';
+import { findCredentials } from './credentials.ts';
 import { parseImageName, Registry } from './registry.ts';
 import { applyLayer, makeDirectory } from './unpack.ts';
 
@@ -21,11 +22,15 @@ type ImageConfig = {
 };
 
 /** Errors: throws with what is wrong. What was begun is taken away again. */
-export async function pullImage(reference: string, directory: string, replaces: boolean): Promise<PulledImage> {
+export async function pullImage(
+  reference: string,
+  directory: string,
+  { replaces, credentials }: PullOptions,
+): Promise<PulledImage> {
   const image = parseImageName(reference);
   const [name] = bundleNames(reference) ?? [];
   if (image === null || name === undefined) throw new Error(`'${reference}' is no image reference`);
-  const registry = new Registry(image);
+  const registry = new Registry(image, async () => credentials ?? (await findCredentials(image.registry, process.env)));
   const manifest = await registry.manifest();
   const place = `${directory}/${name}`;
   const before = await digestIn(place);

@@ -1,7 +1,12 @@
-// Asks a registry for an image by the OCI distribution protocol, without a password: manifests and blobs, each checked against the
+// Asks a registry for an image by the OCI distribution protocol: manifests and blobs, each checked against the
 // digest that names it. Source: docs (OCI distribution specification 1.1; the token protocol of the registries that came before it).
 import { createHash } from 'node:crypto';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
+import type { RegistryCredentials } from '../../model/runtime-report.ts';
+import { identityTokenUser } from './credentials.ts';
+
+/** Asked once a registry wants one. Null: there is none. */
+export type FindCredentials = () => Promise<RegistryCredentials | null>;
 
 export type ImageName = {
   /** Host and port. */
@@ -49,11 +54,14 @@ export function parseImageName(reference: string): ImageName | null {
 export class Registry {
   readonly #image: ImageName;
   readonly #base: string;
-  #token: string | null = null;
+  readonly #findCredentials: FindCredentials;
+  /** What is sent once the registry has asked. */
+  #authorization: string | null = null;
 
-  constructor(image: ImageName) {
+  constructor(image: ImageName, findCredentials: FindCredentials) {
     const isHere = isLoopback(image.registry.replace(/:\d+$/, ''));
     this.#image = image;
+    this.#findCredentials = findCredentials;
     this.#base = `${isHere ? 'http' : 'https'}://${image.registry}/v2/${image.repository}`;
   }
 
@@ -99,39 +107,73 @@ export class Registry {
 
   async #ask(path: string, timeoutMs: number, headers: Readonly<Record<string, string>>): Promise<Response> {
     const send = () => {
-      const authorization = this.#token === null ? {} : { authorization: `Bearer ${this.#token}` };
+      const authorization = this.#authorization === null ? {} : { authorization: this.#authorization };
       const signal = AbortSignal.timeout(timeoutMs);
       return fetch(`${this.#base}${path}`, { headers: { ...headers, ...authorization }, signal });
     };
     let answer = await send();
-    if (answer.status === 401 && this.#token === null) {
+    if (answer.status === 401 && this.#authorization === null) {
       await answer.body?.cancel();
-      this.#token = await this.#fetchToken(answer.headers.get('www-authenticate') ?? '');
+      this.#authorization = await this.#meet(answer.headers.get('www-authenticate') ?? '');
       answer = await send();
     }
     if (answer.ok) return answer;
     await answer.body?.cancel();
-    const why = answer.status === 401 || answer.status === 403 ? ': it asks for a password, which is not sent' : '';
+    const why = answer.status === 401 || answer.status === 403 ? `: ${this.#passwordHelp}` : '';
     throw new Error(`${this.#image.registry} answered ${answer.status} for ${this.#image.repository}${path}${why}`);
   }
 
-  async #fetchToken(challenge: string): Promise<string> {
+  get #passwordHelp(): string {
+    return 'it wants another name and password (--username and --password-stdin, or docker login)';
+  }
+
+  /** What is to be sent from now on. */
+  async #meet(challenge: string): Promise<string> {
+    const credentials = await this.#findCredentials();
+    if (/^bearer /i.test(challenge)) return `Bearer ${await this.#fetchToken(challenge, credentials)}`;
+    if (credentials === null || !/^basic\b/i.test(challenge))
+      throw new Error(`${this.#image.registry}: ${this.#passwordHelp}`);
+    return basic(credentials);
+  }
+
+  async #fetchToken(challenge: string, credentials: RegistryCredentials | null): Promise<string> {
     const of = (name: string) => new RegExp(`[ ,]${name}="([^"]*)"`, 'i').exec(challenge)?.[1];
-    const realm = /^bearer /i.test(challenge) ? of('realm') : undefined;
-    if (realm === undefined) throw new Error(`${this.#image.registry} asks for a password, which is not sent`);
+    const realm = of('realm');
+    if (realm === undefined) throw new Error(`${this.#image.registry} does not say where a token is to be had`);
     const url = new URL(realm);
     if (url.protocol !== 'https:' && !isLoopback(url.hostname))
       throw new Error(`${realm} is no place to ask for a token`);
     const service = of('service');
-    if (service !== undefined) url.searchParams.set('service', service);
-    url.searchParams.set('scope', of('scope') ?? `repository:${this.#image.repository}:pull`);
-    const answer = await fetch(url, { signal: AbortSignal.timeout(answerTimeoutMs) });
-    if (!answer.ok) throw new Error(`${url.host} answered ${answer.status} when it was asked for a token`);
+    const scope = of('scope') ?? `repository:${this.#image.repository}:pull`;
+    const asked = new URLSearchParams({ ...(service === undefined ? {} : { service }), scope });
+    const answer = await this.#askForToken(url, asked, credentials);
+    if (!answer.ok) {
+      const why = answer.status === 401 || answer.status === 403 ? `: ${this.#passwordHelp}` : '';
+      throw new Error(`${url.host} answered ${answer.status} when it was asked for a token${why}`);
+    }
     const given = JSON.parse(await textOf(limited(bodyOf(answer), smallLimitBytes))) as Record<string, unknown>;
     const token = given['token'] ?? given['access_token'];
     if (typeof token !== 'string') throw new Error(`${url.host} gave no token`);
     return token;
   }
+
+  /** An identity token is changed for others. Source: docs (OCI's predecessor: token authentication with OAuth2). */
+  #askForToken(url: URL, asked: URLSearchParams, credentials: RegistryCredentials | null): Promise<Response> {
+    const signal = AbortSignal.timeout(answerTimeoutMs);
+    if (credentials?.username === identityTokenUser) {
+      asked.set('grant_type', 'refresh_token');
+      asked.set('client_id', 'yunmen');
+      asked.set('refresh_token', credentials.password);
+      return fetch(url, { method: 'POST', body: asked, redirect: 'error', signal });
+    }
+    for (const [name, value] of asked) url.searchParams.set(name, value);
+    const headers = credentials === null ? {} : { authorization: basic(credentials) };
+    return fetch(url, { headers, redirect: credentials === null ? 'follow' : 'error', signal });
+  }
+}
+
+function basic({ username, password }: RegistryCredentials): string {
+  return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
 }
 
 type Document = {
