@@ -192,6 +192,7 @@ describe('an id token', () => {
     ['signed with the public key as a secret', token({}, { alg: 'HS256' }), 'A403JT'],
     ['whose algorithm is not the key’s', token({}, { alg: 'ES256' }), 'A403JT'],
     ['that has ended', token({ exp: seconds - 1 }), 'A403JE'],
+    ['that ends just now', token({ exp: startedAt / 1000 }), 'A403JE'],
     ['that is not yet valid', token({ nbf: seconds + 60 }), 'A403JT'],
     ['with an end that is no number', token({ exp: 'never' }), 'A403JT'],
   ];

@@ -264,8 +264,17 @@ describe('timestamp and nonce', () => {
   });
 
   it('refuse a timestamp that is no number', async () => {
-    const answer = await open(changes).send(signedRequest({ headers: { 'X-Ca-Timestamp': 'now' } }));
-    assert.equal(answer.headers['x-ca-error-code'], 'I400HD');
+    for (const text of ['now', '-1', '1e3', '']) {
+      const answer = await open(changes).send(signedRequest({ headers: { 'X-Ca-Timestamp': text } }));
+      assert.equal(answer.headers['x-ca-error-code'], 'I400HD', text);
+    }
+  });
+
+  it('are asked for where the key or the signature is empty', async () => {
+    const codeOf = async (headers: Record<string, string>) =>
+      (await open(changes).send(request({ headers }))).headers['x-ca-error-code'];
+    assert.equal(await codeOf({ 'X-Ca-Key': '', 'X-Ca-Signature': 'x' }), 'A400MA');
+    assert.equal(await codeOf({ 'X-Ca-Key': app.key, 'X-Ca-Signature': '' }), 'I400MH');
   });
 
   it('refuse a replayed nonce, and let a call without nonce be repeated', async () => {

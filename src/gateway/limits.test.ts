@@ -1,7 +1,19 @@
 // The limits of the service, as the gateway has them when nobody says otherwise.
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { api, definition, grant, group, open, request, returned, signedRequest, startedAt, theApp } from './testing.ts';
+import {
+  api,
+  definition,
+  grant,
+  group,
+  open,
+  parameter,
+  request,
+  returned,
+  signedRequest,
+  startedAt,
+  theApp,
+} from './testing.ts';
 
 const minuteMs = 60 * 1000;
 
@@ -44,6 +56,26 @@ it('a nonce is asked for with 15 minutes, for its app', async () => {
   });
   await bench.send(signedRequest({ nonce: 'n' }));
   assert.deepEqual(claimed, [['203753385', 'n', 15 * minuteMs]]);
+});
+
+it('a call that fails counts against the limits of calls', async () => {
+  const rest = { parameters: [parameter({ name: 'p', required: true })] };
+  const control = { trafficControlId: 't', unit: 'DAY', apiDefault: 2, userDefault: null, appDefault: null } as const;
+  const bench = open([
+    group(),
+    api('a', definition({ rest })),
+    { kind: 'trafficControl', key: 't', value: { ...control, specials: [], accountId: '1' } },
+    {
+      kind: 'policies',
+      key: 'a/RELEASE',
+      value: { apiId: 'a', stage: 'RELEASE', trafficControlId: 't', ipControlId: null, signatureId: null },
+    },
+  ]);
+  const codes = [];
+  for (let n = 0; n < 3; n++) codes.push((await bench.send(request({}))).headers['x-ca-error-code']);
+  assert.deepEqual(codes, ['I400MP', 'I400MP', 'T429PA']);
+  bench.clock.advance(24 * 60 * minuteMs);
+  assert.equal((await bench.send(request({ target: '/a?p=1' }))).status, 200);
 });
 
 it('a grant ends in the millisecond that it names', async () => {

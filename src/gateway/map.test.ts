@@ -234,6 +234,32 @@ describe('PASSTHROUGH', () => {
     assert.deepEqual([body, isBase64Encoded, httpMethod], ['YT0x', true, 'PUT']);
   });
 
+  it('holds back what belongs to the connection, to the gateway and to the signature', async () => {
+    const connection = ['Connection', 'Keep-Alive', 'TE', 'Trailer', 'Transfer-Encoding', 'Upgrade', 'Host'];
+    const proxies = ['Proxy-Authenticate', 'Proxy-Authorization', 'Proxy-Connection'];
+    const signature = ['X-Ca-Signature', 'X-Ca-Signature-Headers', 'X-Ca-Signature-Method'];
+    const own = ['X-Ca-Api-Gateway', 'X-Forwarded-Proto', 'X-Real-IP', 'CA-Host', 'X-Forwarded-For'];
+    const names = [...connection, ...proxies, ...signature, ...own].filter((name) => name !== 'Host');
+    const sent = Object.fromEntries(names.map((name) => [name, 'from-client']));
+    const bench = open([group(), api('one', definition({ request: { mode: 'PASSTHROUGH' } }))]);
+    await bench.send({ ...request({ headers: { ...sent, 'X-Ca-Stage': 'RELEASE', 'X-Kept': 'k' } }), isTls: true });
+    const headers = bench.event()['headers'] as Record<string, string>;
+    assert.deepEqual(
+      names.filter((name) => headers[name] === 'from-client'),
+      [],
+    );
+    assert.deepEqual([headers['X-Kept'], headers['X-Ca-Stage'], headers['Host']], ['k', 'RELEASE', undefined]);
+    assert.deepEqual([headers['X-Forwarded-Proto'], headers['X-Real-IP']], ['https', '198.51.100.7']);
+  });
+
+  it('sends the first of a repeated header, whatever its spelling', async () => {
+    const bench = open([group(), api('one', definition({ request: { mode: 'PASSTHROUGH' } }))]);
+    const twice = request({ headers: { 'X-Twice': 'first' } });
+    await bench.send({ ...twice, rawHeaders: [...twice.rawHeaders, 'x-twice', 'second'] });
+    const headers = bench.event()['headers'] as Record<string, string>;
+    assert.deepEqual([headers['X-Twice'], headers['x-twice']], ['first', undefined]);
+  });
+
   it('marks even an empty GET body as Base64', async () => {
     const bench = open([group(), api('one', value)]);
     await bench.send(request({ target: '/a/7' }));

@@ -42,6 +42,7 @@ const rows: readonly Row[] = [
   ['less than the smallest value', { type: 'Int', minValue: 1 }, 'p=0', null],
   ['more than the largest value', { type: 'Double', maxValue: 1 }, 'p=1.01', null],
   ['a text of the longest length, counted in characters', { maxLength: 2 }, `p=${encodeURIComponent('😀猫')}`, '😀猫'],
+  ['a text of the shortest length', { minLength: 2 }, 'p=ab', 'ab'],
   ['a text that is too short', { minLength: 2 }, 'p=a', null],
   ['a member of the enum', { enumValue: 'red, green' }, 'p=green', 'green'],
   ['no member of the enum', { enumValue: 'red,green' }, 'p=blue', null],
