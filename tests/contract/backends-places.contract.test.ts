@@ -143,6 +143,23 @@ describe('a VPC backend', () => {
     assert.equal(errorOf((await call(running, '/')).headers)[0], 'X504VE');
   });
 
+  it('is named by a stage variable, with the Host of the API before that of the grant', async (t) => {
+    const backend = await startRawBackend(t, answering(ok('inside')));
+    const running = await startGateway(
+      t,
+      { a: proxyTo(vpcBackend({ accessName: '#place#', hostHeader: 'of.api' })) },
+      { outbound: { guard: guarded(), vpcTargets: new Map([['vpc-1/i-1', '127.0.0.1']]) } },
+    );
+    const variables = [{ name: 'place', value: 'grant', route: null }];
+    const stage: Change = { kind: 'stage', key: `${groupId}/RELEASE`, value: { groupId, stage: 'RELEASE', variables } };
+    await running.publish([access('grant', backend.port, 'of.grant'), stage]);
+    const answer = await fetch(`${running.url}/`, { headers: { 'X-Ca-Request-Id': 'from-client' } });
+    assert.equal(await answer.text(), 'inside');
+    assert.match(backend.received[0] ?? '', /\r\nHost: of\.api\r\n/);
+    const ids = (backend.received[0] ?? '').match(/x-ca-request-id: [^\r]+/gi);
+    assert.deepEqual(ids, [`X-Ca-Request-Id: ${answer.headers.get('x-ca-request-id')}`]);
+  });
+
   it('that the operator did not map is X504VE, and why names the flag', async (t) => {
     const running = await startGateway(t, { a: proxyTo(vpcBackend({ vpcId: 'vpc-9', instanceId: 'i-9', port: 80 })) });
     assert.deepEqual(errorOf((await call(running, '/')).headers), ['X504VE', 'Backend service vpc mapped failed']);

@@ -89,6 +89,7 @@ describe('traffic control', () => {
   });
 
   for (const [unit, ms] of [
+    ['MINUTE', 60_000],
     ['HOUR', 3_600_000],
     ['DAY', 86_400_000],
   ] as const) {
@@ -357,5 +358,11 @@ describe('backend signature', () => {
     assert.equal(headers['X-Ca-Proxy-Signature'], expected);
     assert.equal(headers['Content-MD5'], md5);
     assert.equal(headers['x-ca-proxy-signature'], undefined);
+    // A form is in the resource; its MD5 is signed only where the client sent one.
+    const form = { 'Content-Type': 'application/x-www-form-urlencoded' };
+    await bench.send(request({ method: 'POST', target: '/a?b=1', headers: form, body: 'a=2' }));
+    const ofForm = bench.event()['headers'] as Record<string, string>;
+    const formExpected = createHmac('sha256', 'backendSecret').update('POST\n\n/a?a=2&b=1').digest('base64');
+    assert.deepEqual([ofForm['X-Ca-Proxy-Signature'], ofForm['Content-MD5']], [formExpected, undefined]);
   });
 });
