@@ -125,5 +125,6 @@ test('a function whose instances keep dying gets new ones that begin in the back
   const { instanceId } = await fixture.succeed('dies');
   assert.equal(begun.at(-1), true);
   await until(() => cameOut.includes(instanceId));
+  assert.deepEqual(fixture.reports, [], 'each had said hello');
   await fixture.close();
 });

@@ -228,7 +228,7 @@ export class Instance {
     this.#howExited = exit;
     this.#exit.resolve();
     if (!isAlive(this.#state)) return;
-    if (!this.#isConnected) this.#report(`ended (${exit.signal ?? `code ${exit.code}`}) before it said hello`);
+    if (this.state.kind === 'starting') this.#report(`ended (${exit.signal ?? exit.code}) before it said hello`);
     // What it has sent may not be read yet: the end of its connection (or of its output) is the end of the request.
     if (!this.#isConnected) this.log.whenComplete(null, () => this.#waits.settleAll({ kind: 'disconnected' }));
     this.#drain.at = this.#deps.clock.monotonic() + drainMs;
