@@ -15,7 +15,7 @@ import { describeEnd, describeUsage, endDocument, errorTypeOf, type PlatformEnd 
 import type { Instance } from './instances/instance.ts';
 import type { Ended } from './instances/instance-port.ts';
 import type { Pool } from './instances/pool.ts';
-import type { Acquired } from './instances/pool-port.ts';
+import type { Acquired, Wish } from './instances/pool-port.ts';
 import { allowedInstances, isExhausted } from './instances/quota.ts';
 import type { EndReason } from './instances/state.ts';
 import type { Plane } from './plane.ts';
@@ -28,6 +28,11 @@ type Refused = Extract<InvocationOutcome, { kind: 'refused' }>;
 const openAttempts = 10;
 
 type Delivered = { readonly ended: Ended; readonly durationMs: number };
+/** Events of more bytes are not sent ahead: an instance reads them while it runs nothing. */
+const aheadLimitBytes = 16 * 1024;
+const plain: Wish = { mayGoAhead: false, isReturned: false };
+const mayGoAhead: Wish = { mayGoAhead: true, isReturned: false };
+const returned: Wish = { mayGoAhead: false, isReturned: true };
 
 /** What invokes a function where another data process has an instance for it; null: none has. */
 export type InvokeElsewhere = (
@@ -47,12 +52,20 @@ export function createInvoke(plane: Plane, elsewhere: InvokeElsewhere | null): I
     if ('kind' in admitted)
       return elsewhere === null ? admitted : await tryElsewhere(elsewhere, request, admitted, signal);
     try {
-      const acquired = take(admitted.pool) ?? (await acquire(plane, admitted, signal));
-      if (acquired.kind === 'refused') return acquired;
-      if (acquired.kind === 'start-failed') return settleFailedStart(admitted, acquired);
-      const delivered = await deliver(plane, admitted, acquired.instance, signal);
-      const outcome = settle(plane, admitted, acquired, delivered);
-      return outcome instanceof Promise ? await outcome : outcome;
+      let wish = wishOf(request);
+      for (;;) {
+        const acquired = take(admitted.pool, wish) ?? (await acquire(plane, admitted, wish, signal));
+        if (acquired.kind === 'refused') return acquired;
+        if (acquired.kind === 'start-failed') return settleFailedStart(admitted, acquired);
+        const { ended, durationMs } = await deliver(plane, admitted, acquired.instance, signal);
+        if (ended.kind !== 'recalled') {
+          const outcome = settle(plane, admitted, acquired, { ended, durationMs });
+          return outcome instanceof Promise ? await outcome : outcome;
+        }
+        // Once at most: it is not sent ahead again.
+        admitted.pool.takeBack(acquired.instance);
+        wish = returned;
+      }
     } finally {
       plane.leave(admitted.pool);
     }
@@ -71,6 +84,12 @@ async function tryElsewhere(
   if (outcome !== null) return outcome;
   const { functionName } = request.target;
   return refuse('ResourceExhausted', `function '${functionName}' has as many requests under way as it may have`);
+}
+
+/** What is sent ahead fits one frame; and the tail of a request's output is read before the next one begins. */
+function wishOf({ event, wantsLogTail, http, sink }: InvokeRequest): Wish {
+  const isSmall = event.length <= aheadLimitBytes && http === undefined && sink === undefined;
+  return isSmall && !wantsLogTail ? mayGoAhead : plain;
 }
 
 /** Finds the pool; who is admitted counts there from now on, until it leaves. Null: it has none yet, see admitFirst. */
@@ -121,8 +140,8 @@ async function admitFirst(plane: Plane, request: InvokeRequest, first: FunctionC
 }
 
 /** The warm way: an idle instance at once. */
-function take(pool: Pool<Instance>): Ready | null {
-  const instance = pool.take();
+function take(pool: Pool<Instance>, wish: Wish): Ready | null {
+  const instance = pool.take(wish);
   return instance === null ? null : { kind: 'ready', instance, coldStart: null };
 }
 
@@ -130,12 +149,13 @@ function take(pool: Pool<Instance>): Ready | null {
 async function acquire(
   plane: Plane,
   { request, pool }: Admitted,
+  wish: Wish,
   signal: CallerSignal,
 ): Promise<Ready | Extract<Acquired<Instance>, { kind: 'start-failed' }> | Refused> {
   const bytes = request.event.length;
   if (!plane.mayWait(bytes)) return refuse('ResourceThrottled', 'too many requests wait for an instance');
   plane.waitBegins(bytes);
-  const acquired = await pool.wait(request.requestId, signal);
+  const acquired = await pool.wait(request.requestId, signal, wish);
   plane.waitEnds(bytes);
   switch (acquired.kind) {
     case 'closed':
@@ -156,8 +176,8 @@ async function acquire(
 /** Hands the request to the instance and waits for its end, the time-out, or the caller's leaving. */
 async function deliver(plane: Plane, admitted: Admitted, instance: Instance, signal: CallerSignal): Promise<Delivered> {
   const { request, config, pool } = admitted;
-  const began = plane.clock.monotonic();
-  const ending = instance.invoke({
+  let began = plane.clock.monotonic();
+  const call = {
     requestId: request.requestId,
     event: request.event,
     http: request.http ?? null,
@@ -166,6 +186,9 @@ async function deliver(plane: Plane, admitted: Admitted, instance: Instance, sig
     span: request.span ?? null,
     timeoutMs: config.timeoutMs,
     credentials: plane.credentialsOf(config),
+  };
+  const ending = instance.invoke(call, () => {
+    began = plane.clock.monotonic();
   });
   plane.background.begins(pool, instance);
   if (pool.concurrency > 1 && !instance.letsGo) return await unlessGone(plane, admitted, { instance, ending }, signal);
@@ -206,7 +229,7 @@ function settle(
   plane: Plane,
   admitted: Admitted,
   { instance, coldStart }: Ready,
-  { ended, durationMs }: Delivered,
+  { ended, durationMs }: { readonly ended: Exclude<Ended, { kind: 'recalled' }>; readonly durationMs: number },
 ): InvocationOutcome | Promise<InvocationOutcome> {
   const { request, pool } = admitted;
   switch (ended.kind) {

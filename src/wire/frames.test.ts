@@ -146,8 +146,8 @@ describe('frames', () => {
       /frame of 11 bytes/,
     );
     assert.match(
-      malformed((bytes) => bytes.writeUInt8(12, 4)),
-      /type 12/,
+      malformed((bytes) => bytes.writeUInt8(13, 4)),
+      /type 13/,
     );
     assert.match(
       malformed((bytes) => bytes.writeUInt8(2, 5)),

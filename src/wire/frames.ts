@@ -28,6 +28,7 @@ const typeNumbers = {
   credit: 9,
   ping: 10,
   hook: 11,
+  recalled: 12,
 } as const;
 
 export type FrameType = keyof typeof typeNumbers;
@@ -73,6 +74,8 @@ export type FrameHeads = {
     readonly language: string;
     readonly version: string;
     readonly pid: number;
+    /** Requests that it keeps while another one runs. Absent: 0. */
+    readonly ahead?: number;
   };
   load: {
     readonly handler: string;
@@ -88,6 +91,8 @@ export type FrameHeads = {
     readonly requestId: string;
     readonly tail: boolean;
     readonly deadline: number;
+    /** It was sent while another runs: to be begun after that one, unless it has been recalled by then. */
+    readonly ahead?: true;
     /** Fresh credentials; without them the ones of `load` go on. */
     readonly credentials?: FrameCredentials;
     readonly retryCount?: number;
@@ -107,6 +112,8 @@ export type FrameHeads = {
     /** True: the process ends after this frame. */
     readonly exit: boolean;
   };
+  /** A request that was sent ahead is not begun. */
+  recalled: EmptyHead;
   cancel: EmptyHead;
   credit: EmptyHead;
   ping: EmptyHead;
@@ -126,7 +133,7 @@ export type Frame = {
   };
 }[FrameType];
 
-const instanceTypes = ['hello', 'response-head', 'chunk', 'end', 'error', 'credit', 'ping'] as const;
+const instanceTypes = ['hello', 'response-head', 'chunk', 'end', 'error', 'recalled', 'credit', 'ping'] as const;
 /** The frames that an instance may send. */
 export type InstanceFrame = Extract<Frame, { type: (typeof instanceTypes)[number] }>;
 
@@ -172,8 +179,9 @@ function headText(frame: FrameToSend): string {
 }
 
 /** As JSON.stringify() would write it; what every request has is written by hand. */
-function invokeHeadText({ requestId, tail, deadline, ...others }: FrameHeads['invoke']): string {
-  const text = `{"requestId":${quoted(requestId)},"tail":${tail},"deadline":${deadline}`;
+function invokeHeadText({ requestId, tail, deadline, ahead, ...others }: FrameHeads['invoke']): string {
+  const sentAhead = ahead === true ? ',"ahead":true' : '';
+  const text = `{"requestId":${quoted(requestId)},"tail":${tail},"deadline":${deadline}${sentAhead}`;
   for (const _ in others) return `${text},${JSON.stringify(others).slice(1)}`;
   return `${text}}`;
 }
@@ -414,13 +422,13 @@ function readPlainEnd(bytes: Buffer, start: number, end: number): number | null 
 
 /** Makes each head from its JSON; null when a member is missing or of the wrong type. Unknown members are ignored. */
 const headParsers: { readonly [T in FrameType]: (json: Json) => FrameHeads[T] | null } = {
-  hello: ({ token, protocol, language, version, pid }) =>
+  hello: ({ token, protocol, language, version, pid, ahead }) =>
     typeof token === 'string' &&
     typeof protocol === 'number' &&
     typeof language === 'string' &&
     typeof version === 'string' &&
     typeof pid === 'number'
-      ? { token, protocol, language, version, pid }
+      ? { token, protocol, language, version, pid, ...(typeof ahead === 'number' ? { ahead } : {}) }
       : null,
   end: ({ rss = 0, http }) => {
     if (typeof rss !== 'number') return null;
@@ -449,6 +457,7 @@ const headParsers: { readonly [T in FrameType]: (json: Json) => FrameHeads[T] | 
     const answer = readHttpAnswerParams(http);
     return answer === null ? null : { http: answer };
   },
+  recalled: () => noHead,
   chunk: () => noHead,
   cancel: () => noHead,
   credit: () => noHead,

@@ -2,7 +2,7 @@
 // Used by the bootstraps' contract tests.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, connect as netConnect, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -62,6 +62,8 @@ export class BootstrapHost {
   readonly hello: Extract<InstanceFrame, { type: 'hello' }>['head'];
   readonly process: ChildProcess;
   readonly exited: Promise<Exit>;
+  /** Holds the sockets. */
+  readonly directory: string;
   /** Credit frames received. */
   credits = 0;
   readonly #language: Interpreter['language'];
@@ -74,6 +76,7 @@ export class BootstrapHost {
     hello: BootstrapHost['hello'];
     process: ChildProcess;
     exited: Promise<Exit>;
+    directory: string;
     language: Interpreter['language'];
     frames: FrameQueue;
     log: LogText;
@@ -82,6 +85,7 @@ export class BootstrapHost {
     this.hello = parts.hello;
     this.process = parts.process;
     this.exited = parts.exited;
+    this.directory = parts.directory;
     this.#language = parts.language;
     this.#frames = parts.frames;
     this.#log = parts.log;
@@ -145,6 +149,7 @@ export class BootstrapHost {
       hello: hello.head,
       process: child,
       exited,
+      directory,
       language: interpreter.language,
       frames,
       log,
@@ -226,6 +231,48 @@ export class BootstrapHost {
     return results;
   }
 
+  /**
+   * Sends the first event to be run now, and the others ahead. What comes of each in the order in which it comes: its place
+   * and its result, or null when it was not begun. `sent` runs when all are on their way.
+   */
+  async invokeAhead(
+    events: readonly string[],
+    sent: (lastStream: number) => void = () => {},
+  ): Promise<readonly (readonly [number, string | null])[]> {
+    const first = this.#stream + 1;
+    for (const [at, event] of events.entries()) {
+      this.#stream += 1;
+      const facts = { requestId: `request-${this.#stream}`, tail: false, deadline: 4_000_000_000_000 };
+      const head = at === 0 ? facts : { ...facts, ahead: true as const };
+      this.send({ type: 'invoke', stream: this.#stream, head, payload: Buffer.from(event), isFinal: true });
+    }
+    sent(this.#stream);
+    const results: (readonly [number, string | null])[] = [];
+    let parts: Buffer[] = [];
+    let window = new ReceiveWindow();
+    while (results.length < events.length) {
+      const frame = await this.#frames.next();
+      if (frame === null || frame.type === 'error') throw new Error(`${frame?.type}: ${frame?.payload}`);
+      parts.push(Buffer.from(frame.payload));
+      const grant = window.receive(frame.payload.length);
+      if (grant === null) throw new Error('the bootstrap overran its window');
+      if (frame.type === 'end') results.push([frame.stream - first, Buffer.concat(parts).toString()]);
+      else if (frame.type === 'recalled') results.push([frame.stream - first, null]);
+      else if (grant > 0) this.#frames.write(encodeCredit(frame.stream, grant));
+      if (frame.type === 'chunk' || frame.type === 'response-head') continue;
+      parts = [];
+      window = new ReceiveWindow();
+    }
+    return results;
+  }
+
+  /** Streams up to this one are recalled. */
+  recall(stream: number): void {
+    const bytes = Buffer.alloc(4);
+    bytes.writeUInt32BE(stream);
+    writeFileSync(join(this.directory, 'r'), bytes);
+  }
+
   /** The payload of the answer to a ping. */
   async ping(payload: Buffer): Promise<Buffer | null> {
     this.send({ type: 'ping', stream: 0, head: {}, payload });
@@ -260,7 +307,8 @@ export class BootstrapHost {
     for (;;) {
       const frame = await this.#frames.next();
       if (frame === null) return null;
-      if (frame.type === 'ping' || frame.type === 'hello') throw new Error(`unexpected ${frame.type}`);
+      if (frame.type === 'ping' || frame.type === 'hello' || frame.type === 'recalled')
+        throw new Error(`unexpected ${frame.type}`);
       if (frame.stream !== this.#stream) throw new Error(`${frame.type} on stream ${frame.stream}`);
       if (frame.type === 'credit') {
         this.credits += 1;

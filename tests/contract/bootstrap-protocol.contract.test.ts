@@ -16,7 +16,7 @@ const examples = [...page.matchAll(/```frame\n([^`]+)```\n\n```json\n([^`]+)```/
 describe('PROTOCOL.md', () => {
   it('has an example of every frame type', () => {
     const types = new Set(examples.map(({ frame }) => frame.type));
-    assert.equal(types.size, 11);
+    assert.equal(types.size, 12);
     assert.equal(page.match(/```frame/g)?.length, examples.length);
   });
 

@@ -7,6 +7,7 @@ const errors = require('./errors.cjs');
 const handlers = require('./handler.cjs');
 const PeakMemory = require('./memory.cjs').PeakMemory;
 const Output = require('./output.cjs').Output;
+const recalls = require('./recalls.cjs');
 const wires = require('./wire.cjs');
 
 const UNHANDLED = 'UnhandledInvocationError';
@@ -14,6 +15,9 @@ const HANDLED = 'HandledInvocationError';
 const suffixes = {};
 suffixes[UNHANDLED] = ', Error: Unhandled function error';
 suffixes[HANDLED] = ', Error: Handled function error';
+// As they are before user code can put others in their place.
+const soon = setImmediate;
+const later = setTimeout;
 const markerWords = { initialize: 'Initialize', preFreeze: 'PreFreeze', preStop: 'PreStop' };
 
 /** Connects, says hello, and serves until the host closes the connection. `start` is the parsed start line. */
@@ -21,16 +25,23 @@ function serve(start) {
   const output = new Output();
   output.install();
   const socket = net.connect(start.socket);
-  const instance = greet(socket, output, start.token);
+  const instance = greet(socket, output, start);
   socket.on('error', () => process.exit(0));
   socket.on('close', () => process.exit(0));
   process.on('uncaughtException', (error) => instance.onStray(error, 'uncaughtException'));
   process.on('unhandledRejection', (error) => instance.onStray(error, 'unhandledRejection'));
 }
 
-function greet(socket, output, token) {
-  const instance = new Instance(socket, output);
-  const hello = { token: token, protocol: 1, language: 'node', version: process.versions.node, pid: process.pid };
+function greet(socket, output, start) {
+  const instance = new Instance(socket, output, new recalls.Recalls(start.socket));
+  const hello = {
+    token: start.token,
+    protocol: 1,
+    language: 'node',
+    version: process.versions.node,
+    pid: process.pid,
+    ahead: recalls.limit,
+  };
   socket.write(wires.frame(wires.type.hello, 0, 0, JSON.stringify(hello), wires.none));
   return instance;
 }
@@ -39,14 +50,17 @@ function greet(socket, output, token) {
 function rehearse(socket) {
   const output = new Output();
   output.install();
-  const instance = greet(socket, output, '');
+  const instance = greet(socket, output, { socket: '', token: '' });
   const listener = () => {};
   for (const name of ['uncaughtException', 'unhandledRejection']) process.on(name, listener).removeListener(name, listener);
   socket.on('close', () => instance.memory.close());
 }
 
 class Instance {
-  constructor(socket, output) {
+  constructor(socket, output, recalled) {
+    this.recalled = recalled;
+    this.ahead = []; // requests that were sent ahead: {stream, head, body}
+    this.isNextDue = false;
     this.output = output;
     this.socket = socket;
     this.memory = new PeakMemory();
@@ -66,13 +80,50 @@ class Instance {
 
   onRequest(kind, stream, head, body) {
     const limit = kind === wires.type.invoke ? this.limit : 1;
-    if (this.active.size >= limit || (kind === wires.type.load) !== (this.loaded === null)) {
+    // One more than it keeps: the answer to the one that the host takes for running may be on its way.
+    const isOutOfTurn = head.ahead
+      ? this.ahead.length > recalls.limit
+      : this.active.size >= limit || (kind === wires.type.load) !== (this.loaded === null);
+    if (isOutOfTurn) {
       this.wire.onBroken(`frame of type ${kind} out of turn`);
+    } else if (head.ahead) {
+      this.ahead.push({ stream: stream, head: head, body: body });
+      this.planNext();
+    } else if (kind === wires.type.invoke) {
+      // The host waits for none of those that are left here: it has recalled them.
+      for (const left of this.ahead.splice(0)) this.refuse(left);
+      this.invoke(stream, head, body);
+    } else if (kind === wires.type.load) {
+      this.load(stream, head);
+    } else {
+      this.hook(stream, head);
+    }
+  }
+
+  /** What timers and sockets of the function have to do comes first, as it does when a request arrives alone. */
+  planNext() {
+    if (this.isNextDue || this.ahead.length === 0 || this.active.size > 0) return;
+    this.isNextDue = true;
+    if (this.wire.isSent) soon(() => this.next());
+    else later(() => this.next(), 1);
+  }
+
+  /** The host takes for begun what it finds when it has read the answer to the one before: so that has to be on its way. */
+  next() {
+    this.isNextDue = false;
+    if (this.active.size > 0 || !this.wire.isSent) {
+      this.planNext();
       return;
     }
-    if (kind === wires.type.invoke) this.invoke(stream, head, body);
-    else if (kind === wires.type.load) this.load(stream, head);
-    else this.hook(stream, head);
+    const request = this.ahead.shift();
+    if (request === undefined) return;
+    if (this.recalled.has(request.stream)) this.refuse(request);
+    else this.invoke(request.stream, request.head, request.body);
+    this.planNext();
+  }
+
+  refuse(request) {
+    this.socket.write(wires.frame(wires.type.recalled, 0, request.stream, '', wires.none));
   }
 
   /** A request begins. `mark`: its place in the log, null while the function is loaded. */
@@ -211,6 +262,7 @@ class Instance {
     if (!this.active.delete(request)) return;
     if (request.mark !== null) this.output.finish(request.mark, '');
     this.wire.close(wires.type.end, request.stream, `{"rss":${this.memory.kilobytes()}}`, body, undefined, http);
+    this.planNext();
   }
 
   failThrown(request, error) {
@@ -232,6 +284,7 @@ class Instance {
     if (request.mark !== null) this.output.finish(request.mark, suffixes[type]);
     const head = `{"type":"${type}","rss":${this.memory.kilobytes()}${exits ? ',"exit":true' : ''}}`;
     this.wire.close(wires.type.error, request.stream, head, document, exits ? () => process.exit(1) : undefined);
+    if (!exits) this.planNext();
   }
 
   /** Thrown or rejected where nobody waits for it: fails the requests under way and ends the process. */

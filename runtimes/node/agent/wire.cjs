@@ -13,6 +13,7 @@ const type = {
   credit: 9,
   ping: 10,
   hook: 11,
+  recalled: 12,
 };
 const FIN = 1;
 const FRAME_LIMIT = 65536;
@@ -48,6 +49,11 @@ class Wire {
     this.incoming = new Map(); // events under way by stream: {head, parts, consumed}
     this.outgoing = new Map(); // large results under way by stream: {kind, stream, head, body, sent, window, done}
     socket.on('data', (chunk) => this.receive(chunk));
+  }
+
+  /** Whether the system has taken all that was to be sent. */
+  get isSent() {
+    return this.outgoing.size === 0 && this.socket._writableState.length === 0;
   }
 
   receive(chunk) {

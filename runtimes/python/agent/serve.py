@@ -12,6 +12,7 @@ from .errors import LoadError, document_of, text_of
 from .handler import clean_environment, encode_result, enter_code, find_handler
 from .memory import PeakMemory
 from .output import Output
+from .recalls import LIMIT, Recalls
 from .threads import serve_many
 from .versions import close_on_exec, read_json, to_bytes
 from .wsgi import call as call_http
@@ -33,11 +34,11 @@ def start(line):
     output.install()
     clean_environment()
     hello = {'token': given.pop('token'), 'protocol': 1, 'language': 'python',
-             'version': '%d.%d.%d' % sys.version_info[:3], 'pid': os.getpid()}
+             'version': '%d.%d.%d' % sys.version_info[:3], 'pid': os.getpid(), 'ahead': LIMIT}
     wire = w.Wire(sock)
     wire.send(w.HELLO, 0, json.dumps(hello).encode('utf-8'))
+    instance = Instance(wire, output, Recalls(given['socket']))
     del given, hello, line
-    instance = Instance(wire, output)
     signal.signal(signal.SIGTERM, instance.on_terminate)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     code = 1
@@ -71,9 +72,10 @@ def exit_code(code):
 
 
 class Instance(object):
-    def __init__(self, wire, output):
+    def __init__(self, wire, output, recalls):
         self._wire = wire
         self._output = output
+        self._recalls = recalls
         self._memory = PeakMemory()
         self._handler = None
         self._contexts = None
@@ -118,6 +120,9 @@ class Instance(object):
     def _invoke(self, stream, flags, head, event):
         if self._handler is None:
             raise w.ProtocolError('invoke without a loaded handler')
+        if 'ahead' in head and stream in self._recalls:
+            self._wire.send(w.RECALLED, stream, b'')
+            return
         if not flags & w.FIN:
             event = self._wire.read_body(stream, event)
         self._is_busy = True

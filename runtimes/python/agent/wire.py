@@ -1,7 +1,7 @@
 # Frames over one blocking socket: the instance's end. Used by serve.py only.
 import struct
 
-HELLO, LOAD, INVOKE, RESPONSE_HEAD, CHUNK, END, ERROR, CANCEL, CREDIT, PING, HOOK = range(1, 12)
+HELLO, LOAD, INVOKE, RESPONSE_HEAD, CHUNK, END, ERROR, CANCEL, CREDIT, PING, HOOK, RECALLED = range(1, 13)
 FIN = 1
 
 FRAME_LIMIT = 65536
@@ -10,8 +10,8 @@ HEADER_SIZE = HEADER.size
 PART_LIMIT = FRAME_LIMIT - HEADER_SIZE
 WINDOW = 262144
 SMALL_READ = 4096
-# Frames of other streams that may arrive while a large result waits for credit.
-PENDING_LIMIT = 16
+# Frames of other streams that may arrive while a large result waits for credit: more than are sent ahead.
+PENDING_LIMIT = 32
 
 _u32 = struct.Struct('>I')
 _pack = HEADER.pack

@@ -1,12 +1,15 @@
 // The host's side of one instance's private directory: the sockets for frames and for output, and who may connect.
 // Opened by instance.ts before the process is started; the directory goes when it is closed.
 import { timingSafeEqual } from 'node:crypto';
-import { mkdirSync, rmSync } from 'node:fs';
+import { closeSync, constants, fchmodSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { type Decoded, FrameDecoder, type InstanceFrame, protocolVersion } from '../../wire/frames.ts';
+import { readLeft } from './read-left.ts';
 
 export const frameSocketName = 'f.sock';
 export const logSocketName = 'l.sock';
+/** Four bytes: the last stream that has been recalled. Made when the first request is sent ahead. */
+export const recallsName = 'r';
 /** Connections that may be waiting to say hello. Only the instance can reach the socket, so one is the rule. */
 const unprovenLimit = 4;
 /** Refused connections that are logged; the rest are closed without a word. */
@@ -39,6 +42,7 @@ export class Endpoint {
   #output: Socket | null = null;
   #refusals = 0;
   #isClosed = false;
+  #recalls: number | null = null;
 
   private constructor(directory: string, token: string, events: EndpointEvents) {
     this.#directory = directory;
@@ -110,10 +114,33 @@ export class Endpoint {
     connection.uncork();
   }
 
+  /**
+   * Requests may be sent ahead from now on.
+   *
+   * Errors: throws when the file is there already (the instance may be able to make it: a link would lead our writes elsewhere).
+   */
+  openRecalls(): void {
+    if (this.#recalls !== null || this.#isClosed) return;
+    const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR } = constants;
+    this.#recalls = openSync(`${this.#directory}/${recallsName}`, O_CREAT | O_EXCL | O_NOFOLLOW | O_RDWR, 0o644);
+    fchmodSync(this.#recalls, 0o644); // whatever the umask is: the instance has a user of its own
+    this.recall(0);
+  }
+
+  /** Streams up to this one that the instance looks for from now on are recalled. */
+  recall(stream: number): void {
+    if (this.#recalls === null) return;
+    const bytes = Buffer.allocUnsafe(4);
+    bytes.writeUInt32BE(stream, 0);
+    writeSync(this.#recalls, bytes, 0, 4, 0);
+  }
+
   /** Closes all sockets and removes the directory. No event comes any more. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    if (this.#recalls !== null) closeSync(this.#recalls);
+    this.#recalls = null;
     this.#frames.close();
     this.#log.close();
     this.#connection?.destroy();
@@ -132,11 +159,13 @@ export class Endpoint {
     this.#unproven.add(socket);
     const decoder = FrameDecoder.ofInstance();
     let isProven = false;
-    socket.on('data', (chunk: Buffer) => {
+    const read = (chunk: Buffer) => {
       const decoded = decoder.push(chunk);
       if (isProven) this.#deliver(socket, decoded);
       else isProven = this.#prove(socket, decoded);
-    });
+    };
+    socket.on('data', read);
+    readLeft(socket, read);
     socket.on('close', () => {
       this.#unproven.delete(socket);
       if (isProven && !this.#isClosed) this.#disconnect(null);

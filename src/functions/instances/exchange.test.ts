@@ -72,9 +72,12 @@ test('a large result is put together and granted as it comes', () => {
 });
 
 test('a result beyond the limit ends the exchange, in chunks as in one frame', () => {
-  assert.deepEqual(invoke(Buffer.alloc(0), 50_000).receive(chunk(50_001)).answer, { kind: 'too-large' });
+  assert.deepEqual(invoke(Buffer.alloc(0), 50_000).receive(chunk(50_001)).answer, {
+    kind: 'too-large',
+    isWhole: false,
+  });
   const end = fromInstance({ type: 'end', stream: 3, head: { rss: 1 }, payload: Buffer.alloc(11) });
-  assert.deepEqual(invoke(Buffer.alloc(0), 10).receive(end).answer, { kind: 'too-large' });
+  assert.deepEqual(invoke(Buffer.alloc(0), 10).receive(end).answer, { kind: 'too-large', isWhole: true });
 });
 
 test('an error comes with its document', () => {

@@ -29,9 +29,12 @@ export type Answer =
       readonly willExit: boolean;
       readonly body: Buffer;
     }
-  | { readonly kind: 'too-large' }
+  /** `isWhole`: all of it has been sent. */
+  | { readonly kind: 'too-large'; readonly isWhole: boolean }
   /** The head of the answer to an HTTP call cannot be sent. */
   | { readonly kind: 'bad-response'; readonly reason: string }
+  /** It was sent ahead, and not begun. */
+  | { readonly kind: 'recalled' }
   /** The connection broke. */
   | { readonly kind: 'lost' }
   | { readonly kind: 'violation'; readonly reason: string };
@@ -94,7 +97,7 @@ export class Exchange {
         const http = frame.head.http ?? this.#http;
         if ((http !== null) !== this.#isHttp) return violation(`an answer ${http ? 'with' : 'without'} an HTTP head`);
         const body = this.#finish(frame.payload);
-        if (body === null) return { write: [], answer: { kind: 'too-large' } };
+        if (body === null) return { write: [], answer: { kind: 'too-large', isWhole: true } };
         if (http === null) return { write: [], answer: { kind: 'end', rssKb: frame.head.rss, body, http } };
         const read = readHttpHead(http);
         if (!read.ok) return { write: [], answer: { kind: 'bad-response', reason: read.reason } };
@@ -102,10 +105,13 @@ export class Exchange {
       }
       case 'error': {
         const body = this.#finish(frame.payload);
-        if (body === null) return { write: [], answer: { kind: 'too-large' } };
+        if (body === null) return { write: [], answer: { kind: 'too-large', isWhole: true } };
         const { type, rss: rssKb, exit: willExit } = frame.head;
         return { write: [], answer: { kind: 'error', type, rssKb, willExit, body } };
       }
+      case 'recalled':
+        if (!this.#isAhead) return violation('a recalled frame for a request that was not sent ahead');
+        return { write: [], answer: { kind: 'recalled' } };
       case 'hello':
       case 'ping':
         return violation(`a ${frame.type} frame on a stream`);
@@ -114,6 +120,10 @@ export class Exchange {
 
   get #isHttp(): boolean {
     return this.#question.type === 'invoke' && this.#question.http !== null;
+  }
+
+  get #isAhead(): boolean {
+    return this.#question.type === 'invoke' && this.#question.head.ahead === true;
   }
 
   #pump(sending: BodyFrames): Buffer[] {
@@ -126,7 +136,7 @@ export class Exchange {
     const grant = this.#window.receive(payload.length);
     if (grant === null) return violation('more bytes than the window allows');
     this.#received += payload.length;
-    if (this.#received > this.#resultLimitBytes) return { write: [], answer: { kind: 'too-large' } };
+    if (this.#received > this.#resultLimitBytes) return { write: [], answer: { kind: 'too-large', isWhole: false } };
     this.#parts.push(payload);
     return { write: grant > 0 ? [encodeCredit(this.stream, grant)] : [], answer: null };
   }

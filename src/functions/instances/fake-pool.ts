@@ -6,13 +6,14 @@ import { Deadlines } from './deadlines.ts';
 import { fakeClock } from './fake-clock.ts';
 import type { InstanceEvents, StartFailure } from './instance-port.ts';
 import { Pool } from './pool.ts';
-import type { Acquired, PooledInstance } from './pool-port.ts';
+import type { Acquired, PooledInstance, Wish } from './pool-port.ts';
 import { StartGate } from './start-gate.ts';
 import type { InstanceState } from './state.ts';
 
-export type Fake = Omit<PooledInstance, 'isUnwell' | 'isHeld'> & {
+export type Fake = Omit<PooledInstance, 'isUnwell' | 'isHeld' | 'hasRoomAhead'> & {
   isUnwell: boolean;
   isHeld: boolean;
+  hasRoomAhead: boolean;
   readonly number: number;
   state: InstanceState;
   /** What its preFreeze hook comes to. */
@@ -58,9 +59,9 @@ export function setUp(
       drained += 1;
     },
   });
-  const wait = (id = 'r', signal = new AbortController().signal) => {
+  const wait = (id = 'r', signal = new AbortController().signal, wish?: Wish) => {
     const result: { acquired: Acquired<Fake> | null } = { acquired: null };
-    void pool.wait(id, signal).then((acquired) => {
+    void pool.wait(id, signal, wish).then((acquired) => {
       result.acquired = acquired;
     });
     return result;
@@ -70,18 +71,24 @@ export function setUp(
 
 function makeFake(number: number, events: InstanceEvents<Fake>, now: () => number): Fake {
   let ending: Promise<void> | null = null;
+  let claims = 0;
   const fake: Fake = {
     number,
     id: String(number),
     pid: 0,
     isUnwell: false,
     isHeld: false,
+    hasRoomAhead: false,
     state: { kind: 'starting', since: 0 },
     hook: Promise.withResolvers<boolean>(),
     times: { isSpare: false, startMs: 10, codeMs: 0, loadMs: 5, initializerMs: 0 },
     start: () => Promise.resolve(),
+    claim() {
+      claims += 1;
+    },
     release() {
-      fake.state = { kind: 'idle', since: now() };
+      claims = Math.max(0, claims - 1);
+      if (claims === 0) fake.state = { kind: 'idle', since: now() };
     },
     prepareFreeze: () => {
       fake.state = { kind: 'freezing', since: fake.state.since };

@@ -6,6 +6,8 @@ import type { Asking, Road, RoadEvents } from './road.ts';
 
 type Open = { readonly exchange: Exchange; readonly onAnswer: (answer: Answer) => void };
 
+const closing: ReadonlySet<InstanceFrame['type']> = new Set(['end', 'error', 'recalled'] as const);
+
 export class FrameRoad implements Road {
   readonly environment = {};
   readonly #events: RoadEvents;
@@ -16,6 +18,7 @@ export class FrameRoad implements Road {
   readonly #forsaken = new Set<number>();
   #endpoint: Endpoint | null = null;
   #nextStream = 1;
+  aheadLimit = 0;
 
   private constructor(events: RoadEvents, resultLimitBytes: number) {
     this.#events = events;
@@ -30,7 +33,10 @@ export class FrameRoad implements Road {
   ): Promise<FrameRoad> {
     const road = new FrameRoad(events, resultLimitBytes);
     road.#endpoint = await Endpoint.open(socketDirectory, token, {
-      onHello: () => events.onReady(),
+      onHello: ({ ahead = 0 }) => {
+        road.aheadLimit = ahead;
+        events.onReady();
+      },
       onFrame: (frame) => road.#receive(frame),
       onDisconnect: (violation) => events.onLost(violation),
       onOutput: (chunk) => events.onOutput(chunk),
@@ -47,6 +53,7 @@ export class FrameRoad implements Road {
   ask(question: Question, onAnswer: (answer: Answer) => void): Asking {
     const stream = this.#nextStream;
     this.#nextStream += 1;
+    if (question.type === 'invoke' && question.head.ahead === true) this.#endpoint?.openRecalls();
     const exchange = new Exchange(stream, question, this.#resultLimitBytes);
     this.#open.set(stream, { exchange, onAnswer });
     this.#endpoint?.writeAll(exchange.open());
@@ -55,6 +62,10 @@ export class FrameRoad implements Road {
         if (this.#open.delete(stream)) this.#forsaken.add(stream);
       },
     };
+  }
+
+  recall(): void {
+    this.#endpoint?.recall(this.#nextStream - 1);
   }
 
   rest(): void {}
@@ -68,7 +79,7 @@ export class FrameRoad implements Road {
     const open = this.#open.get(frame.stream);
     if (open === undefined) {
       if (this.#forsaken.has(frame.stream)) {
-        if (frame.type === 'end' || frame.type === 'error') this.#forsaken.delete(frame.stream);
+        if (closing.has(frame.type)) this.#forsaken.delete(frame.stream);
         return;
       }
       // Credits of a stream that has ended may still come; everything else off an open stream is a violation.
@@ -81,7 +92,7 @@ export class FrameRoad implements Road {
     if (write.length > 0) this.#endpoint?.writeAll(write);
     if (answer === null) return;
     this.#open.delete(frame.stream);
-    if (answer.kind === 'too-large' && frame.type === 'chunk') this.#forsaken.add(frame.stream);
+    if (answer.kind === 'too-large' && !answer.isWhole) this.#forsaken.add(frame.stream);
     open.onAnswer(answer);
   }
 }

@@ -6,6 +6,8 @@ export const hold = {
   quickMs: 10,
   /** How long a request may be held back while no other ends, ms. */
   limitMs: 2,
+  /** What was sent ahead behind a request that has run for so long is taken back, ms. */
+  stalledMs: 5,
   /** A timer that comes so late was kept by a machine that had no time for this process, ms. */
   lateMs: 10,
 } as const;

@@ -37,6 +37,8 @@ export type Ended =
   | { readonly kind: 'ended'; readonly end: PlatformEnd }
   /** The head of the answer to an HTTP call cannot be sent; the instance serves on. */
   | { readonly kind: 'bad-response'; readonly reason: string }
+  /** It was sent ahead and has not begun: it is to be sent elsewhere. */
+  | { readonly kind: 'recalled' }
   | { readonly kind: 'caller-gone' };
 
 /** Why an instance never became ready. */
@@ -84,4 +86,6 @@ export type Outcome =
   | { readonly kind: 'answer'; readonly answer: Answer }
   | { readonly kind: 'expired' }
   | { readonly kind: 'disconnected' }
+  /** It was sent ahead, and the instance will not begin it. */
+  | { readonly kind: 'recalled' }
   | { readonly kind: 'caller-gone' };

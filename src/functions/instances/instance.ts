@@ -1,28 +1,24 @@
 // One instance as the data process knows it: its state, its connection, its output and the request that it runs.
 // Made by pool.ts; invoke.ts delivers requests to it and releases it.
+import { afterRead } from '../../base/after-read.ts';
 import { newRequestId } from '../../base/ids.ts';
-import type { Credentials, Hook } from '../../model/function.ts';
-import type { FunctionErrorType } from '../../model/invocation.ts';
-import type { FrameHeads } from '../../wire/frames.ts';
-import { pauseBy } from '../debugging.ts';
-import type { PlatformEnd } from '../documents.ts';
+import type { Hook } from '../../model/function.ts';
 import type { Exit } from '../launcher/port.ts';
 import { giveFunction } from '../spares/give-function.ts';
 import type { Spare } from '../spares/spare.ts';
 import type { Deadline } from './deadlines.ts';
-import type { Answer, Question } from './exchange.ts';
 import type { Call, Ended, InstanceDeps, InstanceEvents, Outcome, StartFailure, StartTimes } from './instance-port.ts';
+import { judgeStart } from './judge.ts';
 import { PeakMemory } from './memory.ts';
 import { openRoad } from './open-road.ts';
 import { checkProgram, describeProgramFailure } from './program.ts';
 import { type OutputLog, RequestLog } from './request-log.ts';
+import { Requests } from './requests.ts';
 import type { Road, RoadEvents } from './road.ts';
 import { SharedLog } from './shared-log.ts';
-import { frameCredentials, type StartPlan } from './start-plan.ts';
+import type { StartPlan } from './start-plan.ts';
 import { type EndReason, type InstanceState, isAlive, isReady, move } from './state.ts';
-import { type Wait, Waits } from './waits.ts';
 
-const nothing = {};
 /** How long frames and output of a process that has exited may still be on their way. */
 const drainMs = 100;
 
@@ -35,24 +31,18 @@ export class Instance {
   readonly log: OutputLog;
   readonly #deps: InstanceDeps;
   readonly #events: InstanceEvents<Instance>;
-  readonly #waits: Waits<Outcome>;
+  readonly #requests: Requests;
   /** Ends the wait for its hello. */
   #helloCame = () => {};
-  /** How to end the waits of requests whose callers have gone, by request id. */
-  readonly #callers = new Map<string, () => void>();
-  readonly #drain: Deadline = { at: 0, expire: () => this.#waits.settleAll({ kind: 'disconnected' }) };
+  readonly #drain: Deadline = { at: 0, expire: () => this.#requests.ended() };
   #state: InstanceState;
   address: string | null = null; // its own in a network of its own
   #road: Road | null = null;
-  /** Requests that have not been released. */
-  #running = 0;
   #holds = 0;
   #ending: Promise<void> | null = null;
   #isConnected = false;
   isUnwell = false;
   #isFreezeReported = false;
-  /** The credentials that the function has been told. */
-  #told: Credentials | null;
   /** Resolves when the launcher has told of the exit. */
   readonly #exit = Promise.withResolvers<void>();
   #howExited: Exit | null = null;
@@ -66,13 +56,25 @@ export class Instance {
     this.id = plan.launch.instanceId;
     this.startedAt = deps.clock.now();
     this.plan = plan;
-    this.#told = plan.credentials;
     this.#deps = deps;
     this.#events = events;
     this.#state = { kind: 'starting', since: deps.clock.monotonic() };
-    this.#waits = new Waits(deps.clock, deps.deadlines, pauseBy(plan.debugPort));
     const forward = (requestId: string | null, text: string) => deps.forwardLine(requestId, text);
     this.log = plan.concurrency > 1 ? new SharedLog(forward) : new RequestLog(forward);
+    const { clock, deadlines, limits } = deps;
+    this.#requests = new Requests({
+      clock,
+      deadlines,
+      limits,
+      plan,
+      log: this.log,
+      memory: this.#memory,
+      pid: () => this.pid,
+      road: () => (this.#isConnected ? this.#road : null),
+      begins: (now) => this.#begins(now),
+      lost: (violation) => this.#lost(violation),
+      report: (text) => this.#report(text),
+    });
   }
 
   get state(): InstanceState {
@@ -110,42 +112,20 @@ export class Instance {
   }
 
   /**
-   * Runs one request; the instance must be ready, or busy with fewer requests than it takes at once, and stays busy
-   * until each is released, or until stop().
+   * Runs one request; the instance must have been claimed for it, and be ready, or busy with fewer requests than it takes at
+   * once, or take it ahead (`onTurn` then tells when it begins). It stays busy until each is released, or until stop().
    */
-  invoke(call: Call): Promise<Ended> {
-    const { requestId, timeoutMs, event, http, sink, span } = call;
+  invoke(call: Call, onTurn: () => void): Promise<Ended> {
     // The request goes out meanwhile: it is read as soon as the process goes on.
     if (this.#state.kind === 'frozen') void this.#setFrozen(false);
-    if (this.#state.kind !== 'busy') {
-      this.#state = move(this.#state, { kind: 'busy', since: this.#deps.clock.monotonic() });
-    }
-    this.#running += 1;
-    this.log.begin(requestId);
-    const facts = { requestId, tail: call.wantsLogTail, deadline: this.#deps.clock.now() + timeoutMs };
-    const fresh = this.#freshCredentials(call.credentials);
-    const known = fresh === nothing ? facts : { ...facts, ...fresh };
-    const head = span === null ? known : { ...known, span };
-    const { outcome: answer, settle } = this.#ask({ type: 'invoke', head, event, http, sink }, timeoutMs);
-    this.#callers.set(requestId, () => settle({ kind: 'caller-gone' }));
-    return answer.then((outcome) => {
-      this.#callers.delete(requestId);
-      return this.#judgeCall(outcome, timeoutMs);
-    });
+    // It was given before it was known that it ends.
+    if (!isAlive(this.#state)) return Promise.resolve({ kind: 'recalled' });
+    return this.#requests.invoke(call, onTurn);
   }
 
-  #judgeCall(outcome: Outcome, timeoutMs: number): Ended {
-    switch (outcome.kind) {
-      case 'answer':
-        return this.#judge(outcome.answer);
-      case 'expired':
-        return { kind: 'ended', end: { kind: 'timed-out', limitMs: timeoutMs } };
-      case 'caller-gone':
-        return { kind: 'caller-gone' };
-      case 'hello':
-      case 'disconnected':
-        return { kind: 'ended', end: { kind: 'exited' } };
-    }
+  #begins(now: number): void {
+    if (this.#state.kind === 'busy' && this.plan.concurrency > 1) return;
+    this.#state = move(this.#state, { kind: 'busy', since: now });
   }
 
   /** Whether a request can be given up without ending the instance: nobody else notices. */
@@ -155,13 +135,22 @@ export class Instance {
 
   /** The caller has gone: the request ends as 'caller-gone'. The owner then stops the instance, unless it lets go. */
   abandon(requestId: string): void {
-    this.#callers.get(requestId)?.();
+    this.#requests.abandon(requestId);
   }
 
-  /** After a request that ended well: idle again, when no other runs. */
+  /** A request will be given to it. */
+  claim(): void {
+    this.#requests.claim();
+  }
+
+  /** Whether it can be given one more request than it has, which it begins after those. */
+  get hasRoomAhead(): boolean {
+    return this.#requests.hasRoomAhead;
+  }
+
+  /** After a request that ended well, or was recalled: idle again, when it has no other. */
   release(): void {
-    this.#running -= 1;
-    if (this.#running > 0) return;
+    if (!this.#requests.release() || this.#state.kind !== 'busy') return;
     this.#state = move(this.#state, { kind: 'idle', since: this.#deps.clock.monotonic() });
   }
 
@@ -221,7 +210,7 @@ export class Instance {
   exited(exit: Exit): void {
     if (this.#spare !== null) {
       // Before its hello another takes its place.
-      this.#waits.settleAll({ kind: 'disconnected' });
+      this.#requests.ended();
       return;
     }
     this.#memory.told(exit.peakMemoryKb);
@@ -230,7 +219,7 @@ export class Instance {
     if (!isAlive(this.#state)) return;
     if (this.state.kind === 'starting') this.#report(`ended (${exit.signal ?? exit.code}) before it said hello`);
     // What it has sent may not be read yet: the end of its connection (or of its output) is the end of the request.
-    if (!this.#isConnected) this.log.whenComplete(null, () => this.#waits.settleAll({ kind: 'disconnected' }));
+    if (!this.#isConnected) this.log.whenComplete(null, () => this.#requests.ended());
     this.#drain.at = this.#deps.clock.monotonic() + drainMs;
     this.#deps.deadlines.add(this.#drain);
     if (isReady(this.#state)) void this.stop('exited');
@@ -253,7 +242,7 @@ export class Instance {
   async #end(reason: EndReason, graceMs: number): Promise<void> {
     const former = this.#state;
     this.#state = move(former, { kind: 'stopping', since: this.#deps.clock.monotonic(), reason });
-    this.#waits.settleAll({ kind: 'disconnected' });
+    this.#requests.giveUp();
     this.#events.onStopping(this);
     const { preStop } = this.plan;
     if (preStop !== null && isReady(former) && this.#isConnected) {
@@ -269,6 +258,7 @@ export class Instance {
       this.#report(`could not be stopped: ${error instanceof Error ? error.message : String(error)}`);
     }
     this.#deps.deadlines.remove(this.#drain);
+    this.#requests.close();
     this.#road?.close();
     this.log.close();
     this.#state = move(this.#state, { kind: 'gone', since: this.#deps.clock.monotonic(), reason });
@@ -277,13 +267,13 @@ export class Instance {
 
   /** The server is being closed: a hook that runs before the end has little time left. */
   #hurry(): void {
-    if (this.#state.kind === 'stopping') this.#waits.hurry(this.#deps.limits.closingHookMs);
+    if (this.#state.kind === 'stopping') this.#requests.hurry(this.#deps.limits.closingHookMs);
   }
 
   async #runHook(hook: 'preFreeze' | 'preStop', { handler, timeoutMs }: Hook): Promise<Outcome> {
     const requestId = newRequestId();
     this.log.begin(requestId);
-    const outcome = await this.#ask({ type: 'hook', head: { hook, handler, requestId } }, timeoutMs).outcome;
+    const outcome = await this.#requests.ask({ type: 'hook', head: { hook, handler, requestId } }, timeoutMs);
     if (outcome.kind !== 'answer') this.#report(`its ${hook} hook did not end within ${timeoutMs} ms`);
     return outcome;
   }
@@ -324,7 +314,7 @@ export class Instance {
       if (outcome.kind === 'disconnected') return await this.#startFailed(outcome, limits.startMs);
       return { kind: 'platform', message: `the instance did not start within ${limits.startMs} ms` };
     } catch (error) {
-      this.#waits.settleAll({ kind: 'disconnected' });
+      this.#requests.giveUp();
       return { kind: 'platform', message: error instanceof Error ? error.message : String(error) };
     }
   }
@@ -354,7 +344,7 @@ export class Instance {
   }
 
   #waitForHello(limitMs: number): Promise<Outcome> {
-    const hello = this.#waits.begin(limitMs, { kind: 'expired' });
+    const hello = this.#requests.wait(limitMs);
     this.#helloCame = () => hello.settle({ kind: 'hello' });
     return hello.outcome;
   }
@@ -375,10 +365,10 @@ export class Instance {
     const began = this.#deps.clock.monotonic();
     const limitMs = this.plan.loadMs ?? this.#deps.limits.loadMs;
     this.#state = move(this.#state, { kind: 'loading', since: began });
-    const outcome = await this.#ask({ type: 'load', head: this.plan.load }, limitMs).outcome;
+    const outcome = await this.#requests.ask({ type: 'load', head: this.plan.load }, limitMs);
     this.#times = { ...this.#times, loadMs: this.#since(began) };
     if (this.plan.program !== null && outcome.kind !== 'answer') return await this.#startFailed(outcome, limitMs);
-    return this.#judgeStart(outcome, 'UnhandledInvocationError', { kind: 'timed-out', limitMs }, { kind: 'exited' });
+    return judgeStart(outcome, 'UnhandledInvocationError', { kind: 'timed-out', limitMs }, { kind: 'exited' });
   }
 
   /** Of a program: nobody of the platform is in there to tell what went wrong, so what it wrote does. */
@@ -397,58 +387,10 @@ export class Instance {
     const limitMs = hook.timeoutMs;
     this.#state = move(this.#state, { kind: 'initializing', since: began });
     const head = { hook: 'initialize', handler: hook.handler, requestId } as const;
-    const outcome = await this.#ask({ type: 'hook', head }, limitMs).outcome;
+    const outcome = await this.#requests.ask({ type: 'hook', head }, limitMs);
     this.#times = { ...this.#times, initializerMs: this.#since(began) };
     const late = { kind: 'initializer-timed-out', limitMs } as const;
-    return this.#judgeStart(outcome, 'InitializationError', late, { kind: 'initializer-exited' });
-  }
-
-  /** The member of the invoke frame; nothing when the function knows them. */
-  #freshCredentials(credentials: Credentials | null): Pick<FrameHeads['invoke'], 'credentials'> {
-    if (credentials === null || credentials === this.#told) return nothing;
-    this.#told = credentials;
-    return { credentials: frameCredentials(credentials) };
-  }
-
-  #judgeStart(
-    outcome: Outcome,
-    errorType: FunctionErrorType,
-    whenLate: PlatformEnd,
-    whenGone: PlatformEnd,
-  ): StartFailure | null {
-    if (outcome.kind === 'expired') return { kind: 'ended', end: whenLate };
-    if (outcome.kind !== 'answer') return { kind: 'ended', end: whenGone };
-    const ended = this.#judge(outcome.answer);
-    if (ended.kind !== 'answered') return { kind: 'ended', end: whenGone };
-    return ended.answer.kind === 'end' ? null : { kind: 'error', errorType, body: ended.answer.body };
-  }
-
-  #judge(answer: Answer): Ended {
-    switch (answer.kind) {
-      case 'end':
-      case 'error':
-        if (answer.rssKb === 0) this.#memory.measureNowAndThen(this.pid, this.#deps.clock.monotonic());
-        else this.#memory.told(answer.rssKb);
-        return { kind: 'answered', answer };
-      case 'bad-response':
-        return answer;
-      case 'lost':
-        return { kind: 'ended', end: { kind: 'exited' } };
-      case 'too-large':
-        return { kind: 'ended', end: { kind: 'result-too-large', limitBytes: this.#deps.limits.invocationBytes } };
-      case 'violation':
-        this.#report(`broke the protocol: ${answer.reason}`);
-        return { kind: 'ended', end: { kind: 'exited' } };
-    }
-  }
-
-  #ask(question: Question, limitMs: number): Wait<Outcome> {
-    let cancel = () => {};
-    const wait = this.#waits.begin(limitMs, { kind: 'expired' }, () => cancel());
-    const road = this.#isConnected ? this.#road : null;
-    if (road === null) wait.settle({ kind: 'disconnected' });
-    else ({ cancel } = road.ask(question, (answer) => wait.settle({ kind: 'answer', answer })));
-    return wait;
+    return judgeStart(outcome, 'InitializationError', late, { kind: 'initializer-exited' });
   }
 
   #hello(): void {
@@ -468,7 +410,8 @@ export class Instance {
     if (violation !== null && !isAlive(this.#state)) return;
     this.#isConnected = false;
     if (violation !== null) this.#report(`broke the protocol: ${violation}`);
-    this.#waits.settleAll({ kind: 'disconnected' });
+    if (violation === null) this.#requests.ended();
+    else this.#requests.giveUp();
     if (isReady(this.#state)) void this.stop(violation === null ? 'exited' : 'protocol');
   }
 
@@ -477,7 +420,7 @@ export class Instance {
     if (this.log.isComplete(requestId)) return Promise.resolve();
     return new Promise((resolve) => {
       const { clock, deadlines } = this.#deps;
-      const late: Deadline = { at: clock.monotonic() + limitMs, expire: resolve };
+      const late: Deadline = { at: clock.monotonic() + limitMs, expire: () => afterRead(resolve) };
       deadlines.add(late);
       this.log.whenComplete(requestId, () => {
         deadlines.remove(late);

@@ -17,11 +17,15 @@ export type PooledInstance = {
   readonly times: StartTimes;
   /** It is to get no further requests. */
   readonly isUnwell: boolean;
+  /** It can be given one more request than it has, which it begins after those. */
+  readonly hasRoomAhead: boolean;
   /** Somebody works in it by hand. */
   readonly isHeld: boolean;
   hold(): void;
   letGo(): void;
   start(initializer: Hook | null, requestId: string): Promise<void>;
+  /** A request will be given to it, or is: until it is released. */
+  claim(): void;
   release(): void;
   prepareFreeze(hook: Hook): Promise<boolean>;
   freeze(): void;
@@ -65,7 +69,15 @@ export type PoolDeps<I extends PooledInstance, P> = {
   drained(pool: P): void;
 };
 
-export type Waiter<I> = {
+/** What a request asks of a pool. */
+export type Wish = {
+  /** It may be sent to an instance that is busy. */
+  readonly mayGoAhead: boolean;
+  /** It had an instance, which did not begin it. */
+  readonly isReturned: boolean;
+};
+
+export type Waiter<I> = Wish & {
   readonly requestId: string;
   readonly since: number;
   resolve(acquired: Acquired<I>): void;

@@ -2,25 +2,27 @@
 // Called by invoke.ts (take, wait, putBack) and functions.ts (retire, sweep).
 
 import { newRequestId } from '../../base/ids.ts';
-import type { FunctionConfig, Hook } from '../../model/function.ts';
+import type { FunctionConfig } from '../../model/function.ts';
 import type { CallerSignal, ColdStart } from '../../model/invocation.ts';
 import { shareOf } from '../../model/shares.ts';
 import { type Kept, nothingKept } from '../provisioning/kept.ts';
 import { shareLimitsOf } from './concurrency.ts';
 import type { Deadline } from './deadlines.ts';
+import { Freezer } from './freezer.ts';
 import { hold } from './hold.ts';
 import { IdleInstances } from './idle.ts';
-import type { InstanceEvents, StartFailure, StartTimes } from './instance-port.ts';
-import type { Acquired, PoolDeps, PooledInstance, Runnable, Waiter } from './pool-port.ts';
+import type { InstanceEvents, StartFailure } from './instance-port.ts';
+import { average, sum } from './measures.ts';
+import type { Acquired, PoolDeps, PooledInstance, Runnable, Waiter, Wish } from './pool-port.ts';
 import { allowedInstances, type Quota } from './quota.ts';
 import { Shares } from './shares.ts';
 import { describeFailure } from './start-failures.ts';
 import type { Starter } from './start-gate.ts';
 import { StartPace } from './start-pace.ts';
 import { blamed, type EndReason, isAlive } from './state.ts';
+import { WaitQueue } from './wait-queue.ts';
 
-/** How much a new measurement counts in a running average. */
-const averageWeight = 0.2;
+const plainWish: Wish = { mayGoAhead: false, isReturned: false };
 /** What a start is taken to cost before one has been seen, ms. */
 const assumedStartMs = 100;
 
@@ -39,11 +41,11 @@ export class Pool<I extends PooledInstance> implements Starter {
   readonly #idle = new IdleInstances<I>();
   /** Those that have not served a request well yet. */
   readonly #unproven = new Set<I>();
-  /** Oldest first (a Set keeps order and removes in constant time). Bounded by limits.waitingTotal. */
-  readonly #waiting = new Set<Waiter<I>>();
+  /** Those that are claimed, of a pool whose instances run one request at a time. */
+  readonly #claimed = new Set<I>();
+  readonly #waiting = new WaitQueue<I>();
   readonly #recheck: Deadline;
-  readonly #freeze: Deadline;
-  #isFreezeDue = false;
+  readonly #freezer: Freezer<I>;
   /** Instances that are not ending; those of them that are starting. */
   #alive = 0;
   #starting = 0;
@@ -76,7 +78,17 @@ export class Pool<I extends PooledInstance> implements Starter {
     const limits = shareLimitsOf(config, choice);
     this.#shares = limits === null ? null : new Shares(limits);
     this.#recheck = { at: 0, expire: () => this.#lookAgain() };
-    this.#freeze = { at: 0, expire: () => this.#freezeUnused() };
+    this.#freezer = new Freezer({
+      clock: deps.clock,
+      deadlines: deps.deadlines,
+      freezeMs: deps.limits.freezeMs,
+      hook: config.preFreeze ?? null,
+      idle: this.#idle,
+      keepsCpu: () => this.#kept.keepsCpu,
+      isRetired: () => this.#isRetired,
+      isWanted: () => this.#waiting.size > 0,
+      offer: (instance) => this.#offer(instance, null),
+    });
   }
 
   get isRetired(): boolean {
@@ -132,10 +144,25 @@ export class Pool<I extends PooledInstance> implements Starter {
     if (this.#alive < kept.minimum) this.#grow();
   }
 
-  /** An idle instance, now the caller's, or null. */
-  take(): I | null {
+  /** An instance that is idle or takes the request ahead, now claimed for the caller; or null. */
+  take(wish: Wish = plainWish): I | null {
     if (this.#shares !== null) return this.#takeShare(this.#shares);
-    return this.#waiting.size > 0 || this.#isHoldingBack(this.#busy) ? null : this.#idle.take();
+    if (this.#waiting.size > 0) return null;
+    const isHeldBack = this.#isHoldingBack(this.#busy);
+    const instance = isHeldBack ? (wish.mayGoAhead ? this.#takerAhead() : null) : this.#idle.take();
+    return instance === null ? null : this.#claim(instance);
+  }
+
+  #claim(instance: I): I {
+    instance.claim();
+    if (this.#shares === null) this.#claimed.add(instance);
+    return instance;
+  }
+
+  /** One that is busy and can be sent a further request. While requests are held back few are busy. */
+  #takerAhead(): I | null {
+    for (const instance of this.#claimed) if (instance.state.kind === 'busy' && instance.hasRoomAhead) return instance;
+    return null;
   }
 
   /** One that has room for a further request; a further instance is begun when they all run enough. */
@@ -146,13 +173,14 @@ export class Pool<I extends PooledInstance> implements Starter {
     if (instance === null) return null;
     shares.add(instance);
     if (this.#wantsStart()) this.#deps.gate.want(this);
-    return instance;
+    return this.#claim(instance);
   }
 
   /** Waits for an instance; starts one if that is the quicker way. */
-  wait(requestId: string, signal: CallerSignal): Promise<Acquired<I>> {
+  wait(requestId: string, signal: CallerSignal, wish: Wish = plainWish): Promise<Acquired<I>> {
     return new Promise((resolve) => {
       const waiter: Waiter<I> = {
+        ...wish,
         requestId,
         since: this.#deps.clock.monotonic(),
         resolve: (acquired) => {
@@ -176,13 +204,38 @@ export class Pool<I extends PooledInstance> implements Starter {
   /** An instance after a request that took `durationMs` of it and ended well: serves who waits, or rests. */
   putBack(instance: I, durationMs: number): void {
     if (!isAlive(instance.state)) return; // another of its requests may have ended it meanwhile
-    instance.release();
+    this.#release(instance);
     this.#pace.served();
     this.#unproven.delete(instance);
     this.#typicalMs = average(this.#typicalMs, durationMs);
-    if (this.#shares === null) this.#restOrEnd(instance);
+    if (this.#shares === null) this.#goOn(instance);
     else if (this.#shares.remove(instance) === 0) this.#restOrLeave(this.#shares, instance);
     else this.#fill(this.#shares, instance, null);
+  }
+
+  /** An instance that did not begin a request which it was sent ahead. */
+  takeBack(instance: I): void {
+    if (!isAlive(instance.state)) return;
+    this.#release(instance);
+    this.#goOn(instance);
+  }
+
+  #release(instance: I): void {
+    instance.release();
+    if (instance.state.kind !== 'busy') this.#claimed.delete(instance);
+  }
+
+  /** It has requests that it was sent ahead, and may get more; or rests. */
+  #goOn(instance: I): void {
+    if (instance.state.kind === 'busy') this.#fillAhead(instance);
+    else this.#restOrEnd(instance);
+  }
+
+  /** Who waits is sent to it, as far as it keeps requests while it runs another. */
+  #fillAhead(instance: I): void {
+    while (this.#waiting.first?.mayGoAhead === true && instance.hasRoomAhead && this.#isHoldingBack(this.#busy)) {
+      this.#give(instance, null);
+    }
   }
 
   /** An instance after a request that ended badly: it ends when no other runs in it. */
@@ -224,8 +277,9 @@ export class Pool<I extends PooledInstance> implements Starter {
   async close(): Promise<void> {
     this.#isRetired = true;
     this.#idle.takeAll();
-    for (const each of [this.#recheck, this.#freeze]) this.#deps.deadlines.remove(each);
-    for (const waiter of this.#takeAllWaiting()) waiter.resolve({ kind: 'closed' });
+    this.#deps.deadlines.remove(this.#recheck);
+    this.#freezer.close();
+    for (const waiter of this.#waiting.takeAll()) waiter.resolve({ kind: 'closed' });
     await Promise.all([...this.#instances].map((instance) => instance.stop('closed')));
   }
 
@@ -238,7 +292,7 @@ export class Pool<I extends PooledInstance> implements Starter {
   refuseForLackOfRoom(message: string): void {
     this.#lackOfRoom = message;
     if (this.#alive > 0) return;
-    for (const waiter of this.#takeAllWaiting()) waiter.resolve({ kind: 'no-room', message });
+    for (const waiter of this.#waiting.takeAll()) waiter.resolve({ kind: 'no-room', message });
   }
 
   /** Ends the longest unused instance, to make room elsewhere. */
@@ -257,7 +311,7 @@ export class Pool<I extends PooledInstance> implements Starter {
 
   startOne(): boolean {
     if (!this.#wantsStart()) return false;
-    const [first] = this.#waiting; // without a request it is one of those that are kept
+    const { first } = this.#waiting; // without a request it is one of those that are kept
     if (!this.#deps.takePlace(this)) return false;
     this.#lackOfRoom = '';
     const began = this.#deps.clock.monotonic();
@@ -284,7 +338,7 @@ export class Pool<I extends PooledInstance> implements Starter {
       onStartFailed: (failed, failure) => {
         this.#lastFailure = { instance: failed, failure };
         this.#pace.startFailed(this.#deps.clock.monotonic());
-        const waiter = this.#takeWaiting();
+        const waiter = this.#waiting.takeFirst();
         waiter?.resolve({ kind: 'start-failed', instance: failed, failure, coldStart: coldStart(failed, waiter) });
       },
       onUnwell: (unwell) => {
@@ -296,6 +350,7 @@ export class Pool<I extends PooledInstance> implements Starter {
         if (blamed.has(reason)) this.#pace.ended(this.#deps.clock.monotonic());
         if (this.#unproven.delete(stopping) && reason === 'exited') this.#pace.crashed(this.#deps.clock.monotonic());
         this.#idle.remove(stopping);
+        this.#claimed.delete(stopping);
         this.#shares?.forget(stopping);
         started(() => {
           this.#alive -= 1;
@@ -323,57 +378,22 @@ export class Pool<I extends PooledInstance> implements Starter {
       this.#fill(this.#shares, instance, coldStart);
     } else if (this.#waiting.size > 0 && (coldStart !== null || !this.#isHoldingBack(this.#busy - 1))) {
       this.#give(instance, coldStart);
+      this.#fillAhead(instance);
     } else if (this.#isRetired) {
       void instance.stop('replaced');
     } else {
       this.#idle.add(instance);
       this.#deps.becameIdle();
-      this.#planFreeze();
+      this.#freezer.plan();
     }
   }
 
   #give(instance: I, coldStart: ((instance: I, waiter: Waiter<I>) => ColdStart) | null): void {
     this.#movedAt = this.#deps.clock.monotonic();
-    const waiter = this.#takeWaiting();
-    waiter?.resolve({ kind: 'ready', instance, coldStart: coldStart === null ? null : coldStart(instance, waiter) });
-  }
-
-  /** One deadline for all instances: it is looked at again when it comes. */
-  #planFreeze(): void {
-    if (this.#isFreezeDue || this.#isRetired || this.#kept.keepsCpu) return;
-    const { freezeMs } = this.#deps.limits;
-    if (freezeMs === 0) {
-      this.#freezeUnused();
-      return;
-    }
-    const [next] = this.#idle.freezable;
-    if (next === undefined) return;
-    this.#isFreezeDue = true;
-    this.#freeze.at = next.state.since + freezeMs;
-    this.#deps.deadlines.add(this.#freeze);
-  }
-
-  /** Freezes what has been idle for the limit. */
-  #freezeUnused(): void {
-    this.#isFreezeDue = false;
-    if (this.#kept.keepsCpu) return;
-    const before = this.#deps.clock.monotonic() - this.#deps.limits.freezeMs;
-    for (const instance of this.#idle.freezable) {
-      if (instance.state.since > before) continue;
-      const hook = this.config.preFreeze ?? null;
-      if (hook === null) instance.freeze();
-      else void this.#freezeByHook(instance, hook);
-    }
-    if (this.#deps.limits.freezeMs > 0) this.#planFreeze();
-  }
-
-  /** While the hook runs the instance serves nobody; who comes meanwhile is served before it freezes. */
-  async #freezeByHook(instance: I, hook: Hook): Promise<void> {
-    this.#idle.remove(instance);
-    if (!(await instance.prepareFreeze(hook))) return;
-    if (this.#waiting.size > 0 || this.#isRetired || instance.isHeld) return this.#offer(instance, null);
-    this.#idle.add(instance);
-    instance.freeze();
+    const waiter = this.#waiting.takeFirst();
+    if (waiter === null) return;
+    this.#claim(instance);
+    waiter.resolve({ kind: 'ready', instance, coldStart: coldStart === null ? null : coldStart(instance, waiter) });
   }
 
   /** Instances that serve a request or run a hook. */
@@ -410,8 +430,8 @@ export class Pool<I extends PooledInstance> implements Starter {
 
   /** Since when the first that waits does, or since the last was served, if that is later. */
   #waitsSince(): number {
-    const [first] = this.#waiting;
-    return first === undefined ? Number.POSITIVE_INFINITY : Math.max(first.since, this.#movedAt);
+    const { first } = this.#waiting;
+    return first === null ? Number.POSITIVE_INFINITY : Math.max(first.since, this.#movedAt);
   }
 
   #grow(isStalled = false): void {
@@ -444,7 +464,7 @@ export class Pool<I extends PooledInstance> implements Starter {
     if (this.#lastFailure === null || this.#alive > 0 || !this.#pace.isLooping) return;
     if (this.#deps.clock.monotonic() >= this.#pace.pausedUntil) return;
     const coldStart = { isSpare: false, waitMs: 0, startMs: 0, codeMs: 0, loadMs: 0, initializerMs: 0 };
-    for (const waiter of this.#takeAllWaiting()) {
+    for (const waiter of this.#waiting.takeAll()) {
       waiter.resolve({ kind: 'start-failed', ...this.#lastFailure, coldStart });
     }
   }
@@ -461,8 +481,8 @@ export class Pool<I extends PooledInstance> implements Starter {
       // Requests whose callers have gone run on, though nobody counts them any more.
       return this.#idle.size === 0 && (isShort || (this.#waiting.size > 0 && this.#starting === 0));
     }
-    const [first] = this.#waiting;
-    if (first === undefined || this.#waiting.size <= this.#starting || this.#idle.size > 0) return false;
+    const { first } = this.#waiting;
+    if (first === null || this.#waiting.size <= this.#starting || this.#idle.size > 0) return false;
     const serving = this.#alive - this.#starting;
     if (serving < this.#deps.limits.startsAtOnce || this.#typicalMs === null) return true;
     const expectedMs = (this.#waiting.size / serving) * this.#typicalMs;
@@ -471,29 +491,10 @@ export class Pool<I extends PooledInstance> implements Starter {
     return expectedMs > this.#startCostMs || stalledMs >= this.#startCostMs;
   }
 
-  #takeWaiting(): Waiter<I> | null {
-    const [first] = this.#waiting;
-    if (first !== undefined) this.#waiting.delete(first);
-    return first ?? null;
-  }
-
-  #takeAllWaiting(): Waiter<I>[] {
-    const all = [...this.#waiting];
-    this.#waiting.clear();
-    return all;
-  }
-
   #settleIfDrained(): void {
     if (!this.#isRetired || this.#instances.size > 0 || this.#waiting.size > 0) return;
-    for (const each of [this.#recheck, this.#freeze]) this.#deps.deadlines.remove(each);
+    this.#deps.deadlines.remove(this.#recheck);
+    this.#freezer.close();
     this.#deps.drained(this);
   }
-}
-
-function sum({ startMs, codeMs, loadMs, initializerMs }: StartTimes): number {
-  return startMs + codeMs + loadMs + initializerMs;
-}
-
-function average(old: number | null, value: number): number {
-  return old === null ? value : old + (value - old) * averageWeight;
 }

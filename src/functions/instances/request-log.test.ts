@@ -106,3 +106,39 @@ test('whole lines are forwarded with their request; a line without end is cut at
   assert.deepEqual([lines[0], lines[1], lines[3]], ['r|half line', 'r|next', 'r|after']);
   assert.equal(lines[2]?.length, 'r|'.length + 32 * 1024);
 });
+
+test('output that comes before its request is known to run, or after the next one runs, is its own', () => {
+  const { log, lines, write } = setUp();
+  log.begin('r1');
+  log.expect('r2');
+  log.expect('r3');
+  write(`${start('r1')}one\n${end('r1')}${start('r2')}two\n`);
+  log.begin('r2');
+  write(end('r2', ', Error: Unhandled function error'));
+  log.begin('r3');
+  log.begin('r4');
+  write(`${start('r3')}three\n${end('r3')}`);
+  write(`${start('r4')}four\n`);
+  assert.deepEqual(
+    lines.filter((line) => !line.includes('FC ')),
+    ['r1|one', 'r2|two', 'r3|three', 'r4|four'],
+  );
+  const tail = `${start('r2')}two\n${end('r2', ', Error: Unhandled function error')}`;
+  assert.equal(log.tail('r2', '').toString(), tail);
+  assert.equal(log.tail('r1', '').toString(), `${start('r1')}one\n${end('r1')}`);
+  assert.ok(log.isComplete('r3') && !log.isComplete('r4'));
+});
+
+test('who waits for the output of a request is told though others have begun, however many', () => {
+  const { log, write } = setUp();
+  log.begin('r0');
+  let isTold = false;
+  log.whenComplete('r0', () => {
+    isTold = true;
+  });
+  for (let at = 1; at < 200; at += 1) log.begin(`r${at}`);
+  assert.ok(!isTold);
+  write(`${start('r0')}late\n${end('r0')}`);
+  assert.ok(isTold);
+  assert.equal(log.tail('r0', '').toString(), `${start('r0')}late\n${end('r0')}`);
+});

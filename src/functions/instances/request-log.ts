@@ -14,6 +14,8 @@ export type LogLine = {
 export type OutputLog = {
   /** A request begins. */
   begin(requestId: string): void;
+  /** A request was sent ahead: it will begin. */
+  expect(requestId: string): void;
   /** True when nothing more can come for this request, or of an instance that serves none yet (null). */
   isComplete(requestId: string | null): boolean;
   /** Calls `run` once when that is so. */
@@ -38,22 +40,42 @@ const forwardLimitBytes = 1024 * 1024;
 const newline = 0x0a;
 const none = Buffer.alloc(0);
 
+/** What one request has written. */
+type Part = {
+  readonly requestId: string | null;
+  startMarker: Buffer;
+  endMarker: Buffer;
+  /** From its Start marker when that has come; older bytes cut off. */
+  tail: Buffer;
+  isCut: boolean;
+  hasStart: boolean;
+  hasEnd: boolean;
+  onEnd: (() => void) | null;
+};
+
+function newPart(requestId: string | null): Part {
+  const flags = { isCut: false, hasStart: false, hasEnd: false };
+  return { requestId, startMarker: none, endMarker: none, tail: none, ...flags, onEnd: null };
+}
+
+/** Requests before and behind the one that runs whose parts are known, beside those that somebody waits for. */
+const otherLimit = 64;
+const startWords = Buffer.from('FC Invoke Start RequestId: ');
+
 /**
  * Reads the log stream of one instance that serves one request at a time.
- * Holds at most the tail, one marker's length and one unfinished line, whatever is written.
+ * Holds at most the tail, one marker's length and one unfinished line, whatever is written; where requests are sent
+ * ahead, a tail each of the last ones: the answer to one may be read before its output, or after the next one's.
  */
 export class RequestLog implements OutputLog {
   readonly #forward: (requestId: string | null, text: string) => void;
-  #requestId: string | null = null;
-  #startMarker: Buffer = none;
-  #endMarker: Buffer = none;
-  /** What the request has written so far, from its Start marker when that has come; older bytes cut off. */
-  #tail: Buffer = none;
-  #isCut = false;
-  #hasStart = false;
-  #hasEnd = false;
+  /** Of the request that runs. */
+  #current = newPart(null);
+  /** Whose output comes. */
+  #writing = this.#current;
+  /** Of requests that were sent ahead, and those that ran before them. */
+  readonly #others = new Map<string, Part>();
   #isClosed = false;
-  #onEnd: (() => void) | null = null;
   #line: Buffer = none;
   #isLineCut = false;
   #forwarded = 0;
@@ -64,58 +86,63 @@ export class RequestLog implements OutputLog {
   }
 
   /** True when nothing more can come for this request: its End marker is here, or the stream has ended. */
-  isComplete(): boolean {
-    return this.#hasEnd || this.#isClosed;
+  isComplete(requestId: string | null = null): boolean {
+    return this.#partOf(requestId).hasEnd || this.#isClosed;
   }
 
-  /** A request begins: its output is what comes from now on. */
+  /** A request begins: its output is what comes from now on, but for what the Start marker of another begins. */
   begin(requestId: string): void {
-    this.#flushLine();
-    this.#requestId = requestId;
-    this.#startMarker = none;
-    this.#tail = none;
-    this.#isCut = false;
-    this.#hasStart = false;
-    this.#hasEnd = false;
-    this.#onEnd = null;
+    const expected = this.#others.get(requestId);
+    // Its answer may have been read before its output.
+    if (this.#current.requestId !== null) this.#keepOther(this.#current.requestId, this.#current);
+    this.#others.delete(requestId);
+    this.#current = expected ?? newPart(requestId);
+    // The rest of what the one before has written may not be here yet.
+    const isUnfinished = this.#writing !== this.#current && this.#writing.hasStart && !this.#writing.hasEnd;
+    if (!isUnfinished && this.#writing !== this.#current) {
+      this.#flushLine();
+      this.#writing = this.#current;
+    }
     this.#forwarded = 0;
     this.#isOverflowed = false;
   }
 
-  whenComplete(_requestId: string | null, run: () => void): void {
-    if (this.isComplete()) run();
-    else this.#onEnd = run;
+  /** A request will begin, and its output may come before that is known. */
+  expect(requestId: string): void {
+    this.#keepOther(requestId, newPart(requestId));
+  }
+
+  whenComplete(requestId: string | null, run: () => void): void {
+    if (this.isComplete(requestId)) run();
+    else this.#partOf(requestId).onEnd = run;
   }
 
   receive(chunk: Buffer): void {
-    this.#forwardLines(chunk);
-    if (this.#hasEnd) return;
-    if (this.#requestId !== null && this.#startMarker.length === 0) {
-      this.#startMarker = Buffer.from(`FC Invoke Start RequestId: ${this.#requestId}\n`);
-      this.#endMarker = Buffer.from(`FC Invoke End RequestId: ${this.#requestId}`);
+    let rest = chunk;
+    while (this.#others.size > 0) {
+      const next = this.#nextStart(rest);
+      if (next === null) break;
+      if (next.at > 0) this.#take(rest.subarray(0, next.at));
+      this.#flushLine();
+      this.#writing = next.part;
+      rest = rest.subarray(next.at);
     }
-    this.#tail = this.#tail.length === 0 ? chunk : Buffer.concat([this.#tail, chunk]);
-    if (this.#requestId !== null) this.#findMarkers();
-    const kept = tailLimitBytes + this.#endMarker.length + 128;
-    if (!this.#hasEnd && this.#tail.length > kept) {
-      this.#tail = Buffer.from(this.#tail.subarray(this.#tail.length - kept));
-      this.#isCut = true;
-    }
-    if (this.#hasEnd) this.#notify();
+    this.#take(rest);
   }
 
   close(): void {
     this.#isClosed = true;
     this.#flushLine();
-    this.#notify();
+    for (const part of [this.#current, ...this.#others.values()]) notify(part);
   }
 
   tail(requestId: string, endSuffix: string): Buffer {
+    const { tail, hasStart, hasEnd, isCut } = this.#partOf(requestId);
     const parts: Buffer[] = [];
-    if (!this.#hasStart && !this.#isCut) parts.push(Buffer.from(`FC Invoke Start RequestId: ${requestId}\n`));
-    parts.push(this.#tail);
-    if (!this.#hasEnd) {
-      const isLineOpen = this.#tail.length > 0 && this.#tail[this.#tail.length - 1] !== newline;
+    if (!hasStart && !isCut) parts.push(Buffer.from(`FC Invoke Start RequestId: ${requestId}\n`));
+    parts.push(tail);
+    if (!hasEnd) {
+      const isLineOpen = tail.length > 0 && tail[tail.length - 1] !== newline;
       parts.push(Buffer.from(`${isLineOpen ? '\n' : ''}FC Invoke End RequestId: ${requestId}${endSuffix}\n`));
     }
     const all = Buffer.concat(parts);
@@ -123,30 +150,50 @@ export class RequestLog implements OutputLog {
   }
 
   unmarkedTail(): string {
-    return this.#tail.toString('utf8');
+    return this.#current.tail.toString('utf8');
   }
 
-  #findMarkers(): void {
-    if (!this.#hasStart) {
-      const start = this.#tail.indexOf(this.#startMarker);
-      if (start >= 0) {
-        this.#hasStart = true;
-        this.#isCut = false;
-        this.#tail = this.#tail.subarray(start);
-      }
+  #partOf(requestId: string | null): Part {
+    return (requestId === null ? undefined : this.#others.get(requestId)) ?? this.#current;
+  }
+
+  #keepOther(requestId: string, part: Part): void {
+    this.#others.set(requestId, part);
+    if (this.#others.size <= otherLimit) return;
+    for (const [id, { onEnd }] of this.#others) {
+      if (onEnd !== null) continue;
+      this.#others.delete(id);
+      return;
     }
-    const end = this.#tail.indexOf(this.#endMarker);
-    if (end < 0) return;
-    const lineEnd = this.#tail.indexOf(newline, end);
-    if (lineEnd < 0) return;
-    this.#tail = Buffer.from(this.#tail.subarray(Math.max(0, lineEnd + 1 - tailLimitBytes), lineEnd + 1));
-    this.#hasEnd = true;
   }
 
-  #notify(): void {
-    const run = this.#onEnd;
-    this.#onEnd = null;
-    run?.();
+  /** Where the output of another request begins, which its Start marker tells. */
+  #nextStart(chunk: Buffer): { readonly at: number; readonly part: Part } | null {
+    for (let at = chunk.indexOf(startWords); at >= 0; at = chunk.indexOf(startWords, at + 1)) {
+      const end = chunk.indexOf(newline, at);
+      if (end < 0) return null;
+      const requestId = chunk.toString('latin1', at + startWords.length, end);
+      const part = requestId === this.#current.requestId ? this.#current : this.#others.get(requestId);
+      if (part !== undefined && part !== this.#writing && !part.hasStart) return { at, part };
+    }
+    return null;
+  }
+
+  #take(chunk: Buffer): void {
+    const part = this.#writing;
+    this.#forwardLines(chunk);
+    if (part.hasEnd) return;
+    prepareMarkers(part);
+    part.tail = part.tail.length === 0 ? chunk : Buffer.concat([part.tail, chunk]);
+    if (part.requestId !== null) findMarkers(part);
+    const kept = tailLimitBytes + part.endMarker.length + 128;
+    if (!part.hasEnd && part.tail.length > kept) {
+      part.tail = Buffer.from(part.tail.subarray(part.tail.length - kept));
+      part.isCut = true;
+    }
+    if (!part.hasEnd) return;
+    notify(part);
+    this.#writing = this.#current;
   }
 
   #forwardLines(chunk: Buffer): void {
@@ -175,12 +222,41 @@ export class RequestLog implements OutputLog {
     const size = this.#line.length;
     if (!this.#isOverflowed && this.#forwarded + size <= forwardLimitBytes) {
       this.#forwarded += size;
-      this.#forward(this.#requestId, this.#line.toString('utf8'));
+      this.#forward(this.#writing.requestId, this.#line.toString('utf8'));
     } else if (!this.#isOverflowed) {
       this.#isOverflowed = true;
-      this.#forward(this.#requestId, `(more than ${forwardLimitBytes} bytes of output: the rest is not kept)`);
+      this.#forward(this.#writing.requestId, `(more than ${forwardLimitBytes} bytes of output: the rest is not kept)`);
     }
     this.#line = none;
     this.#isLineCut = false;
   }
+}
+
+function prepareMarkers(part: Part): void {
+  if (part.requestId === null || part.startMarker.length > 0) return;
+  part.startMarker = Buffer.concat([startWords, Buffer.from(`${part.requestId}\n`)]);
+  part.endMarker = Buffer.from(`FC Invoke End RequestId: ${part.requestId}`);
+}
+
+function findMarkers(part: Part): void {
+  if (!part.hasStart) {
+    const start = part.tail.indexOf(part.startMarker);
+    if (start >= 0) {
+      part.hasStart = true;
+      part.isCut = false;
+      part.tail = part.tail.subarray(start);
+    }
+  }
+  const end = part.tail.indexOf(part.endMarker);
+  if (end < 0) return;
+  const lineEnd = part.tail.indexOf(newline, end);
+  if (lineEnd < 0) return;
+  part.tail = Buffer.from(part.tail.subarray(Math.max(0, lineEnd + 1 - tailLimitBytes), lineEnd + 1));
+  part.hasEnd = true;
+}
+
+function notify(part: Part): void {
+  const run = part.onEnd;
+  part.onEnd = null;
+  run?.();
 }

@@ -39,8 +39,15 @@ export type Road = {
   readonly environment: Readonly<Record<string, string>>;
   /** The launcher runs the function's process. */
   started(): void;
+  /** Requests that it keeps while one runs; 0 before it is ready. */
+  readonly aheadLimit: number;
   /** The answer comes once, never before ask() has returned. */
   ask(question: Question, onAnswer: (answer: Answer) => void): Asking;
+  /**
+   * What was sent ahead and has not begun when this returns will not begin: it answers 'recalled', some time. What has begun is
+   * known when all that the instance has sent by now is read.
+   */
+  recall(): void;
   /** Nothing will be asked for some time; the process may stand still meanwhile. */
   rest(): void;
   /** Closes all sockets and removes the socket directory. No event and no answer comes any more. */

@@ -41,6 +41,7 @@ type Around = { readonly deps: RoadDeps; readonly events: RoadEvents };
  * program is given: clients put the API's paths behind it. In a network of its own nobody else can come.
  */
 export class RuntimeApiRoad implements Road {
+  readonly aheadLimit = 0;
   readonly #events: RoadEvents;
   readonly #endpoint: Endpoint;
   readonly #server: Server;
@@ -127,6 +128,8 @@ export class RuntimeApiRoad implements Road {
       },
     };
   }
+
+  recall(): void {} // nothing is sent ahead
 
   rest(): void {}
 
@@ -266,7 +269,7 @@ export class RuntimeApiRoad implements Road {
     const requestId = /\/invocation\/([^/]+)\//.exec(url)?.[1] ?? '';
     const open = this.#open.get(requestId);
     this.#open.delete(requestId);
-    open?.onAnswer({ kind: 'too-large' });
+    open?.onAnswer({ kind: 'too-large', isWhole: false });
   }
 }
 

@@ -24,7 +24,7 @@ export type ServerAnswer =
       readonly isStreamed: boolean;
     }
   | { readonly kind: 'bad-response'; readonly reason: string }
-  | { readonly kind: 'too-large' }
+  | { readonly kind: 'too-large'; readonly isWhole: false }
   /** The connection broke, or could not be made. */
   | { readonly kind: 'broken' };
 
@@ -123,7 +123,7 @@ function receive(response: IncomingMessage, options: ServerCallOptions, finish: 
   let received = 0;
   response.on('data', (part: Buffer) => {
     received += part.length;
-    if (received > options.bodyLimitBytes) fail({ kind: 'too-large' });
+    if (received > options.bodyLimitBytes) fail({ kind: 'too-large', isWhole: false });
     else parts.push(part);
   });
   response.on('end', () => {

@@ -28,10 +28,10 @@ export const blamed: ReadonlySet<EndReason> = new Set<EndReason>([
 /**
  * starting: the process is on its way to its hello. loading: the function's module is being imported.
  * initializing: its initializer runs. idle: ready. freezing: its preFreeze hook runs. frozen: ready, and nothing of it
- * runs until the next request, or until somebody works in it by hand. busy: one request runs. stopping: told to end, still there.
+ * runs until the next request, or until somebody works in it by hand. busy: a request runs, each that was sent ahead too. stopping: told to end, still there.
  * gone: no process is left. `since` is monotonic milliseconds; idle, freezing and frozen keep the time of the last use.
  *
- *   starting -> loading -> [initializing] -> idle <-> busy
+ *   starting -> loading -> [initializing] -> idle <-> busy -> busy
  *                       idle <-> freezing    idle <-> frozen -> busy
  *       every one of them -> stopping -> gone
  */
@@ -56,7 +56,7 @@ export const transitions = {
   idle: ['busy', 'freezing', 'frozen', 'stopping', 'gone'],
   freezing: ['idle', 'stopping', 'gone'],
   frozen: ['idle', 'busy', 'stopping', 'gone'],
-  busy: ['idle', 'stopping', 'gone'],
+  busy: ['busy', 'idle', 'stopping', 'gone'],
   stopping: ['gone'],
   gone: [],
 } as const satisfies Readonly<Record<StateKind, readonly StateKind[]>>;

@@ -39,3 +39,20 @@ test('nothing is late during a pause, until it has to hurry', () => {
   clock.advance(1);
   assert.equal(waits.size, 0);
 });
+
+test('of a wait that has not begun no time passes, and at the end it says so', async () => {
+  const { clock, waits } = open(null);
+  const wait = waits.later({ limitMs: 1_000, whenLate: 'late', onSettled: () => {} });
+  const other = waits.later({ limitMs: 1_000, whenLate: 'late', onSettled: () => {} });
+  clock.advance(5_000);
+  other.begin();
+  clock.advance(999);
+  waits.hurry(1);
+  assert.equal(waits.size, 2);
+  clock.advance(1);
+  assert.equal(await other.outcome, 'late');
+  waits.settleAll('gone', 'never begun');
+  assert.equal(await wait.outcome, 'never begun');
+  wait.begin();
+  assert.equal(waits.size, 0);
+});

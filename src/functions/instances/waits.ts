@@ -10,15 +10,22 @@ export type Wait<O> = {
   settle(outcome: O): void;
 };
 
-/** `limit` null: it is over at the deadline. */
-type Open<O> = { readonly deadline: Deadline; limit: PausableLimit | null; readonly settle: (outcome: O) => void };
+/** A wait whose time begins later. */
+export type LaterWait<O> = Wait<O> & { readonly isBegun: boolean; begin(): void };
 
-/** Bounded by the requests that an instance takes at once. */
+export type WaitSpec<O> = {
+  readonly limitMs: number;
+  readonly whenLate: O;
+  /** Runs first, whatever the outcome. */
+  readonly onSettled: () => void;
+};
+
+/** Bounded by the requests that an instance takes at once, and those that it is sent ahead. */
 export class Waits<O> {
   readonly #clock: Clock;
   readonly #deadlines: Deadlines;
   readonly #isPaused: (() => boolean) | null;
-  readonly #open = new Set<Open<O>>();
+  readonly #open = new Set<OpenWait<O>>();
 
   /** While `isPaused` no time passes; null: it always does. */
   constructor(clock: Clock, deadlines: Deadlines, isPaused: (() => boolean) | null = null) {
@@ -33,43 +40,96 @@ export class Waits<O> {
 
   /** Waits at most `limitMs`, then ends with `whenLate`. `onSettled` runs first, whatever the outcome. */
   begin(limitMs: number, whenLate: O, onSettled: () => void = () => {}): Wait<O> {
-    const { promise, resolve } = Promise.withResolvers<O>();
-    const settle = (outcome: O) => {
-      if (!this.#open.delete(open)) return;
-      this.#deadlines.remove(open.deadline);
-      onSettled();
-      resolve(outcome);
-    };
-    const now = this.#clock.monotonic();
-    const limit = this.#isPaused === null ? null : new PausableLimit(limitMs, this.#isPaused, now);
-    const expire = () => {
-      const inMs = open.limit?.look(this.#clock.monotonic()) ?? 0;
-      if (inMs === 0) settle(whenLate);
-      else this.#move(open.deadline, this.#clock.monotonic() + inMs);
-    };
-    const open: Open<O> = { deadline: { at: now + (limit?.look(now) ?? limitMs), expire }, limit, settle };
-    this.#open.add(open);
-    this.#deadlines.add(open.deadline);
-    return { outcome: promise, settle };
+    const wait = this.later({ limitMs, whenLate, onSettled });
+    wait.begin();
+    return wait;
   }
 
-  settleAll(outcome: O): void {
-    for (const { settle } of [...this.#open]) settle(outcome);
+  /** The same, but no time passes before it begins. */
+  later(spec: WaitSpec<O>): LaterWait<O> {
+    const wait = new OpenWait(spec, this);
+    this.#open.add(wait);
+    return wait;
+  }
+
+  /** `whenUnbegun`: of those whose time has not begun. */
+  settleAll(outcome: O, whenUnbegun: O): void {
+    for (const wait of [...this.#open]) wait.settle(wait.isBegun ? outcome : whenUnbegun);
   }
 
   /** What is waited for now has at most `limitMs` left, paused or not. */
   hurry(limitMs: number): void {
     const now = this.#clock.monotonic();
-    for (const open of this.#open) {
-      const endsAt = open.limit === null ? open.deadline.at : now + open.limit.leftMs;
-      open.limit = null;
-      this.#move(open.deadline, Math.min(endsAt, now + limitMs));
+    for (const wait of this.#open) {
+      if (!wait.isBegun) continue;
+      const endsAt = wait.limit === null ? wait.at : now + wait.limit.leftMs;
+      wait.limit = null;
+      this.#move(wait, Math.min(endsAt, now + limitMs));
     }
+  }
+
+  /** Called by its waits only. */
+  start(wait: OpenWait<O>): void {
+    if (wait.isBegun || !this.#open.has(wait)) return;
+    const { limitMs } = wait.spec;
+    const now = this.#clock.monotonic();
+    wait.limit = this.#isPaused === null ? null : new PausableLimit(limitMs, this.#isPaused, now);
+    wait.at = now + (wait.limit?.look(now) ?? limitMs);
+    wait.isBegun = true;
+    this.#deadlines.add(wait);
+  }
+
+  /** Called by its waits only: true when it had not ended. */
+  close(wait: OpenWait<O>): boolean {
+    if (!this.#open.delete(wait)) return false;
+    if (wait.isBegun) this.#deadlines.remove(wait);
+    return true;
+  }
+
+  /** Called by its waits only: its time is over, unless it stood still. */
+  expired(wait: OpenWait<O>): void {
+    const inMs = wait.limit?.look(this.#clock.monotonic()) ?? 0;
+    if (inMs === 0) wait.settle(wait.spec.whenLate);
+    else this.#move(wait, this.#clock.monotonic() + inMs);
   }
 
   #move(deadline: Deadline, at: number): void {
     this.#deadlines.remove(deadline);
     deadline.at = at;
     this.#deadlines.add(deadline);
+  }
+}
+
+/** One object for the wait, its deadline and its place in the set: every request makes one. */
+class OpenWait<O> implements LaterWait<O>, Deadline {
+  readonly spec: WaitSpec<O>;
+  readonly outcome: Promise<O>;
+  readonly #owner: Waits<O>;
+  readonly #resolve: (outcome: O) => void;
+  at = 0;
+  /** Null: it is over at the deadline. */
+  limit: PausableLimit | null = null;
+  isBegun = false;
+
+  constructor(spec: WaitSpec<O>, owner: Waits<O>) {
+    this.spec = spec;
+    this.#owner = owner;
+    const { promise, resolve } = Promise.withResolvers<O>();
+    this.outcome = promise;
+    this.#resolve = resolve;
+  }
+
+  begin(): void {
+    this.#owner.start(this);
+  }
+
+  settle(outcome: O): void {
+    if (!this.#owner.close(this)) return;
+    this.spec.onSettled();
+    this.#resolve(outcome);
+  }
+
+  expire(): void {
+    this.#owner.expired(this);
   }
 }
