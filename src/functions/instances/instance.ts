@@ -21,6 +21,8 @@ import { type EndReason, type InstanceState, isAlive, isReady, move } from './st
 
 /** How long frames and output of a process that has exited may still be on their way. */
 const drainMs = 100;
+/** How long the launcher may take to tell of an exit, and with it of the memory that was used. */
+const tellMs = 500;
 
 export class Instance {
   readonly id: string;
@@ -225,9 +227,9 @@ export class Instance {
     if (isReady(this.#state)) void this.stop('exited');
   }
 
-  /** Waits, at most drainMs, until the launcher has told of the exit, and with it of the peak memory. */
+  /** Waits, at most tellMs, until the launcher has told of the exit, and with it of the peak memory. */
   async exitTold(): Promise<void> {
-    const late: Deadline = { at: this.#deps.clock.monotonic() + drainMs, expire: () => this.#exit.resolve() };
+    const late: Deadline = { at: this.#deps.clock.monotonic() + tellMs, expire: () => this.#exit.resolve() };
     this.#deps.deadlines.add(late);
     await this.#exit.promise;
     this.#deps.deadlines.remove(late);
