@@ -1,6 +1,6 @@
 // What a custom runtime's server is promised: real servers on a real launcher, in every isolation tier that works here.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { after, before, describe as group, test } from 'node:test';
 import { findSandd, probeIsolation, probeSandd } from '../../src/functions/index.ts';
 import type { FunctionConfig, ServerProgram } from '../../src/model/function.ts';
@@ -282,6 +282,8 @@ for (const [tier, isRelayed] of [
         const isReplaced = () =>
           plane.reports.some((text) => text.includes(instanceId) && text.includes('failed 3 times'));
         while (!isReplaced()) await new Promise((resolve) => setTimeout(resolve, 10));
+        // Relayed, the next one takes the same port of the network that all share here.
+        while (existsSync(`${plane.runDir}/i/${instanceId}`)) await new Promise((resolve) => setTimeout(resolve, 10));
         const next = await plane.succeed(name);
         assert.notEqual(next.instanceId, instanceId);
       }
