@@ -80,7 +80,8 @@ describe('CloudAPI through official clients', () => {
     const groupId = await newGroup();
     await newApi(groupId);
     await fails('DependencyViolationApi', ask('DeleteApiGroup', { GroupId: groupId }));
-    await fails('UnsupportedParameter', ask('ModifyApiGroup', { GroupId: groupId, PassthroughHeaders: 'host' }));
+    await fails('UnsupportedParameter', ask('ModifyApiGroup', { GroupId: groupId, RpcPattern: 'x' }));
+    await fails('InvalidPassthroughHeaders', ask('ModifyApiGroup', { GroupId: groupId, PassthroughHeaders: 'host' }));
   });
 
   it('a new API is a draft: shown, listed, live nowhere', async () => {

@@ -1,7 +1,7 @@
 // Further processes in running instances, in each tier that works here.
 import { findSandd, type IsolationTier, probeSandd } from '../../src/functions/index.ts';
 import type { Exit } from '../../src/functions/launcher/port.ts';
-import { type ExecBench, testExec } from '../../src/functions/launcher/suite-exec.ts';
+import { type ExecBench, execSuite } from '../../src/functions/launcher/suite-exec.ts';
 import { openSandd, prepareInstance } from './sandd-open.ts';
 
 const found = await findSandd();
@@ -9,7 +9,7 @@ const path = found.ok ? found.path : '';
 const results: ReadonlyMap<string, string> = found.ok ? await probeSandd(path) : new Map();
 
 for (const tier of ['none', 'restricted', 'user', 'strong'] as const) {
-  testExec({ tier, skip: missing(tier), open: (script) => open(tier, script) });
+  execSuite({ tier, skip: missing(tier), open: (script) => open(tier, script) });
 }
 
 /** Why the tier cannot be had here, or false. */

@@ -27,12 +27,13 @@ export async function giveFunction(
   let road: Road | null = null;
   let problem: string;
   let refusal: string | null = null;
+  let given: Promise<string> = Promise.resolve('');
   try {
     // Until it has said hello its end is not that of the instance.
     const onOutputEnd = () => (hasGreeted ? events.onOutputEnd() : undefined);
     road = spare.take({ ...events, onOutputEnd }, codeDirectory);
     const hello = waitForHello(road);
-    const given = give(plan, road, launcher).then(() => hello);
+    given = give(plan, road, launcher).then(() => hello);
     // A process that does not take it lets the order wait, too: it is answered when the process has been ended. One that
     // ends because it cannot take it ends after the answer, but both may come at once.
     given.catch((error: unknown) => {
@@ -45,6 +46,7 @@ export async function giveFunction(
     problem = error instanceof Error ? error.message : String(error);
   }
   await launcher.stop(instanceId, 0);
+  await Promise.allSettled([given]); // it is answered by now
   road?.close();
   return problem === 'disconnected' ? (refusal ?? problem) : problem;
 }
