@@ -45,7 +45,7 @@ facts = {
     'limits': text('/proc/self/limits'), 'status': status(), 'mounts': mounts(), 'score': text('/proc/self/oom_score_adj'),
     'roots': [tree(path) for path in ('/', '/code', '/opt', '/tmp', '/dev', '/run', '/run/yunmen', '/etc', '/var')],
     'groups': text('/proc/self/cgroup').replace(own, 'ID'),
-    'network': [text('/proc/net/dev').count('\\n'), socket.gethostname(), [line.split()[0] for line in text('/proc/net/dev').split('\\n')[2:] if line]],
+    'network': [socket.gethostname(), [line.split()[0] for line in text('/proc/net/dev').split('\\n')[2:] if line and not line.split()[0].startswith('yunmen')]],
     'signals': [str(signal.getsignal(each)) for each in range(1, 32) if each not in (9, 19)],
     'personality': text('/proc/self/personality'), 'filter': text('/proc/self/coredump_filter'), 'slack': os.nice(0),
     'stdin': sys.stdin.read(), 'preload': os.environ.get('PYTHONDONTWRITEBYTECODE'), 'flags': str(sys.flags),
