@@ -14,7 +14,7 @@ import type {
 import { describeEnd, describeUsage, endDocument, errorTypeOf, type PlatformEnd } from './documents.ts';
 import type { Instance } from './instances/instance.ts';
 import type { Ended } from './instances/instance-port.ts';
-import type { Pool } from './instances/pool.ts';
+import { type Pool, plainWish } from './instances/pool.ts';
 import type { Acquired, Wish } from './instances/pool-port.ts';
 import { allowedInstances, isExhausted } from './instances/quota.ts';
 import type { EndReason } from './instances/state.ts';
@@ -30,7 +30,6 @@ const openAttempts = 10;
 type Delivered = { readonly ended: Ended; readonly durationMs: number };
 /** Events of more bytes are not sent ahead: an instance reads them while it runs nothing. */
 const aheadLimitBytes = 16 * 1024;
-const plain: Wish = { mayGoAhead: false, isReturned: false };
 const mayGoAhead: Wish = { mayGoAhead: true, isReturned: false };
 const returned: Wish = { mayGoAhead: false, isReturned: true };
 
@@ -64,6 +63,7 @@ export function createInvoke(plane: Plane, elsewhere: InvokeElsewhere | null): I
         }
         // Once at most: it is not sent ahead again.
         admitted.pool.takeBack(acquired.instance);
+        if (signal.aborted) return refuse('ClientClosedRequest', 'Invocation canceled by client');
         wish = returned;
       }
     } finally {
@@ -89,7 +89,7 @@ async function tryElsewhere(
 /** What is sent ahead fits one frame; and the tail of a request's output is read before the next one begins. */
 function wishOf({ event, wantsLogTail, http, sink }: InvokeRequest): Wish {
   const isSmall = event.length <= aheadLimitBytes && http === undefined && sink === undefined;
-  return isSmall && !wantsLogTail ? mayGoAhead : plain;
+  return isSmall && !wantsLogTail ? mayGoAhead : plainWish;
 }
 
 /** Finds the pool; who is admitted counts there from now on, until it leaves. Null: it has none yet, see admitFirst. */

@@ -22,7 +22,7 @@ import { StartPace } from './start-pace.ts';
 import { blamed, type EndReason, isAlive } from './state.ts';
 import { WaitQueue } from './wait-queue.ts';
 
-const plainWish: Wish = { mayGoAhead: false, isReturned: false };
+export const plainWish: Wish = { mayGoAhead: false, isReturned: false };
 /** What a start is taken to cost before one has been seen, ms. */
 const assumedStartMs = 100;
 
