@@ -30,7 +30,7 @@ static int open_code(int directory) {
 }
 
 // In the helper. Root brings the code along; an ordinary user finds it among that of all functions, which then goes.
-static int put_code(struct entrance entrance, int tree, const char *below) {
+static __attribute__((noinline)) int put_code(struct entrance entrance, int tree, const char *below) {
   if (below == NULL && setns(entrance.pidfd, CLONE_NEWNS) != 0) return NO_ENTRY;
   if (below != NULL && (setns(entrance.user, CLONE_NEWUSER) != 0 || setns(entrance.mounts, CLONE_NEWNS) != 0)) return NO_ENTRY;
   if (below != NULL) {
@@ -40,6 +40,15 @@ static int put_code(struct entrance entrance, int tree, const char *below) {
     if (umount2(waiting_code, MNT_DETACH) != 0) return NO_LEAVE;
   }
   return syscall(SYS_move_mount, tree, "", AT_FDCWD, "/code", MOVE_MOUNT_F_EMPTY_PATH) == 0 ? DONE_WELL : NO_MOUNT;
+}
+
+// A helper, because who has entered another's mounts as an ordinary user cannot come back. Root's stays in our user, and needs no
+// copy of our memory: making one takes longer than all else here.
+static pid_t start_helper(struct entrance entrance, int tree, const char *below) {
+  pid_t helper = place.is_root ? vfork() : fork();
+  if (helper != 0) return helper;
+  int result = put_code(entrance, tree, below);
+  _exit(result == DONE_WELL ? 0 : result << 5 | (errno > 31 ? 0 : errno));
 }
 
 bool open_entrance(struct entrance *entrance, pid_t pid) {
@@ -68,12 +77,7 @@ const char *give_code(struct entrance entrance, const char *code, const char *pa
     }
     below = code + length + 1;
   } else if ((tree = open_code(open_allowed(code))) < 0) return whys[NO_TREE];
-  // A helper, because who has entered another's mounts as an ordinary user cannot come back.
-  pid_t helper = fork();
-  if (helper == 0) {
-    int result = put_code(entrance, tree, below);
-    _exit(result == DONE_WELL ? 0 : result << 5 | (errno > 31 ? 0 : errno));
-  }
+  pid_t helper = start_helper(entrance, tree, below);
   int why = errno;
   if (tree >= 0) close(tree);
   while (helper > 0 && waitpid(helper, &status, 0) < 0 && errno == EINTR) {}

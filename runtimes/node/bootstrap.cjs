@@ -40,10 +40,14 @@ module.children.length = 0;
 
 if (isSpare) {
   spare.rehearse(agent.rehearse, () => {
-    const start = JSON.parse(spare.wait());
-    spare.takeEnvironment(start.environment);
-    agent.serve(start);
+    const instance = agent.connect(process.env.FC_SPARE.split(' ')[0]);
+    instance.socket.once('connect', () => {
+      const start = JSON.parse(spare.wait());
+      spare.takeEnvironment(start.environment);
+      instance.greet(start.token);
+    });
   });
 } else {
-  agent.serve(JSON.parse(readStartLine()));
+  const start = JSON.parse(readStartLine());
+  agent.connect(start.socket).greet(start.token);
 }

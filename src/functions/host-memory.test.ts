@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readMemory, SystemMemory } from './host-memory.ts';
+import { createSystemReader, readMemory, SystemMemory } from './host-memory.ts';
 import { fakeClock } from './instances/fake-clock.ts';
 
 const meminfo = (availableKb: number) =>
@@ -32,6 +32,15 @@ test('a container has what its control group leaves, of either generation', () =
   for (const files of [first, second]) {
     assert.equal(readMemory((path) => files.get(path) ?? null)?.freeBytes, 40_000 * kb);
   }
+});
+
+test('a file that stays open is read as it is now', () => {
+  const read = createSystemReader();
+  const loads = () => read('/proc/self/stat')?.split(' ')[9] ?? '';
+  const before = loads();
+  Buffer.alloc(32 * 1024 * 1024, 1); // faults of pages are counted there
+  assert.ok(before !== '' && Number(loads()) > Number(before), before);
+  assert.deepEqual([read('/proc/none-of-this-name'), read('/proc/none-of-this-name')], [null, null]);
 });
 
 test('no limit, and a limit above the machine, are none', () => {

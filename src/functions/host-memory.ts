@@ -1,5 +1,5 @@
 // Whether this machine (or the container that it is) has memory for one more instance. Asked by instances/places.ts at each start.
-import { readFileSync } from 'node:fs';
+import { openSync, readSync } from 'node:fs';
 import type { Clock } from '../base/clock.ts';
 
 export type HostMemory = {
@@ -19,36 +19,63 @@ type Reading = { readonly totalBytes: number; readonly freeBytes: number };
 /** The text of a file; null when there is none. */
 type Read = (path: string) => string | null;
 
-export function readSystemFile(path: string): string | null {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return null; // not this kind of system, which is an answer
-  }
+/** More than the kernel writes into any of them. */
+const systemFileBytes = 16 * 1024;
+
+/** Reads small files of the kernel's. They stay open, and what is missing is not looked for again: cold calls wait for this. */
+export function createSystemReader(): Read {
+  const open = new Map<string, number | null>();
+  const bytes = Buffer.alloc(systemFileBytes);
+  return (path) => {
+    try {
+      let file = open.get(path);
+      if (file === undefined) {
+        open.set(path, null);
+        file = openSync(path, 'r');
+        open.set(path, file);
+      }
+      return file === null ? null : bytes.toString('latin1', 0, readSync(file, bytes, 0, systemFileBytes, 0));
+    } catch {
+      return null; // not this kind of system, which is an answer
+    }
+  };
 }
 
-/** Kilobytes behind a name in /proc/meminfo, as bytes. */
-function memberOf(meminfo: string, name: string): number | null {
-  const match = new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(meminfo);
+const totalOf = /^MemTotal:\s+(\d+) kB$/m;
+const availableOf = /^MemAvailable:\s+(\d+) kB$/m;
+
+/** Kilobytes in /proc/meminfo, as bytes. */
+function memberOf(meminfo: string, pattern: RegExp): number | null {
+  const match = pattern.exec(meminfo);
   return match === null ? null : Number(match[1]) * 1024;
 }
 
-/** The limit of the control group that the container is, if it is one: the two generations of files. */
-function groupReading(read: Read): Reading | null {
-  const places = [
-    ['/sys/fs/cgroup/memory.max', '/sys/fs/cgroup/memory.current', '/sys/fs/cgroup/memory.stat', 'inactive_file'],
-    [
-      '/sys/fs/cgroup/memory/memory.limit_in_bytes',
-      '/sys/fs/cgroup/memory/memory.usage_in_bytes',
-      '/sys/fs/cgroup/memory/memory.stat',
-      'total_inactive_file',
-    ],
-  ] as const;
-  for (const [limitPath, usedPath, statPath, cacheName] of places) {
-    const [limit, used] = [Number(read(limitPath) ?? Number.NaN), Number(read(usedPath) ?? Number.NaN)];
-    if (!(limit > 0) || !(used >= 0)) continue;
+/** The files of both generations: the group's limit, what of it is used, and what of that was read from files. */
+const groupFiles = [
+  [
+    '/sys/fs/cgroup/memory.max',
+    '/sys/fs/cgroup/memory.current',
+    '/sys/fs/cgroup/memory.stat',
+    /^inactive_file (\d+)$/m,
+  ],
+  [
+    '/sys/fs/cgroup/memory/memory.limit_in_bytes',
+    '/sys/fs/cgroup/memory/memory.usage_in_bytes',
+    '/sys/fs/cgroup/memory/memory.stat',
+    /^total_inactive_file (\d+)$/m,
+  ],
+] as const;
+
+/** The limit of the control group that the container is, if it is one. `total`: more than this is none. */
+function groupReading(read: Read, total: number): Reading | null {
+  for (const [limitPath, usedPath, statPath, cachePattern] of groupFiles) {
+    const limit = Number(read(limitPath) ?? Number.NaN);
+    if (!(limit > 0)) continue;
+    if (limit >= total) return null;
+    const used = Number(read(usedPath) ?? Number.NaN);
+    if (!(used >= 0)) continue;
     // What was read from files is given back when memory is needed.
-    const cache = Number(new RegExp(`^${cacheName} (\\d+)$`, 'm').exec(read(statPath) ?? '')?.[1] ?? 0);
+    const cache = Number(cachePattern.exec(read(statPath) ?? '')?.[1] ?? 0);
     return { totalBytes: limit, freeBytes: limit - used + cache };
   }
   return null;
@@ -57,10 +84,10 @@ function groupReading(read: Read): Reading | null {
 /** Null on a system that does not tell. Source: proc(5), the kernel's cgroup documentation. */
 export function readMemory(read: Read): Reading | null {
   const meminfo = read('/proc/meminfo');
-  const [total, free] = meminfo === null ? [] : [memberOf(meminfo, 'MemTotal'), memberOf(meminfo, 'MemAvailable')];
+  const [total, free] = meminfo === null ? [] : [memberOf(meminfo, totalOf), memberOf(meminfo, availableOf)];
   if (!total || free === null || free === undefined) return null;
-  const group = groupReading(read);
-  if (group === null || group.totalBytes >= total) return { totalBytes: total, freeBytes: free };
+  const group = groupReading(read, total);
+  if (group === null) return { totalBytes: total, freeBytes: free };
   return { totalBytes: group.totalBytes, freeBytes: Math.min(free, group.freeBytes) };
 }
 
@@ -70,7 +97,7 @@ export class SystemMemory implements HostMemory {
   #lack: string | null = null;
   #until = 0;
 
-  constructor(clock: Clock, read: Read = readSystemFile) {
+  constructor(clock: Clock, read: Read = createSystemReader()) {
     this.#clock = clock;
     this.#read = read;
   }

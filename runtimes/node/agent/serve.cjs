@@ -20,29 +20,16 @@ const soon = setImmediate;
 const later = setTimeout;
 const markerWords = { initialize: 'Initialize', preFreeze: 'PreFreeze', preStop: 'PreStop' };
 
-/** Connects, says hello, and serves until the host closes the connection. `start` is the parsed start line. */
-function serve(start) {
+/** Connects, and serves from its greet() on until the host closes the connection. */
+function connect(path) {
   const output = new Output();
   output.install();
-  const socket = net.connect(start.socket);
-  const instance = greet(socket, output, start);
+  const socket = net.connect(path);
+  const instance = new Instance(socket, output, new recalls.Recalls(path));
   socket.on('error', () => process.exit(0));
   socket.on('close', () => process.exit(0));
   process.on('uncaughtException', (error) => instance.onStray(error, 'uncaughtException'));
   process.on('unhandledRejection', (error) => instance.onStray(error, 'unhandledRejection'));
-}
-
-function greet(socket, output, start) {
-  const instance = new Instance(socket, output, new recalls.Recalls(start.socket));
-  const hello = {
-    token: start.token,
-    protocol: 1,
-    language: 'node',
-    version: process.versions.node,
-    pid: process.pid,
-    ahead: recalls.limit,
-  };
-  socket.write(wires.frame(wires.type.hello, 0, 0, JSON.stringify(hello), wires.none));
   return instance;
 }
 
@@ -50,7 +37,8 @@ function greet(socket, output, start) {
 function rehearse(socket) {
   const output = new Output();
   output.install();
-  const instance = greet(socket, output, { socket: '', token: '' });
+  const instance = new Instance(socket, output, new recalls.Recalls(''));
+  instance.greet('');
   const listener = () => {};
   for (const name of ['uncaughtException', 'unhandledRejection']) process.on(name, listener).removeListener(name, listener);
   socket.on('close', () => instance.memory.close());
@@ -76,6 +64,19 @@ class Instance {
     this.loaded = null; // {codePath, context, handler}
     this.limit = 1; // requests at a time
     this.active = new Set(); // the requests under way
+  }
+
+  /** Says hello: it has been given its function. */
+  greet(token) {
+    const hello = {
+      token: token,
+      protocol: 1,
+      language: 'node',
+      version: process.versions.node,
+      pid: process.pid,
+      ahead: recalls.limit,
+    };
+    this.socket.write(wires.frame(wires.type.hello, 0, 0, JSON.stringify(hello), wires.none));
   }
 
   onRequest(kind, stream, head, body) {
@@ -351,4 +352,4 @@ function cleanEnvironment(visible) {
   }
 }
 
-module.exports = { serve: serve, rehearse: rehearse };
+module.exports = { connect: connect, rehearse: rehearse };

@@ -31,11 +31,7 @@ class Instance
         $instance = new self();
         fclose(STDIN);
         $instance->null = fopen('/dev/null', 'r'); // takes the lowest free descriptor: 0
-        $socket = stream_socket_client('unix://' . $given['socket']);
-        if ($socket === false) {
-            exit(1);
-        }
-        $instance->wire = new Wire($socket);
+        $instance->wire = new Wire($given['connection'] ?? connect($given['socket']));
         $instance->output = Output::install();
         $instance->memory = new PeakMemory();
         $GLOBALS['fcLogger'] = new Logger($instance->output);

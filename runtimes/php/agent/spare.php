@@ -15,6 +15,7 @@ function readStart()
         return json_decode((string) fgets(STDIN, 4097), true);
     }
     rehearse();
+    $connection = connect(explode(' ', getenv('FC_SPARE'))[0]);
     $output = fopen('php://stdout', 'w');
     fwrite($output, READY);
     fclose($output);
@@ -24,7 +25,18 @@ function readStart()
     }
     $given = json_decode($line, true);
     takeEnvironment($given['environment']);
+    $given['connection'] = $connection;
     return $given;
+}
+
+/** The way to the host; without it there is nothing to do. */
+function connect($path)
+{
+    $connection = stream_socket_client("unix://$path");
+    if ($connection === false) {
+        exit(1);
+    }
+    return $connection;
 }
 
 /** What a first frame touches, touched before a function comes: pages of the interpreter that are read from the disk then. */

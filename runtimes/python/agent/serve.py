@@ -22,12 +22,19 @@ TERMINATED = 128 + signal.SIGTERM
 MARKER_WORDS = {'initialize': 'Initialize', 'preFreeze': 'PreFreeze', 'preStop': 'PreStop'}
 
 
-def start(line):
-    """Serves until the host closes the connection, then ends the process. `line` is the start line."""
-    given = read_json(line)
-    sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)  # close-on-exec: what functions start lacks it
+def connect(path):
+    """The way to the host. Close-on-exec: what functions start lacks it."""
+    sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
     close_on_exec(sock.fileno())
-    sock.connect(given['socket'])
+    sock.connect(path)
+    return sock
+
+
+def start(line, sock):
+    """Serves until the host closes the connection, then ends the process. `line` is the start line; `sock` None: not connected yet."""
+    given = read_json(line)
+    if sock is None:
+        sock = connect(given['socket'])
     if hasattr(os, 'register_at_fork'):
         os.register_at_fork(after_in_child=sock.close)
     output = Output()

@@ -39,6 +39,8 @@ export class Endpoint {
   readonly #log: Server;
   readonly #unproven = new Set<Socket>();
   #connection: Socket | null = null;
+  /** Taken for the instance's before it has said hello. */
+  #trusted: Socket | null = null;
   #output: Socket | null = null;
   #refusals = 0;
   #isClosed = false;
@@ -95,14 +97,19 @@ export class Endpoint {
     return endpoint;
   }
 
-  /** Sends bytes of whole frames to the proven instance. */
-  write(bytes: Buffer): void {
-    this.#connection?.write(bytes);
+  /**
+   * Who has connected is the instance: what is written goes to it before it has said hello, which nobody else can any more. For
+   * who knows that nobody else could have connected. False: nobody has, or several.
+   */
+  trust(): boolean {
+    if (this.#isClosed || this.#connection !== null || this.#unproven.size !== 1) return false;
+    [this.#trusted = null] = this.#unproven;
+    return true;
   }
 
-  /** Sends several frames as one write. */
+  /** Sends several frames to the instance, as one write. */
   writeAll(buffers: readonly Buffer[]): void {
-    const connection = this.#connection;
+    const connection = this.#connection ?? this.#trusted;
     if (connection === null) return;
     const [only] = buffers;
     if (only !== undefined && buffers.length === 1) {
@@ -152,7 +159,7 @@ export class Endpoint {
   #accept(socket: Socket): void {
     // Broken pipes show as 'close'; an error of a connection says nothing more than that.
     socket.on('error', () => {});
-    if (this.#connection !== null || this.#unproven.size >= unprovenLimit) {
+    if ((this.#connection ?? this.#trusted) !== null || this.#unproven.size >= unprovenLimit) {
       this.#refuse(socket, 'a second connection');
       return;
     }
@@ -186,7 +193,7 @@ export class Endpoint {
       this.#refuse(socket, 'a hello with a wrong token');
       return false;
     }
-    if (this.#connection !== null) {
+    if (this.#connection !== null || (this.#trusted !== null && this.#trusted !== socket)) {
       this.#refuse(socket, 'a second hello with the token');
       return false;
     }
@@ -195,6 +202,7 @@ export class Endpoint {
       return false;
     }
     this.#connection = socket;
+    this.#trusted = null;
     for (const other of this.#unproven) this.#refuse(other, 'a second connection');
     this.#unproven.clear();
     this.#events.onHello(first.head);

@@ -50,6 +50,10 @@ export class FrameRoad implements Road {
 
   started(): void {} // its hello tells that it is there
 
+  trust(): boolean {
+    return this.#endpoint?.trust() === true;
+  }
+
   ask(question: Question, onAnswer: (answer: Answer) => void): Asking {
     const stream = this.#nextStream;
     this.#nextStream += 1;

@@ -103,6 +103,10 @@ export class HttpRoad implements Road {
     this.#events.onReady();
   }
 
+  trust(): boolean {
+    return false; // it is ready as soon as it is started
+  }
+
   ask(question: Question, onAnswer: (answer: Answer) => void): Asking {
     switch (question.type) {
       case 'load': {

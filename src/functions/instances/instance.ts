@@ -18,6 +18,7 @@ import type { Road, RoadEvents } from './road.ts';
 import { SharedLog } from './shared-log.ts';
 import type { StartPlan } from './start-plan.ts';
 import { type EndReason, type InstanceState, isAlive, isReady, move } from './state.ts';
+import type { LaterWait } from './waits.ts';
 
 /** How long frames and output of a process that has exited may still be on their way. */
 const drainMs = 100;
@@ -43,6 +44,10 @@ export class Instance {
   #holds = 0;
   #ending: Promise<void> | null = null;
   #isConnected = false;
+  /** It can be asked before its hello. */
+  #isTrusted = false;
+  /** It has been asked to load the function before its hello. */
+  #early: LaterWait<Outcome> | null = null;
   isUnwell = false;
   #isFreezeReported = false;
   /** Resolves when the launcher has told of the exit. */
@@ -72,7 +77,7 @@ export class Instance {
       log: this.log,
       memory: this.#memory,
       pid: () => this.pid,
-      road: () => (this.#isConnected ? this.#road : null),
+      road: () => (this.#isConnected || this.#isTrusted ? this.#road : null),
       begins: (now) => this.#begins(now),
       lost: (violation) => this.#lost(violation),
       report: (text) => this.#report(text),
@@ -333,6 +338,10 @@ export class Instance {
         this.#road = road;
         return (await this.#waitForHello(this.#deps.limits.assignMs)).kind;
       },
+      onTrusted: () => {
+        this.#isTrusted = true;
+        if (isAlive(this.#state)) this.#early = this.#askLoad();
+      },
     });
     this.#spare = null;
     if (problem === null) {
@@ -342,6 +351,9 @@ export class Instance {
     }
     if (isAlive(this.#state)) this.#report(`a process that waited could not be given it: ${problem}`);
     this.#road = null;
+    this.#isTrusted = false;
+    this.#early?.settle({ kind: 'recalled' });
+    this.#early = null;
     return false;
   }
 
@@ -365,12 +377,22 @@ export class Instance {
   async #load(): Promise<StartFailure | null> {
     if (this.#state.kind !== 'starting') return null;
     const began = this.#deps.clock.monotonic();
-    const limitMs = this.plan.loadMs ?? this.#deps.limits.loadMs;
     this.#state = move(this.#state, { kind: 'loading', since: began });
-    const outcome = await this.#requests.ask({ type: 'load', head: this.plan.load }, limitMs);
+    const load = this.#early ?? this.#askLoad();
+    load.begin();
+    const outcome = await load.outcome;
     this.#times = { ...this.#times, loadMs: this.#since(began) };
+    const limitMs = this.#loadMs;
     if (this.plan.program !== null && outcome.kind !== 'answer') return await this.#startFailed(outcome, limitMs);
     return judgeStart(outcome, 'UnhandledInvocationError', { kind: 'timed-out', limitMs }, { kind: 'exited' });
+  }
+
+  get #loadMs(): number {
+    return this.plan.loadMs ?? this.#deps.limits.loadMs;
+  }
+
+  #askLoad(): LaterWait<Outcome> {
+    return this.#requests.askLater({ type: 'load', head: this.plan.load }, this.#loadMs);
   }
 
   /** Of a program: nobody of the platform is in there to tell what went wrong, so what it wrote does. */
@@ -397,6 +419,8 @@ export class Instance {
 
   #hello(): void {
     this.#isConnected = true;
+    this.#isTrusted = false;
+    this.#early?.begin(); // the answer may be read in the same moment
     this.#helloCame();
   }
 

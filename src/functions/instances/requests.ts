@@ -96,7 +96,7 @@ export class Requests {
     let head: FrameHeads['invoke'] = isAhead ? { ...facts, ahead: true } : facts;
     if (fresh !== nothing) head = { ...head, ...fresh };
     if (span !== null) head = { ...head, span };
-    const wait = this.#ask({ type: 'invoke', head, event, http, sink }, timeoutMs);
+    const wait = this.askLater({ type: 'invoke', head, event, http, sink }, timeoutMs);
     const leave = () => this.#leave(wait);
     this.#callers.set(requestId, leave);
     if (isAhead) this.#queue(requestId, { wait, leave, onTurn });
@@ -115,7 +115,7 @@ export class Requests {
 
   /** Asks and waits at most `limitMs` for the answer. */
   ask(question: Question, limitMs: number): Promise<Outcome> {
-    const wait = this.#ask(question, limitMs);
+    const wait = this.askLater(question, limitMs);
     wait.begin();
     return wait.outcome;
   }
@@ -178,8 +178,8 @@ export class Requests {
     this.#ahead?.add({ begin, recalled: () => wait.settle(recalled), giveUp: () => wait.settle(disconnected) });
   }
 
-  /** Its time runs from its begin() on. */
-  #ask(question: Question, limitMs: number): LaterWait<Outcome> {
+  /** Asks now; its time runs from its begin() on, before which no answer may come. */
+  askLater(question: Question, limitMs: number): LaterWait<Outcome> {
     let cancel = () => {};
     let isAnswered = false;
     this.#unanswered += 1;

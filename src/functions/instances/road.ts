@@ -39,6 +39,11 @@ export type Road = {
   readonly environment: Readonly<Record<string, string>>;
   /** The launcher runs the function's process. */
   started(): void;
+  /**
+   * Whether a process that waited can be asked before it is ready: it answers when it is. For who knows that it alone could
+   * have connected.
+   */
+  trust(): boolean;
   /** Requests that it keeps while one runs; 0 before it is ready. */
   readonly aheadLimit: number;
   /** The answer comes once, never before ask() has returned. */

@@ -110,6 +110,10 @@ export class RuntimeApiRoad implements Road {
     this.#events.onReady();
   }
 
+  trust(): boolean {
+    return false; // it is ready as soon as it is started
+  }
+
   ask(question: Question, onAnswer: (answer: Answer) => void): Asking {
     if (question.type === 'load') {
       this.#onFirstPoll = onAnswer;

@@ -10,6 +10,8 @@ export type Giving = {
   readonly events: RoadEvents;
   /** Begins to wait before it returns; resolves with `hello` or what came instead. */
   waitForHello(road: Road): Promise<string>;
+  /** It has all that it needs, and can be asked though it has not said hello. Not called where that is not known. */
+  onTrusted(): void;
 };
 
 /**
@@ -20,7 +22,7 @@ export type Giving = {
  */
 export async function giveFunction(
   spare: Spare,
-  { plan, launcher, events, waitForHello }: Giving,
+  { plan, launcher, events, waitForHello, onTrusted }: Giving,
 ): Promise<string | null> {
   const { instanceId, codeDirectory } = plan.launch;
   let hasGreeted = false;
@@ -33,7 +35,11 @@ export async function giveFunction(
     const onOutputEnd = () => (hasGreeted ? events.onOutputEnd() : undefined);
     road = spare.take({ ...events, onOutputEnd }, codeDirectory);
     const hello = waitForHello(road);
-    given = give(plan, road, launcher).then(() => hello);
+    given = give(plan, road, launcher).then(() => {
+      // In a sandbox of its own nobody else reaches its sockets, and none of its function's code has run.
+      if (spare.hasPrivateRoot && road?.trust() === true) onTrusted();
+      return hello;
+    });
     // A process that does not take it lets the order wait, too: it is answered when the process has been ended. One that
     // ends because it cannot take it ends after the answer, but both may come at once.
     given.catch((error: unknown) => {

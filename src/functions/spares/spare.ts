@@ -36,7 +36,7 @@ export class Spare {
   readonly #launcher: Launcher;
   readonly #events: SpareEvents;
   readonly #roadDeps: RoadDeps;
-  readonly #hasPrivateRoot: boolean;
+  readonly hasPrivateRoot: boolean;
   #state: 'starting' | 'ready' | 'taken' | 'gone' = 'starting';
   #road: Road | null = null;
   #owner: RoadEvents | null = null;
@@ -52,7 +52,7 @@ export class Spare {
     this.#plan = spec.plan;
     this.#launch = launch;
     this.#roadDeps = spec.road;
-    this.#hasPrivateRoot = spec.hasPrivateRoot;
+    this.hasPrivateRoot = spec.hasPrivateRoot;
     this.#launcher = launcher;
     this.#events = events;
   }
@@ -84,7 +84,7 @@ export class Spare {
         onSuspicion: (text) => this.#owner?.onSuspicion(text),
       });
       // The loader of libraries looks here when there is no private root; it remembers which directories were missing.
-      if (!this.#hasPrivateRoot) mkdirSync(`${socketDirectory}/code/lib`, { recursive: true });
+      if (!this.hasPrivateRoot) mkdirSync(`${socketDirectory}/code/lib`, { recursive: true });
       if (this.#state === 'gone') this.#road.close();
       else await this.#begin();
     } catch (error) {
@@ -114,7 +114,7 @@ export class Spare {
     if (this.#state !== 'ready' || road === null) throw new Error('a spare was taken that is not ready');
     this.#state = 'taken';
     this.#owner = owner;
-    if (!this.#hasPrivateRoot) {
+    if (!this.hasPrivateRoot) {
       const code = `${this.#launch.socketDirectory}/code`;
       rmSync(code, { recursive: true });
       symlinkSync(codeDirectory, code);

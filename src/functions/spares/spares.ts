@@ -258,8 +258,9 @@ export class Spares {
     }
     const kept = Object.entries(plan.launch.environment).filter(([name]) => !name.startsWith('FC_'));
     const environment = { ...Object.fromEntries(kept), FC_INSTANCE_ID: instanceId };
-    const room = 'x'.repeat(spareEnvironmentBytes);
-    return { ...plan, launch: { ...plan.launch, environment: { ...environment, FC_SPARE: room }, codeDirectory } };
+    // Where it connects before it waits, and room.
+    const spare = `${plan.launch.socketPath} ${'x'.repeat(spareEnvironmentBytes)}`;
+    return { ...plan, launch: { ...plan.launch, environment: { ...environment, FC_SPARE: spare }, codeDirectory } };
   }
 }
 
