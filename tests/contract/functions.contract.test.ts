@@ -1,7 +1,7 @@
 // What an invocation promises, on a real launcher with real Pythons and Nodes, in every isolation tier that works here.
 import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, before, describe as group, test } from 'node:test';
 import { endInstances, findSandd, probeIsolation, probeSandd } from '../../src/functions/index.ts';
 import { describe, type Fixture, openFixture } from './functions-fixture.ts';
@@ -295,15 +295,23 @@ for (const tier of ['none', 'user', 'strong']) {
       }
     });
 
-    test('a function at its limit of instances is refused with ResourceExhausted; others are served', async () => {
+    test('a function, and all functions together, at their limit of instances are refused with ResourceExhausted; others are served', async () => {
       const tight = await openFixture(tier, { instancesPerFunction: 2, instancesInAll: 3 });
       try {
-        tight.publish('full', python('    time.sleep(3)\n    return event'));
+        const waits = python('    while not os.path.exists("go"): time.sleep(0.02)\n    return event');
+        const full = tight.publish('full', waits);
+        const slow = tight.publish('slow', waits);
         tight.publish('other', echoPython);
         const running = [tight.succeed('full', 'a'), tight.succeed('full', 'b')];
         await tight.succeed('other');
         const outcome = await tight.invoke('full', 'c');
         assert.equal(outcome.kind === 'refused' && outcome.code, 'ResourceExhausted', describe(outcome));
+        running.push(tight.succeed('slow', 'd'));
+        await waitUntil(() => tight.functions.stats().instances.busy === 3);
+        const beyond = await tight.invoke('other', 'e');
+        assert.ok(beyond.kind === 'refused' && beyond.code === 'ResourceExhausted', describe(beyond));
+        assert.equal(beyond.message, '3 requests are under way, the limit is 3 instances');
+        for (const { code } of [full, slow]) writeFileSync(join(code.directory, 'go'), '');
         await Promise.all(running);
         // Both places of `full` are idle now: a fourth instance takes the place of the one idle longest.
         tight.publish('third', echoPython);

@@ -1,18 +1,21 @@
 // The life of one instance: one union of states, one table of the moves between them. Used by instance.ts and pool.ts.
 
 /** Why an instance ended or has to end. */
-export type EndReason =
-  | 'idle'
-  | 'replaced'
-  | 'closed'
-  | 'start-failed'
-  | 'load-failed'
-  | 'timed-out'
-  | 'caller-gone'
-  | 'exited'
-  | 'protocol'
-  | 'unwell'
-  | 'result-too-large';
+export const endReasons = [
+  'idle',
+  'replaced',
+  'closed',
+  'start-failed',
+  'load-failed',
+  'timed-out',
+  'caller-gone',
+  'exited',
+  'protocol',
+  'unwell',
+  'result-too-large',
+] as const;
+
+export type EndReason = (typeof endReasons)[number];
 
 /** Ends that the function or who calls it brings about, and not the platform. */
 export const blamed: ReadonlySet<EndReason> = new Set<EndReason>([
@@ -30,10 +33,7 @@ export const blamed: ReadonlySet<EndReason> = new Set<EndReason>([
  * initializing: its initializer runs. idle: ready. freezing: its preFreeze hook runs. frozen: ready, and nothing of it
  * runs until the next request, or until somebody works in it by hand. busy: a request runs, each that was sent ahead too. stopping: told to end, still there.
  * gone: no process is left. `since` is monotonic milliseconds; idle, freezing and frozen keep the time of the last use.
- *
- *   starting -> loading -> [initializing] -> idle <-> busy -> busy
- *                       idle <-> freezing    idle <-> frozen -> busy
- *       every one of them -> stopping -> gone
+ * Drawn in docs/instances.md.
  */
 export type InstanceState =
   | { readonly kind: 'starting'; readonly since: number }
@@ -50,13 +50,13 @@ export type StateKind = InstanceState['kind'];
 
 /** From each state, the states that may follow. */
 export const transitions = {
-  starting: ['loading', 'stopping', 'gone'],
-  loading: ['initializing', 'idle', 'stopping', 'gone'],
-  initializing: ['idle', 'stopping', 'gone'],
-  idle: ['busy', 'freezing', 'frozen', 'stopping', 'gone'],
-  freezing: ['idle', 'stopping', 'gone'],
-  frozen: ['idle', 'busy', 'stopping', 'gone'],
-  busy: ['busy', 'idle', 'stopping', 'gone'],
+  starting: ['loading', 'stopping'],
+  loading: ['initializing', 'idle', 'stopping'],
+  initializing: ['idle', 'stopping'],
+  idle: ['busy', 'freezing', 'frozen', 'stopping'],
+  freezing: ['idle', 'stopping'],
+  frozen: ['busy', 'idle', 'stopping'],
+  busy: ['busy', 'idle', 'stopping'],
   stopping: ['gone'],
   gone: [],
 } as const satisfies Readonly<Record<StateKind, readonly StateKind[]>>;
