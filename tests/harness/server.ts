@@ -85,6 +85,8 @@ export type StartOptions = {
   readonly env?: NodeJS.ProcessEnv;
   /** As an ordinary user, though this process is root. */
   readonly isOrdinary?: boolean;
+  /** The start script; that of this checkout unless said. */
+  readonly program?: string;
 };
 
 /** Free ports, its own data directory unless one is given; ends with the test if the test did not end it. */
@@ -92,7 +94,7 @@ export async function startServer(
   t: { after(run: () => Promise<void> | void): void },
   command: readonly string[],
   dataDir: string,
-  { gatewayPort = 0, env = {}, isOrdinary = false }: StartOptions = {},
+  { gatewayPort = 0, env = {}, isOrdinary = false, program = join(root, 'bin/yunmen') }: StartOptions = {},
 ): Promise<TestServer> {
   const args = [
     ...command,
@@ -107,7 +109,6 @@ export async function startServer(
     '0',
   ];
   const options = { cwd: root, env: { ...process.env, ...env } };
-  const program = join(root, 'bin/yunmen');
   const [file, ...rest] = isOrdinary
     ? asOrdinary(temporaryDirectory(t), [program, ...args])
     : ([program, ...args] as const);
