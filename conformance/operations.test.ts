@@ -1,7 +1,7 @@
 // Every operation that is served has a case that asserts its effect through an official SDK; every other is refused.
 import assert from 'node:assert/strict';
 import { after, describe, it, test } from 'node:test';
-import { loadFcCatalogue } from '../src/control/catalogue.ts';
+import { loadFcCatalogue, loadRpcCatalogue } from '../src/control/catalogue.ts';
 import { listOperations, type OperationStatus } from '../src/control/registry.ts';
 import { Cleanup } from '../tests/harness/server.ts';
 import { apiCases } from './cases/apis.ts';
@@ -21,6 +21,11 @@ import { unsetCases } from './cases/fc-unset.ts';
 import { uploadCases } from './cases/fc-uploads.ts';
 import { fc3Cases } from './cases/fc3.ts';
 import { groupCases } from './cases/groups.ts';
+import { apiParameterCases } from './cases/parameters-apis.ts';
+import { appParameterCases } from './cases/parameters-apps.ts';
+import { backendParameterCases } from './cases/parameters-backends.ts';
+import { groupParameterCases } from './cases/parameters-groups.ts';
+import { policyParameterCases } from './cases/parameters-policies.ts';
 import { policyCases } from './cases/policies.ts';
 import { requestLogCases } from './cases/request-logs.ts';
 import type { OperationName } from './kit/calls.ts';
@@ -41,6 +46,11 @@ backendCases(world);
 policyCases(world);
 domainCases(world);
 requestLogCases(world);
+appParameterCases(world);
+policyParameterCases(world);
+groupParameterCases(world);
+backendParameterCases(world);
+apiParameterCases(world);
 serviceCases(world, classic(world));
 serviceCases(world, open(world));
 accountCases(world);
@@ -62,6 +72,26 @@ test('every operation that is served has a case', () => {
     missing.length === 0,
     `operations of src/control/registry.ts without a case in conformance/cases:\n${missing.join('\n')}`,
   );
+});
+
+/** Parameters of served operations that are refused by name; their cases assert that. */
+const refusedParameters: Readonly<Record<string, readonly string[]>> = {
+  DescribeApis: ['CatalogId'],
+  ModifyApiConfiguration: ['ModelName'],
+  ModifyApiGroup: ['RpcPattern'],
+  SetDomainCertificate: ['CaCertificateBody', 'SslVerifyDepth'],
+};
+
+test('every documented parameter of the operations of API Gateway that are served is sent by a case', async () => {
+  const { operations: described } = await loadRpcCatalogue('2016-07-14');
+  const served = operations.filter(({ product, status }) => product === 'CloudAPI' && status !== 'refused');
+  const missing = served.flatMap(({ operation }) => {
+    const sent = world.log.parametersOf(`CloudAPI/2016-07-14/${operation}`);
+    const refused = refusedParameters[operation] ?? [];
+    const names = Object.keys(described[operation]?.params ?? {});
+    return names.filter((name) => !sent.has(name) && !refused.includes(name)).map((name) => `${operation} ${name}`);
+  });
+  assert.deepEqual(missing, []);
 });
 
 /** What an SDK threw: the service's code, or what else it said. `answered` when it threw nothing. */

@@ -23,6 +23,11 @@ Every operation of the cloud's APIs and what this server does with it, and the e
 - **partial**: served within the limits of the note, with such a case too; what is beyond them is refused with an error.
 - **refused**: answers the service's own error (\`InvalidApi.NotFound\` or \`InvalidAction.NotFound\` with 404, \`PathNotSupported\`
   with 400), never a success.
+
+Parameters that have nothing to do here are taken and do nothing: EnableTagAuth and the Tag of DeleteApp, DescribeAppSecurity,
+DeleteApiGroup and DescribeApiGroup (permissions by tag), CreateSlr and CreateEventBridgeServiceLinkedRole (roles of the cloud), the Description of RemoveApisAuthorities,
+the Language of DescribeRegions.
+WebSocketApiType is kept and shown; there are no WebSocket channels, and APIs of each type answer as those of COMMON do.
 `;
 
 type Section = { readonly title: string; readonly rows: readonly OperationStatus[] };

@@ -11,10 +11,19 @@ export class CallLog {
   /** Code of the error that an operation answered last. */
   #refused = new Map<OperationName, string>();
   readonly #covered = new Set<OperationName>();
+  readonly #parameters = new Map<OperationName, Set<string>>();
 
-  /** Called by an adaptor when the SDK returned without an error. */
-  succeeded(operation: OperationName): void {
+  /** Called by an adaptor when the SDK returned without an error; `parameters` are the names of what was sent, where it knows them. */
+  succeeded(operation: OperationName, parameters: readonly string[] = []): void {
     this.#succeeded.add(operation);
+    const names = this.#parameters.get(operation) ?? new Set();
+    for (const name of parameters) names.add(name);
+    this.#parameters.set(operation, names);
+  }
+
+  /** The parameters that some call of an operation had which succeeded. */
+  parametersOf(operation: OperationName): ReadonlySet<string> {
+    return this.#parameters.get(operation) ?? new Set();
   }
 
   /** Called by an adaptor when the SDK threw the service's own error. */

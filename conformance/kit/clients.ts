@@ -68,6 +68,12 @@ function callMethod(sdk: Sdk, name: string, args: readonly unknown[]): Promise<u
 const lowerFirst = (text: string) => text.charAt(0).toLowerCase() + text.slice(1);
 const upperFirst = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
 
+/** Names of parameters; of a list that is written out, `Tag.1.Key`, the list's. Not those that have no value. */
+function topNames(params: Readonly<Record<string, unknown>>): string[] {
+  const given = Object.entries(params).filter(([, value]) => value !== undefined && value !== '');
+  return given.map(([name]) => name.replace(/\..*$/, ''));
+}
+
 function jsonTexts(params: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const entries = Object.entries(params).map(([name, value]) => {
     const isPlainObject = typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -77,11 +83,26 @@ function jsonTexts(params: Readonly<Record<string, unknown>>): Record<string, un
   return Object.fromEntries(entries);
 }
 
+const lowerNames = (members: object) =>
+  Object.fromEntries(Object.entries(members).map(([name, value]) => [lowerFirst(name), value]));
+
+/** The lists whose items have a model of their own in the typed SDK, which writes them out: Tag.1.Key. */
+function listsOfModels(models: Readonly<Record<string, Model>>, action: string, params: object): object {
+  const lists = Object.entries(params).flatMap(([name, value]) => {
+    const ItemClass = models[`${action}Request${name}`];
+    if (ItemClass === undefined || !Array.isArray(value)) return [];
+    return [[name, value.map((item: object) => new ItemClass(lowerNames(item)))] as const];
+  });
+  return Object.fromEntries(lists);
+}
+
 /**
  * `httpx`, under all the SDKs, leaves the timer of an answer that nobody reads (a 204) running; when it ends it fails whatever request has
- * that kept-alive connection by then. So the SDKs that do not read such answers get a time-out longer than any run.
+ * that kept-alive connection by then. So the SDKs that do not read such answers get a time-out longer than any run; the others too, whose
+ * own of three seconds is too short for a machine that does much else.
  */
 const longTimeoutMs = 600_000;
+const longTimeouts = { readTimeout: longTimeoutMs, connectTimeout: longTimeoutMs };
 
 /** Makes the clients of one server; each gets `credentials`, the server's own unless others are given. */
 export class Clients {
@@ -95,11 +116,18 @@ export class Clients {
     this.#log = log;
   }
 
-  #logged(prefix: string, name: string, args: readonly unknown[], sdk: Sdk, operation: string): Promise<unknown> {
+  #logged(
+    prefix: string,
+    name: string,
+    args: readonly unknown[],
+    sdk: Sdk,
+    operation: string,
+    parameters: readonly string[] = [],
+  ): Promise<unknown> {
     const full = `${prefix}/${operation}` as OperationName;
     return callMethod(sdk, name, args).then(
       (answer) => {
-        this.#log.succeeded(full);
+        this.#log.succeeded(full, parameters);
         return answer;
       },
       (error: unknown) => {
@@ -111,14 +139,22 @@ export class Clients {
 
   #rpcConfig(apiVersion: string): object {
     const { accessKeyId, accessKeySecret } = this.#credentials;
-    return { accessKeyId, accessKeySecret, endpoint: this.#ready.api, apiVersion };
+    const opts = { timeout: longTimeoutMs };
+    return { accessKeyId, accessKeySecret, endpoint: this.#ready.api, apiVersion, opts };
   }
 
   /** `@alicloud/pop-core`, RPC. */
   pop(method: 'GET' | 'POST', version = '2016-07-14', product = 'CloudAPI'): Ask {
     const sdk = new (load('@alicloud/pop-core', 'RPCClient') as SdkClass)(this.#rpcConfig(version));
     return (action, params = {}) =>
-      this.#logged(`${product}/${version}`, 'request', [action, jsonTexts(params), { method }], sdk, action);
+      this.#logged(
+        `${product}/${version}`,
+        'request',
+        [action, jsonTexts(params), { method }],
+        sdk,
+        action,
+        topNames(params),
+      );
   }
 
   /** `@alicloud/cloudapi` 1.x, over pop-core. */
@@ -139,19 +175,21 @@ export class Clients {
       accessKeySecret,
       endpoint: new URL(this.#ready.api).host,
       protocol: 'http',
-      readTimeout: longTimeoutMs,
+      ...longTimeouts,
       ...(signature === 'v2' ? { signatureAlgorithm: 'v2' } : {}),
     });
     const sdk = new (load('@alicloud/cloudapi20160714', 'default') as SdkClass)(config);
-    const models = load('@alicloud/cloudapi20160714') as Record<string, Model>;
+    const models = load('@alicloud/cloudapi20160714') as Record<string, Model & { names(): Record<string, string> }>;
     return async (action, params = {}) => {
       const ModelClass = models[`${action}Request`];
       if (ModelClass === undefined) throw new Error(`the SDK has no ${action}Request`);
-      const members = Object.entries(jsonTexts(params)).map(([name, value]) => [lowerFirst(name), value]);
-      const args = [new ModelClass(Object.fromEntries(members))];
-      const answer = (await this.#logged('CloudAPI/2016-07-14', lowerFirst(action), args, sdk, action)) as {
-        body: { toMap(): Record<string, unknown> };
-      };
+      const known: ReadonlySet<string> = new Set(Object.values(ModelClass.names()));
+      const unknown = Object.keys(params).find((name) => !known.has(name));
+      // The SDK would leave it out in silence.
+      if (unknown !== undefined) throw new Error(`the SDK's ${action}Request has no ${unknown}`);
+      const args = [new ModelClass(lowerNames({ ...jsonTexts(params), ...listsOfModels(models, action, params) }))];
+      const called = this.#logged('CloudAPI/2016-07-14', lowerFirst(action), args, sdk, action, topNames(params));
+      const answer = (await called) as { body: { toMap(): Record<string, unknown> } };
       return answer.body.toMap();
     };
   }
@@ -210,7 +248,7 @@ export class Clients {
     const { Config } = load('@alicloud/openapi-client') as { Config: Model };
     const { accessKeyId, accessKeySecret } = this.#credentials;
     const endpoint = new URL(this.#ready.api).host;
-    const config = new Config({ accessKeyId, accessKeySecret, endpoint, protocol: 'http', readTimeout: longTimeoutMs });
+    const config = new Config({ accessKeyId, accessKeySecret, endpoint, protocol: 'http', ...longTimeouts });
     const sdk = new (load('@alicloud/fc-open20210406', 'default') as SdkClass)(config);
     return (method, ...args) => this.#logged('FC/2021-04-06', method, args, sdk, upperFirst(method));
   }
@@ -220,7 +258,7 @@ export class Clients {
     const { Config } = load('@alicloud/openapi-core/dist/utils.js') as { Config: Model };
     const { accessKeyId, accessKeySecret } = this.#credentials;
     const endpoint = new URL(this.#ready.api).host;
-    const config = new Config({ accessKeyId, accessKeySecret, endpoint, protocol: 'http', readTimeout: longTimeoutMs });
+    const config = new Config({ accessKeyId, accessKeySecret, endpoint, protocol: 'http', ...longTimeouts });
     const sdk = new (load('@alicloud/fc20230330', 'default') as SdkClass)(config);
     return (method, ...args) => this.#logged('FC/2023-03-30', method, args, sdk, upperFirst(method));
   }

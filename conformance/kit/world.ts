@@ -9,6 +9,9 @@ import { type Seen, startUpstream, type Upstream } from './upstream.ts';
 /** Where the server is told that the upstream is. */
 export const vpcPlace = { VpcId: 'vpc-conformance', InstanceId: '192.168.7.7' } as const;
 
+/** An id as the cloud gives them, of 16 digits: more than a JavaScript number tells apart. */
+const accountId = '9876543210987653';
+
 /** What CreateApi needs beside GroupId and ApiName for an anonymous `GET path` that answers `result`. */
 export function mockApi(path: string, result: string, authType: 'ANONYMOUS' | 'APP' = 'ANONYMOUS') {
   return {
@@ -111,6 +114,7 @@ export class World {
       cleanup,
       [
         ...['start', '--isolation', 'none', '--runtime-fallback', '--gateway-tls-port', '0'],
+        ...['--account-id', accountId],
         ...['--allow-backend', '127.0.0.1/32', '--vpc-target', `${vpcPlace.VpcId}/${vpcPlace.InstanceId}=127.0.0.1`],
       ],
       temporaryDirectory(cleanup),

@@ -30,6 +30,12 @@ const typeChecks: Readonly<Record<string, ValueCheck>> = {
   double: (value) => (decimal.test(value) ? null : 'is not a Double'),
   boolean: (value) => (/^(true|false)$/i.test(value) ? null : 'is not a Boolean'),
 };
+/** Longs beyond 2^53 are compared as they are: as numbers, neighbours of a bound would be equal to it. */
+function exactNumber(value: string): number | bigint {
+  const number = Number(value);
+  return Number.isSafeInteger(number) ? number : BigInt(value.startsWith('+') ? value.slice(1) : value);
+}
+
 const numericTypes: ReadonlySet<string> = new Set(['int', 'long', 'float', 'double']);
 
 /** What compiles patterns and schemas; null when the definition has none. */
@@ -113,8 +119,9 @@ export function compileCheck(parameter: RequestParameter, engines: Engines): Val
   if (typeCheck !== undefined) checks.push(typeCheck);
   const { minValue, maxValue, minLength, maxLength } = parameter;
   if (numericTypes.has(type)) {
-    if (minValue !== null) checks.push((value) => (Number(value) >= minValue ? null : `is less than ${minValue}`));
-    if (maxValue !== null) checks.push((value) => (Number(value) <= maxValue ? null : `exceeds maximum ${maxValue}`));
+    const numberOf = type === 'long' ? exactNumber : Number;
+    if (minValue !== null) checks.push((value) => (numberOf(value) >= minValue ? null : `is less than ${minValue}`));
+    if (maxValue !== null) checks.push((value) => (numberOf(value) <= maxValue ? null : `exceeds maximum ${maxValue}`));
   } else if (type === 'string') {
     if (minLength !== null) {
       checks.push((value) => (countCharacters(value) >= minLength ? null : `is shorter than ${minLength}`));

@@ -372,7 +372,7 @@ describe('an HTTP function', () => {
       },
       { httpFunctions, invoke: () => Promise.reject(new Error('must not be invoked')) },
     );
-    const answer = await call(running, '/two/p%20q?a=1&b=2', {
+    const answer = await call(running, '/two/p%20q?a=1&b=2&a=%2B+3', {
       method: 'POST',
       headers: { authorization: 'secret', 'x-own': 'yes' },
       body: 'raw',
@@ -383,7 +383,8 @@ describe('an HTTP function', () => {
     const [first, second] = called;
     assert.equal(second?.target.functionName, 'web');
     assert.equal(first?.body.toString(), 'raw');
-    assert.equal(first?.call.requestUri, '/v1/p%20q?a=1&b=2');
+    assert.equal(first?.call.requestUri, '/v1/p%20q?a=1&b=2&a=%2B+3');
+    assert.deepEqual(first?.call.query, ['a', '1', 'b', '2', 'a', '+ 3']);
     assert.equal(first?.call.path, '/v1/p q');
     assert.doesNotMatch(JSON.stringify(first?.call.headers), /secret/);
   });

@@ -4,7 +4,9 @@ import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { describe, it } from 'node:test';
-import { group } from '../../src/gateway/testing.ts';
+import { facts, group } from '../../src/gateway/testing.ts';
+import type { Backend } from '../../src/model/api.ts';
+import type { CallHttpFunction, HttpFunctions } from '../../src/model/http-function.ts';
 import { closed, head, httpBackend, proxyTo, rawExchange, startGateway, startRawBackend } from './backends-fixture.ts';
 
 describe('bodies flow', () => {
@@ -163,5 +165,113 @@ describe('bodies flow', () => {
     client.destroy();
     assert.equal((await record).status, 499);
     await closed(backend.sockets[0]);
+  });
+});
+
+describe('the answer of an HTTP function that sends in chunks', () => {
+  const backend: Backend = {
+    kind: 'function-http',
+    target: { serviceName: null, functionName: 'web', qualifier: null },
+    ...{ baseUrl: '', version: '3.0', onlyBusinessPath: false, roleArn: null },
+    ...{ path: '', method: 'ANY', timeoutMs: 60_000, contentType: { category: 'DEFAULT', value: null } },
+  };
+  const served = (call: CallHttpFunction): HttpFunctions => ({
+    takesEvents: () => false,
+    targetOf: () => null,
+    accountOf: () => '1',
+    call,
+  });
+  const answered = { kind: 'answer', head: { status: 200, headers: [] }, body: Buffer.alloc(0), facts } as const;
+
+  it('reaches the caller as it comes', async (t) => {
+    const next = Promise.withResolvers<void>();
+    const httpFunctions = served(async ({ sink }) => {
+      sink?.head({ status: 201, headers: ['Content-Type', 'text/event-stream', 'X-Fc-Own', '1'] });
+      sink?.write(Buffer.from('one'));
+      await next.promise;
+      sink?.write(Buffer.from('two'));
+      return answered;
+    });
+    const running = await startGateway(t, { a: proxyTo(backend) }, { httpFunctions });
+    const answer = await fetch(`${running.url}/`);
+    assert.deepEqual([answer.status, answer.headers.get('content-type')], [201, 'text/event-stream']);
+    assert.equal(answer.headers.get('x-fc-own'), null);
+    const reader = (answer.body as ReadableStream<Uint8Array>).getReader();
+    assert.equal(Buffer.from((await reader.read()).value ?? []).toString(), 'one');
+    const record = running.nextRecord();
+    next.resolve();
+    assert.equal(Buffer.from((await reader.read()).value ?? []).toString(), 'two');
+    assert.equal((await reader.read()).done, true);
+    assert.equal((await record).failure, null);
+  });
+
+  it('waits while the caller takes nothing, and is whole in the end', async (t) => {
+    const total = 32 * 1024 * 1024;
+    const chunk = Buffer.alloc(64 * 1024, 'x');
+    let written = 0;
+    const begun = Promise.withResolvers<void>();
+    const httpFunctions = served(async ({ sink }) => {
+      sink?.head({ status: 200, headers: [] });
+      begun.resolve();
+      while (written < total) {
+        written += chunk.length;
+        if (sink?.write(chunk) === false) await sink.drained();
+      }
+      return answered;
+    });
+    const running = await startGateway(t, { a: proxyTo(backend) }, { httpFunctions });
+    const client = connect(running.port, '127.0.0.1');
+    client.write(head('GET', '/'));
+    client.pause();
+    await begun.promise;
+    let last = -1;
+    for (let still = 0; still < 400; ) {
+      await new Promise((resolve) => setImmediate(resolve));
+      still = written === last ? still + 1 : 0;
+      last = written;
+    }
+    assert.ok(written < total, 'the whole answer was taken although the caller reads nothing');
+    let got = 0;
+    client.on('data', (bytes) => {
+      got += bytes.length;
+    });
+    client.resume();
+    await once(client, 'close');
+    assert.ok(got > total);
+    assert.equal(running.records[0]?.failure, null);
+  });
+
+  it('that breaks off is shown broken, and one whose caller has gone is called off', async (t) => {
+    const begun = Promise.withResolvers<void>();
+    const broken = served(async ({ sink }) => {
+      sink?.head({ status: 200, headers: [] });
+      sink?.write(Buffer.from('half'));
+      await begun.promise;
+      return { kind: 'function-error', errorType: 'UnhandledInvocationError', body: Buffer.alloc(0), ...facts };
+    });
+    const running = await startGateway(t, { a: proxyTo(backend) }, { httpFunctions: broken });
+    const record = running.nextRecord();
+    const half = await fetch(`${running.url}/`);
+    begun.resolve();
+    await assert.rejects(half.text());
+    const { failure } = await record;
+    assert.deepEqual([failure?.code, failure?.side], ['N502RE', 'function']);
+
+    const calledOff = Promise.withResolvers<void>();
+    const endless = served(async ({ sink }, signal) => {
+      sink?.head({ status: 200, headers: [] });
+      sink?.write(Buffer.from('half'));
+      await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+      calledOff.resolve();
+      return answered;
+    });
+    const other = await startGateway(t, { a: proxyTo(backend) }, { httpFunctions: endless });
+    const gone = other.nextRecord();
+    const client = connect(other.port, '127.0.0.1');
+    client.write(head('GET', '/'));
+    await once(client, 'data');
+    client.destroy();
+    await calledOff.promise;
+    assert.equal((await gone).status, 499);
   });
 });

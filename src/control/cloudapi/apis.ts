@@ -146,6 +146,11 @@ async function apisToList(tx: ReadTransaction, groupId: string | null): Promise<
 }
 
 export const describeApis: RpcAction = async ({ args, deps }) => {
+  if ((args.optionalText('CatalogId') ?? '') !== '')
+    throw openApiError(
+      'UnsupportedParameter',
+      'The parameter CatalogId is not supported by this server: it has no catalogs.',
+    );
   const tags = readTags(args);
   const stage = args.optionalText('StageName') ?? '';
   const wantsUndeployed = args.optionalBoolean('UnDeployed') === true;

@@ -6,7 +6,7 @@ import type { RpcAction } from '../action.ts';
 import { openApiError } from '../errors.ts';
 import { commit } from '../ports.ts';
 import type { Arguments } from '../rpc/arguments.ts';
-import { freeAppKey, publishApp, readChosen, refuseTakenKey } from './apps.ts';
+import { freeAppKey, publishApp, readChosen, refuseTakenCode, refuseTakenKey } from './apps.ts';
 import { getApp, scan, utc } from './lookup.ts';
 
 /** Key pairs, and codes, of one app. Source: assumed. */
@@ -52,14 +52,6 @@ async function allApps(tx: ReadTransaction): Promise<AppRow[]> {
     (page) => tx.rows.apps.list(page),
     (app) => String(app.appId),
   );
-}
-
-/** Codes are secrets and so in no index; there are at most 1,000 apps. */
-async function refuseTakenCode(tx: ReadTransaction, code: string): Promise<void> {
-  const apps = await allApps(tx);
-  if (apps.some((app) => codesOf(app).some(({ appCode }) => appCode === code))) {
-    throw openApiError('DuplicateAppCode', 'The AppCode is taken.');
-  }
 }
 
 function refuseMore(count: number, what: string): void {
@@ -122,7 +114,7 @@ export const createAppCode: RpcAction = async ({ args, deps }) => {
   await commit(deps, async (tx) => {
     const app = await getApp(tx, readAppId(args));
     refuseMore(codesOf(app).length, 'codes');
-    await refuseTakenCode(tx, appCode);
+    refuseTakenCode(await allApps(tx), appCode);
     await save(tx, withCodes(app, [...codesOf(app), { appCode, createdAt: now, modifiedAt: now }]), now);
   });
   return {};
@@ -151,7 +143,7 @@ export const resetAppCode: RpcAction = async ({ args, deps }) => {
   await commit(deps, async (tx) => {
     const app = (await allApps(tx)).find((row) => codesOf(row).some(({ appCode }) => appCode === code));
     if (app === undefined) throw notFoundCode();
-    if (next !== code) await refuseTakenCode(tx, next);
+    if (next !== code) refuseTakenCode(await allApps(tx), next);
     const codes = codesOf(app).map((row) => (row.appCode === code ? { ...row, appCode: next, modifiedAt: now } : row));
     await save(tx, withCodes(app, codes), now);
   });

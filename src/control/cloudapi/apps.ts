@@ -58,6 +58,13 @@ export async function refuseTakenKey(tx: ReadTransaction, key: string): Promise<
   if (await isTaken(tx, key)) throw openApiError('DuplicateAppKey', `The AppKey ${key} is taken.`);
 }
 
+/** Codes are secrets and so in no index; `apps` are all there are. */
+export function refuseTakenCode(apps: readonly AppRow[], code: string): void {
+  const has = (app: AppRow) =>
+    app.appCode === code || (app.moreCodes?.some(({ appCode }) => appCode === code) ?? false);
+  if (apps.some(has)) throw openApiError('DuplicateAppCode', 'The AppCode is taken.');
+}
+
 /** Names are unique. Source: assumed. */
 async function refuseTakenName(tx: ReadTransaction, name: string, except: number | null): Promise<void> {
   const same = await tx.rows.apps.find('appName', name, 2);
@@ -80,20 +87,21 @@ export function readChosen(args: Arguments, name: string): string | null {
 export const createApp: RpcAction = async ({ args, deps }) => {
   const chosenKey = readChosen(args, 'AppKey');
   const secret = readChosen(args, 'AppSecret') ?? randomHex(16);
-  const code = readChosen(args, 'AppCode') ?? randomHex(16);
+  const chosenCode = readChosen(args, 'AppCode');
   const now = deps.clock.now();
   const app = await commit(deps, async (tx): Promise<AppRow> => {
     const all = await tx.rows.apps.list({ limit: quotas.apps });
     if (all.length >= quotas.apps) throw openApiError('ExceedLimitApp', `There may be at most ${quotas.apps} apps.`);
     await refuseTakenName(tx, args.text('AppName'), null);
     if (chosenKey !== null) await refuseTakenKey(tx, chosenKey);
+    if (chosenCode !== null) refuseTakenCode(all, chosenCode);
     const row: AppRow = {
       appId: await freeAppId(tx),
       appName: args.text('AppName'),
       description: args.optionalText('Description') ?? '',
       appKey: chosenKey ?? (await freeAppKey(tx)),
       appSecret: secret,
-      appCode: code,
+      appCode: chosenCode ?? randomHex(16),
       extend: args.optionalText('Extend') ?? '',
       tags: readTags(args),
       createdAt: now,
@@ -127,7 +135,7 @@ export const describeApp: RpcAction = async ({ args, deps }) => {
 /** Finds apps by id or owner; with neither the service refuses. Source: docs. */
 export const describeApps: RpcAction = async ({ args, deps }) => {
   const appId = args.optionalNumber('AppId');
-  const owner = args.optionalNumber('AppOwner');
+  const owner = args.optionalDigits('AppOwner');
   if (appId === null && owner === null) {
     throw openApiError('MissingAppIdOrAppOwner', 'AppId or AppOwner is mandatory for this action.');
   }
@@ -137,11 +145,15 @@ export const describeApps: RpcAction = async ({ args, deps }) => {
       (app) => String(app.appId),
     ),
   );
-  const isOurs = owner === null || String(owner) === deps.account.accountId;
+  const isOurs = owner === null || owner === deps.account.accountId;
   const found = all.filter((app) => isOurs && (appId === null || app.appId === appId));
   const page = paged(args, byAge(found, args));
   return { ...page.totals, Apps: page.rows.map(showApp) };
 };
+
+function hasOne(values: readonly string[], asked: string | null): boolean {
+  return values.some((value) => isAsked(value, asked));
+}
 
 export const describeAppAttributes: RpcAction = async ({ args, deps }) => {
   const all = await deps.store.read((tx) =>
@@ -156,8 +168,8 @@ export const describeAppAttributes: RpcAction = async ({ args, deps }) => {
     (app) =>
       (appId === null || app.appId === appId) &&
       isLike(app.appName, args.optionalText('AppName')) &&
-      isAsked(app.appKey, args.optionalText('AppKey')) &&
-      isAsked(app.appCode, args.optionalText('AppCode')) &&
+      hasOne([app.appKey, ...(app.moreKeys ?? []).map(({ appKey }) => appKey)], args.optionalText('AppKey')) &&
+      hasOne([app.appCode, ...(app.moreCodes ?? []).map(({ appCode }) => appCode)], args.optionalText('AppCode')) &&
       isAsked(app.extend, args.optionalText('Extend')) &&
       hasTags(app.tags, tags),
   );

@@ -165,9 +165,10 @@ export const createBackendModel: RpcAction = async ({ args, deps }) => {
   return { BackendModelId: backendModelId };
 };
 
-function getModel(row: BackendRow, backendModelId: string): BackendModelRow {
+/** `stage`: the one that it has to be of, where the caller names one. */
+function getModel(row: BackendRow, backendModelId: string, stage: string | null = null): BackendModelRow {
   const model = row.models.find((candidate) => candidate.backendModelId === backendModelId);
-  if (model === undefined) {
+  if (model === undefined || !isAsked(model.stage, stage)) {
     throw openApiError('NotFoundBackendModel', `The backend ${row.backendId} has no model ${backendModelId}.`);
   }
   return model;
@@ -199,7 +200,7 @@ export const modifyBackendModel: RpcAction = async ({ args, deps }) => {
 export const deleteBackendModel: RpcAction = async ({ args, deps }) => {
   const OperationId = await commit(deps, async (tx) => {
     const row = await getBackend(tx, args.text('BackendId'));
-    const model = getModel(row, args.text('BackendModelId'));
+    const model = getModel(row, args.text('BackendModelId'), args.optionalText('StageName'));
     const [user] = await liveOf(tx, row.backendId, model.stage);
     if (user !== undefined) {
       throw openApiError(

@@ -11,11 +11,13 @@ import {
   deploymentKey,
   getApi,
   getGroup,
+  hasTags,
   isAsked,
   isLike,
   paged,
   quotas,
   readStage,
+  readTags,
   scan,
   scanLimit,
   utc,
@@ -163,8 +165,9 @@ async function showDeployment(
   };
 }
 
-export const describeDeployedApis: RpcAction = async ({ args, deps }) =>
-  deps.store.read(async (tx) => {
+export const describeDeployedApis: RpcAction = async ({ args, deps }) => {
+  const tags = readTags(args);
+  return deps.store.read(async (tx) => {
     const groupId = args.optionalText('GroupId') ?? '';
     if (groupId !== '') await getGroup(tx, groupId);
     const all =
@@ -181,7 +184,8 @@ export const describeDeployedApis: RpcAction = async ({ args, deps }) =>
           isAsked(row.stage, args.optionalText('StageName')) &&
           isLike(row.api.definition.apiName, args.optionalText('ApiName')) &&
           isAsked(row.api.definition.request.method, args.optionalText('ApiMethod')) &&
-          isLike(row.api.definition.request.path, args.optionalText('ApiPath')),
+          isLike(row.api.definition.request.path, args.optionalText('ApiPath')) &&
+          hasTags(row.api.tags, tags),
       )
       .sort((left, right) => right.deployedAt - left.deployedAt);
     const page = paged(args, found);
@@ -193,6 +197,7 @@ export const describeDeployedApis: RpcAction = async ({ args, deps }) =>
     }
     return { ...page.totals, DeployedApis };
   });
+};
 
 export const describeApiHistories: RpcAction = async ({ args, deps }) =>
   deps.store.read(async (tx) => {

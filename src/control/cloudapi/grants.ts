@@ -139,14 +139,14 @@ export const describeAuthorizedApps: RpcAction = async ({ args, deps }) =>
     const api = await getApi(tx, args.text('ApiId'), args.optionalText('GroupId'));
     const rows = await tx.rows.grants.find('apiId', api.apiId, 3 * quotas.apps);
     const asked = args.optionalNumber('AppId');
-    const owner = args.optionalNumber('AppOwnerId');
+    const owner = args.optionalDigits('AppOwnerId');
     const found: object[] = [];
     for (const row of rows) {
       const app = await getApp(tx, row.appId);
       const isWanted =
         isAsked(row.stage, args.optionalText('StageName')) &&
         (asked === null || asked === row.appId) &&
-        (owner === null || String(owner) === deps.account.accountId) &&
+        (owner === null || owner === deps.account.accountId) &&
         isLike(app.appName, args.optionalText('AppName'));
       if (!isWanted) continue;
       found.push({

@@ -32,8 +32,11 @@ export class Arguments {
     return value;
   }
 
+  /** Errors: Invalid{name} for a number that is too long to be told exactly. */
   optionalNumber(name: string): number | null {
     const value = this.#values.get(name);
+    if (typeof value === 'string' && value !== '')
+      refuse(name, `must be a whole number below 2^53, not '${show(value)}'`);
     return typeof value === 'number' ? value : null;
   }
 
@@ -41,6 +44,12 @@ export class Arguments {
     const value = this.optionalNumber(name);
     if (value === null) throw openApiError(`Missing${name}`, `${name} is mandatory for this action.`);
     return value;
+  }
+
+  /** The decimal digits of a whole number, however long it is: account ids are beyond 2^53. */
+  optionalDigits(name: string): string | null {
+    const value = this.#values.get(name);
+    return value === undefined ? null : String(value);
   }
 
   optionalBoolean(name: string): boolean | null {
@@ -104,8 +113,11 @@ function canonicalWord(name: string, word: string, known: readonly string[]): st
   return found ?? refuse(name, `must be one of ${known.join(', ')}, not '${show(word)}'`);
 }
 
-function readNumber(name: string, text: string, rule: RpcParameter): number {
-  const number = /^-?\d+$/.test(text.trim()) ? Number(text) : Number.NaN;
+/** A `long` that no number holds stays text, for optionalDigits(). */
+function readNumber(name: string, text: string, rule: RpcParameter): number | string {
+  const trimmed = text.trim();
+  const number = /^-?\d+$/.test(trimmed) ? Number(trimmed) : Number.NaN;
+  if (rule.type === 'long' && /^\d{16,19}$/.test(trimmed) && !Number.isSafeInteger(number)) return trimmed;
   if (!Number.isSafeInteger(number)) refuse(name, `must be a whole number, not '${show(text)}'`);
   if (rule.minValue !== undefined && number < rule.minValue)
     refuse(name, `must be at least ${rule.minValue}, not ${number}`);

@@ -4,18 +4,20 @@ import { assertNever } from '../../base/assert-never.ts';
 import type { CallContent } from '../../model/alias-route.ts';
 import type { Backend, FunctionTarget } from '../../model/api.ts';
 import { namesAlias } from '../../model/function.ts';
-import type { HttpFunctionOutcome, HttpFunctionRequest } from '../../model/http-function.ts';
+import type { HttpFunctionOutcome, HttpFunctionRequest, HttpFunctions } from '../../model/http-function.ts';
 import type { InvocationOutcome } from '../../model/invocation.ts';
 import { kindOfHttpResult, writeHttpEvent } from '../../wire/function-http-event.ts';
 import { readFunctionResult } from '../../wire/function-result.ts';
-import { formatQuery } from '../../wire/percent-encoding.ts';
+import { parseQuery } from '../../wire/percent-encoding.ts';
 import { decodePath } from '../../wire/query.ts';
 import type { BackendAnswer, Mapped } from '../context.ts';
-import { refuse } from '../errors.ts';
+import { Refusal, refuse } from '../errors.ts';
 import { signOutgoing } from '../policies/backend-signature.ts';
 import { noteInvocation } from '../states.ts';
 import { assumeRole } from './assume-role.ts';
+import { breakerKey } from './breaker.ts';
 import {
+  type Called,
   calledOf,
   invocationRefused,
   invokeWithin,
@@ -24,7 +26,8 @@ import {
   within,
   wrongShape,
 } from './function-event.ts';
-import { backendMethod, backendPath } from './http-request.ts';
+import { backendMethod, backendPath, backendQuery } from './http-request.ts';
+import { StreamedAnswer } from './streamed-answer.ts';
 
 type FunctionHttp = Extract<Backend, { kind: 'function-http' }>;
 const noBytes = Buffer.alloc(0);
@@ -39,10 +42,7 @@ export async function callFunctionHttp(mapped: Mapped, backend: FunctionHttp): P
   const { name } = called;
   const { httpFunctions } = mapped.deps;
   if (httpFunctions !== undefined && !httpFunctions.takesEvents(target)) {
-    const request = await httpCallOf(mapped, backend, target);
-    const outcome = await within(mapped, (signal) => httpFunctions.call(request, signal), called);
-    if (outcome.kind !== 'refused') noteInvocation(mapped, outcome.kind === 'answer' ? outcome.facts : outcome);
-    return passedOn(name, outcome);
+    return callByHttp(mapped, await httpCallOf(mapped, backend, target), { httpFunctions, called });
   }
   const invocation = {
     target,
@@ -53,6 +53,48 @@ export async function callFunctionHttp(mapped: Mapped, backend: FunctionHttp): P
   const outcome = await invokeWithin(mapped, invocation, called);
   if (outcome.kind !== 'refused') noteInvocation(mapped, outcome);
   return answerOf(name, outcome);
+}
+
+/**
+ * Answers with the head as soon as it is there, where the function sends the body in chunks; the time-out is over all of it.
+ * Errors: D502FC, D504TO, ClientGone; of a body that breaks off N502RE.
+ */
+function callByHttp(
+  mapped: Mapped,
+  request: HttpFunctionRequest,
+  { httpFunctions, called }: { readonly httpFunctions: HttpFunctions; readonly called: Called },
+): Promise<BackendAnswer> {
+  return new Promise((resolve, reject) => {
+    const streamed = new StreamedAnswer(({ status, headers }, body) =>
+      resolve({ status, headers: passedHeaders(headers), body }),
+    );
+    within(mapped, (signal) => httpFunctions.call({ ...request, sink: streamed }, signal), called)
+      .then((outcome) => {
+        if (outcome.kind !== 'refused') noteInvocation(mapped, outcome.kind === 'answer' ? outcome.facts : outcome);
+        const { body } = streamed;
+        if (body === null) resolve(passedOn(called.name, outcome));
+        else if (outcome.kind === 'answer') body.end();
+        else body.fail(brokenOff(called.name));
+      })
+      .catch((error: unknown) => {
+        const { body } = streamed;
+        if (body === null) return reject(error);
+        // An answer that began is out of reply.ts's sight.
+        if (error instanceof Refusal && error.code === 'D504TO' && !body.isHeldBack) {
+          mapped.deps.backends.breakers.timedOut(breakerKey(mapped));
+        }
+        body.fail(error instanceof Error ? error : new Error(String(error)));
+      });
+  });
+}
+
+function brokenOff(name: string): Error {
+  const message = `The function ${name} broke off in the middle of its answer.`;
+  return refuse(
+    'N502RE',
+    { Reason: 'the function broke off its answer' },
+    { side: 'function', field: 'body', message },
+  );
 }
 
 /** The function, and the trigger behind the base URL; empty where none has a host of its own. */
@@ -110,7 +152,8 @@ function sentHeaders({ outgoing }: Mapped): (readonly [string, string])[] {
 /** The call itself. The base URL's host is the trigger's, so nothing of the path is its address. */
 async function httpCallOf(mapped: Mapped, backend: FunctionHttp, target: FunctionTarget): Promise<HttpFunctionRequest> {
   const rawPath = pathOf(mapped, backend);
-  const query = [...mapped.outgoing.query];
+  // As with other backends: what is sent through keeps its spelling and repetitions.
+  const query = backendQuery(mapped);
   return {
     target,
     requestId: mapped.requestId,
@@ -122,11 +165,11 @@ async function httpCallOf(mapped: Mapped, backend: FunctionHttp, target: Functio
     call: {
       method: backendMethod(backend.method, mapped),
       path: decodePath(rawPath) ?? rawPath,
-      requestUri: query.length === 0 ? rawPath : `${rawPath}?${formatQuery(query)}`,
+      requestUri: rawPath + query,
       clientIp: mapped.clientIp,
       host: URL.canParse(backend.baseUrl) ? new URL(backend.baseUrl).host : mapped.host,
       headers: sentHeaders(mapped).flatMap(([name, value]) => [name, Buffer.from(value).toString('latin1')]),
-      query: query.flat(),
+      query: parseQuery(query.slice(1), true).flat(),
       basePath: null,
     },
   };
