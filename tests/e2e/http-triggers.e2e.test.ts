@@ -252,15 +252,16 @@ describe('HTTP triggers', () => {
     const { data } = await run('getTrigger', 'shop', 'open', 'http');
     const bases = {
       own: (data as { urlInternet: string }).urlInternet,
+      chunks: (data as { urlInternet: string }).urlInternet,
       handler: `https://${server.credentials.accountId}.cn-hangzhou.fc.aliyuncs.com/2016-08-15/proxy/shop/node`,
     };
     for (const [name, FcBaseUrl] of Object.entries(bases)) {
       const FunctionComputeConfig = {
         FcType: 'HttpTrigger',
-        FcVersion: name === 'own' ? '3.0' : '2.0',
+        FcVersion: name === 'handler' ? '2.0' : '3.0',
         FcBaseUrl,
-        Method: 'POST',
-        Path: '/inside',
+        Method: name === 'chunks' ? 'GET' : 'POST',
+        Path: name === 'chunks' ? '/chunks' : '/inside',
         FcRegionId: server.ready.region,
       };
       const api = await project.cloudApi('CreateApi', {
@@ -286,6 +287,9 @@ describe('HTTP triggers', () => {
     assert.equal(own.status, 201, own.body);
     const seen = JSON.parse(own.body) as { path: string; body: string };
     assert.deepEqual([seen.path, seen.body], ['/inside', 'through']);
+    const chunked = await call(`${server.ready.gateway}/chunks`, { method: 'POST', headers: { host } });
+    assert.equal(chunked.body, 'data: 0\n\ndata: 1\n\ndata: 2\n\n');
+    assert.equal(chunked.headers['transfer-encoding'], 'chunked');
     const handled = await call(`${server.ready.gateway}/handler`, {
       method: 'POST',
       headers: { host },
