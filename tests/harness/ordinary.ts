@@ -23,12 +23,23 @@ export function giveToOrdinary(directory: string): void {
 /** Null, or why an ordinary user gets no networks here. */
 export function ordinaryNetworksLack(sandd: string): string | null {
   if (process.getuid?.() !== 0) return 'it takes root to become somebody else';
+  const { found, complaint } = askedAsOrdinary(sandd, 'probe-network');
+  const said = found.get('network') ?? `the probe did not end: ${complaint}`;
+  return said === 'ok' ? null : said;
+}
+
+/** What `sandd probe` finds of tiers as an ordinary user. This process is root. */
+export function probeAsOrdinary(sandd: string): ReadonlyMap<string, string> {
+  return askedAsOrdinary(sandd, 'probe').found;
+}
+
+function askedAsOrdinary(sandd: string, word: 'probe' | 'probe-network') {
   const directory = mkdtempSync(join(tmpdir(), 'yunmen-test-'));
   try {
-    const [file, ...args] = asOrdinary(directory, [sandd, 'probe-network']);
+    const [file, ...args] = asOrdinary(directory, [sandd, word]);
     const { stdout, stderr } = spawnSync(file, args, { encoding: 'utf8', timeout: 20_000 });
-    const said = /^network=(.*)$/m.exec(stdout ?? '')?.[1] ?? `the probe did not end: ${stderr}`;
-    return said === 'ok' ? null : said;
+    const lines = [...(stdout ?? '').matchAll(/^([^=\n]+)=(.*)$/gm)];
+    return { found: new Map(lines.map(([, key = '', value = '']) => [key, value])), complaint: stderr };
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }

@@ -18,16 +18,24 @@ export type Attack = {
   readonly act: string;
   readonly held: Held;
   readonly needs: readonly Need[];
+  /** It is the user of an instance that holds it: in tier restricted of an ordinary user, where all have the same, it succeeds. */
+  readonly needsOwnUser: boolean;
   /** small: of 128 MB, else of 512. */
   readonly isSmall: boolean;
 };
 
-type More = { readonly held?: Held; readonly needs?: readonly Need[]; readonly isSmall?: boolean };
+type More = {
+  readonly held?: Held;
+  readonly needs?: readonly Need[];
+  readonly needsOwnUser?: boolean;
+  readonly isSmall?: boolean;
+};
 type Row = readonly [title: string, act: string, more?: More];
 
 const root: More = { needs: ['root'] };
 const always: More = { held: 'always' };
 const small: More = { isSmall: true };
+const ownUser: More = { needsOwnUser: true };
 
 const rows: Readonly<Record<string, readonly Row[]>> = {
   files: [
@@ -115,10 +123,12 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
     ['is spared when memory runs out', 'be_spared_by_the_kernel', { needs: ['resources'] }],
   ],
   endpoints: [
-    ["connects to another instance's socket", 'impersonate_another'],
+    ["connects to another instance's socket", 'impersonate_another', ownUser],
+    ["says hello on another instance's socket", 'speak_as_another', always],
     ["plants a file beside another's socket", 'plant_beside_socket'],
     ['plants a file beside its own socket', 'plant_beside_own_socket'],
-    ["connects to the launcher's socket", 'order_launcher'],
+    ["connects to the launcher's socket", 'order_launcher', ownUser],
+    ['takes the launcher over', 'take_launcher_over', always],
     ["reaches the host's abstract sockets", 'reach_abstract_socket', { needs: ['landlock'] }],
     ['connects twice', 'connect_twice', always],
     ['reuses its token', 'reuse_token', always],
@@ -126,7 +136,8 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
     ['sends a frame of four gigabytes', 'send_oversized_frame', always],
   ],
   resources: [
-    ['makes more processes than it may', 'bomb_of_processes', root],
+    ['makes more processes than it may', 'bomb_of_processes', { ...root, ...ownUser }],
+    ['keeps more processes than it may', 'keep_processes', root],
     ['takes more memory than its function has', 'bomb_of_memory', small],
     ['takes more memory in its children', 'bomb_of_memory_by_children', small],
     ['takes more memory seventy processes below its own', 'bomb_of_memory_far_below', small],
@@ -149,6 +160,7 @@ export const attacks: readonly Attack[] = Object.entries(rows).flatMap(([subject
     act,
     held: more?.held ?? 'sandboxes',
     needs: more?.needs ?? [],
+    needsOwnUser: more?.needsOwnUser ?? false,
     isSmall: more?.isSmall ?? false,
   })),
 );

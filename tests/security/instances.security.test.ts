@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { findSandd, isolationTiers, probeSandd } from '../../src/functions/index.ts';
+import { probeAsOrdinary } from '../harness/ordinary.ts';
 import { leftovers, processTree, temporaryDirectory } from '../harness/server.ts';
 import { type Attack, attacks } from './attack-list.ts';
 import { AttackServer, attacksDirectory, type Told, told } from './attack-server.ts';
@@ -18,6 +19,8 @@ import { packageAttacks, startupAttacks } from './package-attacks.ts';
 const isRoot = process.getuid?.() === 0;
 const sandd = await findSandd();
 const probed = sandd.ok ? await probeSandd(sandd.path) : new Map<string, string>();
+/** What sandd finds as an ordinary user, where we are root and so can be one. */
+const ordinary = sandd.ok && isRoot ? probeAsOrdinary(sandd.path) : new Map<string, string>();
 const tiers = ['none', ...['restricted', 'user', 'strong'].filter((tier) => probed.get(tier) === 'ok')];
 
 const capabilities = /CapEff:\s+(\w+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0';
@@ -83,19 +86,31 @@ test('the tiers that can run here are attacked, all of them in CI', (t) => {
     needed.filter((tier) => !tiers.includes(tier)),
     [],
   );
+  if (process.env['CI'] === 'true' && isRoot) {
+    assert.deepEqual([ordinary.get('restricted'), ordinary.get('user')], ['ok', 'ok'], 'of an ordinary user');
+  }
 });
 
-for (const tier of tiers) {
-  describe(`an instance in tier ${tier}`, () => {
+/** A server of root's, if we are root, in each tier; and those that an ordinary user may have, attacked by the same list. */
+const places = [
+  ...tiers.map((tier) => ({ title: `tier ${tier}`, tier, isOrdinary: false })),
+  ...['restricted', 'user']
+    .filter((tier) => ordinary.get(tier) === 'ok')
+    .map((tier) => ({ title: `tier ${tier} of an ordinary user`, tier, isOrdinary: true })),
+];
+
+for (const { title: titleOfPlace, tier, isOrdinary } of places) {
+  describe(`an instance in ${titleOfPlace}`, () => {
     let place: AttackServer;
     before(async () => {
-      place = await AttackServer.start(tier);
+      place = await AttackServer.start(tier, isOrdinary);
     });
     after(() => place.close());
 
     for (const attack of attacks.filter(canRun)) {
-      const isHeld =
-        attack.held === 'always' || (tier !== 'none' && (attack.held === 'sandboxes' || tier === 'strong'));
+      const isOpen = attack.needsOwnUser && isOrdinary && tier === 'restricted';
+      const isHeldHere = tier === 'strong' || (tier !== 'none' && attack.held === 'sandboxes' && !isOpen);
+      const isHeld = attack.held === 'always' || isHeldHere;
       test(`${attack.title}: ${isHeld ? 'no' : 'yes'}`, async (t) => {
         if (attack.held === 'always' && tier === 'none') {
           const { kind, said } = await attackOutside(attack, temporaryDirectory(t), place.given);
@@ -106,7 +121,8 @@ for (const tier of tiers) {
         // Who takes too much, or breaks the protocol, is ended; anybody else must be told no.
         const mayEnd = attack.subject === 'resources' || attack.subject === 'endpoints';
         if (isHeld) assert.ok(kind === 'refused' || (mayEnd && kind === 'ended'), `${kind}: ${said}`);
-        else assert.equal(kind, 'succeeded', said);
+        // Where memory is looked at from time to time that may end it first.
+        else assert.ok(kind === 'succeeded' || (isOpen && mayEnd && kind === 'ended'), said);
         await place.isUnharmed();
       });
     }

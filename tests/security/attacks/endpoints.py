@@ -57,9 +57,9 @@ def frame(kind, stream, head, payload=b''):
     return struct.pack('>IBBHI', 8 + len(text) + len(payload), kind, 0, len(text), stream) + text + payload
 
 
-def is_taken(given, hello):
+def is_taken(path, hello):
     """Whether a new connection that says this is kept: a ping to and fro, or at least no end within half a second."""
-    connection = connected(own_socket(given))
+    connection = connected(path)
     try:
         connection.settimeout(0.5)
         connection.sendall(hello)
@@ -71,7 +71,7 @@ def is_taken(given, hello):
 
 
 def connect_twice(given):
-    return is_taken(given, b'')
+    return is_taken(own_socket(given), b'')
 
 
 def own_secrets():
@@ -91,10 +91,26 @@ def own_secrets():
     return [each.decode() for each in sorted(found)][:50]
 
 
-def reuse_token(given):
-    tokens = own_secrets() + ['0' * 64]
+def hellos():
+    """With all that may be a token."""
     hello = {'protocol': 1, 'language': 'python', 'version': '3.11.2', 'pid': 1}
-    return any(is_taken(given, frame(1, 0, dict(hello, token=token))) for token in tokens)
+    return [frame(1, 0, dict(hello, token=token)) for token in own_secrets() + ['0' * 64]]
+
+
+def reuse_token(given):
+    return any(is_taken(own_socket(given), hello) for hello in hellos())
+
+
+def speak_as_another(given):
+    path = given.get('bare') or given['runDir'] + '/i/' + given['victimId'] + '/f.sock'
+    return any(is_taken(path, hello) for hello in hellos())
+
+
+def take_launcher_over(given):
+    """By what a data process says first, with all that may be a token."""
+    path = given.get('bare') or given['runDir'] + '/launcher.sock'
+    texts = [token.encode() + b'\0' for token in own_secrets() + ['0' * 64]]
+    return any(is_taken(path, struct.pack('>IBIH', 7 + len(text), 1, 1, len(text)) + text) for text in texts)
 
 
 def own_connection(given):

@@ -12,7 +12,12 @@ import time
 import kit
 
 
-def bomb_of_processes(given):
+def keep_processes(given):
+    """For longer than anybody may take to see it."""
+    return bomb_of_processes(given, 1.5)
+
+
+def bomb_of_processes(given, seconds=0):
     """At most 2,000 that wait. They share this process's memory, so that it is their number alone that counts."""
     pids, stacks = [], ctypes.create_string_buffer(2000 * 8192)
     pause = ctypes.cast(kit.libc.pause, ctypes.c_void_p)
@@ -23,6 +28,7 @@ def bomb_of_processes(given):
             if pid == -1:
                 break
             pids.append(pid)
+        time.sleep(seconds)
         return 'made %d' % len(pids) if len(pids) > 1024 else None
     finally:
         kit.end_all(pids)
