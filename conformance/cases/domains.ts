@@ -4,7 +4,7 @@ import { X509Certificate } from 'node:crypto';
 import { describe } from 'node:test';
 import { fails } from '../kit/calls.ts';
 import { certificate } from '../kit/certificate.ts';
-import { callPlain, certificateOf } from '../kit/gateway.ts';
+import { callPlain, certificateOf, protocolAt } from '../kit/gateway.ts';
 import { at, textAt } from '../kit/read.ts';
 import { mockApi, type World } from '../kit/world.ts';
 
@@ -63,6 +63,49 @@ export function domainCases(world: World): void {
         assert.equal(await answerAt(`shop.${base}`, '/w'), 'wild');
         const wrong = { ...params, WildcardDomainPatterns: '{Shop}.example.org' };
         await fails('InvalidWildcardDomainPatterns', ask('SetWildcardDomainPatterns', wrong));
+      },
+    );
+
+    log.covers(
+      [`${api}/ModifyApiGroupNetworkPolicy`],
+      'the HTTPS policy of a group holds for its names alone, and its own domain can be closed',
+      async () => {
+        const [old, other] = [await world.newGroup(), await world.newGroup()];
+        await world.liveApi(old, mockApi('/n', 'net'));
+        const hostOf = (groupId: string) => `${groupId}.localhost`;
+        assert.equal(await protocolAt(ready, hostOf(old), 'TLSv1'), 'refused');
+        await ask('ModifyApiGroupNetworkPolicy', { GroupId: old, HttpsPolicy: 'HTTPS1_1_TLS1_0' });
+        assert.equal(at(await ask('DescribeApiGroup', { GroupId: old }), 'HttpsPolicy'), 'HTTPS1_1_TLS1_0');
+        assert.equal(await protocolAt(ready, hostOf(old), 'TLSv1'), 'http/1.1');
+        assert.equal(await protocolAt(ready, hostOf(old), 'TLSv1.2'), 'http/1.1');
+        assert.equal(await protocolAt(ready, hostOf(other), 'TLSv1'), 'refused');
+        assert.equal(await protocolAt(ready, hostOf(other), 'TLSv1.2'), 'h2');
+        await fails('InvalidHttpsPolicy', ask('ModifyApiGroupNetworkPolicy', { GroupId: old, HttpsPolicy: 'TLS' }));
+        await ask('ModifyApiGroupNetworkPolicy', { GroupId: old, HttpsPolicy: 'HTTPS2_TLS1_3' });
+        assert.equal(await protocolAt(ready, hostOf(old), 'TLSv1'), 'refused');
+
+        const ownDomain = `${old}-${ready.region}.alicloudapi.com`;
+        assert.equal(await answerAt(ownDomain, '/n'), 'net');
+        await ask('ModifyApiGroupNetworkPolicy', { GroupId: old, InnerDomainEnable: false });
+        assert.equal(await answerAt(ownDomain, '/n'), '404');
+        assert.equal(at(await ask('DescribeApiGroup', { GroupId: old }), 'DisableInnerDomain'), true);
+        assert.equal(await answerAt(hostOf(old), '/n'), 'net');
+      },
+    );
+
+    log.covers(
+      [`${api}/ModifyIntranetDomainPolicy`],
+      'the intranet domain of a group is opened and closed',
+      async () => {
+        const groupId = await world.newGroup();
+        await world.liveApi(groupId, mockApi('/n', 'net'));
+        const domain = `${groupId}-${ready.region}-vpc.alicloudapi.com`;
+        assert.equal(await answerAt(domain, '/n'), 'net');
+        await ask('ModifyIntranetDomainPolicy', { GroupId: groupId, VpcIntranetEnable: false });
+        assert.equal(await answerAt(domain, '/n'), '404');
+        assert.equal(at(await ask('DescribeApiGroup', { GroupId: groupId }), 'VpcDomain'), undefined);
+        await ask('ModifyIntranetDomainPolicy', { GroupId: groupId, VpcIntranetEnable: true });
+        assert.equal(await answerAt(domain, '/n'), 'net');
       },
     );
 

@@ -89,3 +89,19 @@ export function certificateOf(ready: Ready, host: string): Promise<string> {
     });
   });
 }
+
+/** What a client that speaks this version of TLS and no other meets at `host`: the protocol of ALPN (`h2`, `http/1.1`), or `refused`. */
+export function protocolAt(ready: Ready, host: string, version: 'TLSv1' | 'TLSv1.2'): Promise<string> {
+  const { hostname, port } = new URL(ready.gatewayTls ?? '');
+  return new Promise((resolve) => {
+    const socket = connect({
+      ...{ host: hostname, port: Number(port), servername: host, rejectUnauthorized: false },
+      ...{ minVersion: version, maxVersion: version, ciphers: 'DEFAULT@SECLEVEL=0', ALPNProtocols: ['h2', 'http/1.1'] },
+    });
+    socket.once('error', () => resolve('refused'));
+    socket.once('secureConnect', () => {
+      resolve(String(socket.alpnProtocol));
+      socket.destroy();
+    });
+  });
+}

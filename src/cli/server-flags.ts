@@ -141,7 +141,7 @@ export const serverFlags = [
   {
     name: 'https-policy',
     value: 'name',
-    help: `versions of TLS: ${Object.keys(httpsPolicies).join(', ')}`,
+    help: `versions of TLS for groups without a policy of their own: ${Object.keys(httpsPolicies).join(', ')}`,
     shownDefault: 'HTTPS2_TLS1_2',
   },
   {

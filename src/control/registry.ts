@@ -15,6 +15,7 @@ import * as groups from './cloudapi/groups.ts';
 import * as ipControls from './cloudapi/ip-controls.ts';
 import * as models from './cloudapi/models.ts';
 import { modifyApiConfiguration } from './cloudapi/modify-configuration.ts';
+import { modifyApiGroupNetworkPolicy, modifyIntranetDomainPolicy } from './cloudapi/network-policy.ts';
 import { describeRegions, describeSystemParameters } from './cloudapi/regions.ts';
 import { queryRequestLogs } from './cloudapi/request-logs.ts';
 import * as signatureKeys from './cloudapi/signature-keys.ts';
@@ -123,10 +124,15 @@ const cloudApi: Readonly<Record<string, Registered<RpcAction>>> = {
     groups.modifyApiGroup,
     'all but RpcPattern; CompatibleFlags classic or none, CustomerConfigs removeResponseServerHeader',
   ),
+  ModifyApiGroupNetworkPolicy: partial(
+    modifyApiGroupNetworkPolicy,
+    'all but InternetIPV6Enable and VpcSlbIntranetEnable; TLS 1.3 is taken with every HttpsPolicy',
+  ),
   ModifyApp: partial(apps.modifyApp, 'an app cannot be disabled'),
   DescribeUpdateBackendTask: done(backendTasks.describeUpdateBackendTask),
   ModifyBackend: done(backends.modifyBackend),
   ModifyBackendModel: done(backends.modifyBackendModel),
+  ModifyIntranetDomainPolicy: done(modifyIntranetDomainPolicy),
   ModifyIpControl: done(ipControls.modifyIpControl),
   ModifyIpControlPolicyItem: done(ipControls.modifyIpControlPolicyItem),
   ModifyModel: done(models.modifyModel),

@@ -13,7 +13,7 @@ import { attachEdges } from './http-edges.ts';
 import { type Incoming, type Outgoing, requestOf, sendReply } from './listener.ts';
 import { brokenOff, internalTimeout, type PipelineResult, runPipeline } from './pipeline.ts';
 import { type BatchPage, SnapshotFollower } from './snapshot-follower.ts';
-import { type TlsAuthority, TlsCertificates, tlsOptions } from './tls.ts';
+import { followTls, type TlsAuthority, TlsCertificates, tlsOptions } from './tls.ts';
 
 export type Gateway = {
   /**
@@ -27,9 +27,9 @@ export type Gateway = {
   readonly handle: (message: Incoming, response: Outgoing) => void;
   /** Makes the gateway answer what node:http would answer by itself, and bounds the server's connections. */
   attach(server: Server): void;
-  /** The same, and the requests, of a TLS server. */
+  /** The same, and the requests, of a TLS server; call tlsOptions() first. */
   attachTls(server: Http2SecureServer): void;
-  /** How a TLS server is made whose certificates follow what is published; give it to attachTls(). */
+  /** How a TLS server is made whose certificates and versions follow what is published; give it to attachTls(). */
   tlsOptions(authority: TlsAuthority): SecureServerOptions;
   /** The port that redirects to HTTPS name; overrides settings.tlsPort. */
   setTlsPort(port: number | null): void;
@@ -55,6 +55,7 @@ export function createGateway(given: GatewayDeps): Gateway {
   const snapshots = new SnapshotFollower(given.clock);
   // Connections on which a request's end was in doubt: nothing that follows on them is served.
   const doubtful = new WeakSet<object>();
+  let certificates: TlsCertificates | null = null;
   const answer = async (message: Incoming, request: GatewayRequest, response: Outgoing) => {
     const { reply, record } = await runPipeline(request, snapshots.current, deps);
     const report = (error: Error | null) => deps.report(brokenOff(record, reply, error, deps.clock));
@@ -106,6 +107,7 @@ export function createGateway(given: GatewayDeps): Gateway {
     apply: (page) => snapshots.apply(page),
     attach,
     attachTls: (server) => {
+      if (certificates !== null) followTls(server, certificates);
       server.on('request', handle);
       server.on('session', stopTimerAtEnd);
       attach(server);
@@ -115,7 +117,7 @@ export function createGateway(given: GatewayDeps): Gateway {
     },
     tlsOptions: (authority) => {
       const { settings } = deps;
-      const certificates = new TlsCertificates(authority, settings.httpsPolicy, given.clock, () => snapshots.current);
+      certificates = new TlsCertificates(authority, settings.httpsPolicy, given.clock, () => snapshots.current);
       return tlsOptions(certificates, settings);
     },
     setTlsPort: (tlsPort) => {

@@ -88,9 +88,19 @@ function findGroup(received: Received): HostEntry {
       got: shown,
       message: isMachine
         ? `The host "${shown}" leads to the default group, and there is none: ${whyNoDefault(received)}.`
-        : `The host "${shown}" is not the domain of any group. Use {groupId}.localhost or bind the domain to a group.`,
+        : whyNobodys(received, shown),
     },
   );
+}
+
+const ownDomain = /^([0-9a-f]{32})-.*\.alicloudapi\.com$/;
+
+function whyNobodys({ host, snapshot }: Received, shown: string): string {
+  const groupId = ownDomain.exec(host)?.[1];
+  const isClosed = groupId !== undefined && snapshot.groups.get(groupId) !== undefined;
+  return isClosed
+    ? `The group ${groupId} is not served at its own domain "${shown}": ModifyApiGroupNetworkPolicy closed it, or it names another region.`
+    : `The host "${shown}" is not the domain of any group. Use {groupId}.localhost or bind the domain to a group.`;
 }
 
 function whyNoDefault({ snapshot, deps }: Received): string {

@@ -1,6 +1,7 @@
 // Everything published that a request needs, immutable. snapshot-follower.ts swaps one for the next; a request keeps its own.
 import { ShardedMap } from '../base/sharded-map.ts';
 import { type OpenIdConfig, type StageName, type StageVariable, stageNames } from '../model/api.ts';
+import { httpsPolicies } from '../model/https-policy.ts';
 import type {
   Change,
   PublishedApi,
@@ -50,6 +51,8 @@ export type Snapshot = {
   readonly hosts: ShardedMap<HostEntry>;
   /** By lower-case host; of wildcard domains `*.example.com`. */
   readonly certificates: ShardedMap<PublishedCertificate>;
+  /** By group id: those to which clients may come with TLS 1.0. */
+  readonly oldTlsGroups: ShardedMap<true>;
   /** By group id; there even before its group is. */
   readonly routes: ShardedMap<Routes>;
   /** By `apiId/stage`. */
@@ -87,6 +90,7 @@ const nothing: Omit<Snapshot, 'opened'> = {
   groups: ShardedMap.empty(),
   hosts: ShardedMap.empty(),
   certificates: ShardedMap.empty(),
+  oldTlsGroups: ShardedMap.empty(),
   routes: ShardedMap.empty(),
   apis: ShardedMap.empty(),
   apps: ShardedMap.empty(),
@@ -152,6 +156,7 @@ function editorsOf(from: Snapshot) {
     groups: from.groups.edit(),
     hosts: from.hosts.edit(),
     certificates: from.certificates.edit(),
+    oldTlsGroups: from.oldTlsGroups.edit(),
     routes: new RouteEdits(from.routes),
     apis: from.apis.edit(),
     apps: from.apps.edit(),
@@ -185,6 +190,7 @@ export function editSnapshot(from: Snapshot): SnapshotEdit {
       groups: editors.groups.done(),
       hosts: editors.hosts.done(),
       certificates: editors.certificates.done(),
+      oldTlsGroups: editors.oldTlsGroups.done(),
       routes: editors.routes.done(),
       apis: editors.apis.done(),
       apps: editors.apps.done(),
@@ -249,10 +255,12 @@ function applyChange(editors: Editors, change: Change): void {
 function hostsOf(entry: GroupEntry): Map<string, PublishedDomain | null> {
   const { group } = entry;
   const hosts = new Map<string, PublishedDomain | null>();
-  hosts.set(group.subDomain.toLowerCase(), null);
+  if (group.hasOwnDomain !== false) hosts.set(group.subDomain.toLowerCase(), null);
   hosts.set(`${group.groupId}.localhost`.toLowerCase(), null);
   const intranetHost = `${group.groupId}-${group.regionId}-vpc.alicloudapi.com`.toLowerCase();
-  hosts.set(intranetHost, { host: intranetHost, stage: null, isIntranet: true }); // Source: assumed.
+  if (group.hasIntranetDomain !== false) {
+    hosts.set(intranetHost, { host: intranetHost, stage: null, isIntranet: true }); // Source: assumed.
+  }
   for (const domain of group.domains) hosts.set(domain.host.toLowerCase(), domain);
   return hosts;
 }
@@ -264,8 +272,12 @@ function changeGroup(editors: Editors, groupId: string, group: PublishedGroup | 
       if (editors.hosts.get(host)?.group.groupId === groupId) editors.hosts.delete(host);
     }
     editors.groups.delete(groupId);
+    editors.oldTlsGroups.delete(groupId);
   }
   if (group === null) return;
+  if (group.httpsPolicy !== undefined && httpsPolicies[group.httpsPolicy].minVersion === 'TLSv1') {
+    editors.oldTlsGroups.set(groupId, true);
+  }
   const entry: GroupEntry = { group, baseSegments: group.basePath === '/' ? [] : splitPath(group.basePath) };
   editors.groups.set(groupId, entry);
   for (const [host, domain] of hostsOf(entry)) {

@@ -1,4 +1,5 @@
 // What the room's tests share: definitions with defaults, request values, a fake clock and a gateway on them.
+import { generateKeyPairSync } from 'node:crypto';
 import type { Clock } from '../base/clock.ts';
 import type { ClaimNonce } from '../base/nonce-store.ts';
 import { type CountCall, createWindowCounters } from '../base/window-counters.ts';
@@ -8,6 +9,7 @@ import type { InvocationOutcome, InvokeFunction, InvokeRequest } from '../model/
 import type { Change, PublishedGroup } from '../model/published.ts';
 import type { Failure } from '../model/record.ts';
 import { type SigningInput, signRequest } from '../wire/gateway-signature.ts';
+import { issueLeaf } from '../wire/x509.ts';
 import type { GatewayRequest } from './context.ts';
 import { createGateway, type Gateway } from './gateway.ts';
 import { bodyOf } from './request-body.ts';
@@ -105,6 +107,16 @@ export function group(parts: Partial<PublishedGroup> = {}): Change {
 
 export function api(apiId: string, value: ApiDefinition, stage: StageName = 'RELEASE', inGroup = groupId): Change {
   return { kind: 'api', key: `${apiId}/${stage}`, value: { apiId, groupId: inGroup, stage, definition: value } };
+}
+
+/** A certificate of an owner's for a host, signed by nobody that a client knows. */
+export function certificate(host: string): Change {
+  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const dayMs = 24 * 60 * 60 * 1000;
+  const [from, until] = [Date.now() - dayMs, Date.now() + dayMs];
+  const chain = issueLeaf({ hosts: [host], key: publicKey, issuer: 'own', issuerKey: privateKey, from, until });
+  const value = { host, chain, privateKey: String(privateKey.export({ type: 'pkcs8', format: 'pem' })) };
+  return { kind: 'certificate', key: host, value };
 }
 
 export const theApp: Change = {

@@ -8,12 +8,21 @@ import { buffer } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
 import { connect, type PeerCertificate } from 'node:tls';
 import { systemClock } from '../base/clock.ts';
-import type { HttpsPolicy } from '../model/https-policy.ts';
-import type { Change } from '../model/published.ts';
-import { issueAuthority, issueLeaf } from '../wire/x509.ts';
+import { issueAuthority } from '../wire/x509.ts';
 import { createGateway } from './gateway.ts';
 import { defaultGatewaySettings } from './settings.ts';
-import { api, app, definition, grant, group, groupId, returned, signedRequest, theApp } from './testing.ts';
+import {
+  api,
+  app,
+  certificate,
+  definition,
+  grant,
+  group,
+  groupId,
+  returned,
+  signedRequest,
+  theApp,
+} from './testing.ts';
 
 const day = 24 * 60 * 60 * 1000;
 const now = Date.now();
@@ -25,21 +34,6 @@ const caPem = issueAuthority({
   domains: ['localhost', 'bound.test', 'any.test'],
   from: now - day,
   until: now + 365 * day,
-});
-const own = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-const ownPem = (host: string) =>
-  issueLeaf({
-    hosts: [host],
-    key: own.publicKey,
-    issuer: 'own',
-    issuerKey: own.privateKey,
-    from: now - day,
-    until: now + day,
-  });
-const certificate = (host: string): Change => ({
-  kind: 'certificate',
-  key: host,
-  value: { host, chain: ownPem(host), privateKey: String(own.privateKey.export({ type: 'pkcs8', format: 'pem' })) },
 });
 
 const bugs: unknown[] = [];
@@ -134,35 +128,6 @@ describe('the certificate', () => {
     assert.equal(fallen.certificate.issuer.CN, subject);
     await gateway.apply({ version: 3, changes: [certificate('own.test')] });
     assert.equal((await peer('own.test')).certificate.issuer.CN, 'own');
-  });
-
-  it('is shown in the versions of TLS that the policy has', async (t) => {
-    const privateKey = String(ca.privateKey.export({ type: 'pkcs8', format: 'pem' }));
-    const deps = { clock: systemClock, claimNonce: () => true, count: () => -1, report: () => {} } as const;
-    const versions = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'] as const;
-    const spoken = async (httpsPolicy: HttpsPolicy) => {
-      const other = createGateway({
-        ...deps,
-        reportBug: (error) => bugs.push(error),
-        settings: { ...defaultGatewaySettings, httpsPolicy },
-        invoke: async () => returned({ statusCode: 200 }),
-      });
-      const listening = createSecureServer(other.tlsOptions({ subject, privateKey }));
-      other.attachTls(listening);
-      await new Promise<void>((resolve) => listening.listen(0, '127.0.0.1', resolve));
-      t.after(() => new Promise((resolve) => listening.close(resolve)));
-      const at = { port: (listening.address() as AddressInfo).port, ciphers: 'DEFAULT@SECLEVEL=0' };
-      const answers = versions.map((version) =>
-        peer('localhost', { ...at, minVersion: version, maxVersion: version }).then(
-          () => version,
-          () => null,
-        ),
-      );
-      return (await Promise.all(answers)).filter((version) => version !== null);
-    };
-    assert.deepEqual(await spoken('HTTPS2_TLS1_0'), versions);
-    assert.deepEqual(await spoken('HTTPS2_TLS1_2'), ['TLSv1.2', 'TLSv1.3']);
-    assert.deepEqual(await spoken('HTTPS2_TLS1_3'), ['TLSv1.3']);
   });
 
   it('is not shown to clients that only speak TLS 1.1', async () => {

@@ -1,9 +1,15 @@
 // TLS of the gateway: which certificate a connection gets, and how the server is made. Called by gateway.ts.
-import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import type { SecureServerOptions } from 'node:http2';
-import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
+import { constants, createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import type { Http2SecureServer, SecureServerOptions } from 'node:http2';
+import {
+  createSecureContext,
+  DEFAULT_CIPHERS,
+  type SecureContext,
+  type SecureContextOptions,
+  TLSSocket,
+} from 'node:tls';
 import type { Clock } from '../base/clock.ts';
-import { type HttpsPolicy, httpsPolicies } from '../model/https-policy.ts';
+import { type HttpsPolicy, type HttpsRules, httpsPolicies } from '../model/https-policy.ts';
 import type { PublishedCertificate } from '../model/published.ts';
 import { issueLeaf } from '../wire/x509.ts';
 import { wildcardOf } from './bound-domain.ts';
@@ -22,25 +28,38 @@ const renewDays = 7;
 /** Leaves of the authority held at once; one for each bound domain that somebody connects to. */
 const leafLimit = 1_000;
 
-type Versions = Pick<SecureContextOptions, 'minVersion' | 'ciphers'>;
+/** With what every connection of a server begins, before its name is known. */
+export type TlsBase = Pick<SecureContextOptions, 'minVersion' | 'ciphers' | 'secureOptions'>;
 
-function versionsOf(policy: HttpsPolicy): Versions {
-  const { minVersion, ciphers } = httpsPolicies[policy];
-  return ciphers === null ? { minVersion } : { minVersion, ciphers };
+const base: TlsBase = { minVersion: 'TLSv1.2' };
+/**
+ * The same suites: what TLS 1.0 and 1.1 sign with, OpenSSL has at its lowest level of security only. No session is gone on with:
+ * before TLS 1.3 one that is does not say its name, by which policies differ.
+ */
+const oldBase: TlsBase = {
+  minVersion: 'TLSv1',
+  ciphers: `${DEFAULT_CIPHERS}:@SECLEVEL=0`,
+  secureOptions: constants.SSL_OP_NO_TICKET,
+};
+
+/** Whether these rules take a connection of this version, as node names it. */
+function takes({ minVersion }: HttpsRules, version: string | null): boolean {
+  return minVersion === 'TLSv1' || (version !== 'TLSv1' && version !== 'TLSv1.1');
 }
 
 export class TlsCertificates {
   readonly #authority: { readonly subject: string; readonly key: KeyObject };
   readonly #clock: Clock;
   readonly #snapshot: () => Snapshot;
-  readonly #versions: Versions;
+  /** Of groups that have none of their own, and of names that are nobody's. */
+  readonly #policy: HttpsPolicy;
   readonly #leafKeys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   readonly #leaves = new Map<string, Leaf>();
   /** Contexts of the owners' certificates, as long as those are published. */
   readonly #own = new WeakMap<PublishedCertificate, SecureContext>();
 
   constructor(authority: TlsAuthority, policy: HttpsPolicy, clock: Clock, snapshot: () => Snapshot) {
-    this.#versions = versionsOf(policy);
+    this.#policy = policy;
     this.#authority = { subject: authority.subject, key: createPrivateKey(authority.privateKey) };
     this.#clock = clock;
     this.#snapshot = snapshot;
@@ -61,10 +80,24 @@ export class TlsCertificates {
     return this.#leafFor(isNamed ? host : 'localhost');
   }
 
+  /** The rules of the group to which a name leads. What is no text is the name of a connection that has none. */
+  rulesFor(serverName: unknown): HttpsRules {
+    const { hosts } = this.#snapshot();
+    const host = typeof serverName === 'string' ? serverName.toLowerCase() : '';
+    const entry = hosts.get(host) ?? hosts.get(wildcardOf(host) ?? '');
+    return httpsPolicies[entry?.group.httpsPolicy ?? this.#policy];
+  }
+
+  /** The oldest version that any name takes: OpenSSL chooses the version, and node the suites, before the name is known. */
+  base(): TlsBase {
+    const isOld = httpsPolicies[this.#policy].minVersion === 'TLSv1' || this.#snapshot().oldTlsGroups.size > 0;
+    return isOld ? oldBase : base;
+  }
+
   #contextOf(own: PublishedCertificate): SecureContext {
     const known = this.#own.get(own);
     if (known !== undefined) return known;
-    const context = createSecureContext({ cert: own.chain, key: own.privateKey, ...this.#versions });
+    const context = createSecureContext({ cert: own.chain, key: own.privateKey });
     this.#own.set(own, context);
     return context;
   }
@@ -83,7 +116,7 @@ export class TlsCertificates {
       until: now + leafDays * 24 * hourMs,
     });
     const leafKey = this.#leafKeys.privateKey.export({ type: 'pkcs8', format: 'pem' });
-    const context = createSecureContext({ cert, key: leafKey, ...this.#versions });
+    const context = createSecureContext({ cert, key: leafKey });
     this.#leaves.delete(host);
     this.#leaves.set(host, { context, renewAt: now + (leafDays - renewDays) * 24 * hourMs });
     const oldest = this.#leaves.size > leafLimit ? this.#leaves.keys().next() : null;
@@ -92,15 +125,22 @@ export class TlsCertificates {
   }
 }
 
-/** How the TLS server must be made: HTTP/2 and HTTP/1.1 by ALPN, with the limits of the plain listener. */
+/** How the TLS server must be made: HTTP/2 and HTTP/1.1 by ALPN as the name's policy has it, with the limits of the plain listener. */
 export function tlsOptions(certificates: TlsCertificates, settings: GatewaySettings): SecureServerOptions {
   return {
     ...listenerOptions(settings),
     allowHTTP1: true,
-    ...versionsOf(settings.httpsPolicy),
-    SNICallback: (serverName, done) => {
+    ...certificates.base(),
+    ALPNCallback: ({ servername, protocols }) => {
+      const offered = certificates.rulesFor(servername).hasHttp2 ? ['h2', 'http/1.1'] : ['http/1.1'];
+      return offered.find((protocol) => protocols.includes(protocol));
+    },
+    SNICallback(this: unknown, serverName, done) {
       try {
-        done(null, certificates.contextFor(serverName));
+        // node calls this on the connection. Without a certificate the client is told that the handshake failed.
+        const version = this instanceof TLSSocket ? this.getProtocol() : null;
+        if (!takes(certificates.rulesFor(serverName), version)) done(null);
+        else done(null, certificates.contextFor(serverName));
       } catch (error) {
         done(error instanceof Error ? error : new Error(String(error)));
       }
@@ -109,4 +149,21 @@ export function tlsOptions(certificates: TlsCertificates, settings: GatewaySetti
     settings: { maxConcurrentStreams: 128, maxHeaderListSize: settings.uriLimitBytes + settings.headerLimitBytes },
     maxHeaderListPairs: 512,
   };
+}
+
+/**
+ * Keeps a server that tlsOptions() made to what is published: TLS 1.0 begins only while a group takes it, and no connection of a
+ * version that its name does not take comes further than its handshake.
+ */
+export function followTls(server: Http2SecureServer, certificates: TlsCertificates): void {
+  let current = certificates.base();
+  server.prependListener('connection', () => {
+    const now = certificates.base();
+    if (now === current) return;
+    current = now;
+    server.setSecureContext(now);
+  });
+  server.prependListener('secureConnection', (connection: TLSSocket) => {
+    if (!takes(certificates.rulesFor(connection.servername), connection.getProtocol())) connection.destroy();
+  });
 }

@@ -1,12 +1,22 @@
-// The TLS policies that an instance of the gateway may have, by the service's names.
+// The TLS policies that the gateway and its groups may have, by the service's names.
 
-/** All with HTTP/2 and HTTP/1.1. Source: docs; the service has one without HTTP/2 besides, which is not served. */
+export type HttpsRules = {
+  /** The oldest version that is taken. Newer ones are, up to TLS 1.3, with every policy. */
+  readonly minVersion: 'TLSv1' | 'TLSv1.2';
+  /** False: HTTP/1.1 alone is offered by ALPN. */
+  readonly hasHttp2: boolean;
+};
+
+/**
+ * Source: docs for versions and protocols. The service stops at TLS 1.2 with all but the last; here TLS 1.3 is taken besides, so the
+ * last two are the same.
+ */
 export const httpsPolicies = {
-  /** For old clients: TLS 1.0 and 1.1 with the ciphers that they have. */
-  HTTPS2_TLS1_0: { minVersion: 'TLSv1', ciphers: 'DEFAULT@SECLEVEL=0' },
-  HTTPS2_TLS1_2: { minVersion: 'TLSv1.2', ciphers: null },
-  HTTPS2_TLS1_3: { minVersion: 'TLSv1.3', ciphers: null },
-} as const;
+  HTTPS1_1_TLS1_0: { minVersion: 'TLSv1', hasHttp2: false },
+  HTTPS2_TLS1_0: { minVersion: 'TLSv1', hasHttp2: true },
+  HTTPS2_TLS1_2: { minVersion: 'TLSv1.2', hasHttp2: true },
+  HTTPS2_TLS1_3: { minVersion: 'TLSv1.2', hasHttp2: true },
+} as const satisfies Readonly<Record<string, HttpsRules>>;
 
 export type HttpsPolicy = keyof typeof httpsPolicies;
 

@@ -5,6 +5,7 @@ import type { ApiDefinition, Backend, StageName, StageVariable } from './api.ts'
 import type { FunctionConfig } from './function.ts';
 import type { GroupOptions } from './group-options.ts';
 import type { HttpTrigger } from './http-function.ts';
+import type { HttpsPolicy } from './https-policy.ts';
 import type { InstanceLimit, Provision } from './scaling.ts';
 
 /** A domain that was bound to a group. */
@@ -42,6 +43,14 @@ export type PublishedGroup = {
   /** The code of simple authentication is not sent on to backends. */
   readonly stripsAppCode?: boolean;
   readonly options?: GroupOptions;
+  /** Absent: the gateway's. */
+  readonly httpsPolicy?: HttpsPolicy;
+  /** Absent: true. Whether its subDomain is served. */
+  readonly hasOwnDomain?: boolean;
+  /** Absent: true. Whether `{groupId}-{regionId}-vpc.alicloudapi.com` is served. */
+  readonly hasIntranetDomain?: boolean;
+  /** Callers must come from the intranet, by whichever domain. */
+  readonly isIntranetOnly?: boolean;
 };
 
 /** An API as deployed to a stage. Key: `apiId/stage`. */

@@ -2,9 +2,18 @@
 // Adding a table: a line here, a line in tables.ts and a migration.
 import type { ApiDefinition, Backend, StageName, StageVariable } from '../model/api.ts';
 import type { HttpTrigger } from '../model/http-function.ts';
+import type { HttpsPolicy } from '../model/https-policy.ts';
 
 /** A label that an owner put on something. */
 export type TagRow = { readonly key: string; readonly value: string };
+
+/** How a group is reached. Absent members: the gateway's policy, open to the internet, by all of its domains. */
+export type GroupNetwork = {
+  readonly httpsPolicy?: HttpsPolicy;
+  readonly hasOwnDomain?: boolean;
+  readonly hasIntranetDomain?: boolean;
+  readonly isIntranetOnly?: boolean;
+};
 
 /** Key: groupId. Times in epoch ms everywhere. */
 export type GroupRow = {
@@ -29,6 +38,8 @@ export type GroupRow = {
     readonly SupportSSE?: string;
     readonly UserLogConfig?: string;
   };
+  /** What ModifyApiGroupNetworkPolicy set; absent: as a group begins. */
+  readonly network?: GroupNetwork;
   readonly stages: readonly {
     readonly stageId: string;
     readonly stageName: StageName;

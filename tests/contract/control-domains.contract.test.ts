@@ -34,6 +34,51 @@ async function fact<T>(key: string): Promise<T | undefined> {
 }
 const domainsOf = async (GroupId: string) => (await fact<PublishedGroup>(`group ${GroupId}`))?.domains;
 
+describe('the network policy of a group', () => {
+  const networkOf = async (GroupId: string) => {
+    const { httpsPolicy, hasOwnDomain, hasIntranetDomain, isIntranetOnly } =
+      (await fact<PublishedGroup>(`group ${GroupId}`)) ?? {};
+    return { httpsPolicy, hasOwnDomain, hasIntranetDomain, isIntranetOnly };
+  };
+  const unset = {
+    ...{ httpsPolicy: undefined, hasOwnDomain: undefined },
+    ...{ hasIntranetDomain: undefined, isIntranetOnly: undefined },
+  };
+
+  it('changes what is given and leaves the rest', async () => {
+    const GroupId = await newGroup();
+    assert.deepEqual(await networkOf(GroupId), unset);
+    await ask('ModifyApiGroupNetworkPolicy', { GroupId, HttpsPolicy: 'HTTPS1_1_TLS1_0', InternetEnable: false });
+    await ask('ModifyApiGroupNetworkPolicy', { GroupId, InnerDomainEnable: false, VpcIntranetEnable: false });
+    const closed = { hasOwnDomain: false, hasIntranetDomain: false, isIntranetOnly: true };
+    assert.deepEqual(await networkOf(GroupId), { httpsPolicy: 'HTTPS1_1_TLS1_0', ...closed });
+    const shown = await ask('DescribeApiGroup', { GroupId });
+    assert.deepEqual(
+      ['HttpsPolicy', 'DisableInnerDomain', 'VpcDomain'].map((name) => at(shown, name)),
+      ['HTTPS1_1_TLS1_0', true, undefined],
+    );
+    await ask('ModifyApiGroup', { GroupId, Description: 'd' });
+    await ask('ModifyApiGroupNetworkPolicy', { GroupId, HttpsPolicy: 'HTTPS2_TLS1_3', InternetEnable: true });
+    await ask('ModifyIntranetDomainPolicy', { GroupId, VpcIntranetEnable: true });
+    const opened = { hasOwnDomain: false, hasIntranetDomain: true, isIntranetOnly: false };
+    assert.deepEqual(await networkOf(GroupId), { httpsPolicy: 'HTTPS2_TLS1_3', ...opened });
+    const listed = await ask('DescribeApiGroups', { GroupId });
+    assert.equal(at(listed, 'ApiGroupAttributes.ApiGroupAttribute.0.HttpsPolicy'), 'HTTPS2_TLS1_3');
+  });
+
+  it('is refused by name where it cannot be, and changes nothing', async () => {
+    const GroupId = await newGroup();
+    await fails('InvalidHttpsPolicy', ask('ModifyApiGroupNetworkPolicy', { GroupId, HttpsPolicy: 'TLS1_0' }));
+    for (const name of ['InternetIPV6Enable', 'VpcSlbIntranetEnable']) {
+      const wanted = { GroupId, [name]: true, HttpsPolicy: 'HTTPS2_TLS1_3' };
+      await fails('UnsupportedParameter', ask('ModifyApiGroupNetworkPolicy', wanted));
+    }
+    const nobody = { GroupId: 'f'.repeat(32), HttpsPolicy: 'HTTPS2_TLS1_3' };
+    await fails('NotFoundApiGroup', ask('ModifyApiGroupNetworkPolicy', nobody));
+    assert.deepEqual(await networkOf(GroupId), unset);
+  });
+});
+
 describe('domains', () => {
   it('are bound, shown, bound anew, and gone after deletion', async () => {
     const GroupId = await newGroup();

@@ -7,13 +7,15 @@ import { mockApi } from '../harness/mock-api.ts';
 import { cloudApi } from '../harness/sdk.ts';
 import { startServer, temporaryDirectory } from '../harness/server.ts';
 
-/** The version of TLS that a client gets which would take at most 1.2. */
-function versionBelow13(url: string): Promise<string> {
+/** The version of TLS and the protocol that a client of this version and no other gets at a name. */
+function spokenAt(url: string, servername: string, version: 'TLSv1' | 'TLSv1.3'): Promise<string> {
   return new Promise((resolve) => {
-    const { port } = new URL(url);
-    const socket = connect({ port: Number(port), host: '127.0.0.1', maxVersion: 'TLSv1.2', rejectUnauthorized: false });
+    const versions = { minVersion: version, maxVersion: version, ciphers: 'DEFAULT@SECLEVEL=0' };
+    const port = Number(new URL(url).port);
+    const where = { port, host: '127.0.0.1', servername, rejectUnauthorized: false };
+    const socket = connect({ ...where, ...versions, ALPNProtocols: ['h2', 'http/1.1'] });
     socket.once('secureConnect', () => {
-      resolve(String(socket.getProtocol()));
+      resolve(`${socket.getProtocol()} ${socket.alpnProtocol}`);
       socket.destroy();
     });
     socket.once('error', () => resolve('refused'));
@@ -22,7 +24,7 @@ function versionBelow13(url: string): Promise<string> {
 
 test('limits of bodies, targets, headers, time-outs, groups, calls of a test domain and versions of TLS', async (t) => {
   const flags = ['--body-limit', '1', '--uri-limit', '2', '--header-limit', '2', '--own-domain-limit', '2'];
-  const more = ['--api-timeout-limit', '40', '--limit-unbound-groups', '--https-policy', 'HTTPS2_TLS1_3'];
+  const more = ['--api-timeout-limit', '40', '--limit-unbound-groups', '--https-policy', 'HTTPS1_1_TLS1_0'];
   const server = await startServer(t, ['start', '--gateway-tls-port', '0', ...flags, ...more], temporaryDirectory(t));
   const call = cloudApi(server.ready, server.credentials);
   const GroupId = String((await call('CreateApiGroup', { GroupName: 'limited' }))['GroupId']);
@@ -59,6 +61,11 @@ test('limits of bodies, targets, headers, time-outs, groups, calls of a test dom
   await assert.rejects(call('CreateApiGroup', { GroupName: 'one_more' }), { code: 'ExceedLimitApiGroup' });
 
   const { gatewayTls } = server.ready as unknown as { gatewayTls: string };
-  assert.equal(await versionBelow13(gatewayTls), 'refused');
+  const host = `${GroupId}.localhost`;
+  assert.equal(await spokenAt(gatewayTls, host, 'TLSv1'), 'TLSv1 http/1.1');
+  assert.equal(await spokenAt(gatewayTls, host, 'TLSv1.3'), 'TLSv1.3 http/1.1');
+  await call('ModifyApiGroupNetworkPolicy', { GroupId, HttpsPolicy: 'HTTPS2_TLS1_2' });
+  assert.equal(await spokenAt(gatewayTls, host, 'TLSv1'), 'refused');
+  assert.equal(await spokenAt(gatewayTls, host, 'TLSv1.3'), 'TLSv1.3 h2');
   assert.equal(await server.stop(), 0);
 });

@@ -29,6 +29,7 @@ export async function publishGroup(tx: WriteTransaction, group: GroupRow): Promi
     isClassic: group.isClassic ?? false,
     stripsAppCode: group.stripsAppCode ?? false,
     ...(options === null ? {} : { options }),
+    ...group.network,
   };
   return tx.publish('group', group.groupId, published);
 }

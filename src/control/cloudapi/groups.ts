@@ -124,7 +124,7 @@ function attributes(group: GroupRow, { settings }: ControlDeps): object {
     TrafficLimit: Number(group.options?.RpsLimitForServerless ?? settings.groupLimitPerSecond ?? groupTrafficLimit),
     BillingStatus: 'NORMAL',
     IllegalStatus: 'NORMAL',
-    HttpsPolicy: settings.httpsPolicy,
+    HttpsPolicy: group.network?.httpsPolicy ?? settings.httpsPolicy,
     Tags: tagInfos(group.tags),
   };
 }
@@ -138,8 +138,8 @@ export const describeApiGroup: RpcAction = async ({ args, deps }) => {
     ...attributes(group, deps),
     Status: 'NORMAL',
     CompatibleFlags: group.isClassic === true ? 'classic' : undefined,
-    VpcDomain: vpcDomainOf(group),
-    DisableInnerDomain: false,
+    VpcDomain: group.network?.hasIntranetDomain === false ? undefined : vpcDomainOf(group),
+    DisableInnerDomain: group.network?.hasOwnDomain === false,
     ...group.options,
     CustomDomains: domains.map(showDomain),
     StageItems: group.stages.map((stage) => ({
