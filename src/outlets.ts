@@ -4,6 +4,7 @@ import type { CounterAnswers, CounterBatch } from './base/counter-leases.ts';
 import type { Log, LogFields, LogLevel } from './base/log.ts';
 import type { Room, RoomAsk } from './elsewhere.ts';
 import { BuiltBootstraps, findInterpreters, type Interpreter, precompilePython } from './functions/index.ts';
+import type { LogDelivery } from './log-delivery.ts';
 import type { HttpAuthentication, SignedHttpCall } from './model/http-function.ts';
 import type { RequestRecord } from './model/record.ts';
 import type { RequestLog } from './store/index.ts';
@@ -38,7 +39,13 @@ export type ForDataProcess = {
   tellOthers(name: 'breaker', data: unknown): void;
 };
 
-export function dataHandlers(log: Log, requests: Promise<RequestLog>, own: ForDataProcess): ChannelHandlers {
+/** Where the records of requests go. */
+export type RecordTakers = {
+  readonly requests: Promise<Pick<RequestLog, 'append' | 'appendFailed'>>;
+  readonly delivery: Pick<LogDelivery, 'take'>;
+};
+
+export function dataHandlers(log: Log, { requests, delivery }: RecordTakers, own: ForDataProcess): ChannelHandlers {
   const keepFailure = failureKeeper(log, requests);
   const bootstraps = new BuiltBootstraps((text) => log.warn(text));
   return {
@@ -52,7 +59,9 @@ export function dataHandlers(log: Log, requests: Promise<RequestLog>, own: ForDa
       if (name === 'passCall') return await own.passCall(message, signal);
       if (name === 'passPart') return await own.passPart(message);
       if (name === 'requests') {
-        const isTaken = (await requests).append(body ?? Buffer.alloc(0));
+        const lines = body ?? Buffer.alloc(0);
+        delivery.take(lines);
+        const isTaken = (await requests).append(lines);
         if (!isTaken) log.warn('requests were not logged, the disk is too slow');
         return { data: null };
       }
@@ -91,7 +100,7 @@ function writeNote(log: Log, { level, message, fields }: LogNote): void {
 }
 
 /** Failed requests go to the log of requests at once, and as a line to people. */
-function failureKeeper(log: Log, requests: Promise<RequestLog>): (note: FailureNote) => void {
+function failureKeeper(log: Log, requests: RecordTakers['requests']): (note: FailureNote) => void {
   const time = createTimeWriter();
   return ({ record, dropped }) => {
     const line = Buffer.from(writeLogLine(record, time));

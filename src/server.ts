@@ -27,6 +27,8 @@ import { createHttpForward } from './http-forward.ts';
 import { joinInstances } from './join-instances.ts';
 import { joinMetrics } from './join-metrics.ts';
 import { type BeginLauncher, type ChosenLauncher, chooseLauncher, type StartedLauncher } from './launcher-start.ts';
+import { LogDelivery, type LogDeliverySource } from './log-delivery.ts';
+import type { Account } from './model/account.ts';
 import type { LoopDelay } from './model/loop-delay.ts';
 import type { InstancesNow } from './model/scaling.ts';
 import { dataHandlers } from './outlets.ts';
@@ -71,6 +73,7 @@ async function assemble(options: ServerOptions, log: Log, stack: AsyncDisposable
   const ended = Promise.withResolvers<{ reason: string }>();
   const readProcess = watchProcess();
   const requests = openRequestLog(dataDir, log, stack);
+  const delivery = new LogDelivery({ directory: join(dataDir, 'logs'), log });
 
   const opening = openKeptStore(dataDir, stack);
   const forwardToken = randomHex(32);
@@ -79,17 +82,22 @@ async function assemble(options: ServerOptions, log: Log, stack: AsyncDisposable
     log,
     rights,
     requests,
+    delivery,
     opening,
     forwardToken,
     authenticateHttp: async (call) => (await controlling.promise).authenticateHttp(call),
     onEnd: (reason) => ended.resolve({ reason }),
   });
   const [data, store] = await Promise.all([starting, opening]);
+  // After the last lines of data processes, and while the store still knows the names of groups.
+  stack.defer(() => delivery.close());
   stack.defer(() => data.close());
   const credentials = await ensureAccount(store, options);
   writeCredentials(dataDir, credentials);
 
   const account = { accountId: credentials.accountId, regionId: options.region };
+  await delivery.begin(deliverySource(store, account));
+  stack.defer(followGroups(store, delivery));
   await republishFunctions(store, account);
   const sweeps = new Sweeps({ store, clock: systemClock, log });
   stack.defer(() => sweeps.close());
@@ -111,6 +119,7 @@ async function assemble(options: ServerOptions, log: Log, stack: AsyncDisposable
     openExec: createExecSessions(() => data),
     forwardHttp: http.forward,
     requests: keptRequests(await requests, data),
+    deliverLogs: () => delivery.follow(),
     health: () => isolationOf(data),
     readMetrics: async () => joinMetrics(await data.metrics(), readProcess()),
     loopDelay: async (what) => ((await data.ask('loopDelay', what))[0]?.answer.data ?? null) as LoopDelay | null,
@@ -201,6 +210,21 @@ function openRequestLog(dataDir: string, log: Log, stack: AsyncDisposableStack):
   return opening;
 }
 
+function deliverySource(store: Store, account: Account): LogDeliverySource {
+  return {
+    account,
+    findTarget: () => store.read((tx) => tx.rows.logConfigs.get('access')),
+    findGroup: (groupId) => store.read((tx) => tx.rows.groups.get(groupId)),
+  };
+}
+
+/** Delivered lines hold the names of groups as they are now. The result undoes it. */
+function followGroups(store: Store, delivery: LogDelivery): () => void {
+  return store.onPublished(({ changes }) => {
+    for (const { kind, key } of changes) if (kind === 'group') delivery.forget(key);
+  });
+}
+
 /** What is on the way from the data process counts as kept. */
 function keptRequests(requests: RequestLog, data: DataProcesses): ControlOptions['requests'] {
   const arrived = () => data.ask('flushRequests');
@@ -244,6 +268,7 @@ type Around = {
   readonly rights: Rights;
   readonly log: Log;
   readonly requests: Promise<RequestLog>;
+  readonly delivery: LogDelivery;
   /** The store as it is opened at the same time. */
   readonly opening: Promise<Store>;
   readonly forwardToken: string;
@@ -253,7 +278,7 @@ type Around = {
 
 async function startDataProcesses(
   options: ServerOptions,
-  { log, requests, opening, onEnd, forwardToken, authenticateHttp, rights }: Around,
+  { log, requests, delivery, opening, onEnd, forwardToken, authenticateHttp, rights }: Around,
 ): Promise<DataProcesses> {
   const { dataProcesses: count } = options;
   const launcher = rights.launcher.then(
@@ -284,16 +309,20 @@ async function startDataProcesses(
     onEnd,
     feed: opening,
     handlers: (slot) =>
-      dataHandlers(log, requests, {
-        allow: (directory) => slot.launcher.allow(directory),
-        authenticateHttp,
-        count: (batch) => answerCounterBatch(batch, authority),
-        lease: () => slot.follower.lease(),
-        room: (ask, signal) => relay.room(slot, ask, signal),
-        passCall: (message, signal) => relay.pass(slot, message, signal),
-        passPart: (message) => relay.streamed(message),
-        tellOthers: (name, data) => processes.noteOthers(slot, name, data),
-      }),
+      dataHandlers(
+        log,
+        { requests, delivery },
+        {
+          allow: (directory) => slot.launcher.allow(directory),
+          authenticateHttp,
+          count: (batch) => answerCounterBatch(batch, authority),
+          lease: () => slot.follower.lease(),
+          room: (ask, signal) => relay.room(slot, ask, signal),
+          passCall: (message, signal) => relay.pass(slot, message, signal),
+          passPart: (message) => relay.streamed(message),
+          tellOthers: (name, data) => processes.noteOthers(slot, name, data),
+        },
+      ),
     settings: async (started) => {
       const codeDirectory = (await opening).packages.directory;
       started.openWay([options.dataDir, codeDirectory]);

@@ -55,6 +55,7 @@ export type Thing =
   | 'BackendModel'
   | 'VpcAccess'
   | 'StageVariable'
+  | 'LogConfig'
   | 'Request';
 
 type GeneralForm =

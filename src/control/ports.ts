@@ -92,6 +92,8 @@ export type ControlDeps = {
   /** Where function URLs are served, e.g. `http://127.0.0.1:8082`; null before it is known. */
   functionUrls(): string | null;
   readonly requests: RequestRecords;
+  /** Has the access log delivered as the row in the store says now; resolves when it is. Rejects when nothing can be written there. */
+  deliverLogs(): Promise<void>;
   /** The metrics of all processes, as they are now. */
   readMetrics(): Promise<ServerMetrics>;
   /** What keeps functions apart here. */
@@ -106,8 +108,10 @@ export const tokenKeyPurpose = 'security tokens';
 /** What createControl() takes: nonces and settings have defaults, the rest it makes of the store. */
 export type ControlOptions = Omit<
   ControlDeps,
-  'nonces' | 'settings' | 'tokens' | 'noteKeyUse' | 'functionUrls' | 'forwardHttp' | 'openExec'
+  'nonces' | 'settings' | 'tokens' | 'noteKeyUse' | 'functionUrls' | 'forwardHttp' | 'openExec' | 'deliverLogs'
 > & {
+  /** Default: it is delivered nowhere. */
+  readonly deliverLogs?: ControlDeps['deliverLogs'];
   /** Default: no call is served. */
   readonly forwardHttp?: ControlDeps['forwardHttp'];
   readonly functionUrls?: ControlDeps['functionUrls'];

@@ -13,6 +13,7 @@ import * as domains from './cloudapi/domains.ts';
 import * as grants from './cloudapi/grants.ts';
 import * as groups from './cloudapi/groups.ts';
 import * as ipControls from './cloudapi/ip-controls.ts';
+import * as logConfigs from './cloudapi/log-configs.ts';
 import * as models from './cloudapi/models.ts';
 import { modifyApiConfiguration } from './cloudapi/modify-configuration.ts';
 import { modifyApiGroupNetworkPolicy, modifyIntranetDomainPolicy } from './cloudapi/network-policy.ts';
@@ -48,6 +49,9 @@ function partial<Action>(run: Action, note: string): Registered<Action> {
   return { status: 'partial', run, note };
 }
 
+const deliveredHere =
+  'the access log (LogType PROVIDER or log), to <data directory>/logs/<SlsProject>/<SlsLogStore>.jsonl: there is no Log Service';
+
 const cloudApi: Readonly<Record<string, Registered<RpcAction>>> = {
   AbolishApi: done(deployments.abolishApi),
   AddIpControlPolicyItem: done(ipControls.addIpControlPolicyItem),
@@ -61,6 +65,7 @@ const cloudApi: Readonly<Record<string, Registered<RpcAction>>> = {
   CreateBackend: done(backends.createBackend),
   CreateBackendModel: done(backends.createBackendModel),
   CreateIpControl: done(ipControls.createIpControl),
+  CreateLogConfig: partial(logConfigs.createLogConfig, deliveredHere),
   CreateModel: done(models.createModel),
   CreateSignature: done(signatureKeys.createSignature),
   CreateTrafficControl: done(trafficControls.createTrafficControl),
@@ -76,6 +81,7 @@ const cloudApi: Readonly<Record<string, Registered<RpcAction>>> = {
   DeleteDomain: done(domains.deleteDomain),
   DeleteDomainCertificate: done(certificates.deleteDomainCertificate),
   DeleteIpControl: done(ipControls.deleteIpControl),
+  DeleteLogConfig: done(logConfigs.deleteLogConfig),
   DeleteModel: done(models.deleteModel),
   DeleteSignature: done(signatureKeys.deleteSignature),
   DeleteTrafficControl: done(trafficControls.deleteTrafficControl),
@@ -110,6 +116,7 @@ const cloudApi: Readonly<Record<string, Registered<RpcAction>>> = {
   DescribeDomain: done(domains.describeDomain),
   DescribeIpControlPolicyItems: done(ipControls.describeIpControlPolicyItems),
   DescribeIpControls: done(ipControls.describeIpControls),
+  DescribeLogConfig: done(logConfigs.describeLogConfig),
   DescribeModels: done(models.describeModels),
   DescribeRegions: done(describeRegions),
   DescribeSignatures: done(signatureKeys.describeSignatures),
@@ -135,6 +142,7 @@ const cloudApi: Readonly<Record<string, Registered<RpcAction>>> = {
   ModifyIntranetDomainPolicy: done(modifyIntranetDomainPolicy),
   ModifyIpControl: done(ipControls.modifyIpControl),
   ModifyIpControlPolicyItem: done(ipControls.modifyIpControlPolicyItem),
+  ModifyLogConfig: partial(logConfigs.modifyLogConfig, deliveredHere),
   ModifyModel: done(models.modifyModel),
   ModifySignature: done(signatureKeys.modifySignature),
   ModifyTrafficControl: done(trafficControls.modifyTrafficControl),

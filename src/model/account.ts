@@ -5,5 +5,8 @@ export type AccessKey = {
   readonly accessKeySecret: string;
 };
 
+/** The one instance of the gateway that groups live on. Source: docs for the form of the id. */
+export const instanceId = 'api-shared-vpc-001';
+
 /** The one account of an installation. */
 export type Account = { readonly accountId: string; readonly regionId: string };

@@ -1,5 +1,6 @@
 // The store's face for the composition; only re-exports.
 export { acquireDataDir, type DataDirLock } from './data-dir.ts';
+export { DeliveredLog, type DeliveredLogOptions } from './delivered-log/delivered-log.ts';
 export { DataDirInUse, DuplicateRow, FeedPruned, SecretKeyError, StoreBusy, StoreClosed } from './errors.ts';
 export { unpackCode } from './packages/unpack-code.ts';
 export type * from './port.ts';

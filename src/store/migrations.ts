@@ -143,6 +143,10 @@ async function provisions(db: Kysely<Schema>, types: ColumnTypes): Promise<void>
   await createDocumentTable(db, types, { name: 'provisions', columns: [], indexes: [] });
 }
 
+async function logConfigs(db: Kysely<Schema>, types: ColumnTypes): Promise<void> {
+  await createDocumentTable(db, types, { name: 'logConfigs', columns: [], indexes: [] });
+}
+
 function migrations(types: ColumnTypes): Record<string, Migration> {
   return {
     '0001_first': { up: (db: Kysely<Schema>) => first(db, types) },
@@ -154,6 +158,7 @@ function migrations(types: ColumnTypes): Record<string, Migration> {
     '0007_triggers': { up: (db: Kysely<Schema>) => triggers(db, types) },
     '0008_instance_limits': { up: (db: Kysely<Schema>) => scaling(db, types) },
     '0009_provisions': { up: (db: Kysely<Schema>) => provisions(db, types) },
+    '0010_log_configs': { up: (db: Kysely<Schema>) => logConfigs(db, types) },
   };
 }
 

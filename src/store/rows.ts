@@ -416,6 +416,16 @@ export type AccessKeyRow = {
   readonly lastUsedAt?: number;
 };
 
+/** Key: name, of which there is one: the gateway's access log. Where it is delivered. */
+export type LogConfigRow = {
+  readonly name: 'access';
+  /** As it was given. */
+  readonly logType: string;
+  readonly project: string;
+  readonly logstore: string;
+  readonly createdAt: number;
+};
+
 /** Key: name. Small facts of the installation, e.g. the account id. */
 export type MetaRow = { readonly name: string; readonly value: string };
 
@@ -445,5 +455,6 @@ export type Tables = {
   layers: { row: LayerRow; index: never };
   layerVersions: { row: LayerVersionRow; index: never };
   accessKeys: { row: AccessKeyRow; index: never };
+  logConfigs: { row: LogConfigRow; index: never };
   meta: { row: MetaRow; index: never };
 };

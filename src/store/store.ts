@@ -170,6 +170,7 @@ function createCollections(access: Access, { isDuplicate }: Engine, sealer: Seal
     layers: make('layers'),
     layerVersions: make('layerVersions'),
     accessKeys: make('accessKeys'),
+    logConfigs: make('logConfigs'),
     meta: make('meta'),
   };
 }

@@ -112,6 +112,7 @@ export const tableSpecs: TableSpecs = {
     isSealed: false,
   },
   accessKeys: { key: (row) => row.accessKeyId, columns: {}, isSealed: true },
+  logConfigs: { key: (row) => row.name, columns: {}, isSealed: false },
   meta: { key: (row) => row.name, columns: {}, isSealed: false },
 };
 

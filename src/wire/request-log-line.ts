@@ -191,6 +191,11 @@ export function readIndexedMembers(line: string): IndexedMembers | null {
   return { requestId, at, status, apiId, appId: numberAfter(line, ',"appId":') };
 }
 
+/** How many requests the line stands for. */
+export function readWeight(line: string): number {
+  return numberAfter(line, ',"weight":') ?? 1;
+}
+
 function numberAfter(line: string, name: string): number | null {
   const at = line.indexOf(name);
   if (at === -1) return null;

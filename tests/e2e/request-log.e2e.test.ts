@@ -1,6 +1,7 @@
 // The log and the metrics of a whole server: every answered request is found, also after a restart.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
@@ -98,12 +99,28 @@ test('requests are found by id, API, status and time, by the API and the command
   const told =
     JSON.stringify([entry, await yunmen(server, 'logs'), await yunmen(server, 'why', bad.id)]) + server.log();
   assert.ok(!told.includes('hunter2'), 'no secret of a request is in its record or in the log');
+  const target = { SlsProject: 'e2e-logs', SlsLogStore: 'gateway', LogType: 'PROVIDER' };
+  await ask('CreateLogConfig', target);
+  const delivered: string[] = [(await get('/it')).id];
   await server.stop();
 
   server = await startServer(t, ['start'], dataDir);
+  delivered.push((await get('/nowhere')).id);
   const [why] = await yunmen(server, 'why', bad.id);
   assert.equal(why?.['code'], 'I404NF');
-  assert.deepEqual(await ids(), [good.id, bad.id]);
+  assert.deepEqual((await ids()).slice(0, 2), [good.id, bad.id]);
+  await server.stop();
+  const lines = readFileSync(join(dataDir, 'logs', 'e2e-logs', 'gateway.jsonl'), 'utf8')
+    .trimEnd()
+    .split('\n');
+  const members = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+  assert.deepEqual(
+    members.map(({ requestId, statusCode, apiGroupName }) => [requestId, statusCode, apiGroupName]),
+    [
+      [delivered[0], '200', 'logged'],
+      [delivered[1], '404', 'logged'],
+    ],
+  );
 });
 
 test('calls of a function\u2019s trigger are found by id and function, explained, and counted', async (t) => {

@@ -1,4 +1,5 @@
 // Finding groups, APIs, apps and deployments, with the errors that clients know. Used by all CloudAPI actions.
+import { instanceId } from '../../model/account.ts';
 import { type StageName, stageNames } from '../../model/api.ts';
 import type { ReadTransaction } from '../../store/port.ts';
 import type { ApiRow, AppRow, DeploymentRow, GroupRow, TagRow } from '../../store/rows.ts';
@@ -8,8 +9,8 @@ import type { Arguments } from '../rpc/arguments.ts';
 
 /** Rows that one find or list call reads at once. */
 export const scanLimit = 1000;
-/** The one instance that groups live on. Source: docs for the form of the id. */
-export const instance = { InstanceId: 'api-shared-vpc-001', InstanceType: 'VPC_SHARED' } as const;
+/** The one instance that groups live on. */
+export const instance = { InstanceId: instanceId, InstanceType: 'VPC_SHARED' } as const;
 /** Source: docs. */
 export const quotas = {
   groups: 200,
