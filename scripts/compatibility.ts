@@ -1,6 +1,7 @@
 // `node scripts/compatibility.ts` writes docs/compatibility.md from the registry of operations; `--check` fails when the file is stale.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { choices } from '../src/control/choices.ts';
 import { listOperations, type OperationStatus } from '../src/control/registry.ts';
 import { gatewayErrors } from '../src/gateway/errors.ts';
 import { unansweredCodes } from '../src/gateway/unanswered-codes.ts';
@@ -16,8 +17,8 @@ const titles: Readonly<Record<string, string>> = {
 
 const intro = `# Compatibility
 
-Every operation of the cloud's APIs and what this server does with it, and the error codes that its gateway never answers. Made by
-\`${regenerate}\` from \`src/control/registry.ts\` and \`src/gateway/\`; do not edit.
+Every operation of the cloud's APIs and what this server does with it, what is chosen where the cloud's documents leave it open, and the error
+codes that its gateway never answers. Made by \`${regenerate}\` from \`src/control/\` and \`src/gateway/\`; do not edit.
 
 - **done**: served as described. A case in \`conformance/\` asserts its effect through an official SDK.
 - **partial**: served within the limits of the note, with such a case too; what is beyond them is refused with an error.
@@ -75,6 +76,19 @@ function renderCodes(): string {
   ].join('\n');
 }
 
+function renderChoices(): string {
+  const rows = choices.map(({ about, what }) => `| ${about} | ${what.replaceAll('|', '\\|')} |`);
+  return [
+    '## What is chosen here',
+    '',
+    'Where the documents leave something open, or mean something that a server of one’s own does not have:',
+    '',
+    '| what | here |',
+    '|---|---|',
+    ...rows,
+  ].join('\n');
+}
+
 function render(operations: readonly OperationStatus[]): string {
   const sections = sectionsOf(operations);
   const counts = sections.map(({ title, rows }) => countLine(`[${title}](#${anchorOf(title)})`, rows));
@@ -90,7 +104,7 @@ function render(operations: readonly OperationStatus[]): string {
     ...counts,
     countLine('all', operations),
   ];
-  return `${[intro, top.join('\n'), renderCodes(), ...tables].join('\n\n').replaceAll('\n\n\n', '\n\n')}\n`;
+  return `${[intro, top.join('\n'), renderChoices(), renderCodes(), ...tables].join('\n\n').replaceAll('\n\n\n', '\n\n')}\n`;
 }
 
 const text = render(await listOperations());
@@ -98,7 +112,7 @@ if (!process.argv.includes('--check')) {
   writeFileSync(path, text);
 } else if (!existsSync(path) || readFileSync(path, 'utf8') !== text) {
   console.log(
-    `docs/compatibility.md does not tell what src/control/registry.ts and src/gateway/unanswered-codes.ts say: run ${regenerate}`,
+    `docs/compatibility.md does not tell what src/control/ (registry.ts, choices.ts) and src/gateway/unanswered-codes.ts say: run ${regenerate}`,
   );
   process.exitCode = 1;
 }

@@ -45,8 +45,9 @@ export type RecordTakers = {
   readonly delivery: Pick<LogDelivery, 'take'>;
 };
 
-export function dataHandlers(log: Log, { requests, delivery }: RecordTakers, own: ForDataProcess): ChannelHandlers {
-  const keepFailure = failureKeeper(log, requests);
+export function dataHandlers(log: Log, takers: RecordTakers, own: ForDataProcess): ChannelHandlers {
+  const { requests, delivery } = takers;
+  const keepFailure = failureKeeper(log, takers);
   const bootstraps = new BuiltBootstraps((text) => log.warn(text));
   return {
     ...refuseCalls,
@@ -100,10 +101,11 @@ function writeNote(log: Log, { level, message, fields }: LogNote): void {
 }
 
 /** Failed requests go to the log of requests at once, and as a line to people. */
-function failureKeeper(log: Log, requests: RecordTakers['requests']): (note: FailureNote) => void {
+function failureKeeper(log: Log, { requests, delivery }: RecordTakers): (note: FailureNote) => void {
   const time = createTimeWriter();
   return ({ record, dropped }) => {
     const line = Buffer.from(writeLogLine(record, time));
+    delivery.take(line);
     void requests.then((kept) => kept.appendFailed(line));
     if (dropped > 0) log.warn('failures were not recorded, there were too many', { count: dropped });
     const { failure } = record;

@@ -56,7 +56,7 @@ const cloudApi: Readonly<Record<string, Registered<RpcAction>>> = {
   AbolishApi: done(deployments.abolishApi),
   AddIpControlPolicyItem: done(ipControls.addIpControlPolicyItem),
   AddTrafficSpecialControl: done(trafficControls.addTrafficSpecialControl),
-  CreateApi: partial(createApi, 'OSS and EventBridge backends are kept but not called'),
+  CreateApi: partial(createApi, 'OSS and EventBridge backends are kept but not called (D504CO)'),
   CreateApiGroup: done(groups.createApiGroup),
   CreateApiStageVariable: done(stages.createApiStageVariable),
   CreateApp: done(apps.createApp),
@@ -129,7 +129,7 @@ const cloudApi: Readonly<Record<string, Registered<RpcAction>>> = {
   ModifyApiConfiguration: partial(modifyApiConfiguration, 'as CreateApi'),
   ModifyApiGroup: partial(
     groups.modifyApiGroup,
-    'all but RpcPattern; CompatibleFlags classic or none, CustomerConfigs removeResponseServerHeader',
+    'all but RpcPattern, of which no document says what it does; CompatibleFlags classic or none, CustomerConfigs removeResponseServerHeader',
   ),
   ModifyApiGroupNetworkPolicy: partial(
     modifyApiGroupNetworkPolicy,

@@ -19,6 +19,8 @@ export type LogOptions = {
 export type GroupOptions = {
   /** Client headers that reach backends in every request mode. */
   readonly passedHeaders: readonly { readonly name: string; readonly lowerName: string }[];
+  /** HTTP backends get the client's Host and not their own. Absent: no. */
+  readonly passesHost?: boolean;
   /** Where codes of simple authentication may be, besides their usual places. */
   readonly codePlace: ParameterPlace | null;
   /** Where the id of the caller's own trace is, for the log. */

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { describe, it } from 'node:test';
-import { parameter } from '../../src/gateway/testing.ts';
+import { group, parameter } from '../../src/gateway/testing.ts';
 import {
   answering,
   call,
@@ -27,6 +27,17 @@ function linesOf(received: string | undefined): Map<string, string> {
 }
 
 describe('an HTTP backend gets', () => {
+  it('the client’s Host where its group passes that on', async (t) => {
+    const backend = await startRawBackend(t, answering(ok('yes')));
+    const running = await startGateway(t, { a: proxyTo(httpBackend(backend.address)) });
+    const options = { passedHeaders: [], codePlace: null, tracePlace: null, log: null, hidesServer: false };
+    await running.publish([group({ options: { ...options, callsPerSecond: null, passesHost: true } })]);
+    await rawExchange(running.port, head('GET', '/x', []));
+    const host = linesOf(backend.received[0]).get('host') ?? '';
+    assert.match(host, /\.localhost$/);
+    assert.equal(host, linesOf(backend.received[0]).get('ca-host'));
+  });
+
   it('method, raw path and query, its own Host, the forwarding headers and nothing of the connection', async (t) => {
     const backend = await startRawBackend(t, answering(ok('yes')));
     const running = await startGateway(t, { a: proxyTo(httpBackend(backend.address)) });

@@ -74,6 +74,17 @@ describe('the options of a group', () => {
     assert.equal(at(await ask('DescribeApiGroup', { GroupId }), 'TrafficLimit'), 500);
   });
 
+  it('pass on the client’s Host where that is among the headers', async () => {
+    const GroupId = await newGroup();
+    await ask('ModifyApiGroup', { GroupId, PassthroughHeaders: 'X-A,Host' });
+    const { passedHeaders, passesHost } = (await optionsOf(GroupId)) ?? {};
+    assert.deepEqual([passedHeaders, passesHost], [[{ name: 'X-A', lowerName: 'x-a' }], true]);
+    await ask('ModifyApiGroup', { GroupId, PassthroughHeaders: 'host' });
+    assert.equal((await optionsOf(GroupId))?.passesHost, true);
+    await ask('ModifyApiGroup', { GroupId, PassthroughHeaders: '' });
+    assert.equal(await optionsOf(GroupId), undefined);
+  });
+
   it('name a default domain of the group’s own', async () => {
     const GroupId = await newGroup();
     const set = (DefaultDomain: string) => ask('ModifyApiGroup', { GroupId, DefaultDomain });
@@ -87,7 +98,7 @@ describe('the options of a group', () => {
     const GroupId = await newGroup();
     const rows: readonly (readonly [name: string, text: string])[] = [
       ['PassthroughHeaders', 'a b'],
-      ['PassthroughHeaders', 'Host'],
+      ['PassthroughHeaders', 'host, Connection'],
       ['PassthroughHeaders', 'X-Ca-Api-Gateway'],
       ['PassthroughHeaders', Array.from({ length: 51 }, (_, n) => `x-${n}`).join()],
       ['CustomAppCodeConfig', '{'],

@@ -18,17 +18,7 @@ const rateLimit = 1_000_000;
 
 /** Headers that the connection or the gateway itself writes: passing the client's on would forge them. */
 const ownHeaders: ReadonlySet<string> = new Set([
-  ...[
-    'host',
-    'connection',
-    'content-length',
-    'content-type',
-    'expect',
-    'keep-alive',
-    'te',
-    'trailer',
-    'transfer-encoding',
-  ],
+  ...['connection', 'content-length', 'content-type', 'expect', 'keep-alive', 'te', 'trailer', 'transfer-encoding'],
   ...['upgrade', 'proxy-authenticate', 'proxy-authorization', 'proxy-connection', 'ca-host', 'traceparent'],
   ...['x-ca-api-gateway', 'x-ca-request-id', 'x-forwarded-for', 'x-forwarded-proto', 'x-real-ip'],
   ...['x-ca-proxy-signature', 'x-ca-proxy-signature-headers', 'x-ca-proxy-signature-secret-key'],
@@ -43,14 +33,19 @@ function namesIn(text: string): string[] {
   return names.filter((item) => item !== '');
 }
 
-function readPassedHeaders(text: string): GroupOptions['passedHeaders'] {
+type PassedHeaders = Pick<GroupOptions, 'passedHeaders' | 'passesHost'>;
+
+/** `host` among them says that backends get the client's. Source: docs. */
+function readPassedHeaders(text: string): PassedHeaders {
   const names = namesIn(text);
   if (names.length > listLimit) return invalid('PassthroughHeaders', `may hold at most ${listLimit} names`);
-  return names.map((name) => {
+  const others = names.filter((name) => name.toLowerCase() !== 'host');
+  const passedHeaders = others.map((name) => {
     const lowerName = name.toLowerCase();
     if (headerName.test(name) && !ownHeaders.has(lowerName)) return { name, lowerName };
     return invalid('PassthroughHeaders', `holds '${name.slice(0, 100)}', which is no header that can be passed on`);
   });
+  return others.length < names.length ? { passedHeaders, passesHost: true } : { passedHeaders };
 }
 
 type Members = Readonly<Record<string, unknown>>;
@@ -172,7 +167,7 @@ export function publishedOptions(texts: GroupOptionTexts): GroupOptions | null {
   const trace = { location: 'parameterLocation', name: 'parameterName' };
   read('SupportSSE', checkSse, undefined);
   const options: GroupOptions = {
-    passedHeaders: read('PassthroughHeaders', readPassedHeaders, []),
+    ...read<PassedHeaders>('PassthroughHeaders', readPassedHeaders, { passedHeaders: [] }),
     codePlace: read<ParameterPlace | null>('CustomAppCodeConfig', code, null),
     tracePlace: read<ParameterPlace | null>(
       'CustomTraceConfig',
@@ -183,7 +178,8 @@ export function publishedOptions(texts: GroupOptionTexts): GroupOptions | null {
     hidesServer: read('CustomerConfigs', readCustomerConfigs, false),
     callsPerSecond: read<number | null>('RpsLimitForServerless', readRate, null),
   };
-  const { passedHeaders, hidesServer, ...others } = options;
-  const isEmpty = passedHeaders.length === 0 && !hidesServer && Object.values(others).every((value) => value === null);
+  const { passedHeaders, passesHost = false, hidesServer, ...others } = options;
+  const isEmpty =
+    passedHeaders.length === 0 && !passesHost && !hidesServer && Object.values(others).every((value) => value === null);
   return isEmpty ? null : options;
 }

@@ -6,6 +6,7 @@ import type { Mapped } from '../context.ts';
 import { refuse } from '../errors.ts';
 import { writeHeaderText } from '../header-text.ts';
 import { traceParentFor } from '../trace.ts';
+import type { BackendAddress } from './backend-state.ts';
 import { fillVariables } from './stage-variables.ts';
 
 /** One header value, in bytes. */
@@ -131,6 +132,11 @@ function nameOf(piece: string): string {
 /** Blanks as `%20`: servers agree about that, and not about `+` outside forms. */
 function encodeQuery(pairs: Iterable<readonly [string, string]>): string {
   return encodeForm(pairs).replaceAll('+', '%20');
+}
+
+/** What the backend gets as Host: its own, or the client's where the group passes that on. Source: docs. */
+export function backendHost({ group, hostHeader }: Mapped, address: BackendAddress): string {
+  return group.options?.passesHost === true ? writeHeaderText(hostHeader, headerValueLimit) : address.origin.hostHeader;
 }
 
 /** Headers of the backend request as `Name: value\r\n` lines in latin1, without those of the connection and the body. */

@@ -7,7 +7,7 @@ import type { OutgoingRequest } from '../outbound/connection.ts';
 import { signOutgoing } from '../policies/backend-signature.ts';
 import type { BackendAddress } from './backend-state.ts';
 import { HttpExchange } from './http-exchange.ts';
-import { backendHeaders, backendMethod, backendPath, backendQuery } from './http-request.ts';
+import { backendHeaders, backendHost, backendMethod, backendPath, backendQuery } from './http-request.ts';
 import { fillVariables } from './stage-variables.ts';
 
 type HttpBackend = Extract<Backend, { kind: 'http' }>;
@@ -45,7 +45,8 @@ export async function callAddress(given: Mapped, call: Call, address: BackendAdd
   const signed = signOutgoing(given, { method, path });
   const mapped = signed instanceof Promise ? await signed : signed;
   const { outgoing } = mapped;
-  const head = `${method} ${path}${backendQuery(mapped)} HTTP/1.1\r\nHost: ${address.origin.hostHeader}\r\n${backendHeaders(mapped)}`;
+  const host = backendHost(mapped, address);
+  const head = `${method} ${path}${backendQuery(mapped)} HTTP/1.1\r\nHost: ${host}\r\n${backendHeaders(mapped)}`;
   const { body } = mapped;
   const isStreamed =
     outgoing.body.kind === 'raw' &&

@@ -1,0 +1,33 @@
+// Where the cloud's documents leave something open, or mean something that a server of one's own does not have: what is done here.
+// scripts/compatibility.ts tells of it in docs/compatibility.md.
+
+export const choices: readonly { readonly about: string; readonly what: string }[] = [
+  {
+    about: 'Whose a domain is (SetDomain)',
+    what: 'Not asked: a server of one’s own has nobody to ask. A domain is bound at once (`DomainBindingStatus` BINDING, `DomainCNAMEStatus` RESOLVED), and who may call SetDomain may take it from another group with `IsForce`. Assumed.',
+  },
+  {
+    about: 'OSS and EventBridge backends',
+    what: 'CreateApi and CreateBackend take, keep and show them; a call answers D504CO, whose message and `yunmen why` name the kind that is not served.',
+  },
+  {
+    about: 'Aliases with `resolvePolicy` Content',
+    what: 'Their rules look at the HTTP call that reaches Function Compute: of a trigger or a function’s URL, InvokeFunction, or an API with an HTTP function behind it. The call by which the gateway invokes an event function has nothing of the client’s: it goes to the alias’s own version. Assumed.',
+  },
+  {
+    about: 'HttpsPolicy',
+    what: 'Oldest versions and HTTP/2 are as documented for each policy; TLS 1.3 is taken with all of them, in the cloud with `HTTPS2_TLS1_3` alone. A client must name its host (SNI).',
+  },
+  {
+    about: 'RpcPattern (ModifyApiGroup)',
+    what: 'Refused: the metadata names it, and no document says what it does.',
+  },
+  {
+    about: 'The access log (CreateLogConfig)',
+    what: 'Delivered to files in the form of the Log Service’s fields ([decisions/0013](decisions/0013-shared-counters-and-request-log.md)); one configuration for the access log, whether it is named `PROVIDER` (documents) or `log` (metadata). What a second CreateLogConfig answers (`RepeatedLogConfig`) is assumed.',
+  },
+  {
+    about: 'CompatibleFlags (ModifyApiGroup)',
+    what: '`classic` has the group answer errors as instances of the classic network do, `none` undoes it. The cloud has flags of its own there, of which none is documented.',
+  },
+];
