@@ -157,7 +157,7 @@ for (const [what, flags, env, pattern] of [
   ],
   ['more bytes than may be', { 'body-limit': '2000' }, {}, /--body-limit takes a number from 1 to 1024, not '2000'/],
   ['no bytes at all', { 'uri-limit': '0' }, {}, /--uri-limit takes a whole number from 1/],
-  ['a policy that is none', { 'https-policy': 'TLS1' }, {}, /--https-policy takes one of HTTPS2_TLS1_0, .*'TLS1'/],
+  ['a policy that is none', { 'https-policy': 'TLS1' }, {}, /--https-policy takes one of HTTPS1_1_TLS1_0, .*'TLS1'/],
   ['a role that is no ARN', { roles: 'gateway' }, {}, /--roles takes role ARNs.*'gateway'/],
   ['a switch that is neither on nor off', {}, { YUNMEN_PRINT_CREDENTIALS: 'maybe' }, /takes true or false/],
 ] as const) {
