@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -22,6 +23,7 @@ static bool is_delegated; // the groups are in a part that is ours
 static const char own_group[] = "/server"; // below the server's group, of processors only in version 1: the data process
 enum {
   OWN_MB = 2048,     // what the data process counts like, when others count by their memory
+  TURN_US = 20000,   // of a thread in the idle class, see set_turn
   PERIOD_US = 20000, // of limits of processors: the least of them, a twentieth, is the kernel's least quota then
 };
 
@@ -230,6 +232,41 @@ bool cgroups_have_classes(const struct cgroups *groups) {
   return groups->version != 0 && groups->group[CPU][0] != 0 && access(path, W_OK) == 0; // Linux 5.15
 }
 
+// As linux/sched/types.h has it, which not every C library's headers can be read beside.
+struct attributes {
+  uint32_t size, policy;
+  uint64_t flags;
+  int32_t nice;
+  uint32_t priority;
+  uint64_t runtime, deadline, period;
+};
+
+static bool is_fair(uint32_t policy) { // SCHED_OTHER, SCHED_BATCH or SCHED_IDLE; in others the field means something else
+  return policy == 0 || policy == 3 || policy == 5;
+}
+
+// The turn that a thread asks for: TURN_US in the idle class, elsewhere the kernel's own (1.4 ms on two processors, less than a tick).
+// Since Linux 6.6 who runs next is who has the earliest virtual deadline, whatever the class. With turns shorter than a tick, of which
+// each takes a whole one, idle groups are behind their deadlines as soon as there are several, and then win against who wakes up,
+// which waits for the next tick. A longer turn has a later deadline, and who wakes up ends it as before. Linux 6.11 ignores it.
+static void set_turn(pid_t thread, bool is_background) {
+  struct attributes own;
+  if (syscall(SYS_sched_getattr, thread, &own, sizeof own, 0) != 0 || !is_fair(own.policy)) return;
+  own.runtime = is_background ? TURN_US * 1000 : 0;
+  syscall(SYS_sched_setattr, thread, &own, 0);
+}
+
+// Of all that run in the group now; whoever they start has theirs.
+static void set_turns(const char *directory, const char *list, bool is_background) {
+  char path[PATH_LIMIT];
+  snprintf(path, sizeof path, "%s/%s", directory, list);
+  FILE *file = fopen(path, "re");
+  long thread;
+  while (file != NULL && fscanf(file, "%ld", &thread) == 1)
+    if (thread > 0) set_turn((pid_t)thread, is_background);
+  if (file != NULL) fclose(file);
+}
+
 // Whoever leaves the idle class has the weight of an ordinary group, whatever it was before.
 const char *cgroups_put(const struct cgroups *groups, const char *id, uint32_t memory_mb, bool is_background) {
   char directory[PATH_LIMIT - 64];
@@ -237,6 +274,11 @@ const char *cgroups_put(const struct cgroups *groups, const char *id, uint32_t m
   instance_group(groups, CPU, id, directory);
   if (!write_at(directory, "cpu.idle", is_background ? "1" : "0")) return "cannot change its class";
   if (!is_background) write_weight(directory, groups->version == 1, memory_mb);
+  if (groups->version == 1) set_turns(directory, "tasks", is_background);
+  else {
+    set_turns(directory, "cgroup.threads", is_background);
+    set_turns(directory, "run/cgroup.threads", is_background);
+  }
   return NULL;
 }
 
@@ -269,7 +311,8 @@ const char *cgroups_join(const struct cgroups *groups, const char *id, struct si
     if ((each == PIDS || !is_first) && !write_at(directory, "pids.max", processes)) return "cannot limit processes";
     if (each == CPU || !is_first) {
       write_weight(directory, is_first, size.memory_mb);
-      if (size.is_background) write_at(directory, "cpu.idle", "1"); // where there are no classes it starts as others do
+      // Where there are no classes it starts as others do.
+      if (size.is_background && write_at(directory, "cpu.idle", "1")) set_turn(0, true);
       if (size.cpu != 0 && !write_quota(directory, is_first, size.cpu)) return "cannot limit processors";
     }
     // The first process stays out of the freezer: it has to hear when to thaw.

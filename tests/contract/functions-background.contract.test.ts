@@ -38,15 +38,17 @@ async function until(isSo: () => boolean): Promise<void> {
   while (!isSo()) await delay(5);
 }
 
-test('an instance that computes is in the background until its request ends, and the next request begins there', {
+test('an instance whose requests compute stays in the background between them, and comes out after one that does not', {
   skip,
 }, async () => {
+  const asked: boolean[] = [];
   const seen: number[] = [];
   let runDir = '';
   // Beside what else this machine does it would come to no end there.
   const wrap = (launcher: LauncherClient): LauncherClient => ({
     ...launcher,
     setBackground: async (id, isBackground) => {
+      asked.push(isBackground);
       await launcher.setBackground?.(id, isBackground);
       seen.push(inBackground(runDir));
       if (isBackground) await launcher.setBackground?.(id, false);
@@ -54,13 +56,26 @@ test('an instance that computes is in the background until its request ends, and
   });
   const fixture = await openFixture('strong', { spareMemoryMb: 0 }, alone, wrap);
   ({ runDir } = fixture);
-  fixture.publish('long', { 'index.py': handler(compute(0.3)) }, { timeoutMs: 30_000 });
+  const code = handler(`if event == b'little': return b'done'\n    ${compute(0.3)}`);
+  fixture.publish('long', { 'index.py': code }, { timeoutMs: 30_000 });
+  await fixture.succeed('long', 'little');
+  await until(() => seen.length === asked.length); // its start may have computed
+  for (const list of [asked, seen]) list.length = 0;
   for (let round = 1; round <= 2; round += 1) {
     const answer = await fixture.succeed('long');
     assert.equal(answer.body.toString(), 'done');
-    await until(() => seen.length > 1 && seen.at(-1) === 0);
-    assert.equal(seen.splice(0)[0], 1);
+    await until(() => seen.length === 1);
+    assert.deepEqual([asked, seen], [[true], [1]], `round ${round}`);
   }
+  await fixture.succeed('long', 'little');
+  await until(() => seen.length === 2);
+  assert.deepEqual(
+    [asked, seen],
+    [
+      [true, false],
+      [1, 0],
+    ],
+  );
   await fixture.close();
 });
 

@@ -58,7 +58,7 @@ function setUp({ count = 1, concurrency = 1, hasClasses = true, isBackground = f
   return { clock, told, reports, made, first, pool, background, begin, end, pass };
 }
 
-test('a request that computes goes to the background, and its instance comes out when it ends', () => {
+test('a request that computes goes to the background, and its instance stays there for the next one', () => {
   const { told, begin, end, pass, background } = setUp();
   begin();
   pass(30, 1);
@@ -69,8 +69,15 @@ test('a request that computes goes to the background, and its instance comes out
   pass(1_500, 1);
   assert.deepEqual(told, ['demoted i1']);
   end();
-  assert.deepEqual(told, ['demoted i1', 'promoted i1']);
   assert.equal(background.count, 0);
+  for (let turn = 0; turn < 5; turn += 1) {
+    begin();
+    assert.equal(background.count, 1);
+    pass(200, 1);
+    end();
+    pass(1_000, 0);
+  }
+  assert.deepEqual(told, ['demoted i1'], 'no class changes from request to request');
 });
 
 test('a request that waits stays in the foreground however long, and is looked at seldom', () => {
@@ -86,19 +93,44 @@ test('the next request of a function that computes begins in the background, unt
   begin();
   pass(100, 1);
   end();
-  told.length = 0;
-  begin();
   assert.deepEqual(told, ['demoted i1']);
+  begin();
   pass(5, 1);
   end();
-  assert.deepEqual(told, ['demoted i1', 'promoted i1']);
   // This one took 10 ms of it at least: it is still known to compute.
+  assert.deepEqual(told, ['demoted i1']);
   begin();
   end();
+  assert.deepEqual(told, ['demoted i1', 'promoted i1']);
+  begin();
+  end();
+  assert.equal(told.length, 2, 'the one before computed nothing');
+});
+
+test('the other instances of a function come out of the background when they are used next', () => {
+  const { told, made, begin, end, pass } = setUp({ count: 3 });
+  for (const instance of made) begin(instance);
+  pass(100, 1, made);
+  for (const instance of made) end(instance);
   told.length = 0;
+  const [one, other] = made;
+  begin(one);
+  end(one);
+  assert.deepEqual(told, ['promoted i1'], 'it computed nothing');
+  begin(other);
+  assert.deepEqual(told, ['promoted i1', 'promoted i2']);
+  end(other);
+  begin(other);
+  assert.equal(told.length, 2, 'once');
+});
+
+test('who comes to the background in another instance is put there as it begins', () => {
+  const { told, made, begin, end, pass } = setUp({ count: 2 });
   begin();
+  pass(100, 1);
   end();
-  assert.deepEqual(told, [], 'the one before computed nothing');
+  begin(made[1]);
+  assert.deepEqual(told, ['demoted i1', 'demoted i2']);
 });
 
 test('what crowds of computing requests get little of is found, too', () => {

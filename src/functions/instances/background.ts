@@ -69,14 +69,17 @@ type Track = {
 
 /**
  * A request begins in the foreground. It is looked at when it is 20 ms old, then after 20, 40, 80 ms and so on; one that
- * computed 10 ms between two looks goes to the background until it ends. The next request of its function begins
- * there, until one of them turns out to compute less. Who gets nothing there for a second has a turn in the foreground.
+ * computed 10 ms between two looks goes to the background until it ends. The next request of its function begins there, and
+ * its instances rest there, until one of them turns out to compute less. Who gets nothing there for a second has a turn in
+ * the foreground.
  */
 export class Background {
   readonly #deps: BackgroundDeps;
   readonly #readCpuMs: (pid: number) => number;
   readonly #tracks = new Map<string, Track>();
   readonly #heavy = new Set<string>();
+  /** Those that stay in the background while nothing runs in them: the next request of a function that computes begins there. */
+  readonly #resting = new WeakSet<WatchedInstance>();
   /** Those of the instances that were started in the background that have a track, or had one. */
   readonly #born = new WeakSet<WatchedInstance>();
   readonly #outside: Pick<OutsideLoad, 'watch' | 'takesFrom'>;
@@ -91,7 +94,7 @@ export class Background {
     this.#outside = deps.outside ?? new OutsideLoad();
   }
 
-  /** Instances in the background now. */
+  /** Instances that do something in the background now. */
   get count(): number {
     return [...this.#tracks.values()].filter(({ isBackground }) => isBackground).length;
   }
@@ -109,17 +112,23 @@ export class Background {
 
   /** A request was given to the instance. */
   begins({ config, concurrency }: WatchedPool, instance: WatchedInstance): void {
-    if (concurrency > 1 || !this.#heavy.has(config.key) || !this.isOpen) return;
+    const isThere = this.#resting.delete(instance);
+    if (concurrency > 1 || !this.#heavy.has(config.key) || !this.isOpen) {
+      if (isThere) this.#tell(instance.id, false);
+      return;
+    }
     const now = this.#deps.clock.monotonic();
     const cpuMs = this.#readCpuMs(instance.pid);
     const track = { ...newTrack(instance.state.since, now), firstCpuMs: cpuMs, cpuMs };
     this.#tracks.set(instance.id, track);
-    this.#demote(instance.id, track, now);
+    putThere(track, now);
+    if (!isThere) this.#tell(instance.id, true);
   }
 
   /** The request that ran in the instance has ended; `isLast`: so does the instance, which it may do in the background. */
-  ends({ config, concurrency }: WatchedPool, { id, pid }: WatchedInstance, isLast: boolean): void {
+  ends({ config, concurrency }: WatchedPool, instance: WatchedInstance, isLast: boolean): void {
     if (this.#tracks.size === 0) return;
+    const { id, pid } = instance;
     const track = this.#tracks.get(id);
     if (track === undefined || (concurrency > 1 && !track.isBorn)) return;
     if (isLast) {
@@ -131,7 +140,10 @@ export class Background {
       // 0: the process has ended, and nobody knows.
       if (cpuMs > 0 && cpuMs - track.firstCpuMs < computedMs) this.#heavy.delete(config.key);
     }
-    this.#forget(id, track);
+    if (track.isBackground && this.#heavy.has(config.key)) {
+      this.#tracks.delete(id);
+      this.#resting.add(instance);
+    } else this.#forget(id, track);
   }
 
   close(): void {
@@ -253,11 +265,7 @@ export class Background {
   }
 
   #demote(id: string, track: Track, now: number): void {
-    track.isBackground = true;
-    track.use = 1;
-    track.intervalMs = starvedMs;
-    track.lookedAt = now;
-    track.lookAt = now + starvedMs;
+    putThere(track, now);
     this.#tell(id, true);
   }
 
@@ -279,6 +287,14 @@ export class Background {
       this.#deps.report(`instance ${id} could not be put ${isBackground ? 'in' : 'out of'} the background: ${why}`);
     });
   }
+}
+
+function putThere(track: Track, now: number): void {
+  track.isBackground = true;
+  track.use = 1;
+  track.intervalMs = starvedMs;
+  track.lookedAt = now;
+  track.lookAt = now + starvedMs;
 }
 
 function newTrack(since: number, lookAt: number): Track {

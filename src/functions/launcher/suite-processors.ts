@@ -1,6 +1,7 @@
 // What a launcher promises of processors where it has control groups of them. Run by tests/contract/ beside suite.ts.
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { release } from 'node:os';
 import { dirname } from 'node:path';
 import { describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -34,6 +35,16 @@ function weightOf(pid: number): number {
   return Number(read(pid, existsSync('/sys/fs/cgroup/cgroup.controllers') ? 'cpu.weight' : 'cpu.shares'));
 }
 
+/** Nanoseconds that its first thread runs in one go; null: this kernel does not tell, or does not let anybody ask for it. */
+function turnOf(pid: number): number | null {
+  const [major = 0, minor = 0] = release().split('.').map(Number);
+  if (major < 6 || (major === 6 && minor < 12)) return null;
+  const line = /^se\.slice *: *(\d+)$/m.exec(readFileSync(`/proc/${pid}/sched`, 'utf8'));
+  return line === null ? null : Number(line[1]);
+}
+
+const longTurn = 20_000_000;
+
 /** Thousandths of a processor; null: no limit. */
 function limitOf(pid: number): number | null {
   if (!existsSync('/sys/fs/cgroup/cgroup.controllers')) {
@@ -56,13 +67,16 @@ export function testProcessors({ name, tier, skip, open }: LauncherSuite): void 
       const { pid } = await bench.launcher.start(spec);
       await output.until('up\n');
       assert.equal(read(pid, 'cpu.idle'), '0');
-      const weight = weightOf(pid);
+      const [weight, turn] = [weightOf(pid), turnOf(pid)];
+      assert.notEqual(turn, longTurn);
       for (let round = 1; round <= 2; round += 1) {
         await setBackground(spec.instanceId, true);
         assert.equal(read(pid, 'cpu.idle'), '1');
+        assert.equal(turnOf(pid), turn === null ? null : longTurn, 'who wakes up is due before it');
         await output.grows();
         await setBackground(spec.instanceId, false);
         assert.equal(read(pid, 'cpu.idle'), '0');
+        assert.equal(turnOf(pid), turn);
         assert.equal(weightOf(pid), weight, 'as its memory says');
       }
       await setBackground(spec.instanceId, true);
@@ -81,9 +95,12 @@ export function testProcessors({ name, tier, skip, open }: LauncherSuite): void 
       };
       const [one, other] = [await begin(true), await begin(false)];
       assert.deepEqual([read(one.pid, 'cpu.idle'), read(other.pid, 'cpu.idle')], ['1', '0']);
+      const turn = turnOf(other.pid);
+      assert.equal(turnOf(one.pid), turn === null ? null : longTurn);
       assert.notEqual(weightOf(one.pid), weightOf(other.pid));
       await bench.launcher.setBackground?.(one.id, false);
       assert.deepEqual([read(one.pid, 'cpu.idle'), weightOf(one.pid)], ['0', weightOf(other.pid)]);
+      assert.equal(turnOf(one.pid), turn);
     });
 
     test('one that is ended in the background ends there, and is taken out of it when that takes long', async (t) => {
