@@ -1,5 +1,5 @@
 // Gives a waiting spare the code of its function: a mount that is read-only before anybody can see it, put on /code in the
-// spare's own mounts by a helper that enters them and ends. Called by table.c; of the spare only our own code runs by then.
+// spare's own mounts by who enters them for that. Called by table.c; of the spare only our own code runs by then.
 #define _GNU_SOURCE
 #include "server.h"
 #include <errno.h>
@@ -29,26 +29,35 @@ static int open_code(int directory) {
   return is_ready ? tree : -1;
 }
 
-// In the helper. Root brings the code along; an ordinary user finds it among that of all functions, which then goes.
-static __attribute__((noinline)) int put_code(struct entrance entrance, int tree, const char *below) {
-  if (below == NULL && setns(entrance.pidfd, CLONE_NEWNS) != 0) return NO_ENTRY;
-  if (below != NULL && (setns(entrance.user, CLONE_NEWUSER) != 0 || setns(entrance.mounts, CLONE_NEWNS) != 0)) return NO_ENTRY;
-  if (below != NULL) {
-    int all = open(waiting_code, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if ((tree = open_code(open_beneath(all, below, O_PATH))) < 0) return NO_TREE;
-    close(all);
-    if (umount2(waiting_code, MNT_DETACH) != 0) return NO_LEAVE;
-  }
+static int show_code(int tree) {
   return syscall(SYS_move_mount, tree, "", AT_FDCWD, "/code", MOVE_MOUNT_F_EMPTY_PATH) == 0 ? DONE_WELL : NO_MOUNT;
 }
 
-// A helper, because who has entered another's mounts as an ordinary user cannot come back. Root's stays in our user, and needs no
-// copy of our memory: making one takes longer than all else here.
-static pid_t start_helper(struct entrance entrance, int tree, const char *below) {
-  pid_t helper = place.is_root ? vfork() : fork();
-  if (helper != 0) return helper;
-  int result = put_code(entrance, tree, below);
-  _exit(result == DONE_WELL ? 0 : result << 5 | (errno > 31 ? 0 : errno));
+// Root goes there itself, with the code, and comes back: a helper would take longer than all else here. Who cannot come back is of no
+// use any more: everything that is done by name would be done in the spare.
+static int visit(struct entrance entrance, int tree) {
+  static int mounts = -1, root = -1; // our own; what is the root to us need not be theirs
+  if (mounts < 0) mounts = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+  if (root < 0) root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (mounts < 0 || root < 0 || setns(entrance.pidfd, CLONE_NEWNS) != 0) return NO_ENTRY;
+  int result = show_code(tree), why = errno;
+  if (setns(mounts, CLONE_NEWNS) != 0 || fchdir(root) != 0 || chroot(".") != 0) {
+    report("cannot leave the mounts of a spare: %s", strerror(errno));
+    _exit(1);
+  }
+  errno = why;
+  return result;
+}
+
+// In a helper: who has entered another's mounts as an ordinary user cannot come back. The code is found among that of all functions,
+// which then goes.
+static int put_code(struct entrance entrance, const char *below) {
+  if (setns(entrance.user, CLONE_NEWUSER) != 0 || setns(entrance.mounts, CLONE_NEWNS) != 0) return NO_ENTRY;
+  int all = open(waiting_code, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  int tree = open_code(open_beneath(all, below, O_PATH));
+  if (tree < 0) return NO_TREE;
+  close(all);
+  return umount2(waiting_code, MNT_DETACH) == 0 ? show_code(tree) : NO_LEAVE;
 }
 
 bool open_entrance(struct entrance *entrance, pid_t pid) {
@@ -67,21 +76,27 @@ void close_entrance(struct entrance *entrance) {
 }
 
 const char *give_code(struct entrance entrance, const char *code, const char *packages) {
-  const char *below = NULL;
+  if (place.is_root) {
+    int tree = open_code(open_allowed(code));
+    if (tree < 0) return whys[NO_TREE];
+    int result = visit(entrance, tree), why = errno;
+    close(tree);
+    errno = why;
+    return whys[result];
+  }
   size_t length = strlen(packages);
-  int tree = -1, status = 0;
-  if (!place.is_root) {
-    if (strncmp(code, packages, length) != 0 || code[length] != '/') {
-      errno = EINVAL;
-      return "the code is not among that of all functions";
-    }
-    below = code + length + 1;
-  } else if ((tree = open_code(open_allowed(code))) < 0) return whys[NO_TREE];
-  pid_t helper = start_helper(entrance, tree, below);
-  int why = errno;
-  if (tree >= 0) close(tree);
-  while (helper > 0 && waitpid(helper, &status, 0) < 0 && errno == EINTR) {}
-  errno = helper < 0 ? why : WEXITSTATUS(status) & 31;
+  int status = 0;
+  if (strncmp(code, packages, length) != 0 || code[length] != '/') {
+    errno = EINVAL;
+    return "the code is not among that of all functions";
+  }
+  pid_t helper = fork();
+  if (helper == 0) {
+    int result = put_code(entrance, code + length + 1);
+    _exit(result == DONE_WELL ? 0 : result << 5 | (errno > 31 ? 0 : errno));
+  }
   if (helper < 0) return "cannot make a helper";
+  while (waitpid(helper, &status, 0) < 0 && errno == EINTR) {}
+  errno = WEXITSTATUS(status) & 31;
   return WIFEXITED(status) ? whys[WEXITSTATUS(status) >> 5] : whys[NO_ENTRY];
 }

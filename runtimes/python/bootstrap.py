@@ -25,7 +25,7 @@ def main():
     line = None if is_spare else read_start_line()
     home = os.path.dirname(os.path.abspath(__file__))
     sys.path[:] = [home] + [entry for entry in sys.path if entry not in ('', home)]
-    from agent.serve import connect, start
+    from agent import serve
     if is_spare:
         from agent import spare
     # Functions see neither this folder nor the modules that it holds.
@@ -33,12 +33,16 @@ def main():
     # (Kept here: Python 2 empties a module that nobody holds.)
     names = [name for name in sys.modules if name == 'agent' or name.startswith('agent.')]
     modules = [sys.modules.pop(name) for name in names]
-    sock = None
     if is_spare:
-        sock = connect(os.environ['FC_SPARE'].split(' ')[0])
-        line = spare.wait()
-        spare.take_environment(json.loads(line.decode('utf-8'))['environment'])
-    start(line, sock)
+        spare.rehearse(serve.rehearse)
+        instance = serve.prepare(os.environ['FC_SPARE'].split(' ')[0])
+        given = json.loads(spare.wait().decode('utf-8'))
+        spare.take_environment(given['environment'])
+    else:
+        given = json.loads(line.decode('utf-8'))
+        instance = serve.prepare(given['socket'])
+    line = None
+    serve.start(instance, given.pop('token'))
     del modules
 
 

@@ -21,6 +21,10 @@ class PeakMemory(object):
             self._fd = -1
         self._kilobytes = self._read()
 
+    def close(self):
+        if self._fd >= 0:
+            os.close(self._fd)
+
     def begin(self):
         self._began = _clock()
 

@@ -22,32 +22,27 @@ TERMINATED = 128 + signal.SIGTERM
 MARKER_WORDS = {'initialize': 'Initialize', 'preFreeze': 'PreFreeze', 'preStop': 'PreStop'}
 
 
-def connect(path):
-    """The way to the host. Close-on-exec: what functions start lacks it."""
-    sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+def prepare(path):
+    """Connects to the host, and puts in place all that does not depend on the function."""
+    sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)  # close-on-exec: what functions start lacks it
     close_on_exec(sock.fileno())
     sock.connect(path)
-    return sock
-
-
-def start(line, sock):
-    """Serves until the host closes the connection, then ends the process. `line` is the start line; `sock` None: not connected yet."""
-    given = read_json(line)
-    if sock is None:
-        sock = connect(given['socket'])
     if hasattr(os, 'register_at_fork'):
         os.register_at_fork(after_in_child=sock.close)
     output = Output()
     output.install()
-    clean_environment()
-    hello = {'token': given.pop('token'), 'protocol': 1, 'language': 'python',
-             'version': '%d.%d.%d' % sys.version_info[:3], 'pid': os.getpid(), 'ahead': LIMIT}
-    wire = w.Wire(sock)
-    wire.send(w.HELLO, 0, json.dumps(hello).encode('utf-8'))
-    instance = Instance(wire, output, Recalls(given['socket']))
-    del given, hello, line
+    instance = Instance(w.Wire(sock), output, Recalls(path))
     signal.signal(signal.SIGTERM, instance.on_terminate)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    return instance
+
+
+def start(instance, token):
+    """Serves until the host closes the connection, then ends the process."""
+    clean_environment()
+    instance.greet(token)
+    del token
+    output = instance.output
     code = 1
     try:
         instance.serve()
@@ -78,15 +73,49 @@ def exit_code(code):
     return 1
 
 
+def rehearse(handler, event):
+    """A request from its frame to its answer, over a connection with itself; nothing of it stays."""
+    here, there = _socket.socketpair()
+    instance, host = Instance(w.Wire(here), Output(), Recalls('')), w.Wire(there)
+    instance.greet('')
+    host.next()
+    instance.rehearse(handler)
+    host.send(w.INVOKE, 1, b'{"requestId":"rehearsal","tail":false}', event, w.FIN)
+    instance.step()
+    host.next()
+    instance.close()
+    here.close()
+    there.close()
+
+
 class Instance(object):
     def __init__(self, wire, output, recalls):
         self._wire = wire
-        self._output = output
+        self.output = self._output = output
         self._recalls = recalls
         self._memory = PeakMemory()
         self._handler = None
         self._contexts = None
         self._is_busy = False
+
+    def greet(self, token):
+        """Says hello: it has been given its function."""
+        hello = {'token': token, 'protocol': 1, 'language': 'python',
+                 'version': '%d.%d.%d' % sys.version_info[:3], 'pid': os.getpid(), 'ahead': LIMIT}
+        self._wire.send(w.HELLO, 0, json.dumps(hello).encode('utf-8'))
+
+    def rehearse(self, handler):
+        """As if it had been loaded."""
+        self._contexts = ContextMaker('python3.10', {})
+        self._handler = handler
+
+    def step(self):
+        """One request."""
+        _, flags, stream, head, event = self._wire.next()
+        self._invoke(stream, flags, read_json(head), event)
+
+    def close(self):
+        self._memory.close()
 
     def serve(self):
         read = self._wire.next

@@ -1,10 +1,45 @@
 # A process that waits for a function: says that it is ready, takes its start line, and puts the environment that comes
 # in it in the place of its own. Used by bootstrap.py when FC_SPARE is set; see "Spares" in ../../PROTOCOL.md.
 import os
+import sys
 
 READY = b'FC_SPARE ready\n'
 # As long as the longest start line and more: what is read at once.
 PART = 65536
+
+# What functions do first.
+SOURCE = b"""
+import json
+
+
+class Answer(object):
+    def __init__(self, status):
+        self.status = status
+
+
+def handler(event, context):
+    given = json.loads(event)
+    if not given:
+        raise ValueError('nothing is given')
+    answer = {'isBase64Encoded': False, 'statusCode': Answer(200).status, 'headers': {}}
+    answer['body'] = json.dumps({name: value for name, value in given['queryParameters'].items()})
+    return json.dumps(answer)
+"""
+EVENT = b'{"queryParameters":{"n":"1"}}'
+ROUNDS = 3
+
+
+def rehearse(call):
+    """Finds, compiles and calls a function of ours: what of the interpreter that takes is read from the disk, and known to the
+    processor's tables, when a function comes. Nothing of it stays: not by the ways of import, which keep what they find."""
+    home = os.path.dirname(__file__)
+    for _ in range(ROUNDS):
+        take_environment(dict(os.environ))
+        loader = sys.path_hooks[-1](home).find_spec('spare').loader
+        loader.source_to_code(loader.get_data(loader.path), loader.path)
+        names = {'__name__': 'rehearsal'}
+        exec(compile(SOURCE, '<rehearsal>', 'exec'), names)
+        call(names['handler'], EVENT)
 
 
 def wait():
