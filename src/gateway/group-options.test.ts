@@ -228,6 +228,50 @@ describe('the record of a request to a group', () => {
     assert.equal(fields?.requestBody, 'name=ann&db_password=(hidden)');
   });
 
+  const bodies: readonly (readonly [what: string, body: string, masked: string])[] = [
+    ['a list in JSON', '{"tokens":["hunter2","hunter2"],"a":[1]}', '{"tokens":"(hidden)","a":[1]}'],
+    ['an object in JSON', '{"secret":{"a":{"b":"hunter2}"}},"c":1}', '{"secret":"(hidden)","c":1}'],
+    ['a name with escapes', '{"pass\\u0077ord":"hunter2","c":1}', '{"pass\\u0077ord":"(hidden)","c":1}'],
+    ['a text with quotes', '{"password":"a\\"hunter2","c":1}', '{"password":"(hidden)","c":1}'],
+    ['what is cut', '{"c":1,"credentials":{"a":["hunter2', '{"c":1,"credentials":"(hidden)"'],
+    ['pairs', 'access_token=hunter2&scope=all', 'access_token=(hidden)&scope=all'],
+    ['an element with attributes', '<token kind="x">hunter2</token>', '<token kind="x">(hidden)</token>'],
+    ['an attribute', '<user password="hunter2" name="ann"/>', '<user password=(hidden) name="ann"/>'],
+    [
+      'a URL in a text',
+      '{"next":"https://a.test/?x=1&token=hunter2"}',
+      '{"next":"https://a.test/?x=1&token=(hidden)"}',
+    ],
+    [
+      'a part of multipart',
+      '--b\r\nContent-Disposition: form-data; name="password"\r\nX: y\r\n\r\nhunter2\r\nhunter2\r\n--b\r\nContent-Disposition: form-data; name="c"\r\n\r\n1\r\n--b--',
+      '--b\r\nContent-Disposition: form-data; name="password"\r\nX: y\r\n\r\n(hidden)\r\n--b\r\nContent-Disposition: form-data; name="c"\r\n\r\n1\r\n--b--',
+    ],
+  ];
+  for (const [what, body, masked] of bodies) {
+    it(`hides ${what}, and leaves the rest`, async () => {
+      const got = await logged(all, { method: 'POST', body }, { statusCode: 200, body });
+      assert.deepEqual([got?.requestBody, got?.responseBody], [masked, masked]);
+    });
+  }
+
+  it('hides secrets in addresses that headers hold, and in the string to sign that an error shows', async () => {
+    const answer = { statusCode: 302, headers: { Location: 'https://a.test/?token=hunter2&x=1' }, body: '' };
+    const got = await logged(all, { headers: { Referer: 'https://b.test/?password=hunter2' } }, answer);
+    assert.ok(!JSON.stringify(got).includes('hunter2'), JSON.stringify(got));
+    assert.match(got?.responseHeaders ?? '', /"location":"https:\/\/a\.test\/\?token=\(hidden\)&x=1"/);
+    const bench = open([withOptions({ log: all }), api('a', definition({ auth: { type: 'APP' } })), theApp]);
+    const headers = { 'X-Ca-Auth-Token': 'hunter2' };
+    const wrong = signedRequest({ target: '/a?password=hunter2', headers, appSecret: 'wrong' });
+    const { record, reply } = await bench.gateway.run(wrong);
+    assert.equal(record.failure?.code, 'A403IS');
+    assert.ok(
+      reply?.headers.some((text) => text.includes('hunter2')),
+      'the caller sees what it sent',
+    );
+    assert.ok(!JSON.stringify(record).includes('hunter2'), JSON.stringify(record));
+  });
+
   it('holds at most 1,024 bytes of a body, cut between characters', async () => {
     const long = `a${'云'.repeat(1000)}`;
     const got = await logged(all, { method: 'POST', body: long }, { statusCode: 200, body: long });

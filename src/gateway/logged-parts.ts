@@ -7,13 +7,12 @@ import { decodeUtf8Piece } from '../wire/query.ts';
 import { RelayedBody } from './backends/relayed-body.ts';
 import type { GatewayReply, Progress } from './context.ts';
 import { readHeaderText } from './header-text.ts';
+import { type IsHidden, maskPairs, maskText } from './masked-text.ts';
 
 /** Of a body, in bytes. Source: docs. */
 export const loggedBodyBytes = 1024;
 /** Of a query, of headers, of claims, in characters. Source: assumed. */
 const textLimit = 8192;
-
-type IsHidden = (name: string) => boolean;
 
 /** Names that hold a secret by what they are called, or by what the group and the API use them for. */
 function hiddenNames({ group, api }: Progress): IsHidden {
@@ -48,26 +47,27 @@ function maskedHeaders(raw: readonly string[], names: LoggedNames, isHidden: IsH
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = (raw[i] ?? '').toLowerCase();
     if (!isLogged(names, name)) continue;
-    const value = isHidden(name) ? hidden : readHeaderText(raw[i + 1] ?? '');
+    const value = isHidden(name) ? hidden : maskedValue(readHeaderText(raw[i + 1] ?? ''), isHidden);
     const before = values.get(name);
     values.set(name, before === undefined || value === hidden ? value : `${before}, ${value}`);
   }
   return JSON.stringify(Object.fromEntries(values)).slice(0, textLimit);
 }
 
-const jsonMember = /"((?:[^"\\]|\\.){1,100})"(\s*:\s*)("(?:[^"\\]|\\.)*"?|[^\s",:[\]{}]+)/g;
-const xmlElement = /<([\w:.-]{1,100})>([^<]+)/g;
+/** Says what the client sent, secrets too; the record's own explanation has it masked. */
+const stringToSign = /^(Invalid Signature, Server StringToSign:).*/s;
+
+/** Of a header: addresses may have secrets in their query. */
+function maskedValue(text: string, isHidden: IsHidden): string {
+  return maskPairs(text.replace(stringToSign, `$1${hidden}`), isHidden);
+}
 
 /** The beginning of a body as text. */
 function maskedBody(bytes: Buffer, isForm: boolean, isHidden: IsHidden): string {
   // As a stream, so that a character that is cut at the end is left out.
   const text = new TextDecoder().decode(bytes.subarray(0, loggedBodyBytes), { stream: true });
   if (isForm) return maskedQuery(text, 'all', isHidden);
-  return text
-    .replace(jsonMember, (whole, name: string, colon: string) =>
-      isHidden(name) ? `"${name}"${colon}"${hidden}"` : whole,
-    )
-    .replace(xmlElement, (whole, name: string) => (isHidden(name) ? `<${name}>${hidden}` : whole));
+  return maskText(text, isHidden);
 }
 
 function maskedClaims(claims: Readonly<Record<string, unknown>>, names: LoggedNames, isHidden: IsHidden): string {
