@@ -19,6 +19,10 @@ export const choices: readonly { readonly about: string; readonly what: string }
     what: 'Oldest versions and HTTP/2 are as documented for each policy; TLS 1.3 is taken with all of them, in the cloud with `HTTPS2_TLS1_3` alone. A client must name its host (SNI).',
   },
   {
+    about: 'Long targets and headers over HTTP/2',
+    what: 'A path with its query, or one header, of more than 64 KB ends the connection (COMPRESSION_ERROR), and more than 512 headers the request (ENHANCE_YOUR_CALM), before the gateway sees either; over HTTP/1.1 they are answered I413UL and I400HD by the limits of the server.',
+  },
+  {
     about: 'RpcPattern (ModifyApiGroup)',
     what: 'Refused: the metadata names it, and no document says what it does.',
   },

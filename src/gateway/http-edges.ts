@@ -2,13 +2,17 @@
 // Made part of a server by gateway.ts; composition calls Gateway.attach().
 import type { EventEmitter } from 'node:events';
 import { type IncomingMessage, ServerResponse, STATUS_CODES } from 'node:http';
+import { type Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import type { GatewayReply, GatewayRequest } from './context.ts';
 import { type Refusal, refuse } from './errors.ts';
 
 /** What the edges need of the gateway. */
 export type EdgeHandlers = {
-  readonly handle: (message: IncomingMessage, response: ServerResponse) => void;
+  readonly handle: (
+    message: IncomingMessage | Http2ServerRequest,
+    response: ServerResponse | Http2ServerResponse,
+  ) => void;
   /** True when an answer that ends the connection is under way. */
   readonly isEnding: (socket: Duplex) => boolean;
   /** Answers a request that could not be read; its `fault` says why. */
@@ -29,7 +33,11 @@ export function attachEdges(server: EventEmitter, handlers: EdgeHandlers): void 
     answered.add(socket);
     void answerUnreadable(error, socket, handlers);
   });
-  server.on('connect', (message: IncomingMessage, socket: Duplex) => answerConnect(message, socket, handlers));
+  server.on('connect', (message: IncomingMessage | Http2ServerRequest, socket: Duplex | Http2ServerResponse) => {
+    // In HTTP/2 a stream like any other comes with it.
+    if (socket instanceof Http2ServerResponse) handlers.handle(message, socket);
+    else if (!('stream' in message)) answerConnect(message, socket, handlers);
+  });
   // 100 Continue is sent when the body is first read: a request that is refused before is never asked for its body.
   server.on('checkContinue', handlers.handle);
   server.on('checkExpectation', handlers.handle);
@@ -57,6 +65,7 @@ function isSocket(stream: Duplex): stream is IncomingMessage['socket'] {
 }
 
 async function answerUnreadable(error: ParserError, socket: Duplex, handlers: EdgeHandlers): Promise<void> {
+  if (isUnused(error, socket)) return void socket.destroy();
   const answering = isAnswering(socket);
   const refusal = isSocket(socket) && socket.writable ? faultOf(error, answering) : null;
   if (refusal === null || !isSocket(socket)) return void socket.destroy();
@@ -73,6 +82,11 @@ async function answerUnreadable(error: ParserError, socket: Duplex, handlers: Ed
   if (reply === null || !socket.writable) return void socket.destroy();
   socket.write(rawReply(reply), 'latin1');
   endSoon(socket);
+}
+
+/** A connection that was opened ahead of need, as browsers do, and came to nothing: no request failed. */
+function isUnused({ code }: ParserError, socket: Duplex): boolean {
+  return code === 'ERR_HTTP_REQUEST_TIMEOUT' && isSocket(socket) && socket.bytesRead === 0;
 }
 
 /** Ends after what was written has gone out; what the client still sends is dropped, for a while. */
@@ -106,6 +120,13 @@ const headerFaults: Readonly<Record<string, string>> = {
   HPE_INVALID_TRANSFER_ENCODING: 'Transfer-Encoding',
 };
 
+/** Where the parser's words would lead astray. Source: live (node 26). */
+const wordings: Readonly<Record<string, string>> = {
+  HPE_INVALID_CONSTANT: 'Expected HTTP/ after the target',
+  HPE_INVALID_EOF_STATE: 'the connection ended within the request',
+  HPE_PAUSED_H2_UPGRADE: 'HTTP/2 is served over TLS only',
+};
+
 /** Null: nobody is there to be answered, or an answer has already begun. */
 function faultOf(error: ParserError, answering: Answering): Refusal | null {
   const code = error.code ?? '';
@@ -113,7 +134,7 @@ function faultOf(error: ParserError, answering: Answering): Refusal | null {
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return answering === 'idle' ? tooSlow() : null;
   if (code === 'HPE_HEADER_OVERFLOW') return tooLong(error.rawPacket);
   if (!code.startsWith('HPE_')) return null;
-  const detail = error.message.replace(/^Parse Error: /, '').slice(0, 200);
+  const detail = wordings[code] ?? error.message.replace(/^Parse Error: /, '').slice(0, 200);
   // Only a request whose head was read has a response: what is wrong is in its body.
   if (answering === 'waiting') return badBody(detail);
   const header = headerFaults[code];
@@ -129,7 +150,7 @@ function faultOf(error: ParserError, answering: Answering): Refusal | null {
     return refuse(
       'I405UM',
       { Reason: method },
-      { side: 'client', field: 'method', got: method, message: 'The request line names no known method.' },
+      { side: 'client', field: 'method', got: method, message: whyNoMethod(error.rawPacket) },
     );
   }
   return refuse(
@@ -142,6 +163,13 @@ function faultOf(error: ParserError, answering: Answering): Refusal | null {
       message: `The request line cannot be read: ${detail}. Escape blanks and everything outside ASCII.`,
     },
   );
+}
+
+/** The first bytes of a TLS handshake: its type, and the version of its records. Source: docs (RFC 8446 5.1). */
+function whyNoMethod(packet: Buffer | undefined): string {
+  return packet?.[0] === 0x16 && packet[1] === 3
+    ? 'A TLS handshake came to the port of plain HTTP: write http:// in the address, or name the port of TLS.'
+    : 'The request line names no known method.';
 }
 
 function badBody(detail: string): Refusal {
@@ -171,7 +199,11 @@ function tooLong(packet: Buffer | undefined): Refusal {
     return refuse(
       'I413UL',
       {},
-      { side: 'client', field: 'request target', message: 'The path and query together are longer than the limit.' },
+      {
+        side: 'client',
+        field: 'request target',
+        message: 'The path and query together, or one header without a blank in it, are far longer than the limit.',
+      },
     );
   }
   return refuse(

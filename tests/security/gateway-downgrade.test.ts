@@ -178,6 +178,15 @@ for (const [name, bytes] of refused) {
   });
 }
 
+it('a tunnel asked for in HTTP/2 is answered as one in HTTP/1.1', async (t) => {
+  const { send } = await open(t);
+  const tunnel = request([
+    [':method', 'CONNECT'],
+    [':authority', 'internal:22'],
+  ]);
+  assert.deepEqual(await send(tunnel), [405]);
+});
+
 it('a body of HTTP/2 that looks like the end of chunks and a request is a body', async (t) => {
   const { whole, send } = await open(t);
   const body = `0\r\n\r\n${hidden}`;

@@ -195,8 +195,13 @@ describe('bodies that are announced and not sent', () => {
     const head = connect(target.port, '127.0.0.1');
     head.write('GET /open HTTP/1.1\r\nHost: loc');
     assert.match(await readText(head), /^HTTP\/1\.1 400 [\s\S]*X-Ca-Error-Code: I400RU/);
+    assert.deepEqual(
+      target.records.map(({ failure }) => failure?.code),
+      ['I400RU'],
+    );
     const silent = connect(target.port, '127.0.0.1');
-    assert.doesNotMatch(await readText(silent), /200/);
+    assert.equal(await readText(silent), '', 'a connection on which nobody asked anything');
+    assert.equal(target.records.length, 1);
     const body = connect(target.port, '127.0.0.1');
     body.write('POST /open HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\na');
     assert.equal(await readText(body).catch(() => ''), '');
