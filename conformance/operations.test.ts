@@ -79,6 +79,7 @@ const refusedParameters: Readonly<Record<string, readonly string[]>> = {
   DescribeApis: ['CatalogId'],
   ModifyApiConfiguration: ['ModelName'],
   ModifyApiGroup: ['RpcPattern'],
+  ModifyApiGroupNetworkPolicy: ['InternetIPV6Enable', 'VpcSlbIntranetEnable'],
   SetDomainCertificate: ['CaCertificateBody', 'SslVerifyDepth'],
 };
 

@@ -249,6 +249,17 @@ export function apiParameterCases(world: World): void {
       assert.deepEqual([seen.method, seen.url, seen.body], ['POST', '/pets/7?Count=2', 'a=1']);
       assert.equal(seen.headers['content-type'], 'text/pet');
       await fails('UnsupportedParameter', change({ ModelName: 'Pet' }));
+      for (const [word, method] of [
+        ['HEADER', 'HEAD'],
+        ['GET', 'GET'],
+      ] as const) {
+        await change({ RequestHttpMethod: word });
+        await ask('DeployApi', { GroupId, ApiId, StageName: 'RELEASE', Description: word });
+        for (const asked of ['HEAD', 'GET']) {
+          const got = await callPlain(world.server.ready, GroupId, '/after/7', { method: asked });
+          assert.equal(got.status, asked === method ? 200 : 404, `${asked} of an API for ${word}`);
+        }
+      }
     });
 
     log.covers(

@@ -101,6 +101,28 @@ export function groupParameterCases(world: World): void {
     );
   });
 
+  describe('parameters of the network policy of a group', () => {
+    log.covers(
+      named('ModifyApiGroupNetworkPolicy'),
+      'its intranet domain is opened and closed, and what the cloud alone has is refused by name',
+      async () => {
+        const GroupId = await world.newGroup();
+        await world.liveApi(GroupId, mockApi('/net', 'net'));
+        const at = async (host: string) => (await callPlain(ready, GroupId, '/net', { headers: { host } })).status;
+        const domain = `${GroupId}-${ready.region}-vpc.alicloudapi.com`;
+        assert.equal(await at(domain), 200);
+        await ask('ModifyApiGroupNetworkPolicy', { GroupId, VpcIntranetEnable: false });
+        assert.equal(await at(domain), 404);
+        await ask('ModifyApiGroupNetworkPolicy', { GroupId, VpcIntranetEnable: true, InternetEnable: false });
+        assert.equal(await at(domain), 200);
+        assert.equal(await at(`${GroupId}.localhost`), 200, 'this machine is in the intranet');
+        for (const name of ['InternetIPV6Enable', 'VpcSlbIntranetEnable']) {
+          await fails('UnsupportedParameter', ask('ModifyApiGroupNetworkPolicy', { GroupId, [name]: true }));
+        }
+      },
+    );
+  });
+
   describe('parameters of domains', () => {
     log.covers(
       named('SetDomain'),

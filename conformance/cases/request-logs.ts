@@ -84,7 +84,11 @@ export function requestLogCases(world: World): void {
         );
         assert.deepEqual(seen, [apiId, groupId, 'RELEASE', '200', '/delivered', world.server.ready.region]);
         assert.deepEqual(others, []);
-        await ask('ModifyLogConfig', { SlsProject: 'conformance-logs', SlsLogStore: 'other-store' });
+        await ask('ModifyLogConfig', {
+          SlsProject: 'conformance-logs',
+          SlsLogStore: 'other-store',
+          LogType: 'PROVIDER',
+        });
         const second = await call();
         await deliveredTo('other-store', second);
         await ask('DeleteLogConfig', { LogType: 'PROVIDER' });
