@@ -16,15 +16,22 @@ import type { LoopDelay } from './model/loop-delay.ts';
 import type { ChangeBatch } from './model/published.ts';
 import type { AskInstances } from './model/scaling.ts';
 import { logByNotes } from './outlets.ts';
+import { rehearse } from './rehearsal.ts';
 import type { CallHere } from './relay.ts';
 import { RelayedSink } from './relayed-sink.ts';
-import { type DataSettings, type ListenOrder, limits } from './settings.ts';
+import { type DataSettings, type ListeningAddresses, type ListenOrder, limits } from './settings.ts';
+
+/** From when it listens until it rehearses. */
+const rehearsalAfterMs = 200;
 
 /** Answers control's calls; `configure` comes first. */
 class DataProcess {
   readonly #loopDelay = new LoopDelayMeter();
   #plane: DataPlane | null = null;
   #isOneOfSeveral = false;
+  #runDir = '';
+  readonly #stopping = new AbortController();
+  #rehearsal: Promise<void> = Promise.resolve();
 
   hear(name: string, message: Message): void {
     if (name === 'execEnd') this.#plane?.exec.end(message.data as number);
@@ -34,6 +41,7 @@ class DataProcess {
   async answer(name: string, message: Message, signal: AbortSignal): Promise<Message> {
     switch (name) {
       case 'configure':
+        this.#runDir = (message.data as DataSettings).runDir;
         this.#isOneOfSeveral = (message.data as DataSettings).dataProcesses > 1;
         this.#plane = await startDataPlane(message.data as DataSettings, {
           sendRequests: async (lines) => {
@@ -58,7 +66,7 @@ class DataProcess {
       case 'changes':
         return { data: await this.#running().apply(message.data as ChangeBatch) };
       case 'listen':
-        return { data: await this.#running().listen(message.data as ListenOrder) };
+        return { data: await this.#listen(message.data as ListenOrder) };
       case 'defaultGroup':
         this.#running().setDefaultGroup(message.data as string | null);
         return { data: null };
@@ -94,11 +102,28 @@ class DataProcess {
       case 'loopDelay':
         return { data: this.#measure(message.data) };
       case 'stop':
+        this.#stopping.abort();
+        await this.#rehearsal;
         await this.#plane?.close(message.data as number);
         return { data: null };
       default:
         throw new ChannelError(`the data process does not answer ${name}`);
     }
+  }
+
+  async #listen(order: ListenOrder): Promise<ListeningAddresses> {
+    const addresses = await this.#running().listen(order);
+    const { signal } = this.#stopping;
+    const log = logByNotes((note, data) => control.note(note, data));
+    // Who waits for this answer, and for the ready line, comes first.
+    systemClock.after(rehearsalAfterMs, () => {
+      if (signal.aborted) return;
+      this.#rehearsal = rehearse(this.#runDir, log, signal).catch((error: unknown) => {
+        // Without it first calls are slower, no more.
+        if (!signal.aborted) log.info('the data process could not rehearse', { error: String(error) });
+      });
+    });
+    return addresses;
   }
 
   #measure(what: unknown): LoopDelay | null {

@@ -17,7 +17,7 @@ export { attachSession } from './launcher/attach.ts';
 export { connectLauncher, type LauncherClient } from './launcher/client.ts';
 export { parseFailure, parseInterpreters } from './launcher/messages.ts';
 export type { NetworkMode } from './launcher/port.ts';
-export { type IsolationTier, isolationTiers, type Launcher, parseIsolationTier } from './launcher/port.ts';
+export { type Exit, type IsolationTier, isolationTiers, type Launcher, parseIsolationTier } from './launcher/port.ts';
 export { type IsolationProbe, type MissingTier, probeIsolation } from './launcher/probe.ts';
 export { connectSandd, type SanddClient } from './launcher/sandd-client.ts';
 export type { Ipv4Block, NetworkPolicy } from './launcher/sandd-messages.ts';
