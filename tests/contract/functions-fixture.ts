@@ -21,6 +21,7 @@ import {
   type LogLine,
   startSandd,
 } from '../../src/functions/index.ts';
+import { parseIsolationTier } from '../../src/functions/launcher/port.ts';
 import type { Credentials, FunctionConfig } from '../../src/model/function.ts';
 import type { HttpHandlerCall } from '../../src/model/http-handler.ts';
 import type { CallerSpan, InvocationOutcome, ResponseSink } from '../../src/model/invocation.ts';
@@ -70,15 +71,15 @@ export async function startLauncher(runDir: string, token: string, tier: string)
 
 type OpenLauncher = { readonly launcher: LauncherClient; readonly pid: number; readonly exited: Promise<unknown> };
 
-/** The launcher in Node, and for tier strong sandd. */
+/** sandd, or the launcher in Node. */
 async function openLauncher(
   runDir: string,
   token: string,
   tier: string,
   shown: readonly string[],
-  hasNetworks: boolean,
+  { hasNetworks, isNative }: { readonly hasNetworks: boolean; readonly isNative: boolean },
 ): Promise<OpenLauncher> {
-  if (tier !== 'strong') {
+  if (!isNative) {
     const process = await startLauncher(runDir, token, tier);
     const launcher = await connectLauncher({ runDir, token, onGone: () => {} });
     return { launcher, pid: process.pid ?? 0, exited: once(process, 'exit') };
@@ -89,7 +90,7 @@ async function openLauncher(
     path: found.path,
     runDir,
     token,
-    tier,
+    tier: parseIsolationTier(tier),
     owner: null,
     policy: hasNetworks ? { allowed: [], refused: [] } : null,
     report: () => {},
@@ -102,10 +103,15 @@ async function openLauncher(
   return { launcher: await connectSandd({ runDir, token, interpreters: findInterpreters, onGone() {} }), pid, exited };
 }
 
+type More = Pick<FunctionsDeps, 'memory' | 'outside' | 'hasOwnNetwork' | 'imageDirectory' | 'elsewhere' | 'network'> & {
+  /** By sandd; else by the launcher in Node. Only the former has tier strong. */
+  readonly isNative?: boolean;
+};
+
 export async function openFixture(
   tier: string,
   limits: Partial<Limits> = {},
-  more: Pick<FunctionsDeps, 'memory' | 'outside' | 'hasOwnNetwork' | 'imageDirectory' | 'elsewhere' | 'network'> = {},
+  { isNative = tier === 'strong', ...more }: More = {},
   wrap: (launcher: LauncherClient) => LauncherClient = (launcher) => launcher,
 ): Promise<Fixture> {
   const runDir = mkdtempSync('/tmp/yunmen-');
@@ -117,7 +123,7 @@ export async function openFixture(
     launcher: opened,
     pid,
     exited,
-  } = await openLauncher(runDir, token, tier, shown, (more.network ?? 'host') !== 'host');
+  } = await openLauncher(runDir, token, tier, shown, { hasNetworks: (more.network ?? 'host') !== 'host', isNative });
   const launcher = wrap(opened);
   const published = new Map<string, FunctionConfig>();
   const reports: string[] = [];

@@ -12,7 +12,12 @@ import { javaFunction, noJava } from './java-function.ts';
 
 const native = await findSandd();
 const found = await findInterpreters();
-const isStrong = native.ok && (await probeSandd(native.path)).get('strong') === 'ok';
+const probed = native.ok ? await probeSandd(native.path) : new Map<string, string>();
+/** Where processes wait: with sandd, and in tier none also without. */
+const places = [
+  { tier: 'none', skip: false },
+  ...['user', 'strong'].map((tier) => ({ tier, skip: probed.get(tier) === 'ok' ? false : `no tier ${tier} here` })),
+];
 
 /** Tells what a process can know of itself, but for what differs between any two instances. */
 const lookPython = `
@@ -26,6 +31,12 @@ def status():
     return sorted(line for line in text('/proc/self/status').split('\\n') if line.startswith(kept))
 def mounts():
     return sorted(' '.join(line.split()[4:6] + line.split(' - ')[1].split()[:1]) for line in text('/proc/self/mountinfo').split('\\n') if line and '/yunmen' not in line)
+def open_descriptors():
+    seen = []
+    for fd in range(256):
+        try: seen.append('%d %s' % (fd, os.readlink('/proc/self/fd/%d' % fd).split(':')[0].replace(str(os.getpid()), 'PID')))
+        except OSError: pass
+    return seen
 facts = {
     'environ': sorted('%s=%s' % pair for pair in os.environ.items()),
     'raw environ': [each for each in text('/proc/self/environ').split('\\0') if each],
@@ -35,7 +46,9 @@ facts = {
     'main': sorted(vars(sys.modules['__main__'])),
     'ids': [os.getuid(), os.geteuid(), os.getgid(), os.getgroups()],
     'pids': [os.getpid(), os.getppid(), os.getsid(0) == os.getpid()] if os.getpid() < 9 else [os.getsid(0) == os.getpid()],
-    'descriptors': sorted('%s %s' % (fd, os.readlink('/proc/self/fd/' + fd).split(':')[0]) for fd in os.listdir('/proc/self/fd') if fd in '0123'),
+    'descriptors': open_descriptors(), 'kernel': [text('/proc/self/' + name) for name in ('cgroup', 'personality', 'coredump_filter', 'timerslack_ns', 'wchan')],
+    'scheduler': [os.sched_getscheduler(0), sorted(os.sched_getaffinity(0)), os.nice(0), os.getpgid(0) == os.getpid()],
+    'processes': sorted(text('/proc/%s/cmdline' % pid) for pid in os.listdir('/proc') if pid.isdigit()) if os.getpid() < 9 else [],
     'limits': text('/proc/self/limits'), 'status': status() if os.getpid() < 9 else [], 'mounts': mounts(), 'threads': threading.active_count(),
     'signals': [str(signal.getsignal(each)) [:20] for each in (signal.SIGTERM, signal.SIGINT, signal.SIGPIPE)],
     'gc': [gc.isenabled(), gc.get_threshold(), gc.get_freeze_count()], 'score': text('/proc/self/oom_score_adj'),
@@ -63,7 +76,10 @@ const facts = {
   pids: isAlone ? [process.pid, process.ppid] : [],
   globals: Object.getOwnPropertyNames(globalThis).sort(),
   handlers: process.eventNames().map(String).sort(),
-  fd: [0, 1, 2].map((fd) => fs.readlinkSync('/proc/self/fd/' + fd).split(':')[0]),
+  fd: Array.from({ length: 256 }, (_, fd) => { try { return fd + ' ' + fs.readlinkSync('/proc/self/fd/' + fd).split(':').slice(0, fd < 3 ? 1 : 2).join().replace(/[0-9]+/, 'N'); } catch { return null; } }).filter(Boolean),
+  kernel: ['cgroup', 'personality', 'coredump_filter', 'timerslack_ns', 'oom_score_adj'].map((name) => text('/proc/self/' + name)),
+  scheduler: [require('os').getPriority(), process.umask()],
+  processes: isAlone ? fs.readdirSync('/proc').filter((name) => /^[0-9]+$/.test(name)).map((pid) => text('/proc/' + pid + '/cmdline')) : [],
   active: process.getActiveResourcesInfo().sort(),
   limits: text('/proc/self/limits'),
   status: isAlone ? text('/proc/self/status').split('\\n').filter((line) => /^(Name|Umask|Uid|Gid|Groups|NSpid|Sig|Shd|Cap|NoNew|Seccomp|Pid|PPid)/.test(line)) : [],
@@ -94,7 +110,9 @@ $facts = [
     'globals' => $names, 'streams' => [gettype(STDIN), get_resource_type(STDIN), stream_get_wrappers(), count(get_resources())], 'autoload' => count(spl_autoload_functions()),
     'buffers' => [ob_get_level(), ob_list_handlers()], 'error' => error_get_last(), 'zone' => [date_default_timezone_get(), date('c', 0), setlocale(LC_ALL, 0)],
     'pids' => $isAlone ? [getmypid(), posix_getppid()] : [], 'ids' => [posix_getuid(), posix_getgid(), posix_getgroups()],
-    'fd' => array_map(function ($fd) { return explode(':', readlink("/proc/self/fd/$fd"))[0]; }, [0, 1, 2]),
+    'fd' => array_filter(array_map(function ($fd) { $link = @readlink("/proc/self/fd/$fd"); return $link === false ? null : $fd . ' ' . explode(':', $link)[0]; }, range(0, 255))),
+    'kernel' => array_map(function ($name) { return text("/proc/self/$name"); }, ['cgroup', 'personality', 'coredump_filter', 'timerslack_ns', 'oom_score_adj']),
+    'processes' => $isAlone ? array_map(function ($path) { return str_replace($GLOBALS['own'], 'ID', file_get_contents($path)); }, glob('/proc/[0-9]*/cmdline')) : [],
     'limits' => text('/proc/self/limits'), 'umask' => umask(),
     'status' => $isAlone ? preg_grep('/^(Name|Umask|Uid|Gid|Groups|NSpid|Threads|Sig|Shd|Cap|NoNew|Seccomp|Pid|PPid)/', explode("\n", text('/proc/self/status'))) : [],
     'tmp' => $isAlone ? [scandir('/tmp'), scandir('/opt')] : [],
@@ -181,14 +199,14 @@ async function callWaiting(plane: Fixture, name: string) {
   return outcome;
 }
 
-for (const tier of ['none', 'strong']) {
-  describe(`processes that wait for functions in tier ${tier}`, {
-    skip: tier === 'strong' && !isStrong ? 'tier strong cannot be had here' : false,
-  }, () => {
-    // A Java process waits only where it has a root of its own.
-    for (const { language, runtime, handler, files } of languages.filter((row) => tier !== 'none' || !row.needsRoot)) {
+// A Java process waits only where it has a root of its own.
+const languagesIn = (tier: string) => languages.filter(({ needsRoot }) => tier !== 'none' || !needsRoot);
+
+for (const { tier, skip } of places) {
+  describe(`processes that wait for functions in tier ${tier}, seen from inside`, { skip }, () => {
+    for (const { language, runtime, handler, files } of languagesIn(tier)) {
       test(`a ${language} function cannot tell that its process waited`, async (t) => {
-        const plane = await openFixture(tier);
+        const plane = await openFixture(tier, {}, { isNative: tier !== 'none' });
         t.after(() => plane.close());
         const config = { runtime, handler, environment: { A: 'é', B: '2' } };
         const { code } = plane.publish('first', files, config);
@@ -201,7 +219,13 @@ for (const tier of ['none', 'strong']) {
         if (language !== 'Java') assert.notDeepEqual(right?.chance, left?.chance);
         if (language === 'Python') assert.notEqual(right?.hash, left?.hash, 'the seed of hashes');
       });
+    }
+  });
+}
 
+for (const { tier, skip } of places.filter((place) => place.tier !== 'user')) {
+  describe(`processes that wait for functions in tier ${tier}`, { skip }, () => {
+    for (const { language, runtime, handler, files } of languagesIn(tier)) {
       test(`a ${language} process that waits takes no more memory than it is counted as`, async (t) => {
         const plane = await openFixture(tier);
         t.after(() => plane.close());

@@ -12,7 +12,8 @@ import { javaFunction, noJava } from '../contract/java-function.ts';
 import { temporaryDirectory } from '../harness/server.ts';
 
 const found = await findSandd();
-const isStrong = found.ok && (await probeSandd(found.path)).get('strong') === 'ok';
+const probed = found.ok ? await probeSandd(found.path) : new Map<string, string>();
+const isStrong = probed.get('strong') === 'ok';
 const mark = 'EARLY_CODE_RAN';
 const earlyPython = `import builtins\nbuiltins.${mark} = True\nprint('${mark}')\n`;
 const earlyPhp = `<?php define('${mark}', true); echo '${mark}';\n`;
@@ -143,10 +144,9 @@ function seenOfWaiting({ runDir }: Fixture): string {
     .join('\n');
 }
 
-for (const tier of ['none', 'strong']) {
-  describe(`processes that wait in tier ${tier}`, {
-    skip: tier === 'strong' && !isStrong ? 'tier strong cannot be had here' : false,
-  }, () => {
+for (const tier of ['none', 'user', 'strong']) {
+  const skip = tier === 'none' || probed.get(tier) === 'ok' ? false : `tier ${tier} cannot be had here`;
+  describe(`processes that wait in tier ${tier}`, { skip }, () => {
     for (const { title, runtime, files, environment, plain } of attacks) {
       test(`are reached by ${title}: no`, async (t) => {
         const bare = temporaryDirectory(t);
@@ -161,7 +161,7 @@ for (const tier of ['none', 'strong']) {
           encoding: 'utf8',
         });
         assert.match(stdout, new RegExp(mark), 'outside of the platform it runs');
-        const plane = await openFixture(tier);
+        const plane = await openFixture(tier, {}, { isNative: tier !== 'none' });
         t.after(() => plane.close());
         plane.publish('first', victims[runtime], { runtime });
         await plane.succeed('first');
