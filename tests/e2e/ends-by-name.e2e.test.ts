@@ -124,9 +124,10 @@ for (const tier of isolationTiers) {
     let server: TestServer;
     let project: Project;
     let fc: ReturnType<typeof functionCompute>;
-    /** Without processes that wait for a function: whatever there is of instances is of the test's. */
-    const open = async () => {
-      const command = ['start', '--runtime-fallback', '--isolation', tier, '--spare-memory', '0'];
+    /** `spareMemoryMb` 0: without processes that wait for a function, so that whatever there is of instances is of the test's. */
+    const open = async (spareMemoryMb = 0) => {
+      const spare = ['--spare-memory', String(spareMemoryMb)];
+      const command = ['start', '--runtime-fallback', '--isolation', tier, ...spare];
       server = await startServer(cleanup, command, dataDir);
       fc = functionCompute(server.ready, server.credentials);
     };
@@ -148,11 +149,11 @@ for (const tier of isolationTiers) {
     });
     after(() => cleanup.run());
 
-    /** Waits until a call runs. */
-    async function isBusy(): Promise<void> {
-      const metrics = async () => (await fetch(`${server.ready.api}/metrics`)).text();
-      while (!(await metrics()).includes('yunmen_instances{state="busy"} 1\n')) await sleep(10);
+    async function untilMetrics(line: RegExp): Promise<void> {
+      while (!line.test(await (await fetch(`${server.ready.api}/metrics`)).text())) await sleep(10);
     }
+    /** Waits until a call runs. */
+    const isBusy = () => untilMetrics(/^yunmen_instances\{state="busy"\} 1$/m);
 
     /** Makes the function and calls it, has `end` end its instance, and looks at what becomes of that. */
     async function goesThrough(
@@ -237,6 +238,26 @@ for (const tier of isolationTiers) {
         assert.equal(String((await fc.invokeFunction('ends', functionName, 'next')).data), 'next');
       });
     }
+
+    const waits = 'data, control and launcher killed while processes wait for a function';
+    test(tier === 'restricted' ? `${waits}: none waits in this tier` : waits, async () => {
+      await addFunction('waited-for', waiting);
+      assert.equal(await server.stop(), 0);
+      await open(96);
+      for (const victim of ['data', 'control', 'launcher'] as const) {
+        await fc.invokeFunction('ends', 'waited-for', 'next');
+        if (tier === 'restricted') return assert.equal(instanceTrees(server).length, 1);
+        await untilMetrics(/^yunmen_spares [1-9]/m);
+        const { runDir, pid, pids } = server.facts;
+        const trees = instanceTrees(server);
+        assert.ok(trees.length > 1, 'an instance, and what waits');
+        process.kill(pids[victim], 'SIGKILL');
+        assert.deepEqual(await leftovers([...processTree(pid), ...trees.flat()], [runDir], goneWithinMs), [], victim);
+        await open(96);
+        assert.deepEqual(remainsOf(runDir), [], victim);
+      }
+      await fc.invokeFunction('ends', 'waited-for', 'next');
+    });
 
     test('an end in order, with an instance that runs', async () => {
       const all = [...processTree(server.facts.pid), ...instanceTrees(server).flat()];
