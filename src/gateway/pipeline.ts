@@ -9,6 +9,7 @@ import { InternalTimeout } from '../base/internal-timeout.ts';
 import type { Failure, RequestRecord } from '../model/record.ts';
 import { admit } from './admit.ts';
 import { answerBackend, answerError, answerPreflight, answerRedirect } from './answer.ts';
+import { RelayedBody } from './backends/relayed-body.ts';
 import type { Begun, GatewayReply, GatewayRequest, PipelineDeps, Progress, Replied } from './context.ts';
 import { ClientGone, Refusal, refuse } from './errors.ts';
 import { identify } from './identify.ts';
@@ -127,7 +128,9 @@ export function brokenOff(
   error: Error | null,
   clock: Clock,
 ): RequestRecord {
-  const record = made.logged === null || reply === null ? made : withResponseBody(made, reply);
+  const logged = made.logged === null || reply === null ? made : withResponseBody(made, reply);
+  const coldStart = reply?.body instanceof RelayedBody ? reply.body.coldStart : null;
+  const record = coldStart === null ? logged : { ...logged, coldStart };
   const totalMs = Math.max(record.totalMs, clock.now() - record.at);
   if (error === null) return { ...record, totalMs };
   if (error instanceof ClientGone) return { ...record, totalMs, status: 499, failure: clientGone };

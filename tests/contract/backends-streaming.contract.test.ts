@@ -6,7 +6,7 @@ import { connect, type Socket } from 'node:net';
 import { describe, it } from 'node:test';
 import { facts, group } from '../../src/gateway/testing.ts';
 import type { Backend } from '../../src/model/api.ts';
-import type { CallHttpFunction, HttpFunctions } from '../../src/model/http-function.ts';
+import type { CallHttpFunction, HttpFunctionOutcome, HttpFunctions } from '../../src/model/http-function.ts';
 import { closed, head, httpBackend, proxyTo, rawExchange, startGateway, startRawBackend } from './backends-fixture.ts';
 
 describe('bodies flow', () => {
@@ -181,7 +181,11 @@ describe('the answer of an HTTP function that sends in chunks', () => {
     accountOf: () => '1',
     call,
   });
-  const answered = { kind: 'answer', head: { status: 200, headers: [] }, body: Buffer.alloc(0), facts } as const;
+  const coldStart = { ...{ waitMs: 1, startMs: 2, codeMs: 3, loadMs: 4, initializerMs: 0 }, isSpare: false };
+  const answered: HttpFunctionOutcome = {
+    ...{ kind: 'answer', head: { status: 200, headers: [] }, body: Buffer.alloc(0) },
+    facts: { ...facts, coldStart },
+  };
 
   it('reaches the caller as it comes', async (t) => {
     const next = Promise.withResolvers<void>();
@@ -202,7 +206,8 @@ describe('the answer of an HTTP function that sends in chunks', () => {
     next.resolve();
     assert.equal(Buffer.from((await reader.read()).value ?? []).toString(), 'two');
     assert.equal((await reader.read()).done, true);
-    assert.equal((await record).failure, null);
+    const { failure, coldStart: recorded } = await record;
+    assert.deepEqual([failure, recorded?.loadMs], [null, 4]);
   });
 
   it('waits while the caller takes nothing, and is whole in the end', async (t) => {

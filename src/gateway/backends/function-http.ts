@@ -6,6 +6,7 @@ import type { Backend, FunctionTarget } from '../../model/api.ts';
 import { namesAlias } from '../../model/function.ts';
 import type { HttpFunctionOutcome, HttpFunctionRequest, HttpFunctions } from '../../model/http-function.ts';
 import type { InvocationOutcome } from '../../model/invocation.ts';
+import { coldStartOf } from '../../model/record.ts';
 import { kindOfHttpResult, writeHttpEvent } from '../../wire/function-http-event.ts';
 import { readFunctionResult } from '../../wire/function-result.ts';
 import { parseQuery } from '../../wire/percent-encoding.ts';
@@ -70,11 +71,16 @@ function callByHttp(
     );
     within(mapped, (signal) => httpFunctions.call({ ...request, sink: streamed }, signal), called)
       .then((outcome) => {
-        if (outcome.kind !== 'refused') noteInvocation(mapped, outcome.kind === 'answer' ? outcome.facts : outcome);
+        const told = outcome.kind === 'answer' ? outcome.facts : outcome.kind === 'refused' ? null : outcome;
+        if (told !== null) noteInvocation(mapped, told);
         const { body } = streamed;
         if (body === null) resolve(passedOn(called.name, outcome));
-        else if (outcome.kind === 'answer') body.end();
-        else body.fail(brokenOff(called.name));
+        else {
+          // The record was made when the head came.
+          body.coldStart = told === null ? null : coldStartOf(told);
+          if (outcome.kind === 'answer') body.end();
+          else body.fail(brokenOff(called.name));
+        }
       })
       .catch((error: unknown) => {
         const { body } = streamed;

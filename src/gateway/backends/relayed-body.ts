@@ -1,6 +1,8 @@
 // The body of a backend's answer on its way to the caller: handed on as it comes, held back when the caller is slow.
 // Made by http-exchange.ts, read by listener.ts.
 
+import type { RecordedColdStart } from '../../model/record.ts';
+
 /** Who takes the body. `data` false: no more until resume(). Exactly one of `end` and `failed` comes, last. */
 export type BodyReader = {
   data(chunk: Buffer): boolean;
@@ -17,6 +19,8 @@ export const heldLimitBytes = 64 * 1024;
 export class RelayedBody {
   /** From Content-Length; null when it is not announced. */
   readonly announcedBytes: number | null;
+  /** What is known of a function's start when its body has ended; null: nothing, or it was warm. */
+  coldStart: RecordedColdStart | null = null;
   readonly #origin: BodyOrigin;
   #held: Buffer[] = [];
   #heldBytes = 0;
