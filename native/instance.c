@@ -170,12 +170,13 @@ static enum verdict measure(const struct place *place, uint32_t memory_mb) {
   static int64_t due;
   static unsigned times;
   if (now_ms() < due) return WITHIN;
-  struct tree_size size = tree_measure(place->tier == TIER_USER);
+  uint64_t limit = (uint64_t)memory_mb << 20, page = (uint64_t)sysconf(_SC_PAGESIZE);
+  struct tree_size size = tree_measure(place->tier == TIER_USER, false);
+  if (size.pages * page > limit) size = tree_measure(place->tier == TIER_USER, true);
   bool fills_disk = place->tier == TIER_RESTRICTED && times++ % 4 == 3 && restricted_fills_disk(place, id);
   due = now_ms() + measure_ms; // however long it took
-  uint64_t kb = size.pages * (uint64_t)sysconf(_SC_PAGESIZE) >> 10;
-  if (kb > peak_kb) peak_kb = kb;
-  if (kb >> 10 > memory_mb) return TOO_MUCH_MEMORY;
+  if (size.pages * page >> 10 > peak_kb) peak_kb = size.pages * page >> 10;
+  if (size.pages * page > limit) return TOO_MUCH_MEMORY;
   return fills_disk || size.is_too_deep || (place->tier == TIER_RESTRICTED && size.processes > PROCESSES_MAX) ? TOO_MUCH_ELSE : WITHIN;
 }
 

@@ -64,16 +64,29 @@ static void add_own_pages(const char *path, uint64_t *pages) {
   if (sscanf(text, "%*u %lu %lu", &resident, &shared) == 2 && resident > shared) *pages += resident - shared;
 }
 
+// Its part of what it shares with others, as children do what they have not changed. False: the kernel does not tell.
+static bool add_proportional(pid_t pid, uint64_t *pages) {
+  char path[64], line[256];
+  snprintf(path, sizeof path, "/proc/%d/smaps_rollup", pid);
+  FILE *rollup = fopen(path, "re");
+  unsigned long kb;
+  bool is_found = false;
+  while (rollup != NULL && !is_found && fgets(line, sizeof line, rollup) != NULL) is_found = sscanf(line, "Pss_Anon: %lu", &kb) == 1;
+  if (rollup != NULL) fclose(rollup);
+  if (is_found) *pages += kb / ((unsigned long)sysconf(_SC_PAGESIZE) >> 10);
+  return is_found;
+}
+
 static void measure_one(pid_t pid, void *of) {
   struct tree_size *size = of;
   char path[64];
   snprintf(path, sizeof path, "/proc/%d/statm", pid);
-  add_own_pages(path, &size->pages);
+  if (!size->is_exact || !add_proportional(pid, &size->pages)) add_own_pages(path, &size->pages);
   size->processes++;
 }
 
-struct tree_size tree_measure(bool is_all_ours) {
-  struct tree_size size = {0};
+struct tree_size tree_measure(bool is_all_ours, bool is_exact) {
+  struct tree_size size = {.is_exact = is_exact};
   is_too_deep = false;
   if (!is_all_ours) each_below(getpid(), 0, measure_one, &size);
   size.is_too_deep = is_too_deep;

@@ -18,6 +18,7 @@ for (const tier of isolationTiers.filter((each) => wanted.includes(each))) {
     limits: tier === 'user' || tier === 'strong' || (tier === 'restricted' && isRoot),
     // SANDD_GROUPS: tier user has control groups, too.
     hasWatches: tier === 'restricted' || tier === 'strong' || process.env['SANDD_GROUPS'] === '1',
+    countsSharedTwice: tier === 'restricted' && isRoot,
     skip: false,
     open,
   } as const;

@@ -31,6 +31,7 @@ for (const tier of tiers) {
     tier,
     limits: tier !== 'none',
     hasWatches: tier === 'strong' || tier === 'restricted',
+    countsSharedTwice: tier === 'restricted' && process.getuid?.() === 0,
     skip: missing(tier),
     open: () => openSandd(path, tier),
   };

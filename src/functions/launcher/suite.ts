@@ -34,11 +34,21 @@ export type LauncherSuite = {
   readonly skip: string | false;
   /** It ends who uses too much memory, and its freezing reaches daemons, in this tier too. */
   readonly hasWatches?: boolean;
+  /** Memory that children share with their parent counts for each of them: it may not look at what another user's processes share. */
+  readonly countsSharedTwice?: boolean;
   open(): Promise<OpenLauncher>;
 };
 
 /** Runs the contract. */
-export function testLauncher({ name, tier, limits, skip, hasWatches = false, open }: LauncherSuite): void {
+export function testLauncher({
+  name,
+  tier,
+  limits,
+  skip,
+  hasWatches = false,
+  countsSharedTwice = false,
+  open,
+}: LauncherSuite): void {
   describe(`launcher contract: ${name}`, { skip }, () => {
     test('starts a program that gets the start line, the given environment and the log socket', async (t) => {
       const bench = await openBench(t, open, tier);
@@ -167,6 +177,19 @@ export function testLauncher({ name, tier, limits, skip, hasWatches = false, ope
         const { isOutOfMemory, peakMemoryKb } = await exit;
         assert.equal(isOutOfMemory, true);
         assert.ok(peakMemoryKb > 100 * 1024, `${peakMemoryKb} KB`);
+      });
+    }
+
+    if (!countsSharedTwice) {
+      test('children that share the memory of their parent are not taken for more of it', async (t) => {
+        const bench = await openBench(t, open, tier);
+        // 16 MB twice, by sixteen who have not changed it; for longer than between two looks.
+        const wait = 'i=0; while [ $i -lt 100 ]; do sleep 0.01; i=$((i + 1)); done';
+        const doubling = 'a=x; i=0; while [ $i -lt 24 ]; do a=$a$a; i=$((i + 1)); done; echo ${#a}';
+        const { output, exit } = await bench.run(
+          `${doubling}; for n in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do (${wait}) & done; wait`,
+        );
+        assert.deepEqual([output, exit.code, exit.isOutOfMemory], ['16777216\n', 0, false]);
       });
     }
 
