@@ -41,11 +41,13 @@ module.children.length = 0;
 if (isSpare) {
   spare.rehearse(agent.rehearse, () => {
     const instance = agent.connect(process.env.FC_SPARE.split(' ')[0]);
-    instance.socket.once('connect', () => {
+    const take = () => {
       const start = JSON.parse(spare.wait());
       spare.takeEnvironment(start.environment);
       instance.greet(start.token);
-    });
+    };
+    // Two turns later the socket is read from: what comes next is there without further ado.
+    instance.socket.once('connect', () => setImmediate(() => setImmediate(take)));
   });
 } else {
   const start = JSON.parse(readStartLine());
