@@ -1,5 +1,6 @@
 // Turns a published API into what a request needs: a small entry when it is published, the rest at its first request.
 // Called by snapshot.ts and match.ts.
+import { isSecretName } from '../base/secret-names.ts';
 import type { ApiDefinition, ApiMethod, Backend, StageName } from '../model/api.ts';
 import type { PublishedApi } from '../model/published.ts';
 import { type MappingPlan, planMapping } from './mapping-plan.ts';
@@ -27,6 +28,8 @@ export type CompiledApi = {
   readonly backend: Backend;
   /** By parameter name: the index among the segments after the base path. */
   readonly pathSegments: ReadonlyMap<string, number>;
+  /** Those of them whose parameters are named like secrets; records do not show what stands there. */
+  readonly hiddenSegments: readonly number[];
   /** `pending` until map.ts has awaited what it needs; later steps never see that. */
   readonly mapping: Mapping | { readonly kind: 'pending'; readonly settled: Promise<void> };
 };
@@ -119,6 +122,7 @@ export function compileApi(published: PublishedApi): CompiledApi {
     auth: definition.auth,
     backend: definition.backend,
     pathSegments: new Map(parameterNames.map(({ name, index }) => [name, index])),
+    hiddenSegments: parameterNames.filter(({ name }) => isSecretName(name)).map(({ index }) => index),
     mapping: { kind: 'broken', reason: 'it is not compiled yet' },
   };
   const engines = enginesFor(definition);

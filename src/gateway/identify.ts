@@ -5,6 +5,7 @@ import type { Caller, Identified, Matched } from './context.ts';
 import { refuse } from './errors.ts';
 import { identifyByCode, readCode, whyCodeIsNotTaken } from './identify-by-code.ts';
 import { checkToken } from './identify-by-token.ts';
+import { maskedPath } from './request-record.ts';
 import { explainMismatch } from './signature-mismatch.ts';
 import type { AppKey } from './snapshot.ts';
 import { toIdentified } from './states.ts';
@@ -70,7 +71,10 @@ async function identifyApp(matched: Matched): Promise<Identified> {
     throw refuse(
       'A403IS',
       { StringToSign: verified.stringToSign },
-      explainMismatch(request, { signature, secret: app.secret, algorithm, stringToSign: verified.stringToSign }),
+      explainMismatch(request, {
+        ...{ signature, secret: app.secret, algorithm, stringToSign: verified.stringToSign },
+        shownPath: maskedPath(matched),
+      }),
     );
   }
   if (headers.has('content-md5')) await checkMd5(matched);

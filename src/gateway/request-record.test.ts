@@ -43,6 +43,23 @@ describe('the record of a request', () => {
     }
   });
 
+  it('hides what stands in the path for a parameter that is named like a secret', async () => {
+    const path = '/reset/[user]/[resetToken]/*';
+    const bench = open([group({ basePath: '/v1' }), api('a', definition({ request: { path } })), theApp]);
+    const { record } = await bench.gateway.run(request({ target: '/v1/reset/ann/hunter2/now' }));
+    assert.equal(record.status, 200);
+    assert.equal(record.path, '/v1/reset/ann/(hidden)/now');
+    const signed = open([
+      group({ basePath: '/v1' }),
+      api('a', definition({ auth: { type: 'APP' }, request: { path } })),
+      theApp,
+    ]);
+    const wrong = signedRequest({ target: '/v1/reset/ann/hunter2%2e/now', appSecret: 'wrong' });
+    const refused = (await signed.gateway.run(wrong)).record;
+    assert.match(refused.failure?.expected ?? '', /\n\/v1\/reset\/ann\/\(hidden\)\/now$/);
+    assert.ok(!JSON.stringify(refused).includes('hunter2'));
+  });
+
   it('bounds what a caller can write into it', async () => {
     const bench = open([group(), api('a', definition({}))]);
     const long = 'x'.repeat(20_000);

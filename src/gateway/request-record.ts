@@ -29,7 +29,7 @@ export function recordOf(
     at: progress.at,
     method: progress.method.slice(0, idLimit),
     host: (progress.hostHeader ?? '').slice(0, hostLimit),
-    path: (progress.path ?? pathOf(request.target)).slice(0, pathLimit),
+    path: (maskedPath(progress) ?? progress.path ?? pathOf(request.target)).slice(0, pathLimit),
     clientIp: progress.clientIp,
     isTls: request.isTls,
     groupId: progress.group?.groupId ?? null,
@@ -78,6 +78,13 @@ function masked(failure: Failure): Failure {
 /** The strings to sign of a signature's explanation hold no secret: they stand side by side in the record. */
 function holdsValue({ code, got }: Failure): boolean {
   return got !== null && code !== 'A403IS';
+}
+
+/** The path without what stands where the API has a parameter that is named like a secret; null: it has none. */
+export function maskedPath({ api, segments, baseLength = 0 }: Progress): string | null {
+  if (api === undefined || segments === undefined || api.hiddenSegments.length === 0) return null;
+  const shown = segments.map((text, at) => (api.hiddenSegments.includes(at - baseLength) ? hidden : text));
+  return `/${shown.join('/')}`;
 }
 
 function pathOf(target: string): string {

@@ -19,6 +19,8 @@ type Mismatch = {
   readonly algorithm: SignatureAlgorithm;
   /** The gateway's. */
   readonly stringToSign: string;
+  /** What is shown in place of the path, which holds a secret; null: nothing has to be hidden. */
+  readonly shownPath: string | null;
 };
 
 /** Something that may have happened to the request on its way. */
@@ -41,7 +43,8 @@ const officialClients: SigningVariant = {
 
 /** Where a signed header differs from what arrived, if one of a few well-known changes explains it. */
 export function explainMismatch(request: SignedRequest, mismatch: Mismatch): Why {
-  const expected = shown(request);
+  const show = (one: SignedRequest, variant?: SigningVariant) => shown(one, mismatch.shownPath, variant);
+  const expected = show(request);
   for (const suspect of suspects(request)) {
     const computed = computeSignature(buildStringToSign(suspect.request), mismatch.secret, mismatch.algorithm);
     if (!isSameSignature(computed, mismatch.signature)) continue;
@@ -49,7 +52,7 @@ export function explainMismatch(request: SignedRequest, mismatch: Mismatch): Why
       side: 'client',
       field: suspect.field,
       expected,
-      got: shown(suspect.request),
+      got: show(suspect.request),
       message: `The signature does not match: ${suspect.said}`,
     };
   }
@@ -58,14 +61,14 @@ export function explainMismatch(request: SignedRequest, mismatch: Mismatch): Why
     // The same string under both: the signature proves it.
     return { side: 'client', field: 'X-Ca-Signature-Method', expected, got: expected, message: unsigned };
   }
-  const got = shown(request, officialClients);
+  const got = show(request, officialClients);
   const absent = absentHeader(request);
   if (absent !== null) {
     return {
       side: 'client',
       field: absent,
       expected,
-      got: shown(withHeader(request, absent.toLowerCase(), '(did not arrive)'), officialClients),
+      got: show(withHeader(request, absent.toLowerCase(), '(did not arrive)'), officialClients),
       message: `The signature does not match, and the header ${absent}, which X-Ca-Signature-Headers names, did not arrive: the client or a proxy dropped it.`,
     };
   }
@@ -95,12 +98,13 @@ function isHiddenHeader(name: string): boolean {
 }
 
 /** The string to sign with the values of secret-like names hidden, on both sides alike. */
-function shown(request: SignedRequest, variant: SigningVariant = standardVariant): string {
+function shown(request: SignedRequest, path: string | null, variant: SigningVariant = standardVariant): string {
   const masked = (parameters: Parameters): Parameters =>
     new Map([...parameters].map(([name, value]) => [name, isSecretName(name) ? hidden : value]));
   const { formWithRawNames } = request;
   const kept = {
     ...request,
+    ...(path === null ? {} : { path, rawPath: path }),
     query: masked(request.query),
     form: request.form === null ? null : masked(request.form),
     ...(formWithRawNames === undefined ? {} : { formWithRawNames: masked(formWithRawNames) }),
