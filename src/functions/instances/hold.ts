@@ -11,3 +11,11 @@ export const hold = {
   /** A timer that comes so late was kept by a machine that had no time for this process, ms. */
   lateMs: 10,
 } as const;
+
+/** `others`: instances that serve beside the one in question; `typicalMs`: what a request takes, null while nobody knows. */
+export type HoldFacts = { readonly others: number; readonly processors: number; readonly typicalMs: number | null };
+
+/** Whether one more instance is better left idle. `isLoopBusy`: this process has no time left. */
+export function isHeldBack({ others, processors, typicalMs }: HoldFacts, isLoopBusy: () => boolean): boolean {
+  return others >= processors && typicalMs !== null && typicalMs < hold.quickMs && isLoopBusy();
+}

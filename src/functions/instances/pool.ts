@@ -7,14 +7,14 @@ import type { CallerSignal, ColdStart } from '../../model/invocation.ts';
 import { shareOf } from '../../model/shares.ts';
 import { type Kept, nothingKept } from '../provisioning/kept.ts';
 import { shareLimitsOf } from './concurrency.ts';
-import type { Deadline } from './deadlines.ts';
 import { Freezer } from './freezer.ts';
-import { hold } from './hold.ts';
+import { Growth } from './growth.ts';
+import { hold, isHeldBack } from './hold.ts';
 import { IdleInstances } from './idle.ts';
 import type { InstanceEvents, StartFailure } from './instance-port.ts';
-import { average, sum } from './measures.ts';
 import type { Acquired, PoolDeps, PooledInstance, Runnable, Waiter, Wish } from './pool-port.ts';
 import { allowedInstances, type Quota } from './quota.ts';
+import { Recheck } from './recheck.ts';
 import { Shares } from './shares.ts';
 import { describeFailure } from './start-failures.ts';
 import type { Starter } from './start-gate.ts';
@@ -23,8 +23,6 @@ import { blamed, type EndReason, isAlive } from './state.ts';
 import { WaitQueue } from './wait-queue.ts';
 
 export const plainWish: Wish = { mayGoAhead: false, isReturned: false };
-/** What a start is taken to cost before one has been seen, ms. */
-const assumedStartMs = 100;
 
 /**
  * Idle instances are reused last in, first out; waiting requests are served first in, first out, by whichever
@@ -44,7 +42,8 @@ export class Pool<I extends PooledInstance> implements Starter {
   /** Those that are claimed, of a pool whose instances run one request at a time. */
   readonly #claimed = new Set<I>();
   readonly #waiting = new WaitQueue<I>();
-  readonly #recheck: Deadline;
+  readonly #recheck: Recheck;
+  readonly #growth: Growth;
   readonly #freezer: Freezer<I>;
   /** Instances that are not ending; those of them that are starting. */
   #alive = 0;
@@ -57,13 +56,8 @@ export class Pool<I extends PooledInstance> implements Starter {
   inFlight = 0;
   /** The limit that its function's owner has set; kept by quota.ts. */
   quota: Quota | null = null;
-  #typicalMs: number | null = null;
-  /** When a request was last given an instance (monotonic ms). */
-  #movedAt = 0;
-  #isRecheckDue = false;
   /** Why no instance could be started when one was wanted last. */
   #lackOfRoom = '';
-  #startCostMs = assumedStartMs;
   #kept: Kept = nothingKept;
   /** Instances that it may have by the function's bound. */
   readonly most: number;
@@ -77,7 +71,8 @@ export class Pool<I extends PooledInstance> implements Starter {
     this.most = shareOf(deps.limits.instancesPerFunction, deps.limits.among, config.key);
     const limits = shareLimitsOf(config, choice);
     this.#shares = limits === null ? null : new Shares(limits);
-    this.#recheck = { at: 0, expire: () => this.#lookAgain() };
+    this.#growth = new Growth(deps.limits.startsAtOnce);
+    this.#recheck = new Recheck(deps.deadlines, (planned) => this.#lookAgain(planned));
     this.#freezer = new Freezer({
       clock: deps.clock,
       deadlines: deps.deadlines,
@@ -148,8 +143,8 @@ export class Pool<I extends PooledInstance> implements Starter {
   take(wish: Wish = plainWish): I | null {
     if (this.#shares !== null) return this.#takeShare(this.#shares);
     if (this.#waiting.size > 0) return null;
-    const isHeldBack = this.#isHoldingBack(this.#busy);
-    const instance = isHeldBack ? (wish.mayGoAhead ? this.#takerAhead() : null) : this.#idle.take();
+    const isHeld = this.#isHoldingBack(this.#busy);
+    const instance = isHeld ? (wish.mayGoAhead ? this.#takerAhead() : null) : this.#idle.take();
     return instance === null ? null : this.#claim(instance);
   }
 
@@ -207,7 +202,7 @@ export class Pool<I extends PooledInstance> implements Starter {
     this.#release(instance);
     this.#pace.served();
     this.#unproven.delete(instance);
-    this.#typicalMs = average(this.#typicalMs, durationMs);
+    this.#growth.served(durationMs);
     if (this.#shares === null) this.#goOn(instance);
     else if (this.#shares.remove(instance) === 0) this.#restOrLeave(this.#shares, instance);
     else this.#fill(this.#shares, instance, null);
@@ -277,7 +272,7 @@ export class Pool<I extends PooledInstance> implements Starter {
   async close(): Promise<void> {
     this.#isRetired = true;
     this.#idle.takeAll();
-    this.#deps.deadlines.remove(this.#recheck);
+    this.#recheck.close();
     this.#freezer.close();
     for (const waiter of this.#waiting.takeAll()) waiter.resolve({ kind: 'closed' });
     await Promise.all([...this.#instances].map((instance) => instance.stop('closed')));
@@ -332,7 +327,7 @@ export class Pool<I extends PooledInstance> implements Starter {
       onReady: (ready) => {
         this.#pace.started();
         this.#unproven.add(ready);
-        this.#startCostMs = average(this.#startCostMs, sum(ready.times));
+        this.#growth.started(ready.times);
         started(() => this.#offer(ready, coldStart));
       },
       onStartFailed: (failed, failure) => {
@@ -389,7 +384,7 @@ export class Pool<I extends PooledInstance> implements Starter {
   }
 
   #give(instance: I, coldStart: ((instance: I, waiter: Waiter<I>) => ColdStart) | null): void {
-    this.#movedAt = this.#deps.clock.monotonic();
+    this.#growth.moved(this.#deps.clock.monotonic());
     const waiter = this.#waiting.takeFirst();
     if (waiter === null) return;
     this.#claim(instance);
@@ -403,16 +398,15 @@ export class Pool<I extends PooledInstance> implements Starter {
 
   /** Whether an instance beside `others` busy ones is better left idle: see the class. */
   #isHoldingBack(others: number): boolean {
-    if (this.#shares !== null) return false;
-    if (others < this.#deps.limits.processors || this.#isRetired || this.#typicalMs === null) return false;
-    return this.#typicalMs < hold.quickMs && this.#deps.isLoopBusy();
+    if (this.#shares !== null || this.#isRetired) return false;
+    const facts = { others, processors: this.#deps.limits.processors, typicalMs: this.#growth.typicalMs };
+    return isHeldBack(facts, () => this.#deps.isLoopBusy());
   }
 
-  #lookAgain(): void {
-    this.#isRecheckDue = false;
+  #lookAgain(planned: number): void {
     const now = this.#deps.clock.monotonic();
     // This process itself stood still: what instances have answered meanwhile is not read yet, and says more than the wait.
-    if (now > this.#recheck.at + hold.lateMs) this.#movedAt = now;
+    if (now > planned + hold.lateMs) this.#growth.moved(now);
     // When no request has ended for a while, what was held back is held back no more.
     this.#grow(now >= this.#waitsSince() + hold.limitMs);
   }
@@ -428,10 +422,8 @@ export class Pool<I extends PooledInstance> implements Starter {
     }
   }
 
-  /** Since when the first that waits does, or since the last was served, if that is later. */
   #waitsSince(): number {
-    const { first } = this.#waiting;
-    return first === null ? Number.POSITIVE_INFINITY : Math.max(first.since, this.#movedAt);
+    return this.#growth.waitsSince(this.#waiting.first?.since ?? null);
   }
 
   #grow(isStalled = false): void {
@@ -441,22 +433,14 @@ export class Pool<I extends PooledInstance> implements Starter {
       this.#deps.gate.want(this);
       return;
     }
-    const isHeldBack = this.#idle.size > 0 && this.#waiting.size > 0;
-    if (isHeldBack || this.#waiting.size > this.#starting) {
+    const isAnyHeld = this.#idle.size > 0 && this.#waiting.size > 0;
+    if (isAnyHeld || this.#waiting.size > this.#starting) {
       // Waiting seems quicker than starting. Should that turn out wrong, look again.
-      this.#lookAgainAt(
-        Math.max(this.#waitsSince() + (isHeldBack ? hold.limitMs : this.#startCostMs), this.#pace.pausedUntil),
-      );
+      const waitMs = isAnyHeld ? hold.limitMs : this.#growth.startCostMs;
+      this.#recheck.plan(Math.max(this.#waitsSince() + waitMs, this.#pace.pausedUntil));
     } else if (this.#alive < this.#kept.minimum && this.#pace.pausedUntil > this.#deps.clock.monotonic()) {
-      this.#lookAgainAt(this.#pace.pausedUntil);
+      this.#recheck.plan(this.#pace.pausedUntil);
     }
-  }
-
-  #lookAgainAt(at: number): void {
-    if (this.#isRecheckDue && this.#recheck.at <= at) return;
-    this.#isRecheckDue = true;
-    this.#recheck.at = at;
-    this.#deps.deadlines.add(this.#recheck);
   }
 
   /** Nothing runs, and nothing may be started now because it died so often: who waits gets its error at once. */
@@ -473,27 +457,21 @@ export class Pool<I extends PooledInstance> implements Starter {
   #wantsStart(): boolean {
     if (this.#alive >= this.most || this.#alive >= allowedInstances(this)) return false;
     if (this.#pace.isLooping && this.#starting > 0) return false;
-    if (this.#deps.clock.monotonic() < this.#pace.pausedUntil) return false;
+    const now = this.#deps.clock.monotonic();
+    if (now < this.#pace.pausedUntil) return false;
     if (this.#alive < this.#kept.minimum) return true;
+    const starting = this.#starting;
+    const counts = { starting, idle: this.#idle.size, waiting: this.#waiting.size };
     if (this.#shares !== null) {
-      const takers = this.#alive - this.#shares.leaving;
-      const isShort = this.inFlight > takers * this.#shares.limits.enough;
-      // Requests whose callers have gone run on, though nobody counts them any more.
-      return this.#idle.size === 0 && (isShort || (this.#waiting.size > 0 && this.#starting === 0));
+      return this.#shares.wantsMore({ ...counts, inFlight: this.inFlight, alive: this.#alive });
     }
-    const { first } = this.#waiting;
-    if (first === null || this.#waiting.size <= this.#starting || this.#idle.size > 0) return false;
-    const serving = this.#alive - this.#starting;
-    if (serving < this.#deps.limits.startsAtOnce || this.#typicalMs === null) return true;
-    const expectedMs = (this.#waiting.size / serving) * this.#typicalMs;
-    // What waited for the first instances tells nothing about how quick these are.
-    const stalledMs = this.#deps.clock.monotonic() - this.#waitsSince();
-    return expectedMs > this.#startCostMs || stalledMs >= this.#startCostMs;
+    const firstSince = this.#waiting.first?.since ?? null;
+    return this.#growth.isQuicker({ ...counts, firstSince, serving: this.#alive - starting }, now);
   }
 
   #settleIfDrained(): void {
     if (!this.#isRetired || this.#instances.size > 0 || this.#waiting.size > 0) return;
-    this.#deps.deadlines.remove(this.#recheck);
+    this.#recheck.close();
     this.#freezer.close();
     this.#deps.drained(this);
   }

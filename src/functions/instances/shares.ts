@@ -4,6 +4,15 @@ import type { EndReason } from './state.ts';
 /** `most` at once in one instance; from `enough` on a further instance is started. Source: docs. */
 export type ShareLimits = { readonly most: number; readonly enough: number };
 
+/** `inFlight`: requests admitted; `alive`, `starting`, `idle`: instances; `waiting`: requests without one. */
+export type SharesStanding = {
+  readonly inFlight: number;
+  readonly alive: number;
+  readonly starting: number;
+  readonly idle: number;
+  readonly waiting: number;
+};
+
 /** Bounded by the instances of one function. */
 export class Shares<I> {
   readonly limits: ShareLimits;
@@ -58,9 +67,12 @@ export class Shares<I> {
     return this.#leaving.get(instance) ?? null;
   }
 
-  /** How many take no more requests. */
-  get leaving(): number {
-    return this.#leaving.size;
+  /** Whether a further instance is wanted. */
+  wantsMore({ inFlight, alive, starting, idle, waiting }: SharesStanding): boolean {
+    const takers = alive - this.#leaving.size;
+    const isShort = inFlight > takers * this.limits.enough;
+    // Requests whose callers have gone run on, though nobody counts them any more.
+    return idle === 0 && (isShort || (waiting > 0 && starting === 0));
   }
 
   forget(instance: I): void {
