@@ -68,7 +68,7 @@ static inline bool waits_for_program(const struct start *start) { return start->
 void await_program(struct program *program, int started); // in the process that becomes it; what it points to stays
 
 // -- tree.c: what descends from an instance's first process; called in it.
-struct tree_size { uint64_t pages; int processes; int64_t exact_until; bool is_too_deep; }; // pages that the processes have for themselves; some were not looked at
+struct tree_size { uint64_t pages; int processes; int64_t exact_until; clock_t clock_until; bool is_too_deep; }; // pages that the processes have for themselves; some were not looked at
 struct tree_size tree_measure(bool is_all_ours, bool is_exact); // is_all_ours: all of /proc is; is_exact: what they share counts once, which takes longer
 void tree_signal(int number);
 void tree_end(pid_t program); // returns when nothing is left, or after five seconds

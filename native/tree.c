@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { END_TREE_MS = 5000, DEPTH_MAX = 64, EXACT_MS = 50 };
+enum { END_TREE_MS = 5000, DEPTH_MAX = 64, EXACT_MS = 50, EXACT_WAIT_MS = 500 };
 
 typedef void visit(pid_t pid, void *of);
 
@@ -82,12 +82,13 @@ static void measure_one(pid_t pid, void *of) {
   char path[64];
   snprintf(path, sizeof path, "/proc/%d/statm", pid);
   // Nobody may make that take long: what cannot be looked at in time counts as if nothing of it was shared.
-  if (size->exact_until < now_ms() || !add_proportional(pid, &size->pages)) add_own_pages(path, &size->pages);
+  bool has_time = now_ms() < size->exact_until && clock() < size->clock_until;
+  if (!has_time || !add_proportional(pid, &size->pages)) add_own_pages(path, &size->pages);
   size->processes++;
 }
 
 struct tree_size tree_measure(bool is_all_ours, bool is_exact) {
-  struct tree_size size = {.exact_until = is_exact ? now_ms() + EXACT_MS : 0};
+  struct tree_size size = {.exact_until = is_exact ? now_ms() + EXACT_WAIT_MS : 0, .clock_until = clock() + EXACT_MS * CLOCKS_PER_SEC / 1000};
   is_too_deep = false;
   if (!is_all_ours) each_below(getpid(), 0, measure_one, &size);
   size.is_too_deep = is_too_deep;
