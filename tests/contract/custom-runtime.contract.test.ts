@@ -305,7 +305,9 @@ for (const [tier, isRelayed] of [
       );
       const { body, coldStart } = await plane.succeed('slow');
       assert.ok((coldStart?.loadMs ?? 0) > 400);
-      assert.equal(seenIn(body).state['requests'], 3);
+      // Two checks that were passed, and the call; a check that takes longer than its second on a busy machine is made again.
+      const requests = Number(seenIn(body).state['requests']);
+      assert.ok(requests >= 3, `${requests} requests`);
     });
   });
 }
