@@ -32,7 +32,7 @@ export const testClasses: readonly TestClass[] = [
     isExpected: true,
     isolation: 'process',
     timeoutMs: 60_000,
-    limitMs: 720_000,
+    limitMs: 600_000,
   },
   {
     name: 'e2e',
@@ -40,7 +40,7 @@ export const testClasses: readonly TestClass[] = [
     isExpected: true,
     isolation: 'process',
     timeoutMs: 180_000,
-    limitMs: 600_000,
+    limitMs: 480_000,
   },
   {
     name: 'security',

@@ -294,7 +294,8 @@ for (const [tier, isRelayed] of [
         httpGetUrl: '/well?deep=1',
         initialDelayMs: 0,
         periodMs: 50,
-        timeoutMs: 1_000,
+        // Long enough for a busy machine: a check that is late is made again, and is a request more.
+        timeoutMs: 10_000,
         failureThreshold: 3,
         successThreshold: 2,
       };
@@ -305,9 +306,7 @@ for (const [tier, isRelayed] of [
       );
       const { body, coldStart } = await plane.succeed('slow');
       assert.ok((coldStart?.loadMs ?? 0) > 400);
-      // Two checks that were passed, and the call; a check that takes longer than its second on a busy machine is made again.
-      const requests = Number(seenIn(body).state['requests']);
-      assert.ok(requests >= 3, `${requests} requests`);
+      assert.equal(seenIn(body).state['requests'], 3);
     });
   });
 }
