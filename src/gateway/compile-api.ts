@@ -26,9 +26,7 @@ export type CompiledApi = {
   readonly servesHttps: boolean;
   readonly auth: ApiDefinition['auth'];
   readonly backend: Backend;
-  /** By parameter name: the index among the segments after the base path. */
-  readonly pathSegments: ReadonlyMap<string, number>;
-  /** Those of them whose parameters are named like secrets; records do not show what stands there. */
+  /** Indexes among the segments after the base path, of parameters named like secrets; records do not show what stands there. */
   readonly hiddenSegments: readonly number[];
   /** `pending` until map.ts has awaited what it needs; later steps never see that. */
   readonly mapping: Mapping | { readonly kind: 'pending'; readonly settled: Promise<void> };
@@ -121,7 +119,6 @@ export function compileApi(published: PublishedApi): CompiledApi {
     servesHttps: definition.request.protocols.includes('HTTPS'),
     auth: definition.auth,
     backend: definition.backend,
-    pathSegments: new Map(parameterNames.map(({ name, index }) => [name, index])),
     hiddenSegments: parameterNames.filter(({ name }) => isSecretName(name)).map(({ index }) => index),
     mapping: { kind: 'broken', reason: 'it is not compiled yet' },
   };
