@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module';
 import { buffer } from 'node:stream/consumers';
 import yazl from 'yazl';
+import { longTimeoutMs } from '../../tests/harness/sdk.ts';
 import type { Credentials, Ready } from '../../tests/harness/server.ts';
 import type { CallLog, OperationName } from './calls.ts';
 import { at } from './read.ts';
@@ -96,12 +97,6 @@ function listsOfModels(models: Readonly<Record<string, Model>>, action: string, 
   return Object.fromEntries(lists);
 }
 
-/**
- * `httpx`, under all the SDKs, leaves the timer of an answer that nobody reads (a 204) running; when it ends it fails whatever request has
- * that kept-alive connection by then. So the SDKs that do not read such answers get a time-out longer than any run; the others too, whose
- * own of three seconds is too short for a machine that does much else.
- */
-const longTimeoutMs = 600_000;
 const longTimeouts = { readTimeout: longTimeoutMs, connectTimeout: longTimeoutMs };
 
 /** Makes the clients of one server; each gets `credentials`, the server's own unless others are given. */
@@ -202,7 +197,7 @@ export class Clients {
       accessKeySecret,
       region: this.#ready.region,
       endpoint: this.#ready.api,
-      timeout: 30_000,
+      timeout: longTimeoutMs,
     };
     const sdk = new (load('@alicloud/fc2') as SdkClass)(accountId, config);
     return (method, ...args) => this.#logged('FC/2016-08-15', method, args, sdk, upperFirst(method));

@@ -3,6 +3,7 @@ import { request } from 'node:http';
 import { createRequire } from 'node:module';
 import { buffer } from 'node:stream/consumers';
 import { connect } from 'node:tls';
+import { longTimeoutMs } from '../../tests/harness/sdk.ts';
 import type { Ready } from '../../tests/harness/server.ts';
 
 const require = createRequire(import.meta.url);
@@ -60,18 +61,18 @@ export function signedCalls(ready: Ready, groupId: string, { key, secret }: AppK
   const client = new Client(key, secret, stage);
   const host = `${groupId}.localhost`;
   return {
-    get: (path: string) => client.get(`${ready.gateway}${path}`, { headers: { host } }),
+    get: (path: string) => client.get(`${ready.gateway}${path}`, { headers: { host }, timeout: longTimeoutMs }),
     postForm: (path: string, form: Readonly<Record<string, string>>) => {
       const headers = { host, 'content-type': 'application/x-www-form-urlencoded; charset=UTF-8' };
-      return client.post(`${ready.gateway}${path}`, { data: form, headers });
+      return client.post(`${ready.gateway}${path}`, { data: form, headers, timeout: longTimeoutMs });
     },
     postJson: (path: string, data: object) => {
       const headers = { host, 'content-type': 'application/json; charset=UTF-8' };
-      return client.post(`${ready.gateway}${path}`, { data, headers });
+      return client.post(`${ready.gateway}${path}`, { data, headers, timeout: longTimeoutMs });
     },
     postStream: (path: string, data: string) => {
       const headers = { host, 'content-type': 'application/octet-stream' };
-      return client.post(`${ready.gateway}${path}`, { data, headers });
+      return client.post(`${ready.gateway}${path}`, { data, headers, timeout: longTimeoutMs });
     },
   };
 }

@@ -18,6 +18,7 @@ import type { InvocationOutcome, InvokeRequest } from '../../src/model/invocatio
 import { latencyBucketsMs } from '../../src/model/metrics.ts';
 import type { RequestQuery, RequestRecord } from '../../src/model/record.ts';
 import { openStore, type Store } from '../../src/store/index.ts';
+import { longTimeoutMs } from '../harness/sdk.ts';
 
 const require = createRequire(import.meta.url);
 
@@ -185,10 +186,19 @@ export function modelsOf(name: string): Models {
   return require(name) as Models;
 }
 
+const longTimeouts = { readTimeout: longTimeoutMs, connectTimeout: longTimeoutMs };
+
 function configOf(plane: Plane, extra: object = {}): object {
   const { Config } = require('@alicloud/openapi-core/dist/utils.js') as { Config: new (map: object) => object };
   const { accessKeyId, accessKeySecret } = plane.credentials;
-  return new Config({ accessKeyId, accessKeySecret, endpoint: plane.url.host, protocol: 'http', ...extra });
+  return new Config({
+    accessKeyId,
+    accessKeySecret,
+    endpoint: plane.url.host,
+    protocol: 'http',
+    ...longTimeouts,
+    ...extra,
+  });
 }
 
 /** `@alicloud/cloudapi20160714`: V3, or RPC v1 with `signatureAlgorithm: 'v2'`. */
@@ -205,7 +215,13 @@ export function fc3Sdk(plane: Plane): Client {
 export function fcOpenSdk(plane: Plane): Client {
   const { Config } = require('@alicloud/openapi-client') as { Config: new (map: object) => object };
   const { accessKeyId, accessKeySecret } = plane.credentials;
-  const config = new Config({ accessKeyId, accessKeySecret, endpoint: plane.url.host, protocol: 'http' });
+  const config = new Config({
+    accessKeyId,
+    accessKeySecret,
+    endpoint: plane.url.host,
+    protocol: 'http',
+    ...longTimeouts,
+  });
   return new (classOf('@alicloud/fc-open20210406', 'default'))(config);
 }
 
@@ -217,7 +233,7 @@ export function fc2Sdk(plane: Plane): Client {
     accessKeySecret,
     region: 'cn-hangzhou',
     endpoint: plane.url.origin,
-    timeout: 30_000,
+    timeout: longTimeoutMs,
   };
   return new (classOf('@alicloud/fc2', 'FC2'))(accountId, config);
 }
@@ -230,6 +246,7 @@ export function popRpc(plane: Plane, method: 'GET' | 'POST', apiVersion = '2016-
     accessKeySecret,
     endpoint: plane.url.origin,
     apiVersion,
+    opts: { timeout: longTimeoutMs },
   });
   return async (action: string, params: Record<string, unknown>): Promise<Loose> => {
     const flat = Object.entries(params).map(([name, value]) => {
@@ -244,7 +261,8 @@ export function popRpc(plane: Plane, method: 'GET' | 'POST', apiVersion = '2016-
 /** `@alicloud/pop-core`, ROA. */
 export function popRoa(plane: Plane, apiVersion: string): Client {
   const { accessKeyId, accessKeySecret } = plane.credentials;
-  const config = { accessKeyId, accessKeySecret, endpoint: plane.url.origin, apiVersion };
+  const opts = { timeout: longTimeoutMs };
+  const config = { accessKeyId, accessKeySecret, endpoint: plane.url.origin, apiVersion, opts };
   return new (classOf('@alicloud/pop-core', 'ROAClient'))(config);
 }
 

@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { Project } from '../harness/project.ts';
-import { functionCompute, zipped } from '../harness/sdk.ts';
+import { functionCompute, longTimeoutMs, zipped } from '../harness/sdk.ts';
 import { Cleanup, startServer, type TestServer, temporaryDirectory } from '../harness/server.ts';
 
 const require = createRequire(import.meta.url);
@@ -185,7 +185,9 @@ describe('versions and aliases', () => {
         ): Promise<Record<string, unknown>>;
       };
     };
-    const roa = new ROAClient({ accessKeyId, accessKeySecret, endpoint: server.ready.api, apiVersion: '2023-03-30' });
+    const opts = { timeout: longTimeoutMs };
+    const { api: endpoint } = server.ready;
+    const roa = new ROAClient({ accessKeyId, accessKeySecret, endpoint, apiVersion: '2023-03-30', opts });
     const send = (method: string, path: string, body: object | string = '', query: object = {}) =>
       roa.request(
         method,

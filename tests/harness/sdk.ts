@@ -6,6 +6,13 @@ import type { Credentials, Ready } from './server.ts';
 
 const require = createRequire(import.meta.url);
 
+/**
+ * The time-out that SDKs get: longer than any run. Their own of three seconds is short on a machine that does much else; and the newer
+ * generations leave the timer of each call running, at whose end httpx, under all of them, fails the request that has that kept-alive
+ * connection by then ("ReadTimeout"), however quickly that was answered.
+ */
+export const longTimeoutMs = 600_000;
+
 type RpcClient = {
   request(action: string, params: Record<string, unknown>, options: { method: 'POST' }): Promise<Record<string, never>>;
 };
@@ -21,7 +28,7 @@ type FcClient = {
 };
 type GatewayClient = {
   get(url: string, options?: object): Promise<unknown>;
-  post(url: string, options: { data: unknown; headers: Record<string, string> }): Promise<unknown>;
+  post(url: string, options: { data: unknown; headers: Record<string, string>; timeout?: number }): Promise<unknown>;
 };
 
 export type Answer = { readonly [name: string]: unknown };
@@ -29,7 +36,8 @@ export type Answer = { readonly [name: string]: unknown };
 /** `@alicloud/pop-core`: CloudAPI by RPC signature v1. Nested configurations may be given as objects. */
 export function cloudApi(ready: Ready, { accessKeyId, accessKeySecret }: Credentials) {
   const { RPCClient } = require('@alicloud/pop-core') as { RPCClient: new (config: object) => RpcClient };
-  const client = new RPCClient({ accessKeyId, accessKeySecret, endpoint: ready.api, apiVersion: '2016-07-14' });
+  const opts = { timeout: longTimeoutMs };
+  const client = new RPCClient({ accessKeyId, accessKeySecret, endpoint: ready.api, apiVersion: '2016-07-14', opts });
   return async (action: string, params: Record<string, unknown>): Promise<Answer> => {
     const flat = Object.entries(params).map(([name, value]) => [
       name,
@@ -47,7 +55,7 @@ export function functionCompute(ready: Ready, { accountId, accessKeyId, accessKe
     accessKeySecret,
     region: ready.region,
     endpoint: ready.api,
-    timeout: 30_000,
+    timeout: longTimeoutMs,
   });
 }
 
@@ -56,7 +64,11 @@ export function gatewayClient(appKey: string, appSecret: string, stage?: string)
   const { Client } = require('aliyun-api-gateway') as {
     Client: new (key: string, secret: string, stage?: string) => GatewayClient;
   };
-  return new Client(appKey, appSecret, stage);
+  const client = new Client(appKey, appSecret, stage);
+  return {
+    get: (url, options) => client.get(url, { timeout: longTimeoutMs, ...options }),
+    post: (url, options) => client.post(url, { timeout: longTimeoutMs, ...options }),
+  };
 }
 
 /** A zip of text files, base64 as the APIs take it. */
