@@ -122,7 +122,9 @@ async function findCandidates({ path, home, execPath, fetched }: Whereabouts): P
 /** Null for what does not answer, or is older than the bootstrap can use. */
 async function ask({ language, path }: Candidate): Promise<Interpreter | null> {
   const { question, oldest } = languageOf(language);
-  const [first = '', second = ''] = (await run(path, question)).split('\n');
+  // The Node that runs us need not be asked, and is found on the busiest machine.
+  const said = path === process.execPath ? process.versions.node : await run(path, question);
+  const [first = '', second = ''] = said.split('\n');
   const version = /\b(\d+\.\d+\.\d+)\b/.exec(first)?.[1];
   if (version === undefined) return null;
   const { major, minor } = parseVersion(version);

@@ -12,7 +12,8 @@ import {
   startSandd,
 } from '../../src/functions/index.ts';
 import { hasOwnRoot } from '../../src/functions/launcher/placement.ts';
-import type { LaunchSpec } from '../../src/functions/launcher/port.ts';
+import type { Exit, LaunchSpec } from '../../src/functions/launcher/port.ts';
+import type { ExecBench } from '../../src/functions/launcher/suite-exec.ts';
 
 export type OpenSandd = {
   readonly tier: IsolationTier;
@@ -92,6 +93,40 @@ export function prepareInstance(
     close() {
       frames.close();
       log.close();
+    },
+  };
+}
+
+/** An instance that runs the script, for the suite of sessions; resolves when that has written `up`. */
+export async function openForExec(path: string, tier: IsolationTier, script: string): Promise<ExecBench> {
+  const opened = await openSandd(path, tier);
+  const { launcher, runDir, token } = opened;
+  let written = '';
+  let wake = () => {};
+  const until = async (text: string) => {
+    while (!written.includes(text)) await new Promise<void>((resolve) => (wake = resolve));
+  };
+  const exited = new Promise<Exit>((resolve) => launcher.onExited(resolve));
+  const { spec, close } = prepareInstance(opened, ['/bin/sh', '-c', script], (text) => {
+    written += text;
+    wake();
+  });
+  const environment = { ...spec.environment, PATH: '/usr/bin:/bin' };
+  await launcher.start({ ...spec, environment });
+  await until('up');
+  const { instanceId, codeDirectory } = spec;
+  const directory = hasOwnRoot(tier) ? '/code' : codeDirectory;
+  return {
+    launcher,
+    runDir,
+    token,
+    instanceId,
+    directory,
+    exited,
+    until,
+    async close() {
+      await opened.close();
+      close();
     },
   };
 }

@@ -2,9 +2,10 @@
 // sandd.contract.test.ts. SANDD: the program; SANDD_TIERS: those to test.
 import { isolationTiers } from '../../src/functions/index.ts';
 import { testLauncher } from '../../src/functions/launcher/suite.ts';
+import { execSuite } from '../../src/functions/launcher/suite-exec.ts';
 import { testProcessors } from '../../src/functions/launcher/suite-processors.ts';
 import { testSpares } from '../../src/functions/launcher/suite-spares.ts';
-import { openSandd } from './sandd-open.ts';
+import { openForExec, openSandd } from './sandd-open.ts';
 
 const path = process.env['SANDD'] ?? '';
 const wanted = (process.env['SANDD_TIERS'] ?? '').split(',');
@@ -24,5 +25,6 @@ for (const tier of isolationTiers.filter((each) => wanted.includes(each))) {
   } as const;
   testLauncher(suite);
   testSpares(suite);
+  execSuite({ tier, skip: false, open: (script) => openForExec(path, tier, script) });
   if (suite.tier === 'strong' || process.env['SANDD_GROUPS'] === '1') testProcessors(suite);
 }

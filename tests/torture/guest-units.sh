@@ -8,8 +8,8 @@ mkdir -p "$server/native" "$units/yunmen.service.d"
 cp -a "$checkout/bin" "$checkout/src" "$checkout/runtimes" "$checkout/package.json" "$server/"
 cp -a "$checkout/native/build" "$checkout"/native/*.[ch] "$checkout/native/build.sh" "$server/native/"
 "$node" -e '
-  const { packages } = JSON.parse(require("node:fs").readFileSync(`${process.argv[1]}/node_modules/.package-lock.json`, "utf8"));
-  for (const [path, { dev, optional, link }] of Object.entries(packages)) if (!dev && !optional && !link) console.log(path);
+  const { packages } = JSON.parse(require("node:fs").readFileSync(`${process.argv[1]}/package-lock.json`, "utf8"));
+  for (const [path, { dev, optional, link }] of Object.entries(packages)) if (path !== "" && !dev && !optional && !link) console.log(path);
 ' "$checkout" | (cd "$checkout" && tar -c --exclude='*.map' -T -) | tar -x -C "$server"
 ln -s /opt/yunmen/node_modules "$root/y/node_modules"
 cp -r "$checkout/tests/torture" "$root/y/tests/"

@@ -35,12 +35,20 @@ function weightOf(pid: number): number {
   return Number(read(pid, existsSync('/sys/fs/cgroup/cgroup.controllers') ? 'cpu.weight' : 'cpu.shares'));
 }
 
-/** Nanoseconds that its first thread runs in one go; null: this kernel does not tell, or does not let anybody ask for it. */
+/**
+ * Nanoseconds that an instance's threads run in one go, the same for its first process and for the program that this started.
+ * null: this kernel does not tell, or does not let anybody ask for it.
+ */
 function turnOf(pid: number): number | null {
   const [major = 0, minor = 0] = release().split('.').map(Number);
   if (major < 6 || (major === 6 && minor < 12)) return null;
-  const line = /^se\.slice *: *(\d+)$/m.exec(readFileSync(`/proc/${pid}/sched`, 'utf8'));
-  return line === null ? null : Number(line[1]);
+  const [program = ''] = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ');
+  const [own, ofProgram] = [pid, program].map((each) => {
+    const line = /^se\.slice *: *(\d+)$/m.exec(readFileSync(`/proc/${each}/sched`, 'utf8'));
+    return line === null ? null : Number(line[1]);
+  });
+  assert.equal(ofProgram, own);
+  return own ?? null;
 }
 
 const longTurn = 20_000_000;
@@ -79,6 +87,7 @@ export function testProcessors({ name, tier, skip, open }: LauncherSuite): void 
         assert.equal(turnOf(pid), turn);
         assert.equal(weightOf(pid), weight, 'as its memory says');
       }
+      t.diagnostic(turn === null ? 'no turns here' : `turns of ${turn} ns, of ${longTurn} in the background`);
       await setBackground(spec.instanceId, true);
       await bench.launcher.stop(spec.instanceId, 0);
       await assert.rejects(setBackground(spec.instanceId, false), /no such instance/);
