@@ -25,6 +25,7 @@ export type LanguageFixtures = {
       | 'returns6Mb'
       | 'returnsNothing'
       | 'lastLine'
+      | 'childWrites'
       | 'floods'
       | 'exits'
       | 'throws'
@@ -62,6 +63,7 @@ export const fixturesOf: Readonly<Record<StartableLanguage, LanguageFixtures>> =
       returns6Mb: 'odd.returns_6mb',
       returnsNothing: 'odd.returns_nothing',
       lastLine: 'odd.prints_last_line',
+      childWrites: 'odd.child_writes',
       floods: 'odd.floods',
       exits: 'odd.exits',
       throws: 'odd.throws',
@@ -95,6 +97,7 @@ export const fixturesOf: Readonly<Record<StartableLanguage, LanguageFixtures>> =
       returns6Mb: 'odd.returns6Mb',
       returnsNothing: 'odd.returnsNothing',
       lastLine: 'odd.printsLastLine',
+      childWrites: 'odd.childWrites',
       floods: 'odd.floods',
       exits: 'odd.exits',
       throws: 'odd.throws',
@@ -128,6 +131,7 @@ export const fixturesOf: Readonly<Record<StartableLanguage, LanguageFixtures>> =
       returns6Mb: 'odd.returns6Mb',
       returnsNothing: 'odd.returnsNothing',
       lastLine: 'odd.printsLastLine',
+      childWrites: 'odd.childWrites',
       floods: 'odd.floods',
       exits: 'odd.exits',
       throws: 'odd.throws',
@@ -162,6 +166,7 @@ export const fixturesOf: Readonly<Record<StartableLanguage, LanguageFixtures>> =
       returns6Mb: 'example.Returns6Mb::handleRequest',
       returnsNothing: 'example.ReturnsNothing::handleRequest',
       lastLine: 'example.PrintsLastLine::handleRequest',
+      childWrites: 'example.ChildWrites::handleRequest',
       floods: 'example.Floods::handleRequest',
       exits: 'example.Exits::handleRequest',
       throws: 'example.Throws::handleRequest',

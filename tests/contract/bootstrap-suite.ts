@@ -138,6 +138,12 @@ export function suite(interpreter: Interpreter): void {
       assert.equal(await host.logWith(end), `${start}first\nthe last line\n${end}`);
     }));
 
+  it('writes the Start marker before anything else when a tail is wanted: what children write passes by it', () =>
+    loaded(interpreter, names.childWrites, async (host) => {
+      assert.equal(body(await host.invoke(requestId, 'x', { tail: true })), 'written');
+      assert.equal(await host.logWith(end), `${start}a child wrote this\n${end}`);
+    }));
+
   it('loses no line of a flood', () =>
     loaded(interpreter, names.floods, async (host) => {
       assert.equal(body(await host.invoke(requestId)), 'flooded');

@@ -147,6 +147,23 @@ for (const tier of ['none', 'user'] as const) {
       assert.equal((await plane.succeed('hoards', 'y')).body.toString(), 'y');
     });
 
+    test('who takes more than that before its first request is told how much it had, too', async () => {
+      const hoard = 'kept = [b"x" * 1000000 for _ in range(100000)]';
+      plane.publish('hoards-at-load', python(hoard, '    return event'), { memoryMb: 128 });
+      const initializer = { handler: 'index.initialize', timeoutMs: 20_000 };
+      const initialize = `def initialize(context):\n    ${hoard}`;
+      plane.publish('hoards-at-first', python(initialize, '    return event'), { memoryMb: 128, initializer });
+      for (const [name, type] of [
+        ['hoards-at-load', 'UnhandledInvocationError'],
+        ['hoards-at-first', 'InitializationError'],
+      ] as const) {
+        const { body, maxMemoryMb, errorType } = await plane.fail(name);
+        assert.equal(errorType, type);
+        assert.match(body.toString(), /^\{"errorMessage":"Process exited unexpectedly before completing request \(/);
+        assert.ok(maxMemoryMb > 128, `${maxMemoryMb} MB`);
+      }
+    });
+
     test('memory of children counts', async () => {
       const hoarding =
         '    import subprocess\n    subprocess.call([sys.executable, "-c", "kept = [b\'x\' * 1000000 for _ in range(100000)]"])\n    return "alive"';

@@ -90,11 +90,21 @@ class Output {
     Object.defineProperty(process, name, { configurable: true, enumerable: true, get: () => made });
   }
 
-  /** A request begins: its Start marker goes out with the first output. */
+  /**
+   * A request begins: its Start marker goes out with the first output, or before anything else when a tail is wanted:
+   * children write without being seen.
+   */
   begin(kind, requestId, isTail) {
     const mark = new Mark(kind, requestId, isTail);
     if (this.storage === null) this.mark = mark;
+    if (isTail) this.write(this.takeStart(mark), 1, mark);
     return mark;
+  }
+
+  takeStart(mark) {
+    mark.isStartDue = false;
+    mark.hasStart = true;
+    return `${this.endsLine ? '' : '\n'}FC ${mark.kind} Start RequestId: ${mark.requestId}\n`;
   }
 
   /** Completes the markers when there was output, an error (`suffix`), or a tail is wanted. */
@@ -110,12 +120,7 @@ class Output {
     let bytes = typeof data === 'string' ? Buffer.from(data) : data;
     if (bytes.length === 0) return;
     const mark = owner === undefined ? this.current() : owner;
-    if (mark !== null && mark.isStartDue) {
-      mark.isStartDue = false;
-      mark.hasStart = true;
-      const newline = this.endsLine ? '' : '\n';
-      bytes = Buffer.concat([Buffer.from(`${newline}FC ${mark.kind} Start RequestId: ${mark.requestId}\n`), bytes]);
-    }
+    if (mark !== null && mark.isStartDue) bytes = Buffer.concat([Buffer.from(this.takeStart(mark)), bytes]);
     this.endsLine = bytes[bytes.length - 1] === 10;
     let done = 0;
     while (done < bytes.length) {

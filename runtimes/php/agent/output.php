@@ -38,16 +38,23 @@ class Output
             return $text;
         }
         if ($output->isStartDue) {
-            $output->isStartDue = false;
-            $output->hasStart = true;
-            $newline = $output->endsLine ? '' : "\n";
-            $text = "{$newline}FC {$output->kind} Start RequestId: {$output->requestId}\n" . $text;
+            $text = $output->takeStart() . $text;
         }
         $output->endsLine = substr($text, -1) === "\n";
         return $text;
     }
 
-    /** A request begins: its Start marker goes out with the first output. */
+    private function takeStart()
+    {
+        $this->isStartDue = false;
+        $this->hasStart = true;
+        return ($this->endsLine ? '' : "\n") . "FC {$this->kind} Start RequestId: {$this->requestId}\n";
+    }
+
+    /**
+     * A request begins: its Start marker goes out with the first output, or before anything else when a tail is wanted:
+     * children write without being seen.
+     */
     public function begin($kind, $requestId, $isTail)
     {
         $this->kind = $kind;
@@ -55,6 +62,9 @@ class Output
         $this->isTail = $isTail;
         $this->isStartDue = true;
         $this->hasStart = false;
+        if ($isTail) {
+            $this->write($this->takeStart());
+        }
     }
 
     /** Completes the markers when there was output, an error, or a tail is wanted. */

@@ -82,8 +82,11 @@ class Output(object):
             stream.held.pending = b''
 
     def begin(self, kind, request_id, is_tail):
-        """A request begins, on this thread: its Start marker goes out with the first output."""
+        """A request begins, on this thread: its Start marker goes out with the first output, or before anything else when a
+        tail is wanted: children write without being seen."""
         mark = self._holder.mark = Mark(kind, request_id, is_tail)
+        if is_tail:
+            self.write(b'')
         return mark
 
     def finish(self, mark, error_suffix='', error_text=''):

@@ -112,7 +112,10 @@ export class Instance {
       this.#events.onReady(this);
       return;
     }
-    if (failure.kind !== 'platform') await this.outputCompleted(failure.kind === 'ended' ? drainMs / 2 : drainMs / 10);
+    if (failure.kind === 'ended') {
+      const hasExited = failure.end.kind === 'exited' || failure.end.kind === 'initializer-exited';
+      await Promise.all([this.outputCompleted(drainMs / 2), hasExited ? this.exitTold() : null]);
+    } else if (failure.kind !== 'platform') await this.outputCompleted(drainMs / 10);
     if (!isAlive(this.#state)) return;
     this.#events.onStartFailed(this, failure);
     await this.stop(failure.kind === 'platform' ? 'start-failed' : 'load-failed');

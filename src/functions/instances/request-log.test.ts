@@ -24,6 +24,26 @@ test('the tail is what lies between the markers, and nothing of before or after'
   assert.equal(log.tail('r2', '').toString(), start('r2') + end('r2'));
 });
 
+test('where the Start marker may come late, what children wrote before it is the request’s own', () => {
+  const { log, write } = setUp();
+  log.begin('r1', false);
+  write(`a child wrote this\n${start('r1')}Traceback\n${end('r1', ', Error: x')}`);
+  assert.equal(
+    log.tail('r1', '').toString(),
+    `${start('r1')}a child wrote this\nTraceback\n${end('r1', ', Error: x')}`,
+  );
+});
+
+test('however much they wrote, the tail is the end of it', () => {
+  const { log, write } = setUp();
+  log.begin('r1', false);
+  for (let line = 0; line < 2_000; line += 1) write(`line ${line}\n`);
+  write(`${start('r1')}${end('r1')}`);
+  const tail = log.tail('r1', '').toString();
+  assert.equal(tail.length, tailLimitBytes);
+  assert.ok(tail.endsWith(`line 1999\n${end('r1')}`), tail.slice(-200));
+});
+
 test('markers that were not written are added, with the error and a line end where one is missing', () => {
   const { log, write } = setUp();
   log.begin('r');

@@ -12,8 +12,8 @@ export type LogLine = {
 
 /** What an instance writes, and the part of it that is a request's. */
 export type OutputLog = {
-  /** A request begins. */
-  begin(requestId: string): void;
+  /** A request begins. `isStartFirst` (unless said so): its Start marker comes before all that it writes. */
+  begin(requestId: string, isStartFirst?: boolean): void;
   /** A request was sent ahead: it will begin. */
   expect(requestId: string): void;
   /** True when nothing more can come for this request, or of an instance that serves none yet (null). */
@@ -48,13 +48,15 @@ type Part = {
   /** From its Start marker when that has come; older bytes cut off. */
   tail: Buffer;
   isCut: boolean;
+  /** What comes before its Start marker is another's. Else its children may have written it. */
+  isStartFirst: boolean;
   hasStart: boolean;
   hasEnd: boolean;
   onEnd: (() => void) | null;
 };
 
 function newPart(requestId: string | null): Part {
-  const flags = { isCut: false, hasStart: false, hasEnd: false };
+  const flags = { isCut: false, isStartFirst: true, hasStart: false, hasEnd: false };
   return { requestId, startMarker: none, endMarker: none, tail: none, ...flags, onEnd: null };
 }
 
@@ -91,12 +93,13 @@ export class RequestLog implements OutputLog {
   }
 
   /** A request begins: its output is what comes from now on, but for what the Start marker of another begins. */
-  begin(requestId: string): void {
+  begin(requestId: string, isStartFirst = true): void {
     const expected = this.#others.get(requestId);
     // Its answer may have been read before its output.
     if (this.#current.requestId !== null) this.#keepOther(this.#current.requestId, this.#current);
     this.#others.delete(requestId);
     this.#current = expected ?? newPart(requestId);
+    this.#current.isStartFirst = isStartFirst;
     // The rest of what the one before has written may not be here yet.
     const isUnfinished = this.#writing !== this.#current && this.#writing.hasStart && !this.#writing.hasEnd;
     if (!isUnfinished && this.#writing !== this.#current) {
@@ -244,7 +247,11 @@ function findMarkers(part: Part): void {
     if (start >= 0) {
       part.hasStart = true;
       part.isCut = false;
-      part.tail = part.tail.subarray(start);
+      const rest = part.tail.subarray(start);
+      const isAllOfIt = part.isStartFirst || start === 0;
+      part.tail = isAllOfIt
+        ? rest
+        : Buffer.concat([part.startMarker, part.tail.subarray(0, start), rest.subarray(part.startMarker.length)]);
     }
   }
   const end = part.tail.indexOf(part.endMarker);

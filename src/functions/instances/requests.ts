@@ -90,7 +90,7 @@ export class Requests {
     const isAhead = this.#unanswered > 0 && plan.concurrency === 1;
     // It was given before the others were recalled: the instance would not know that this one is.
     if (isAhead && this.#ahead?.isOpen !== true) return Promise.resolve(recalled);
-    if (!isAhead) this.#begin(requestId);
+    if (!isAhead) this.#begin(requestId, call.wantsLogTail);
     const facts = { requestId, tail: call.wantsLogTail, deadline: clock.now() + timeoutMs };
     const fresh = this.#freshCredentials(call.credentials);
     let head: FrameHeads['invoke'] = isAhead ? { ...facts, ahead: true } : facts;
@@ -150,11 +150,11 @@ export class Requests {
     if (isLast) wait.settle(callerGone);
   }
 
-  #begin(requestId: string): void {
+  #begin(requestId: string, wantsTail: boolean): void {
     const now = this.#deps.clock.monotonic();
     this.#deps.begins(now);
     this.#ahead?.began(now);
-    this.#deps.log.begin(requestId);
+    this.#deps.log.begin(requestId, wantsTail);
   }
 
   #queue(
@@ -169,7 +169,7 @@ export class Requests {
     });
     const begin = () => {
       this.#callers.set(requestId, leave);
-      this.#begin(requestId);
+      this.#begin(requestId, false); // of which no tail is wanted
       wait.begin();
       onTurn();
       if (isLeft) leave();

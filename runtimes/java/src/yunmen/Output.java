@@ -56,11 +56,15 @@ final class Output {
     return separate == null ? last : separate.get();
   }
 
-  /** A request begins, on this thread: its Start marker goes out with the first output. */
+  /**
+   * A request begins, on this thread: its Start marker goes out with the first output, or before anything else when a tail is
+   * wanted: children write without being seen.
+   */
   Mark begin(String kind, String requestId, boolean isTail) {
     Mark mark = new Mark(kind, requestId, isTail);
     if (separate == null) last = mark;
     else separate.set(mark);
+    if (isTail) write(0, mark, new byte[0]);
     return mark;
   }
 
