@@ -1,10 +1,11 @@
 // What sandd keeps of instances that have come and gone: nothing, counted before and after many of them, in each tier.
 // Small counts here; under torture 10,000 of each tier. (The whole plane over the other launcher: functions-ends.)
 import assert from 'node:assert/strict';
-import { existsSync, globSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { findSandd, isolationTiers, probeSandd } from '../../src/functions/index.ts';
+import { groupsOf } from '../harness/remains.ts';
 import { type OpenSandd, openSandd, prepareInstance } from './sandd-open.ts';
 
 const found = await findSandd();
@@ -40,7 +41,6 @@ function holdings({ sandd, runDir }: OpenSandd) {
   const { pid } = sandd;
   const links = readdirSync(`/proc/${pid}/fd`).map((name) => readlinkSync(`/proc/${pid}/fd/${name}`));
   const name = runDir.slice(runDir.lastIndexOf('/') + 1);
-  const groups = globSync([`/sys/fs/cgroup/*/yunmen-${name}.*/`, `/sys/fs/cgroup/*/*/*/yunmen-${name}.*/`]);
   return {
     processes: readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).length,
     sockets: links.filter((link) => link.startsWith('socket:')).length,
@@ -48,7 +48,7 @@ function holdings({ sandd, runDir }: OpenSandd) {
     descriptors: links.length,
     // Those of its own: it shares the machine's, which others change meanwhile.
     mounts: readFileSync(`/proc/${pid}/mountinfo`, 'utf8').split(name).length - 1,
-    groups: groups.length,
+    groups: groupsOf(runDir).length,
     slots: ['i', 't'].flatMap((each) => (existsSync(`${runDir}/${each}`) ? readdirSync(`${runDir}/${each}`) : []))
       .length,
   };

@@ -11,6 +11,7 @@ import { testLauncher } from '../../src/functions/launcher/suite.ts';
 import { testProcessors } from '../../src/functions/launcher/suite-processors.ts';
 import { testSpares } from '../../src/functions/launcher/suite-spares.ts';
 import { containerProgram } from '../harness/container.ts';
+import { groupsOf } from '../harness/remains.ts';
 import { type OpenSandd, openSandd, prepareInstance } from './sandd-open.ts';
 
 const found = await findSandd();
@@ -65,12 +66,7 @@ function remains(instanceId: string, pid: number, runDir: string): string[] {
   });
   const first = existsSync(`/proc/${pid}`) ? [`/proc/${pid}`] : [];
   const mounts = readFileSync('/proc/self/mountinfo', 'utf8').includes(runDir) ? ['a mount'] : [];
-  return [...marked, ...first, ...mounts, ...controlGroups(runDir)];
-}
-
-function controlGroups(runDir: string): string[] {
-  const name = runDir.slice(runDir.lastIndexOf('/') + 1);
-  return globSync([`/sys/fs/cgroup/*/yunmen-${name}{,.*}`, `/sys/fs/cgroup/*/*/*/yunmen-${name}{,.*}`]);
+  return [...marked, ...first, ...mounts, ...groupsOf(runDir)];
 }
 
 for (const tier of tiers) {

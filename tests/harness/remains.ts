@@ -53,7 +53,8 @@ function mounts(pid: number | 'self', runDir: string): number {
   return readFileSync(`/proc/${pid}/mountinfo`, 'utf8').split(basename(runDir)).length - 1;
 }
 
-function groupsOf(runDir: string): string[] {
+/** Control groups of a server and of its instances, of version 1 or 2, wherever the server was started. */
+export function groupsOf(runDir: string): string[] {
   const name = `yunmen-${basename(runDir)}`;
   const depths = ['', '*/', '*/*/', '*/*/*/'];
   return globSync(
