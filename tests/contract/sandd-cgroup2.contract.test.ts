@@ -40,7 +40,7 @@ if (isTorture) {
   });
 
   test(
-    'in a unit with Delegate=yes tier user has the contract, and the documented unit keeps instances to their memory',
+    'in units with Delegate=yes tiers user and strong have the contract, and the documented unit keeps instances to their memory',
     options,
     async () => {
       const packages = `${work}/packages`;

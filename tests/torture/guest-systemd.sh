@@ -1,8 +1,9 @@
-# Runs as a unit in the guest with systemd: the contract in a unit with Delegate=yes, then the unit of docs/recipes/systemd.md.
+# Runs as a unit in the guest with systemd: the contract in units with Delegate=yes, of an ordinary user and of root, then the unit of docs/recipes/systemd.md.
 export PATH=/usr/bin:/usr/sbin HOME=/tmp
 ip link set lo up
 echo "guest: kernel $(uname -r), $(systemctl --version | head -n 1), controllers $(cat /sys/fs/cgroup/cgroup.controllers)"
-systemctl start contract.service
+systemctl start delegated.service
+systemctl start root.service
 systemctl start yunmen.service
 sh /y/guest/guest-run.sh unit tests/torture/guest-unit.ts
 systemctl stop yunmen.service

@@ -25,17 +25,21 @@ Environment=YUNMEN_RUNTIME_FALLBACK=1
 StandardOutput=append:/run/yunmen.log
 StandardError=append:/run/yunmen.log
 END
-cat > "$units/contract.service" << 'END'
+contract() { # <unit> <user> <tier>
+  cat > "$units/$1.service" << END
 [Service]
 Type=oneshot
-User=guest
+User=$2
 Delegate=yes
 TasksMax=infinity
 Environment=HOME=/tmp SANDD_GROUPS=1
-ExecStart=/bin/sh /y/guest/guest-run.sh delegated user
+ExecStart=/bin/sh /y/guest/guest-run.sh $1 $3
 StandardOutput=tty
 StandardError=tty
 END
+}
+contract delegated guest user
+contract root root strong
 cat > "$units/guest.service" << 'END'
 [Service]
 Type=oneshot
