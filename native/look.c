@@ -99,6 +99,6 @@ void exceed(void) {
   size_t size = (size_t)4 * little_memory_mb << 20;
   char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   for (size_t at = 0; memory != MAP_FAILED && at < size; at += 4096) memory[at] = 1;
-  for (int tenths = 0; tenths < 20; tenths++) usleep(100 * 1000); // where it is only watched
+  for (int tenths = 0; tenths < 50; tenths++) usleep(100 * 1000); // where it is only watched
   dprintf(1, "memory=no\n");
 }

@@ -4,7 +4,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-enum { few_processes = 16, little_memory_mb = 16, trial_ms = 4000 };
+enum { few_processes = 16, little_memory_mb = 16, trial_ms = 10 * 1000 };
 extern char directory[64];           // of all trials; holds `canary`
 extern struct sockaddr_un outside;   // an abstract socket of the host
 extern socklen_t outside_length;

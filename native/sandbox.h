@@ -20,6 +20,7 @@ struct cgroups {
   char group[CONTROLLERS][PATH_LIMIT / 2]; // "" when there is no such controller; all the same in version 2
   int lock;                                // held while the server lives
   char outside[PATH_LIMIT / 2];            // where the data process goes back to; "": it was never moved
+  uint32_t weight_mb;                      // of the memory whose share of the processors each gets; 0: of its own
 };
 struct freezer { int state, members; const char *frozen, *thawed; }; // descriptors, -1 without a freezer
 bool cgroups_open(struct cgroups *groups, const char *name); // false: version is 0 and `cgroups_why` says why

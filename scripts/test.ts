@@ -1,5 +1,5 @@
 // `npm test`: every class of tests with fixed seeds, one total as the last line, exit 1 on any failure.
-// Options: --only <class[,class]>, --torture, --verbose, and parts of paths to run just those files.
+// Options: --only <class[,class]>, --torture, --part <0 to 1>, --verbose, and parts of paths to run just those files.
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
@@ -15,6 +15,7 @@ import {
   resultsVariable,
   type TestResult,
   type Totals,
+  tortureVariable,
   verboseVariable,
 } from './test/results.ts';
 
@@ -24,7 +25,8 @@ const defaultSeed = '20261122';
 const tortureFactor = 30;
 
 type Run = {
-  readonly isTorture: boolean;
+  /** The part of the full counts, over 0 to 1; 0: the usual ones. */
+  readonly torture: number;
   readonly isVerbose: boolean;
   readonly seed: string;
   readonly stop: AbortSignal;
@@ -41,13 +43,13 @@ function pinnedNode(): string {
   return existsSync(pinned) ? pinned : process.execPath;
 }
 
-function nodeArguments({ isolation, timeoutMs }: TestClass, files: readonly string[], isTorture: boolean): string[] {
+function nodeArguments({ isolation, timeoutMs }: TestClass, files: readonly string[], factor: number): string[] {
   return [
     '--test',
     `--test-isolation=${isolation}`,
     // A file that still holds something open when its tests are over ends all the same; processes it leaves are found below.
     ...(isolation === 'process' ? ['--test-concurrency=2', '--test-force-exit'] : []),
-    `--test-timeout=${timeoutMs * (isTorture ? tortureFactor : 1)}`,
+    `--test-timeout=${timeoutMs * factor}`,
     `--test-reporter=${root}scripts/test/reporter.ts`,
     '--test-reporter-destination=stdout',
     `--import=${root}scripts/test/fix-seeds.ts`,
@@ -63,7 +65,7 @@ function environment(run: Run, resultsFile: string): NodeJS.ProcessEnv {
     PATH: `${root}node_modules/.bin:${inherited['PATH'] ?? ''}`,
     NODE_COMPILE_CACHE: inherited['NODE_COMPILE_CACHE'] ?? `${root}.cache/compile`,
     YUNMEN_SEED: run.seed,
-    YUNMEN_TORTURE: run.isTorture ? '1' : '0',
+    [tortureVariable]: String(run.torture),
     [verboseVariable]: run.isVerbose ? '1' : '0',
     [resultsVariable]: resultsFile,
   };
@@ -85,16 +87,14 @@ async function runClass(testClass: TestClass, files: readonly string[], run: Run
   const resultsFile = `${folder}/results.ndjson`;
   writeFileSync(resultsFile, '');
   try {
-    const limitMs = testClass.limitMs * (run.isTorture ? tortureFactor : 1);
-    const { status, leftBehind, late } = await runSession(
-      [pinnedNode(), ...nodeArguments(testClass, files, run.isTorture)],
-      {
-        cwd: root,
-        env: environment(run, resultsFile),
-        stop: run.stop,
-        limitMs,
-      },
-    );
+    const factor = run.torture > 0 ? tortureFactor : 1;
+    const limitMs = testClass.limitMs * factor;
+    const { status, leftBehind, late } = await runSession([pinnedNode(), ...nodeArguments(testClass, files, factor)], {
+      cwd: root,
+      env: environment(run, resultsFile),
+      stop: run.stop,
+      limitMs,
+    });
     const results = parseResults(readFileSync(resultsFile, 'utf8'));
     const totals = countResults(results);
     const isFinished = results.some((result) => result.kind === 'finished');
@@ -115,7 +115,7 @@ async function runClass(testClass: TestClass, files: readonly string[], run: Run
 
 function usage(message: string): never {
   console.error(
-    `${message}\nusage: npm test -- [--only ${classNames.join('|')}] [--torture] [--verbose] [part-of-a-path …]`,
+    `${message}\nusage: npm test -- [--only ${classNames.join('|')}] [--torture [--part 0.01]] [--verbose] [part-of-a-path …]`,
   );
   process.exit(2);
 }
@@ -126,6 +126,7 @@ function parseCommandLine() {
       options: {
         only: { type: 'string' },
         torture: { type: 'boolean', default: false },
+        part: { type: 'string', default: '1' },
         verbose: { type: 'boolean', default: false },
       },
       allowPositionals: true,
@@ -133,7 +134,9 @@ function parseCommandLine() {
     const only = values.only?.split(',') ?? [];
     const unknown = only.find((name) => !isClassName(name));
     if (unknown !== undefined) usage(`no such class of tests: ${unknown}`);
-    return { ...values, only, parts: positionals };
+    const part = Number(values.part);
+    if (!(part > 0 && part <= 1)) usage(`a part of the full counts is over 0 and 1 at most, not ${values.part}`);
+    return { ...values, only, parts: positionals, torture: values.torture ? part : 0 };
   } catch (error) {
     return usage(error instanceof Error ? error.message : String(error));
   }
@@ -144,12 +147,13 @@ async function main(): Promise<void> {
   const stopper = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => stopper.abort());
   const run: Run = {
-    isTorture: options.torture,
+    torture: options.torture,
     isVerbose: options.verbose,
     seed: process.env['YUNMEN_SEED'] ?? defaultSeed,
     stop: stopper.signal,
   };
-  console.log(`node ${process.version}, seed ${run.seed}${run.isTorture ? ', full counts' : ''}`);
+  const counts = run.torture === 0 ? '' : run.torture === 1 ? ', full counts' : `, full counts times ${run.torture}`;
+  console.log(`node ${process.version}, seed ${run.seed}${counts}`);
   let totals: Totals = { passed: 0, failed: 0, skipped: 0 };
   const all: TestResult[] = [];
   for (const testClass of testClasses) {

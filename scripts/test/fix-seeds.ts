@@ -1,7 +1,7 @@
 // Loaded before every test file (--import): property tests draw the same values in every run, and more of them under torture.
 import fc from 'fast-check';
+import { counted } from '../../tests/harness/torture.ts';
 
 const seed = Number(process.env['YUNMEN_SEED']);
-const isTorture = process.env['YUNMEN_TORTURE'] === '1';
 
-fc.configureGlobal({ ...(Number.isSafeInteger(seed) ? { seed } : {}), numRuns: isTorture ? 5000 : 100 });
+fc.configureGlobal({ ...(Number.isSafeInteger(seed) ? { seed } : {}), numRuns: counted(100, 5000) });

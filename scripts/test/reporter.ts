@@ -3,10 +3,12 @@ import { appendFileSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
 import type { TestEvent } from 'node:test/reporters';
 import { inspect } from 'node:util';
-import { resultsVariable, type TestResult, verboseVariable } from './results.ts';
+import { resultsVariable, type TestResult, tortureVariable, verboseVariable } from './results.ts';
 
 /** Lines of one file's own output that are kept to be shown if it fails. */
 const outputLimit = 200;
+/** Under torture a test that took longer is named with its time. */
+const longMs = 10_000;
 
 type Leaf = Extract<TestEvent, { type: 'test:pass' | 'test:fail' }>;
 
@@ -64,6 +66,7 @@ function describeOutput(path: string, lines: readonly string[]): string {
 export default async function* report(events: AsyncIterable<TestEvent>): AsyncGenerator<string> {
   const target = process.env[resultsVariable];
   const verbose = process.env[verboseVariable] === '1';
+  const isTorture = Number(process.env[tortureVariable] ?? '0') > 0;
   const put = (result: TestResult) => {
     if (target !== undefined) appendFileSync(target, `${JSON.stringify(result)}\n`);
   };
@@ -88,6 +91,7 @@ export default async function* report(events: AsyncIterable<TestEvent>): AsyncGe
       case 'test:pass':
       case 'test:fail': {
         const names = (open.get(event.data.file ?? '') ?? []).slice(0, event.data.nesting);
+        const ms = event.data.details.duration_ms;
         const result = resultOf(event, [...names, event.data.name].join(' › '));
         if (result === null) break;
         put(result);
@@ -95,7 +99,14 @@ export default async function* report(events: AsyncIterable<TestEvent>): AsyncGe
         // A file that died has no summary: this is the place to show its last words.
         if (result.kind === 'failed' && result.name === result.file) {
           yield describeOutput(result.file, output.get(result.file) ?? []);
-        } else if (verbose && result.kind !== 'finished') yield `  ${result.kind} ${result.name}\n`;
+        } else if (result.kind !== 'finished' && (verbose || (isTorture && ms >= longMs))) {
+          yield `  ${result.kind} ${result.name} (${(ms / 1000).toFixed(1)} s)\n`;
+        }
+        break;
+      }
+      case 'test:diagnostic': {
+        // What a test says of itself; the runner's own sums belong to no file.
+        if ((verbose || isTorture) && event.data.file !== undefined) yield `    ${event.data.message}\n`;
         break;
       }
       case 'test:summary': {

@@ -10,9 +10,10 @@ export type TestResult =
 
 export type Totals = { readonly passed: number; readonly failed: number; readonly skipped: number };
 
-/** Environment names by which scripts/test.ts tells the reporter where to write and what to print. */
+/** Environment names by which scripts/test.ts tells the reporter where to write and what to print, and tests how much to repeat. */
 export const resultsVariable = 'YUNMEN_TEST_RESULTS';
 export const verboseVariable = 'YUNMEN_TEST_VERBOSE';
+export const tortureVariable = 'YUNMEN_TORTURE';
 
 /** Reads the reporter's lines; a last line cut off by a dying process is left out. */
 export function parseResults(text: string): TestResult[] {

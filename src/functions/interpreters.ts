@@ -29,8 +29,11 @@ export function librariesDirectory(fetched: string, runtimeId: string): string {
   return `${fetched}/libraries/${runtimeId}`;
 }
 
-/** How long one interpreter may take to tell its version, how many are asked at once, how many at all. */
-const versionTimeoutMs = 5_000;
+/**
+ * How long one interpreter may take to tell its version, how many are asked at once, how many at all. A JVM needs some tenths of a second
+ * of a processor, which is long on a busy machine; who is too late is not used until the server starts anew.
+ */
+const versionTimeoutMs = 20_000;
 const askedAtOnce = 4;
 const candidateLimit = 64;
 

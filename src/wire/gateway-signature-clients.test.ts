@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { describe, it } from 'node:test';
 import { parse } from 'node:url';
 import fc from 'fast-check';
+import { counted } from '../../tests/harness/torture.ts';
 import {
   computeSignature,
   contentMd5,
@@ -16,7 +17,7 @@ import {
 import { decodePath, parseParameters, parseRawBareNames } from './query.ts';
 
 /** Of each client: so many requests as they are, so many forged and so many harmlessly changed, over all kinds of change. */
-const numRuns = process.env['YUNMEN_TORTURE'] === '1' ? 100_000 : 300;
+const numRuns = counted(300, 100_000);
 const key = '203753385';
 const secret = 'MOCKSECRET0123456789abcdef01234567';
 const formType = 'application/x-www-form-urlencoded; charset=utf-8';

@@ -4,13 +4,13 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { after, before, describe as group, test } from 'node:test';
 import { probeIsolation } from '../../src/functions/index.ts';
+import { counted } from '../harness/torture.ts';
 import { type Fixture, openFixture } from './functions-fixture.ts';
 
 const isolation = await probeIsolation();
-const isTorture = process.env['YUNMEN_TORTURE'] === '1';
-const tails = isTorture ? 1_000 : 100;
+const tails = counted(100, 1_000);
 /** Of each tier. */
-const instances = isTorture ? 10_000 : 100;
+const instances = counted(100, 10_000);
 /** So many functions at once. */
 const lanes = ['a', 'b', 'c', 'd'];
 

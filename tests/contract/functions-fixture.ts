@@ -97,10 +97,13 @@ async function openLauncher(
   });
   assert.ok(!hasNetworks || noNetwork === null, noNetwork ?? '');
   for (const directory of [...shown, defaultRuntimesDirectory()]) await allow(directory);
-  for (const { prefix, shows = [] } of await findInterpreters()) {
+  // Looked for once: what is allowed and what is used have to be the same.
+  const interpreters = await findInterpreters();
+  for (const { prefix, shows = [] } of interpreters) {
     for (const place of [prefix, ...shows]) await allow(place);
   }
-  return { launcher: await connectSandd({ runDir, token, interpreters: findInterpreters, onGone() {} }), pid, exited };
+  const launcher = await connectSandd({ runDir, token, interpreters: async () => interpreters, onGone() {} });
+  return { launcher, pid, exited };
 }
 
 type More = Pick<FunctionsDeps, 'memory' | 'outside' | 'hasOwnNetwork' | 'imageDirectory' | 'elsewhere' | 'network'> & {

@@ -8,10 +8,10 @@ import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { findSandd } from '../../src/functions/index.ts';
+import { isTorture } from '../harness/torture.ts';
 
 const run = promisify(execFile);
 const scripts = fileURLToPath(new URL('../torture/', import.meta.url));
-const isTorture = process.env['YUNMEN_TORTURE'] === '1';
 
 test('the scripts of the guests are whole', async () => {
   const names = globSync('*.sh', { cwd: scripts });

@@ -6,12 +6,13 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { findSandd, isolationTiers, probeSandd } from '../../src/functions/index.ts';
 import { groupsOf } from '../harness/remains.ts';
+import { counted } from '../harness/torture.ts';
 import { type OpenSandd, openSandd, prepareInstance } from './sandd-open.ts';
 
 const found = await findSandd();
 const path = found.ok ? found.path : '';
 const results: ReadonlyMap<string, string> = found.ok ? await probeSandd(path) : new Map();
-const count = process.env['YUNMEN_TORTURE'] === '1' ? 10_000 : 60;
+const count = counted(60, 10_000);
 const lanes = 4;
 /** How an instance ends, in turn: by itself, a daemon left behind; by a stop; frozen, by a stop; never having run. */
 const ways = ['(sleep 600 &) ; exit 0', 'sleep 600', 'trap "" TERM; echo up; sleep 600', null] as const;

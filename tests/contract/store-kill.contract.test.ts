@@ -13,13 +13,13 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '../../src/base/clock.ts';
 import { acquireDataDir, openStore, type Store } from '../../src/store/index.ts';
+import { counted, isTorture } from '../harness/torture.ts';
 import { type Ack, groupOf, makeRandom } from './store-kill-plan.ts';
 
-const isTorture = process.env['YUNMEN_TORTURE'] === '1';
-const rounds = isTorture ? 200 : 15;
-const leastAcks = isTorture ? 20_000 : 200;
+const rounds = counted(15, 200);
+const leastAcks = counted(200, 20_000);
 /** Rounds are added when the kills came too early for that many acks; this many at most. */
-const extraRounds = isTorture ? 200 : 30;
+const extraRounds = counted(30, 200);
 /** The kill comes after so many acks at most. Sometimes at once, while the store still opens. */
 const mostAcksARound = isTorture ? 400 : 120;
 const seed = Number(process.env['YUNMEN_SEED'] ?? '20261122');

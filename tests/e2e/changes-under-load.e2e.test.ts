@@ -9,12 +9,13 @@ import { mockApi } from '../harness/mock-api.ts';
 import { OpenApi } from '../harness/openapi.ts';
 import { zipped } from '../harness/sdk.ts';
 import { startServer, type TestServer, temporaryDirectory } from '../harness/server.ts';
+import { counted, isTorture } from '../harness/torture.ts';
 
-const changesWanted = process.env['YUNMEN_TORTURE'] === '1' ? 1_000 : 40;
+const changesPerWriter = counted(20, 500);
 const writersOfEachKind = 2;
 /** Requests under way at once on each thing that changes, and on what does not. */
 const readers = 2;
-const timeout = process.env['YUNMEN_TORTURE'] === '1' ? 3_600_000 : 120_000;
+const timeout = isTorture ? 3_600_000 : 120_000;
 
 type Got = { readonly status: number; readonly body: string };
 type App = { readonly key: string; readonly secret: string };
@@ -118,7 +119,7 @@ async function publishing(
   const ApiId = String((await call('CreateApi', mockApi(GroupId, path, 'ANONYMOUS', '0')))['ApiId']);
   const stage = { GroupId, ApiId, StageName: 'RELEASE' };
   const run = async () => {
-    for (let n = 1; n <= changesWanted / writersOfEachKind; n++) {
+    for (let n = 1; n <= changesPerWriter; n++) {
       if (n % 4 === 0) {
         await change(callers, changing, '404', () => call('AbolishApi', stage));
         continue;
@@ -145,7 +146,7 @@ async function granting(
   const app = { key: String(security['AppKey']), secret: String(security['AppSecret']) };
   const changing: Changing = { path, app, states: ['403'], acknowledged: 0, sent: 0 };
   const run = async () => {
-    for (let n = 1; n <= changesWanted / writersOfEachKind; n++) {
+    for (let n = 1; n <= changesPerWriter; n++) {
       const [action, answers] = n % 2 === 1 ? ['SetAppsAuthorities', 'granted'] : ['RemoveAppsAuthorities', '403'];
       await change(callers, changing, answers ?? '', () => call(action ?? '', { ...stage, AppIds: String(AppId) }));
     }
@@ -225,7 +226,7 @@ async function changeUnderLoad(t: TestContext, dataProcesses: number): Promise<v
   await Promise.race([writing, Promise.all(reading)]);
   await Promise.all([writing, ...reading]);
   const changes = changing.reduce((total, { acknowledged }) => total + acknowledged, 0);
-  assert.equal(changes, 2 * changesWanted);
+  assert.equal(changes, 2 * writersOfEachKind * changesPerWriter);
   assert.ok(requests > changes, `only ${requests} requests ran meanwhile`);
   t.diagnostic(`${changes} changes under ${requests} requests`);
   assert.equal(await server.stop(), 0);

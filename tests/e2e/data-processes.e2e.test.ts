@@ -21,9 +21,9 @@ import {
   type TestServer,
   temporaryDirectory,
 } from '../harness/server.ts';
+import { counted } from '../harness/torture.ts';
 
-const isTorture = process.env['YUNMEN_TORTURE'] === '1';
-const replays = isTorture ? 10_000 : 300;
+const replays = counted(300, 10_000);
 const limit = 2_000;
 const command = ['start', '--runtime-fallback', '--isolation', 'none', '--data-processes', '2'];
 

@@ -11,10 +11,10 @@ import { randomHex } from '../../src/base/ids.ts';
 import { OpenApi } from '../harness/openapi.ts';
 import { zipped } from '../harness/sdk.ts';
 import { startServer, type TestServer, temporaryDirectory } from '../harness/server.ts';
+import { counted, isTorture } from '../harness/torture.ts';
 
-const isTorture = process.env['YUNMEN_TORTURE'] === '1';
-const rounds = isTorture ? 200 : 5;
-const writesWanted = isTorture ? 20_000 : 300;
+const rounds = counted(5, 200);
+const writesWanted = counted(300, 20_000);
 const writers = 8;
 
 /** A small seeded generator (mulberry32), so that a run can be repeated. */

@@ -7,9 +7,10 @@ import { promisify } from 'node:util';
 import { findSandd, probeSandd } from '../../src/functions/index.ts';
 import { functionCompute, zipped } from '../harness/sdk.ts';
 import { Cleanup, root, startServer, type TestServer, temporaryDirectory } from '../harness/server.ts';
+import { counted } from '../harness/torture.ts';
 
 const run = promisify(execFile);
-const tails = process.env['YUNMEN_TORTURE'] === '1' ? 1_000 : 100;
+const tails = counted(100, 1_000);
 
 const printing = {
   'python3.10': {

@@ -10,9 +10,9 @@ import { createGateway } from '../../src/gateway/gateway.ts';
 import { defaultGatewaySettings } from '../../src/gateway/settings.ts';
 import { returned } from '../../src/gateway/testing.ts';
 import type { Change } from '../../src/model/published.ts';
+import { counted, isTorture } from '../harness/torture.ts';
 
-const isTorture = process.env['YUNMEN_TORTURE'] === '1';
-export const inputs = Number(process.env['YUNMEN_INPUTS'] ?? (isTorture ? 1_000_000 : 10_000));
+export const inputs = Number(process.env['YUNMEN_INPUTS'] ?? counted(10_000, 1_000_000));
 export const timeout = isTorture ? 3_600_000 : 120_000;
 export const seed = Number(process.env['YUNMEN_SEED'] ?? 20261122);
 const grownLimitMb = 20;

@@ -4,7 +4,7 @@
 # the contract holds there. Usage: guest.sh <kernel> <directory to work in> <node program> [directory of packages]
 # With packages (Debian's systemd and what it depends on) systemd is the guest's first process, and besides the contract the
 # unit of docs/recipes/systemd.md is tried.
-# Needs qemu-system-x86, busybox-static and cpio. Called by tests/torture/cgroup2.torture.test.ts.
+# Needs qemu-system-x86, busybox-static and cpio. Called by tests/contract/sandd-cgroup2.contract.test.ts.
 set -eu
 kernel=$1 work=$2 node=$3 packages=${4:-}
 checkout=$(cd -- "$(dirname -- "$0")/../.." && pwd)

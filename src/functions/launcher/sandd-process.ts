@@ -17,7 +17,7 @@ import {
 
 const nativeDirectory = fileURLToPath(new URL('../../../native/', import.meta.url));
 const buildTimeoutMs = 60_000;
-const probeTimeoutMs = 20_000;
+const probeTimeoutMs = 60_000;
 const startTimeoutMs = 10_000;
 
 export type FoundSandd = { readonly ok: true; readonly path: string } | { readonly ok: false; readonly why: string };

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { describe, it } from 'node:test';
+import { counted } from '../../../tests/harness/torture.ts';
 import { answerCounterBatch, createSharedCounters } from '../../base/counter-leases.ts';
 import { createNonceStore } from '../../base/nonce-store.ts';
 import { createWindowCounters } from '../../base/window-counters.ts';
@@ -21,7 +22,7 @@ import {
 } from '../testing.ts';
 
 /** Of 100 replays each. */
-const replayRounds = process.env['YUNMEN_TORTURE'] === '1' ? 100 : 5;
+const replayRounds = counted(5, 100);
 const accountId = '1234567890';
 
 function traffic(parts: Partial<PublishedTrafficControl> = {}): Change {
