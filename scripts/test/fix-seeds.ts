@@ -1,6 +1,6 @@
 // Loaded before every test file (--import): property tests draw the same values in every run, and more of them under torture.
 import fc from 'fast-check';
-import { counted } from '../../tests/harness/torture.ts';
+import { counted } from './torture.ts';
 
 const seed = Number(process.env['YUNMEN_SEED']);
 

@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import { describe, it } from 'node:test';
 import { parse } from 'node:url';
 import fc from 'fast-check';
-import { counted } from '../../tests/harness/torture.ts';
+import { counted } from '../../scripts/test/torture.ts';
 import {
   computeSignature,
   contentMd5,

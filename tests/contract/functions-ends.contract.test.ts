@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { after, before, describe as group, test } from 'node:test';
+import { counted } from '../../scripts/test/torture.ts';
 import { probeIsolation } from '../../src/functions/index.ts';
-import { counted } from '../harness/torture.ts';
 import { type Fixture, openFixture } from './functions-fixture.ts';
 
 const isolation = await probeIsolation();

@@ -7,8 +7,8 @@ import { existsSync, globSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { isTorture } from '../../scripts/test/torture.ts';
 import { findSandd } from '../../src/functions/index.ts';
-import { isTorture } from '../harness/torture.ts';
 
 const run = promisify(execFile);
 const scripts = fileURLToPath(new URL('../torture/', import.meta.url));

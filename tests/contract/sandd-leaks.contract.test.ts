@@ -4,9 +4,9 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { counted } from '../../scripts/test/torture.ts';
 import { findSandd, isolationTiers, probeSandd } from '../../src/functions/index.ts';
 import { groupsOf } from '../harness/remains.ts';
-import { counted } from '../harness/torture.ts';
 import { type OpenSandd, openSandd, prepareInstance } from './sandd-open.ts';
 
 const found = await findSandd();

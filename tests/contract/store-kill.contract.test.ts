@@ -11,9 +11,9 @@ import { DatabaseSync } from 'node:sqlite';
 import type { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { counted, isTorture } from '../../scripts/test/torture.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { acquireDataDir, openStore, type Store } from '../../src/store/index.ts';
-import { counted, isTorture } from '../harness/torture.ts';
 import { type Ack, groupOf, makeRandom } from './store-kill-plan.ts';
 
 const rounds = counted(15, 200);

@@ -4,12 +4,12 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { Agent, request } from 'node:http';
 import { type TestContext, test } from 'node:test';
+import { counted, isTorture } from '../../scripts/test/torture.ts';
 import { signRequest } from '../../src/wire/gateway-signature.ts';
 import { mockApi } from '../harness/mock-api.ts';
 import { OpenApi } from '../harness/openapi.ts';
 import { zipped } from '../harness/sdk.ts';
 import { startServer, type TestServer, temporaryDirectory } from '../harness/server.ts';
-import { counted, isTorture } from '../harness/torture.ts';
 
 const changesPerWriter = counted(20, 500);
 const writersOfEachKind = 2;

@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { counted } from '../../scripts/test/torture.ts';
 import { signRequest } from '../../src/wire/gateway-signature.ts';
 import { type Connection, connectTo } from '../harness/connections.ts';
 import { mockApi } from '../harness/mock-api.ts';
@@ -21,7 +22,6 @@ import {
   type TestServer,
   temporaryDirectory,
 } from '../harness/server.ts';
-import { counted } from '../harness/torture.ts';
 
 const replays = counted(300, 10_000);
 const limit = 2_000;

@@ -7,11 +7,11 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { counted, isTorture } from '../../scripts/test/torture.ts';
 import { randomHex } from '../../src/base/ids.ts';
 import { OpenApi } from '../harness/openapi.ts';
 import { zipped } from '../harness/sdk.ts';
 import { startServer, type TestServer, temporaryDirectory } from '../harness/server.ts';
-import { counted, isTorture } from '../harness/torture.ts';
 
 const rounds = counted(5, 200);
 const writesWanted = counted(300, 20_000);

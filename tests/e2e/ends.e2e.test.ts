@@ -4,10 +4,10 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
+import { counted } from '../../scripts/test/torture.ts';
 import { findSandd, probeSandd } from '../../src/functions/index.ts';
 import { functionCompute, zipped } from '../harness/sdk.ts';
 import { Cleanup, root, startServer, type TestServer, temporaryDirectory } from '../harness/server.ts';
-import { counted } from '../harness/torture.ts';
 
 const run = promisify(execFile);
 const tails = counted(100, 1_000);

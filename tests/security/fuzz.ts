@@ -5,12 +5,12 @@ import { existsSync, readFileSync } from 'node:fs';
 import type { TestContext } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { counted, isTorture } from '../../scripts/test/torture.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { createGateway } from '../../src/gateway/gateway.ts';
 import { defaultGatewaySettings } from '../../src/gateway/settings.ts';
 import { returned } from '../../src/gateway/testing.ts';
 import type { Change } from '../../src/model/published.ts';
-import { counted, isTorture } from '../harness/torture.ts';
 
 export const inputs = Number(process.env['YUNMEN_INPUTS'] ?? counted(10_000, 1_000_000));
 export const timeout = isTorture ? 3_600_000 : 120_000;

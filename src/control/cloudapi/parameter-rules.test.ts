@@ -105,6 +105,21 @@ const rows: readonly (readonly [what: string, code: string | null, changes: Part
     'DuplicateServiceParameters',
     { ConstantParameters: [constant('a'), constant('a')] },
   ],
+  ['a constant’s header that is none', 'InvalidServiceParameterName', { ConstantParameters: [constant('[{"a":')] }],
+  [
+    'a system parameter’s header that is none',
+    'InvalidServiceParameterName',
+    { SystemParameters: [system('CaAppId', 'a b')] },
+  ],
+  [
+    'a header of the backend that is none',
+    'InvalidServiceParameterName',
+    {
+      ServiceParameters: [service('key', 'PATH'), service('to:', 'HEAD')],
+      ServiceParametersMap: [map('id', 'key'), map('q', 'to:')],
+    },
+  ],
+  ['the same in the query', null, { ConstantParameters: [constant('[{"a":', 'QUERY')] }],
   ['a variable of the path twice', 'InvalidRequestPath', path('/a/[id]/[id]')],
   ['a PATH parameter that the path lacks', 'InvalidRequestPath', path('/a')],
   ['a variable of the path that is not declared', 'InvalidRequestParameters', path('/a/[id]/[other]')],

@@ -1,5 +1,6 @@
 // The rules between an API's parameters, its path and the backend's parameters. Called before a draft is stored.
 import type { ApiDefinition } from '../../model/api.ts';
+import { headerName } from '../../wire/header-grammar.ts';
 import { openApiError } from '../errors.ts';
 import { pathVariables } from './api-definition.ts';
 
@@ -83,6 +84,19 @@ function checkServicePath({ backend, request, serviceParameters, constants, syst
   );
 }
 
+/** What goes into the backend's headers must be a header's name there: the gateway could not send it. Source: assumed. */
+function checkHeaderNames({ serviceParameters, constants, systems }: ApiDefinition): void {
+  const own = [...constants, ...systems].map(({ serviceName, location }) => ({ name: serviceName, location }));
+  const wrong = [...serviceParameters, ...own].find(
+    ({ name, location }) => location === 'HEAD' && !headerName.test(name),
+  );
+  if (wrong === undefined) return;
+  throw openApiError(
+    'InvalidServiceParameterName',
+    `The ServiceParameterName ${wrong.name.slice(0, 100)} has the Location HEAD and is no name of a header.`,
+  );
+}
+
 function checkMappings(definition: ApiDefinition): void {
   const requests = definition.parameters.map((parameter) => parameter.name);
   const services = definition.serviceParameters.map((parameter) => parameter.name);
@@ -127,10 +141,11 @@ function checkMappings(definition: ApiDefinition): void {
   }
 }
 
-/** Errors: Duplicate..., InvalidRequestPath, InvalidRequestParameters, InvalidServiceParametersMap. Source: docs. */
+/** Errors: Duplicate..., InvalidRequestPath, InvalidRequestParameters, InvalidServiceParameterName, InvalidServiceParametersMap. Source: docs. */
 export function checkParameterRules(definition: ApiDefinition): void {
   checkDuplicates(definition);
   checkPathVariables(definition);
   checkServicePath(definition);
+  checkHeaderNames(definition);
   checkMappings(definition);
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { describe, it } from 'node:test';
-import { counted } from '../../../tests/harness/torture.ts';
+import { counted } from '../../../scripts/test/torture.ts';
 import { answerCounterBatch, createSharedCounters } from '../../base/counter-leases.ts';
 import { createNonceStore } from '../../base/nonce-store.ts';
 import { createWindowCounters } from '../../base/window-counters.ts';
