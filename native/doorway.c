@@ -2,8 +2,8 @@
 // sockets only by a child that it started with an 'ipc' channel, so `sandd lend` is that child: it asks the running sandd
 // for them (word `lend`) and passes them on in Node's own words. Called by network.c, owner.c and sandd.c.
 #define _GNU_SOURCE
+#include "ask.h"
 #include "network.h"
-#include "messages.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -12,10 +12,9 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-enum { BACKLOG = 128, ANSWER_SECONDS = 5 };
+enum { BACKLOG = 128 };
 static const struct { const char *name; int type; uint16_t port; } kinds[DOORWAY_SOCKETS] = {
   {"http", SOCK_STREAM, 80}, {"dns", SOCK_DGRAM, 53}, {"dns-stream", SOCK_STREAM, 53},
 };
@@ -51,19 +50,8 @@ static int give_up_lending(const char *what) {
   return 1;
 }
 
-// The token comes on standard input, so that nobody sees it among arguments or in an environment.
 static bool ask(int handle, const char *run_dir, int sockets[DOORWAY_SOCKETS]) {
-  struct sockaddr_un address = {.sun_family = AF_UNIX};
-  uint8_t request[9 + 2 + TOKEN_MAX + 1] = {[4] = LEND};
-  ssize_t length = read(0, request + 11, TOKEN_MAX);
-  while (length > 0 && request[11 + length - 1] < ' ') length--;
-  if (length <= 0) return false;
-  request[11 + length] = 0;
-  request[10] = (uint8_t)(length + 1);
-  write_u32(request, (uint32_t)(5 + 2 + length + 1));
-  snprintf(address.sun_path, sizeof address.sun_path, "%s/launcher.sock", run_dir);
-  size_t whole = (size_t)(11 + length + 1);
-  if (connect(handle, (struct sockaddr *)&address, sizeof address) != 0 || send(handle, request, whole, MSG_NOSIGNAL) != (ssize_t)whole) return false;
+  if (!ask_sandd(handle, run_dir, LEND)) return false;
   union { char bytes[CMSG_SPACE(DOORWAY_SOCKETS * sizeof(int))]; struct cmsghdr head; } room = {0};
   uint8_t answer[16];
   struct iovec part = {answer, sizeof answer};

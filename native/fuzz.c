@@ -27,11 +27,11 @@ static uint8_t *put_text(uint8_t *at, const char *text) {
 }
 
 static size_t write_seed(uint8_t *bytes) {
-  static const uint8_t words[] = {AUTHENTICATE, START, START, START, STOP, FREEZE, THAW, SPARE, ASSIGN, LEND, BACKGROUND, FOREGROUND, EXEC, EXEC, ATTACH, CONFIGURE, CONFIGURE, ALLOW};
+  static const uint8_t words[] = {AUTHENTICATE, START, START, START, STOP, FREEZE, THAW, SPARE, ASSIGN, LEND, KEEP, BACKGROUND, FOREGROUND, EXEC, EXEC, ATTACH, CONFIGURE, CONFIGURE, ALLOW};
   uint8_t word = words[next() % sizeof words], *at = put(bytes + 4, word, 1);
   at = put(at, next(), 4);
   const char *id = "c-01234567-0123456789abcdef0123";
-  if (word == AUTHENTICATE || word == LEND || word == ATTACH) at = put_text(at, "0123456789abcdef0123456789abcdef");
+  if (word == AUTHENTICATE || word == LEND || word == KEEP || word == ATTACH) at = put_text(at, "0123456789abcdef0123456789abcdef");
   if (word == STOP || word == FREEZE || word == THAW || word == ASSIGN || word == BACKGROUND || word == FOREGROUND || word == EXEC) at = put_text(at, id);
   if (word == ATTACH) at = put(at, next() % 4, 4);
   if (word == EXEC) {
@@ -45,7 +45,7 @@ static size_t write_seed(uint8_t *bytes) {
   if (word == STOP) at = put(at, next(), 4);
   if (word == CONFIGURE) at = put(put_text(put_text(at, "/tmp/yunmen-x"), "0123456789abcdef0123456789abcdef"), next() % 5, 1);
   if (word == CONFIGURE) {
-    at = put(put(put(at, next(), 4), next(), 4), next() % 2, 1);
+    at = put(put(put(at, next(), 4), next(), 4), next() % 4, 1);
     for (int list = 0; list < 2; list++) {
       uint32_t count = next() % 8 == 0 ? next() % 100 : next() % 5;
       at = put(at, count, 2);

@@ -179,6 +179,7 @@ const char *parse_message(uint8_t *bytes, size_t length, struct message *message
   switch (word) {
     case AUTHENTICATE:
     case LEND:
+    case KEEP:
       message->token = take_text(&reader);
       break;
     case START:
@@ -215,7 +216,9 @@ const char *parse_message(uint8_t *bytes, size_t length, struct message *message
       message->tier = (enum tier)tier;
       message->owner = take_number(&reader, 4);
       message->group = take_number(&reader, 4);
-      message->has_networks = take_number(&reader, 1) == 1;
+      uint32_t networks = take_number(&reader, 1);
+      if (networks >= NETWORKS) return "the network mode is unknown";
+      message->networks = (enum network)networks;
       parse_blocks(&reader, &message->policy.allowed);
       parse_blocks(&reader, &message->policy.refused);
       if (!reader.is_short && (!is_path(message->run_dir) || strlen(message->run_dir) > 60)) return "the run directory is no short absolute path";

@@ -18,7 +18,7 @@ enum {
 };
 #define NOBODY_ELSE UINT32_MAX
 
-enum word { AUTHENTICATE = 1, START, STOP, FREEZE, THAW, SPARE, ASSIGN, LEND, BACKGROUND, FOREGROUND, EXEC, ATTACH, CONFIGURE = 16, ALLOW, DONE = 64, FAILED, EXITED };
+enum word { AUTHENTICATE = 1, START, STOP, FREEZE, THAW, SPARE, ASSIGN, LEND, BACKGROUND, FOREGROUND, EXEC, ATTACH, KEEP, CONFIGURE = 16, ALLOW, DONE = 64, FAILED, EXITED, WANTED };
 enum tier { TIER_NONE, TIER_USER, TIER_STRONG, TIER_RESTRICTED, TIERS };
 // A way into a network of its own (relay.c): RELAY_IN from s.sock to a port, RELAY_OUT from a port to a.sock.
 enum relay { RELAY_NONE, RELAY_IN, RELAY_OUT, RELAYS };
@@ -58,12 +58,12 @@ struct message {
   uint32_t call;
   const char *id;          // STOP, FREEZE, THAW, ASSIGN, BACKGROUND, FOREGROUND, EXEC
   uint32_t grace_ms;       // STOP
-  const char *token;       // AUTHENTICATE, LEND, ATTACH, CONFIGURE
+  const char *token;       // AUTHENTICATE, LEND, ATTACH, KEEP, CONFIGURE
   const char *run_dir;     // CONFIGURE
   const char *directory;   // ALLOW
   uint32_t owner, group;   // CONFIGURE: uid and gid of the data process; NOBODY_ELSE: ours
   enum tier tier;          // CONFIGURE
-  bool has_networks;       // CONFIGURE: make them if they can be made, by this policy
+  enum network networks;   // CONFIGURE: the best that instances may have; made if they can be made, by this policy
   struct policy policy;
   struct start start;      // START, SPARE
   const char *code, *start_line; // ASSIGN

@@ -20,10 +20,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PASTA_MS = 5000 };
-
 static struct {
-  bool is_on;
+  bool is_on, leads_out;
   int host, router;             // namespaces
   int host_routes, routes;      // sockets that speak of interfaces: of the host, of the router
   int host_filter, filter;      // sockets that speak of filters
@@ -44,7 +42,7 @@ static const char *wrong(const char *what, int error) {
   return why;
 }
 
-const char *network_carrier(void) { return pasta_keeper() < 0 ? "kernel" : "pasta"; }
+const char *network_carrier(void) { return !network.leads_out ? "" : pasta_is_on() ? "pasta" : "kernel"; }
 bool network_is_on(void) { return network.is_on; }
 uint32_t network_host_end(void) { return network.outside; }
 const int *network_doorway(void) { return doorway; }
@@ -136,43 +134,21 @@ static bool map_ourselves(uid_t uid, gid_t gid) {
   return write_file("/proc/self/gid_map", line);
 }
 
-// A datagram has a way as soon as pasta has given the router one; none is sent.
-static bool leads_out(void) {
-  struct sockaddr_in anywhere = {.sin_family = AF_INET, .sin_port = htons(9), .sin_addr = {htonl(0xc0000201)}};
-  int handle = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  bool is_led = handle >= 0 && connect(handle, (struct sockaddr *)&anywhere, sizeof anywhere) == 0;
-  if (handle >= 0) close(handle);
-  return is_led;
-}
-
-// It finds our namespaces in /proc, which shows them only while we may be looked at.
-static const char *start_pasta(void) {
-  const char *broken = NULL;
-  prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
-  if (!pasta_go()) broken = "pasta is not kept";
-  for (int64_t until = now_ms() + PASTA_MS; broken == NULL && !leads_out(); usleep(2000))
-    if ((broken = pasta_says()) == NULL && now_ms() > until) broken = "pasta does not come up";
-  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-  return broken;
-}
-
-bool network_mend(void) {
-  const char *ended = pasta_says();
-  if (ended == NULL) return false;
-  report("%s; it is started again", ended);
-  return start_pasta() == NULL;
+// The host's own addresses, which nobody may be carried to, and pasta: both from where the host's network is.
+static const char *begin_way_out(void) {
+  if ((host_changes = netlink_hear_addresses()) < 0) return wrong("cannot hear of the host's addresses", errno);
+  int error = addresses_of(network.host_routes, &network.policy.own); // what changes from now on is heard
+  if (error != 0) return wrong("cannot ask for the host's addresses", error);
+  for (int at = 0; at < network.policy.own.count; at++)
+    if (network.policy.own.list[at].bits == 32) network.outside = network.policy.own.list[at].address;
+  return pasta_begin();
 }
 
 static const char *begin_as_user(void) {
   const char *broken;
   uid_t uid = geteuid();
   gid_t gid = getegid();
-  if ((host_changes = netlink_hear_addresses()) < 0) return wrong("cannot hear of the host's addresses", errno);
-  int error = addresses_of(network.host_routes, &network.policy.own); // what changes from now on is heard
-  if (error != 0) return wrong("cannot ask for the host's addresses", error);
-  for (int at = 0; at < network.policy.own.count; at++)
-    if (network.policy.own.list[at].bits == 32) network.outside = network.policy.own.list[at].address;
-  if ((broken = pasta_begin()) != NULL) return broken;
+  if (network.leads_out && (broken = begin_way_out()) != NULL) return broken;
   if (unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) return wrong("cannot make namespaces", errno);
   prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
   bool is_mapped = map_ourselves(uid, gid);
@@ -183,7 +159,7 @@ static const char *begin_as_user(void) {
   network.routes = netlink_open(NETLINK_ROUTE);
   if (network.host < 0 || network.router < 0 || network.routes < 0) return wrong("cannot speak of networks", errno);
   if ((broken = set_router_up()) != NULL) return broken;
-  return start_pasta();
+  return network.leads_out ? pasta_go() : NULL;
 }
 
 // What cannot be undone is tried by somebody else first.
@@ -223,8 +199,9 @@ void network_follow_host(void) {
   if (firewall_router(network.filter, "up", DOORWAY, &network.policy, true) != 0) abort(); // rather no server than an open one
 }
 
-const char *network_begin(const struct policy *policy) {
+const char *network_begin(const struct policy *policy, bool leads_out) {
   const char *broken = NULL;
+  network.leads_out = leads_out;
   network.policy = *policy;
   if (geteuid() != 0) {
     network.host_routes = netlink_open(NETLINK_ROUTE);
@@ -244,7 +221,7 @@ const char *network_begin(const struct policy *policy) {
   network.host_filter = netlink_open(NETLINK_NETFILTER);
   if (network.host < 0 || network.host_routes < 0 || network.host_filter < 0) broken = wrong("cannot speak of networks", errno);
   if (broken == NULL) broken = make_router();
-  if (broken == NULL) broken = make_uplink();
+  if (broken == NULL && leads_out) broken = make_uplink();
   if (broken != NULL) network_end();
   network.is_on = broken == NULL;
   return broken;
@@ -287,7 +264,7 @@ static const char *make_net(struct net *net) {
 bool network_wants_more(void) { return network.is_on && network.ready_count < READY_MAX && now_ms() >= network.rests_until; }
 
 void network_make_ready(void) {
-  if (geteuid() == 0) uplink_follow(&network.policy);
+  if (geteuid() == 0 && network.leads_out) uplink_follow(&network.policy);
   if (make_net(&network.ready[network.ready_count]) == NULL) network.ready_count++;
   else network.rests_until = now_ms() + REST_MS; // what lacks is not there the next moment either
 }
@@ -295,6 +272,7 @@ void network_make_ready(void) {
 const char *network_take(struct net *net, bool is_open) {
   char name[IFNAMSIZ];
   if (!network.is_on) return "there are no networks here";
+  if (is_open && !network.leads_out) return "no network here leads out";
   if (network.ready_count > 0) *net = network.ready[--network.ready_count];
   else {
     const char *broken = make_net(net);

@@ -1,6 +1,7 @@
 // The networks of instances: network.c (router, namespaces), uplink.c (the way out of the host), doorway.c (its sockets).
 #pragma once
 #include "netlink.h"
+#include <sys/types.h>
 
 enum {
   DOORWAY = 0x64640288,       // 100.100.2.136: the one address that every instance can reach
@@ -16,10 +17,10 @@ enum {
 // A namespace with its interface, its address and its way to the router. `handle` -1: the host's.
 struct net { int handle; uint32_t address; uint16_t number; };
 
-// Makes the router; NULL, or what is wrong, and nothing is left.
-const char *network_begin(const struct policy *policy);
+// Makes the router; NULL, or what is wrong, and nothing is left. `leads_out` false: nobody's packets leave it, and the host is left alone.
+const char *network_begin(const struct policy *policy, bool leads_out);
 bool network_is_on(void);
-const char *network_carrier(void); // what takes packets out of the router
+const char *network_carrier(void); // what takes packets out of the router; "" for nothing
 uint32_t network_host_end(void); // an address of the host: that of its end of the link
 const int *network_doorway(void); // its DOORWAY_SOCKETS sockets
 // A namespace for one instance that begins now; its `handle` is the caller's to close. `is_open` false: the doorway only.
@@ -29,7 +30,6 @@ bool network_enter(const struct net *net); // this process goes there; back with
 void network_leave(void);
 int network_host_changes(void); // readable when the host's addresses may have changed; -1 where its own table looks at them
 void network_follow_host(void);
-bool network_mend(void); // starts the way out again when it has ended; false: it is for good
 bool network_wants_more(void); // fewer are ready than should be
 void network_make_ready(void); // makes one
 void network_end(void);
@@ -40,11 +40,16 @@ void uplink_end(void);  // and off again where nobody else needs it
 int uplink_clean(void); // what killed servers left; how many
 
 // -- pasta.c: the way out for an ordinary user
-const char *pasta_begin(void); // while we are in the host's network: NULL, or why it cannot be had
-bool pasta_go(void);           // once we are in the router's, and while our /proc may be read: it begins to relay
-int pasta_keeper(void);        // readable when it has ended; -1 without one
-const char *pasta_says(void);  // why it ended last; NULL when it did not
+const char *pasta_begin(void);      // while we are in the host's network: NULL, or why it cannot be had
+const char *pasta_go(void);         // once we are in the router's: it carries packets, or why it does not
+bool pasta_is_on(void);
+int pasta_keeper(void);             // readable when pasta has ended or the process that keeps it has; -1 without one
+void pasta_hear(void);              // it is
+int64_t pasta_due(int64_t now);     // does what is due; when the next is
+bool pasta_wants_keeper(void);      // our starter was asked for one
+void pasta_take_keeper(int socket, pid_t pid); // it is there
 void pasta_end(void);
+int keep(const char *run_dir);      // the command that becomes one (pasta-run.c)
 
 // -- probe-network.c
 int probe_network(void);

@@ -114,6 +114,19 @@ static void lend_doorway(int index, uint32_t call) {
   close_stranger(index);
 }
 
+// It is no connection any more that the owner could have to do with.
+static void take_keeper(int index, uint32_t call) {
+  uint8_t answer[9] = {0, 0, 0, 5, DONE};
+  struct ucred peer;
+  socklen_t length = sizeof peer;
+  write_u32(answer + 5, call);
+  int socket = strangers[index].socket;
+  if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0 || send(socket, answer, sizeof answer, MSG_NOSIGNAL) != sizeof answer) return close_stranger(index);
+  unwatch(socket);
+  strangers[index].socket = -1;
+  pasta_take_keeper(socket, peer.pid);
+}
+
 // It waits for the owner to say what is to run at its other end.
 static void attach(int index, const struct message *message) {
   uint8_t answer[9] = {0, 0, 0, 5, DONE};
@@ -145,7 +158,6 @@ static void adopt_owner(void) {
 // The first with the right token is the owner, and there is never another.
 void prove(int index) {
   if (strangers[index].socket < 0) return;
-  if (strangers[index].socket < 0) return;
   size_t used = strangers[index].length;
   ssize_t length = recv(strangers[index].socket, strangers[index].bytes + used, STRANGER_BYTES - used, 0);
   if (length < 0 && errno == EAGAIN) return;
@@ -154,11 +166,12 @@ void prove(int index) {
     size_t whole = message_length(strangers[index].bytes, used);
     if (used < STRANGER_BYTES && (whole == 0 || (whole <= STRANGER_BYTES && used < whole))) return;
     struct message message;
-    bool is_right = whole == used && parse_message(strangers[index].bytes, used, &message) == NULL && (message.word == AUTHENTICATE || message.word == LEND || message.word == ATTACH);
+    bool is_right = whole == used && parse_message(strangers[index].bytes, used, &message) == NULL && (message.word == AUTHENTICATE || message.word == LEND || message.word == KEEP || message.word == ATTACH);
     if (is_right && message.word == LEND && is_token(message.token)) {
       lend_doorway(index, message.call);
       return;
     }
+    if (is_right && message.word == KEEP && is_token(message.token) && pasta_wants_keeper()) return take_keeper(index, message.call);
     if (is_right && message.word == ATTACH && is_token(message.token)) return attach(index, &message);
     if (is_right && message.word == AUTHENTICATE && is_token(message.token) && owner < 0 && !is_ending) {
       owner = strangers[index].socket;

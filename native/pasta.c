@@ -1,147 +1,205 @@
 // The way out for who is not root: pasta, a program that takes what comes out of the router's interface `up` and sends it as
-// its own connections. It is started and kept by a process of ours that stays in the host's network, and ends with us.
-// Called by network.c.
+// its own connections. Whether there is one, in which state, and what is done about it: nothing here waits but the start.
+// What ends by itself or is killed, pasta or the process that keeps it, is replaced, after a pause that doubles while it
+// does not last. Called by network.c and the loop.
 #define _GNU_SOURCE
+#include "pasta.h"
 #include "network.h"
 #include "sandbox.h"
+#include "server.h"
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/prctl.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PAUSE_MS = 1000 }; // after one that ended by itself
-static const char *const places[] = {"/usr/bin/pasta", "/usr/local/bin/pasta"};
+enum {
+  COME_MS = 5000, // until it carries packets, and until a keeper is there that was asked for
+  STOP_MS = 2000, // until it has ended that was told to
+  LOOK_MS = 20,
+  PAUSE_MIN_MS = 50, PAUSE_MAX_MS = 30 * 1000,
+  LASTS_MS = 60 * 1000, // who has been up for so long begins with the shortest pause again
+};
 static const char device[] = "/dev/net/tun";
-static int keeper = -1; // its end tells the keeper to end
-static pid_t keeper_pid;
-static char why[160];
+static struct {
+  enum { NOWHERE, COMES, LEADS_OUT, STOPS, RESTS, IS_ASKED } state; // IS_ASKED: our starter, for another keeper
+  int keeper, pidfd;   // -1: there is none
+  pid_t child;         // the first keeper, ours to wait for at the end; else 0
+  int64_t until, up_since, gone_since; // the latter 0: it was never gone
+  int pause_ms;
+  size_t heard; // bytes of `why`
+} way = {.keeper = -1, .pidfd = -1};
+static char why[PASTA_TEXT];
 
-static const char *program(void) {
-  for (size_t at = 0; at < sizeof places / sizeof *places; at++)
-    if (access(places[at], X_OK) == 0) return places[at];
-  return NULL;
+// A datagram has a way as soon as pasta has given the router one; none is sent.
+static bool leads_out(void) {
+  struct sockaddr_in anywhere = {.sin_family = AF_INET, .sin_port = htons(9), .sin_addr = {htonl(0xc0000201)}};
+  int handle = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  bool is_led = handle >= 0 && connect(handle, (struct sockaddr *)&anywhere, sizeof anywhere) == 0;
+  if (handle >= 0) close(handle);
+  return is_led;
 }
 
-// Nothing of the host but what the router lets pass: no ports either way, no name for the host itself, no answers of its own.
-static _Noreturn void run_pasta(pid_t owner, pid_t keeper_of_it, int output) {
-  char user[64], net[64], address[16], gateway[16];
-  int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
-  prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0); // a keeper that is killed tells nobody
-  if (getppid() != keeper_of_it) _exit(127);
-  snprintf(user, sizeof user, "/proc/%d/ns/user", owner);
-  snprintf(net, sizeof net, "/proc/%d/ns/net", owner);
-  address_text(address, sizeof address, PASTA_LINK + 2);
-  address_text(gateway, sizeof gateway, PASTA_LINK + 1);
-  char *const arguments[] = {
-    "pasta", "--foreground", "--quiet", "--ipv4-only", "--config-net", "--no-map-gw", "--no-dhcp", "--no-dhcpv6", "--no-ndp", "--no-ra",
-    "-t", "none", "-u", "none", "-T", "none", "-U", "none", "-a", address, "-n", "30", "-g", gateway, "--ns-ifname", "up", "--userns", user, "--netns", net, NULL,
-  };
-  char *const environment[] = {"PATH=/usr/bin:/bin", NULL};
-  sigset_t none;
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, NULL);
-  signal(SIGPIPE, SIG_DFL); // versions of 2023 take a pipe signal that is ignored already for an error
-  dup2(nothing, 0);
-  dup2(nothing, 1);
-  dup2(output, 2);
-  execve(program(), arguments, environment);
-  _exit(127);
+// pasta finds our namespaces in /proc, which shows them only while we may be looked at.
+static void be_seen(bool is_seen) { prctl(PR_SET_DUMPABLE, is_seen, 0, 0, 0); }
+
+static void rest(void) {
+  int64_t now = now_ms();
+  bool has_lasted = way.state == LEADS_OUT && now - way.up_since > LASTS_MS;
+  if (way.gone_since == 0) way.gone_since = now;
+  be_seen(false);
+  way.pause_ms = way.pause_ms == 0 || has_lasted ? PAUSE_MIN_MS : way.pause_ms * 2 > PAUSE_MAX_MS ? PAUSE_MAX_MS : way.pause_ms * 2;
+  way.state = RESTS;
+  way.until = now + way.pause_ms;
 }
 
-// One line of what it wrote last; the rest is dropped.
-static void read_reason(int output, char *text, size_t size) {
-  char all[1024];
-  ssize_t length = read(output, all, sizeof all - 1);
-  all[length < 0 ? 0 : length] = 0;
-  for (size_t end = strlen(all); end > 0 && all[end - 1] == '\n';) all[--end] = 0;
-  const char *last = strrchr(all, '\n');
-  snprintf(text, size, "pasta ended: %.120s", last == NULL ? all : last + 1);
-}
-
-static _Noreturn void keep(pid_t owner, int control) {
-  sigset_t child;
-  char text[160];
-  int has_begun = 0;
-  sigfillset(&child); // only the end of `control` ends us
-  sigprocmask(SIG_SETMASK, &child, NULL);
-  sigemptyset(&child);
-  sigaddset(&child, SIGCHLD);
-  setsid();
-  prctl(PR_SET_NAME, "sandd-pasta", 0, 0, 0);
-  for (int at = 0; at < 3; at++) {
-    int nothing = open("/dev/null", O_RDWR);
-    if (nothing >= 0 && nothing != at) dup2(nothing, at), close(nothing);
+static void lose_keeper(void) {
+  unwatch(way.keeper);
+  close(way.keeper);
+  if (way.pidfd >= 0) {
+    syscall(SYS_pidfd_send_signal, way.pidfd, SIGKILL, NULL, 0); // one that hears nothing; pasta ends with it
+    close(way.pidfd);
   }
-  if (control != 3) dup2(control, 3);
-  close_range(4, ~0u, 0);
-  control = 3;
-  fcntl(control, F_SETFD, FD_CLOEXEC);
-  int children = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
-  for (char go; recv(control, &go, 1, 0) == 1;) {
-    int output[2];
-    if (children < 0 || pipe2(output, O_CLOEXEC | O_NONBLOCK) != 0) _exit(1);
-    pid_t own = getpid(), pasta = fork();
-    if (pasta == 0) run_pasta(owner, own, output[1]);
-    close(output[1]);
-    struct pollfd sources[2] = {{control, POLLIN, 0}, {children, POLLIN, 0}};
-    bool has_ended = pasta < 0;
-    while (!has_ended) {
-      poll(sources, 2, -1);
-      if (sources[0].revents != 0) {
-        kill(pasta, SIGKILL);
-        waitpid(pasta, NULL, 0);
-        _exit(0);
-      }
-      struct signalfd_siginfo told;
-      while (read(children, &told, sizeof told) > 0) {}
-      has_ended = waitpid(pasta, NULL, WNOHANG) == pasta;
-    }
-    read_reason(output[0], text, sizeof text);
-    close(output[0]);
-    if (poll(sources, 1, has_begun++ == 0 ? 0 : PAUSE_MS) > 0) break;
-    if (send(control, text, strlen(text), MSG_NOSIGNAL) < 0) break;
-  }
-  _exit(0);
+  way.keeper = way.pidfd = -1;
+  way.heard = 0;
+  way.child = 0; // reaped by the loop
+}
+
+static void order(void) {
+  char word = PASTA_GO;
+  // Not sent: the keeper has ended or is about to, which is told where it is read.
+  if (send(way.keeper, &word, 1, MSG_NOSIGNAL | MSG_DONTWAIT) != 1) return rest();
+  be_seen(true);
+  way.state = COMES;
+  way.until = now_ms() + COME_MS;
+}
+
+static void stop(void) {
+  char word = PASTA_STOP;
+  report("pasta does not come up: it is stopped");
+  be_seen(false);
+  way.state = STOPS;
+  way.until = now_ms() + STOP_MS;
+  if (send(way.keeper, &word, 1, MSG_NOSIGNAL | MSG_DONTWAIT) != 1) way.until = 0;
+}
+
+// What the keeper said: the text, "" when it has gone, NULL when nothing was said or not all of it.
+static const char *hear(void) {
+  ssize_t length = recv(way.keeper, why + way.heard, sizeof why - way.heard, MSG_DONTWAIT);
+  if (length < 0 && (errno == EAGAIN || errno == EINTR)) return NULL;
+  if (length <= 0) return "";
+  way.heard += (size_t)length;
+  if (way.heard < sizeof why) return NULL;
+  way.heard = 0;
+  why[sizeof why - 1] = 0;
+  return why;
 }
 
 const char *pasta_begin(void) {
   int pair[2], tun = open(device, O_RDWR | O_CLOEXEC);
-  if (program() == NULL) return "an ordinary user's networks need pasta (apt-get install -y passt)";
+  if (pasta_program() == NULL) return "an ordinary user's networks need pasta (apt-get install -y passt)";
   if (tun < 0) {
     snprintf(why, sizeof why, "an ordinary user's networks need %s (chmod 666 %s): %s", device, device, strerror(errno));
     return why;
   }
   close(tun);
-  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) return "cannot keep pasta";
-  pid_t owner = getpid();
-  keeper_pid = fork();
-  if (keeper_pid == 0) keep(owner, pair[1]);
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) return "cannot keep pasta";
+  way.child = fork();
+  if (way.child == 0) pasta_keep(pair[1]);
   close(pair[1]);
-  keeper = pair[0];
-  return keeper_pid < 0 ? "cannot keep pasta" : NULL;
+  way.keeper = pair[0];
+  way.pidfd = way.child < 0 ? -1 : (int)syscall(SYS_pidfd_open, way.child, 0);
+  return way.child < 0 ? "cannot keep pasta" : NULL;
 }
 
-int pasta_keeper(void) { return keeper; }
-bool pasta_go(void) { return send(keeper, "g", 1, MSG_NOSIGNAL) == 1; }
+static const char *await(void) {
+  struct pollfd keeper = {way.keeper, POLLIN, 0};
+  while (way.state == COMES && !leads_out()) {
+    const char *said = poll(&keeper, 1, 2) > 0 ? hear() : NULL;
+    if (said != NULL) return said[0] == 0 ? "pasta is not kept" : said;
+    if (now_ms() > way.until) return "pasta does not come up";
+  }
+  return way.state == COMES ? NULL : "pasta is not kept";
+}
 
-const char *pasta_says(void) {
-  ssize_t length = keeper < 0 ? 0 : recv(keeper, why, sizeof why - 1, MSG_DONTWAIT);
-  if (length <= 0) return NULL;
-  why[length] = 0;
-  return why;
+const char *pasta_go(void) {
+  order();
+  const char *broken = await();
+  be_seen(false);
+  way.state = LEADS_OUT;
+  way.up_since = now_ms();
+  return broken;
+}
+
+int pasta_keeper(void) { return way.keeper; }
+bool pasta_wants_keeper(void) { return way.state == IS_ASKED; }
+bool pasta_is_on(void) { return way.state != NOWHERE; }
+
+void pasta_take_keeper(int socket, pid_t pid) {
+  way.keeper = socket;
+  way.pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+  watch(socket, FROM_PASTA, 0, EPOLLIN);
+  order();
+}
+
+void pasta_hear(void) {
+  const char *said = way.keeper < 0 ? NULL : hear();
+  if (said == NULL) return;
+  if (said[0] == 0) {
+    report("functions have no way out: the process that keeps pasta has gone; another is started");
+    lose_keeper();
+  } else {
+    report("functions have no way out: %s; it is started again", said);
+  }
+  rest();
+}
+
+static void look(int64_t now) {
+  if (!leads_out()) {
+    if (now >= way.until) stop();
+    return;
+  }
+  be_seen(false);
+  way.state = LEADS_OUT;
+  way.up_since = now;
+  report("functions have their way out again, after %d ms", (int)(now - way.gone_since));
+  way.gone_since = 0;
+}
+
+int64_t pasta_due(int64_t now) {
+  if (way.state == COMES) look(now);
+  if (now >= way.until) {
+    if (way.state == RESTS && way.keeper >= 0) order();
+    else if (way.state == RESTS) {
+      way.state = IS_ASKED;
+      way.until = now + COME_MS;
+      want_keeper();
+    } else if (way.state == IS_ASKED) {
+      report("functions have no way out: nobody keeps pasta yet");
+      rest();
+    } else if (way.state == STOPS) {
+      report("the process that keeps pasta does not stop it: it is killed");
+      lose_keeper();
+      rest();
+    }
+  }
+  return way.state == NOWHERE || way.state == LEADS_OUT ? INT64_MAX : way.state == COMES ? now + LOOK_MS : way.until;
 }
 
 void pasta_end(void) {
-  if (keeper < 0) return;
-  close(keeper);
-  keeper = -1;
-  waitpid(keeper_pid, NULL, 0);
+  way.state = NOWHERE;
+  if (way.keeper < 0) return;
+  close(way.keeper);
+  if (way.pidfd >= 0) close(way.pidfd);
+  way.keeper = way.pidfd = -1;
+  if (way.child > 0) waitpid(way.child, NULL, 0);
 }

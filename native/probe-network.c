@@ -76,7 +76,7 @@ int probe_network(void) {
   uint16_t port;
   int listener = open_listener(&port);
   if (listener < 0) return 1;
-  const char *wrong = network_begin(&policy);
+  const char *wrong = network_begin(&policy, true);
   if (wrong == NULL) wrong = network_take(&net, true);
   bool has_beyond = wrong == NULL && geteuid() == 0 && begin_beyond() && is_reached(beyond.address, beyond.port);
   if (wrong == NULL && network_enter(&net)) {
@@ -99,6 +99,10 @@ int probe_network(void) {
   end_beyond();
   network_end();
   if (wrong == NULL) printf("network-by=%s\n", by);
-  printf("network=%s\n", wrong == NULL ? "ok" : wrong);
+  static char first[160];
+  snprintf(first, sizeof first, "%s", wrong == NULL ? "ok" : wrong);
+  // What lacks may be the way out alone.
+  if (wrong != NULL && geteuid() != 0) printf("network-none=%s\n", network_begin(&policy, false) == NULL ? "yes" : "no");
+  printf("network=%s\n", first);
   return 0;
 }

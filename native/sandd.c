@@ -27,7 +27,7 @@ enum {
 struct place place;
 bool is_ending;
 static char token[TOKEN_MAX + 1];
-static bool has_networks;
+static enum network networks;
 static struct policy policy;
 static int events, signals;
 
@@ -68,6 +68,11 @@ static bool answer_parent(uint32_t call, const char *wrong) {
     memcpy(answer + 11, wrong, length);
   }
   return send(PARENT, answer, size, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)size;
+}
+
+void want_keeper(void) {
+  uint8_t wanted[9] = {0, 0, 0, 5, WANTED};
+  if (send(PARENT, wanted, sizeof wanted, MSG_NOSIGNAL | MSG_DONTWAIT) != sizeof wanted) report("nobody can be asked to keep pasta: %s", strerror(errno));
 }
 
 static _Noreturn __attribute__((format(printf, 1, 2))) void refuse_to_start(const char *form, ...) {
@@ -111,7 +116,7 @@ static void configure(void) {
   if (wrong == NULL && message.word != CONFIGURE) wrong = "configure comes first";
   if (wrong != NULL) refuse_to_start("%s", wrong);
   place.tier = message.tier;
-  has_networks = message.has_networks;
+  networks = message.networks;
   policy = message.policy;
   place.is_root = geteuid() == 0;
   place.pids = PROCESSES_MAX;
@@ -168,8 +173,9 @@ static void open_events(void) {
 
 // Does what is due; how long until the next is, -1 for never.
 static int keep_time(void) {
-  int64_t now = now_ms(), next = strangers_due(now), other = instances_due(now);
+  int64_t now = now_ms(), next = strangers_due(now), other = instances_due(now), way = is_ending ? INT64_MAX : pasta_due(now);
   if (other < next) next = other;
+  if (way < next) next = way;
   return next == INT64_MAX ? -1 : next - now > 60000 ? 60000 : next < now ? 0 : (int)(next - now);
 }
 
@@ -203,11 +209,7 @@ static void handle(enum source source, int index) {
     case FROM_STRANGER: prove(index); break;
     case FROM_INSTANCE: hear_instance(index); break;
     case FROM_HOST: network_follow_host(); break;
-    case FROM_PASTA:
-      if (network_mend()) break;
-      unwatch(pasta_keeper());
-      report("functions have no way out any more: restart the server");
-      break;
+    case FROM_PASTA: pasta_hear(); break;
   }
 }
 
@@ -236,7 +238,7 @@ static int serve(void) {
   if (place.first_uid != 0 && setgroups(groups[0] != 0, groups) != 0) refuse_to_start("cannot leave groups: %s", strerror(errno));
   make_places();
   open_events();
-  say_ready(has_networks ? network_begin(&policy) : "they were not asked for");
+  say_ready(networks != NETWORK_HOST ? network_begin(&policy, networks == NETWORK_OPEN) : "they were not asked for");
   if (network_host_changes() >= 0) watch(network_host_changes(), FROM_HOST, 0, EPOLLIN);
   if (pasta_keeper() >= 0) watch(pasta_keeper(), FROM_PASTA, 0, EPOLLIN);
   int64_t give_up_at = 0;
@@ -268,6 +270,7 @@ static int serve(void) {
 int main(int argc, char **argv) {
   const char *verb = argc >= 2 ? argv[1] : "";
   if (argc == 3 && strcmp(verb, "lend") == 0) return lend(argv[2]);
+  if (argc == 3 && strcmp(verb, "keep") == 0) return keep(argv[2]);
   if (argc > 2 && strcmp(verb, "become") == 0) return run_as(argc - 2, argv + 2);
   if (argc != 2) verb = "";
   if (strcmp(verb, "serve") == 0) return serve();
@@ -277,6 +280,6 @@ int main(int argc, char **argv) {
     printf("removed=%d\n", cgroups_clean() + uplink_clean());
     return 0;
   }
-  fputs("usage: sandd serve | probe | probe-network | clean | lend <run directory> | become …\n", stderr);
+  fputs("usage: sandd serve | probe | probe-network | clean | lend <run directory> | keep <run directory> | become …\n", stderr);
   return 2;
 }

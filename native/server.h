@@ -12,6 +12,7 @@ void watch(int descriptor, enum source source, int index, uint32_t what); // epo
 void unwatch(int descriptor);
 __attribute__((format(printf, 1, 2))) void report(const char *form, ...); // one line for our starter's log
 void begin_end(void); // of everything
+void want_keeper(void); // our starter is to start a process that keeps pasta (network.h)
 
 // -- owner.c
 const char *owner_listen(const char *token); // on the run directory's launcher.sock; what is wrong, NULL when it listens

@@ -113,4 +113,6 @@ test('what carries packets of functions is told, and without it what to install'
   assert.match(effect(['network-by', 'pasta'], ['network', 'ok']) ?? '', /pasta carries what they send$/);
   assert.match(effect(['network-by', 'kernel'], ['network', 'ok']) ?? '', /the kernel forwards/);
   assert.equal(effect(['network', 'no pasta (apt-get)']), 'no pasta (apt-get): they share the host’s');
+  const closed = effect(['network-none', 'yes'], ['network', 'no pasta (apt-get)']);
+  assert.match(closed ?? '', /^no pasta \(apt-get\): they share the host’s, or with --network none /);
 });

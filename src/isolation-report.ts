@@ -114,7 +114,9 @@ function nativeTrials(native: Findings['native']): IsolationTrial[] {
       const by = native.found.get('network-by') ?? 'kernel';
       const way = by === 'kernel' ? 'the kernel forwards what they send' : `${by} carries what they send`;
       const effect =
-        value === 'ok' ? `functions of tiers user and strong get it; ${way}` : `${value}: they share the host’s`;
+        value === 'ok'
+          ? `functions of tiers user and strong get it; ${way}`
+          : `${value}: they share the host’s${native.found.get('network-none') === 'yes' ? ', or with --network none have one that leads to the doorway alone' : ''}`;
       trials.push({ tier: null, tried: 'make networks for functions', effect, isHeld: value === 'ok' });
     } else if (key === 'landlock') {
       const effect = value === '0' ? 'the kernel does not have it' : `version ${value}`;

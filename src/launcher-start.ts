@@ -24,7 +24,7 @@ export type StartedLauncher = {
   readonly tier: string;
   /** What instances get unless their function has less. */
   readonly network: NetworkMode;
-  /** What carries their packets out: `kernel`, `pasta`; null in the host's network. */
+  /** What carries their packets out: `kernel`, `pasta`; null in the host's network and where nothing does. */
   readonly carrier: string | null;
   /** sandd's program; null for the launcher in Node. */
   readonly nativePath: string | null;
@@ -78,7 +78,7 @@ async function startNativeLauncher(
 ): Promise<StartedLauncher> {
   const report = (text: string) => log.warn(text);
   const isApart = tier === 'user' || tier === 'strong';
-  const policy = isApart && asked !== 'host' ? networkPolicy(allowedNetworks) : null;
+  const policy = !isApart || asked === 'host' ? null : asked === 'none' ? 'none' : networkPolicy(allowedNetworks);
   const begin = () => startSandd({ path, runDir, token: launcherToken, tier, owner: user, policy, report });
   const sandd = await (user === null ? begin() : user.asRoot(begin));
   const network = chooseNetwork(asked, isApart ? sandd.noNetwork : `tier '${tier}' has no network namespaces`);

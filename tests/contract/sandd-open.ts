@@ -30,7 +30,7 @@ export type OpenSandd = {
 export async function openSandd(
   path: string,
   tier: IsolationTier,
-  policy: NetworkPolicy | null = null,
+  policy: NetworkPolicy | 'none' | null = null,
 ): Promise<OpenSandd> {
   const runDir = mkdtempSync('/tmp/yunmen-');
   const token = randomHex(32);

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
@@ -17,6 +17,7 @@ import { functionCompute, zipped } from '../harness/sdk.ts';
 import {
   Cleanup,
   leftovers,
+  type ProcessMark,
   processTree,
   startServer,
   type TestServer,
@@ -84,6 +85,13 @@ const places = [
   ...tiers.map((tier) => ({ title: `in tier ${tier}`, tier, isOrdinary: false })),
   ...(hasOrdinary ? [{ title: 'in tier user of an ordinary user', tier: 'user', isOrdinary: true }] : []),
 ];
+
+/** What leads an ordinary user's functions out; undefined where it is not. */
+function wayOut({ facts }: TestServer): { keeper: ProcessMark | undefined; pasta: ProcessMark | undefined } {
+  const tree = processTree(facts.pids.control);
+  const called = (form: RegExp) => tree.find(({ pid }) => form.test(readFileSync(`/proc/${pid}/comm`, 'utf8')));
+  return { keeper: called(/^sandd-pasta/), pasta: called(/^pass?ta?/) };
+}
 
 /** A server's link is named after its launcher; other servers may run on this machine. */
 const linkOf = ({ facts }: TestServer) => `yunmen${facts.pids.launcher % 4096}`;
@@ -226,7 +234,7 @@ describe('networks of functions', { skip: lacks ?? (tiers.length === 0 ? 'no tie
           assert.match(await refusal(url), /No route to host/);
         });
 
-        test('network none leaves the doorway alone, and network host is the host, without a program for it', async (t) => {
+        test('network none leaves the doorway alone, and network host is the host: neither takes a program for it', async (t) => {
           const listener = createServer((_call, answer) => answer.end('the host'));
           await once(listener.listen(0, '127.0.0.1'), 'listening');
           t.after(() => listener.close());
@@ -242,38 +250,78 @@ describe('networks of functions', { skip: lacks ?? (tiers.length === 0 ? 'no tie
             const fetched = async (url: string) =>
               (await its.fc('POST', '/functions/f/invocations', { fetch: url })).body;
             if (network === 'none') {
-              assert.match(String((await fetched(outside.url))['error']), /No route to host/);
+              assert.match(String((await fetched(outside.url))['error']), /Network is unreachable/);
               assert.equal(typeof (await fetched('http://100.100.2.136/'))['status'], 'number', 'it answers');
             } else {
               assert.equal((await fetched(here))['body'], 'the host');
             }
-            assert.deepEqual(
-              [other.ready.network, other.ready.carrier],
-              [network, network === 'none' ? 'pasta' : null],
-            );
+            assert.deepEqual([other.ready.network, other.ready.carrier], [network, null]);
+            const ways = wayOut(other);
+            assert.deepEqual([ways.pasta, ways.keeper], [undefined, undefined]);
           }
         });
 
-        test('the program that leads out is started again when it ends, and ends with its keeper and the launcher', async () => {
-          const tree = () => processTree(server.facts.pids.launcher);
-          const relay = () => tree().find(({ pid }) => /^pass?ta?/.test(readFileSync(`/proc/${pid}/comm`, 'utf8')));
-          const first = relay();
-          assert.ok(first !== undefined);
-          process.kill(first.pid, 'SIGKILL');
+        /** Until a function reaches the internet again. */
+        const isLedOut = async (): Promise<void> => {
           const until = Date.now() + 10_000;
           for (let status: unknown = 0; status !== 200; ) {
             assert.ok(Date.now() < until, server.log());
             ({ status } = await ask('free', { fetch: outside.url }));
           }
+        };
+
+        test('the program that leads out is started again when it ends', async () => {
+          const first = wayOut(server).pasta;
+          assert.ok(first !== undefined);
+          process.kill(first.pid, 'SIGKILL');
+          await isLedOut();
           assert.match(server.log(), /pasta ended.*started again/);
-          const all = tree();
-          assert.ok(relay() !== undefined && relay()?.pid !== first.pid);
-          const keeper = all.find(({ pid }) => readFileSync(`/proc/${pid}/comm`, 'utf8') === 'sandd-pasta\n');
-          assert.ok(keeper !== undefined);
-          const both = all.filter(({ pid }) => pid === keeper.pid || pid === relay()?.pid);
-          assert.equal(both.length, 2);
-          process.kill(keeper.pid, 'SIGKILL');
-          assert.deepEqual(await leftovers(both, [], 2_000), [], 'it ends with its keeper');
+          assert.notEqual(wayOut(server).pasta?.pid, first.pid);
+        });
+
+        test('so is the process that keeps it, as often as it is killed', async () => {
+          for (let times = 1; times <= 3; times++) {
+            const { keeper, pasta } = wayOut(server);
+            assert.ok(keeper !== undefined && pasta !== undefined);
+            process.kill(keeper.pid, 'SIGKILL');
+            assert.deepEqual(await leftovers([keeper, pasta], [], 2_000), [], 'pasta ends with its keeper');
+            await isLedOut();
+            assert.equal(server.log().split('keeps pasta has gone; another is started').length, times + 1);
+          }
+          assert.match(server.log(), /way out again, after \d+ ms/);
+        });
+
+        test('while it does not come up nothing else waits, and it is stopped and tried again', async () => {
+          const program = `${temporaryDirectory(cleanup)}/pasta`;
+          writeFileSync(program, '#!/bin/sh\nexec sleep 60\n', { mode: 0o755 });
+          // Where this server's processes see files, and nobody else's.
+          const at = (line: string) =>
+            execFileSync('nsenter', ['-t', String(server.facts.pids.launcher), '-m', ...line.split(' ')]);
+          at(`mount --bind ${program} /usr/bin/pasta`);
+          const zipFile = await zipped({ 'index.py': code });
+          const made = { functionName: 'cold', runtime: 'python3.10', handler: 'index.handler', code: { zipFile } };
+          assert.equal((await api.fc('POST', '/functions', made)).status, 200);
+          const { keeper, pasta } = wayOut(server);
+          assert.ok(keeper !== undefined && pasta !== undefined);
+          const seen = server.log().length;
+          const isLogged = async (text: string): Promise<void> => {
+            for (const until = Date.now() + 20_000; !server.log().slice(seen).includes(text); await sleep(20))
+              assert.ok(Date.now() < until, server.log());
+          };
+          process.kill(pasta.pid, 'SIGKILL');
+          await isLogged('pasta ended');
+          assert.ok((await ask('cold', { tell: true }))['as'], 'its launcher starts instances');
+          assert.ok(!server.log().includes('pasta does not come up'), 'while it could still have come');
+          await isLogged('pasta does not come up');
+          at('umount /usr/bin/pasta');
+          await isLedOut();
+          assert.equal(wayOut(server).keeper?.pid, keeper.pid, 'who keeps it has not been replaced');
+        });
+
+        test('both end with the launcher', async () => {
+          const { keeper, pasta } = wayOut(server);
+          assert.ok(keeper !== undefined && pasta !== undefined);
+          const all = [...processTree(server.facts.pids.launcher), keeper, pasta];
           process.kill(server.facts.pids.launcher, 'SIGKILL');
           assert.deepEqual(await leftovers(all, [], 2_000), []);
         });
@@ -297,6 +345,14 @@ describe('networks of functions', { skip: lacks ?? (tiers.length === 0 ? 'no tie
     assert.ok(!links().includes(linkOf(first)) && links().includes(linkOf(second)) && forwards(outside));
     await second.stop();
     await isPutBack(second, outside);
+  });
+
+  test('with network none the host is left alone: no link, no forwarding; nothing carries', async (t) => {
+    const outside = await openOutside(t);
+    const closed = [...flags.slice(0, -1), 'none'];
+    const server = await startServer(t, closed, temporaryDirectory(t));
+    assert.deepEqual([server.ready.network, server.ready.carrier], ['none', null]);
+    assert.ok(!links().includes(linkOf(server)) && (!forwards(outside) || links().length > 0), links().join());
   });
 
   test('so does one whose launcher is killed, and one of which everything is killed, at the next start', async (t) => {

@@ -131,6 +131,7 @@ class Calls {
       this.onExited(answer.exit);
       return;
     }
+    if (answer.kind === 'wanted') throw new Error('the launcher broke the protocol'); // that is for its starter
     const waiting = this.#waiting.get(answer.call);
     this.#waiting.delete(answer.call);
     if (answer.kind === 'done') waiting?.resolve(answer.fields);

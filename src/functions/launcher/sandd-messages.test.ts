@@ -71,21 +71,23 @@ test('a start holds every field in order', () => {
   }
 });
 
-test('a configure without a policy asks for no networks; with one it holds what is allowed and what is refused', () => {
+test('a configure without a policy asks for no networks, `none` for some that lead to the doorway alone; with one it holds what is allowed and what is refused', () => {
   const configured = { runDir: '/r', token: 't', tier: 'strong', owner: null } as const;
   const tail = (policy: Parameters<typeof encodeConfigure>[0]['policy']) =>
     encodeConfigure({ ...configured, policy: policy ?? null })
       .toString('hex')
       .slice(-2 * 15);
   assert.match(tail(null), /ffffffff0000000000$/);
+  assert.match(tail('none'), /ffffffff0100000000$/);
   const allowed = [{ address: '10.1.0.0', bits: 16 }];
   const refused = [{ address: '192.168.0.1', bits: 32 }];
-  assert.equal(tail({ allowed, refused }), `01${'0001'}${'0a01000010'}${'0001'}${'c0a8000120'}`);
+  assert.equal(tail({ allowed, refused }), `02${'0001'}${'0a01000010'}${'0001'}${'c0a8000120'}`);
 });
 
 test('the answer to a configure says whether there are networks and by what; that to a start, where the instance is', () => {
   const told = (hex: string) => parseConfigured(Buffer.from(hex, 'hex'));
   assert.deepEqual(told('00000000010002696f'), { sharedGroup: null, noNetwork: null, carrier: 'io' });
+  assert.deepEqual(told('00000000010000'), { sharedGroup: null, noNetwork: null, carrier: null });
   assert.deepEqual(told('000000070000026e6f'), { sharedGroup: 7, noNetwork: 'no', carrier: null });
   assert.deepEqual(parseStarted(Buffer.from('0000000764641005', 'hex')), { pid: 7, address: '100.100.16.5' });
   assert.deepEqual(parseStarted(Buffer.from('0000000700000000', 'hex')), { pid: 7, address: null });

@@ -29,6 +29,7 @@ const words = {
   done: 64,
   failed: 65,
   exited: 66,
+  wanted: 67,
 };
 const tiers = { none: 0, user: 1, strong: 2, restricted: 3 } as const satisfies Record<IsolationTier, number>;
 const networks = { host: 0, none: 1, open: 2 } as const satisfies Record<NetworkMode, number>;
@@ -42,7 +43,9 @@ const idBytes = 31;
 export type SanddAnswer =
   | { readonly kind: 'done'; readonly call: number; readonly fields: Buffer }
   | { readonly kind: 'failed'; readonly call: number; readonly why: string }
-  | { readonly kind: 'exited'; readonly exit: Exit };
+  | { readonly kind: 'exited'; readonly exit: Exit }
+  /** Its starter is to start a process that keeps pasta. */
+  | { readonly kind: 'wanted' };
 
 /**
  * Shape: u32 length of what follows, u8 word, u32 call, fields; big endian. A text is u16 length with its closing zero
@@ -106,21 +109,22 @@ export type SanddConfiguration = {
   readonly tier: IsolationTier;
   /** null: the launcher's own. */
   readonly owner: SanddOwner | null;
-  /** Missing or null: no networks are made. */
-  readonly policy?: NetworkPolicy | null;
+  /** Missing or null: no networks are made. `none`: they lead to the doorway and nowhere else. */
+  readonly policy?: NetworkPolicy | 'none' | null;
 };
 
 export function encodeConfigure({ runDir, token, tier, owner, policy = null }: SanddConfiguration): Buffer {
   const { uid, gid } = owner ?? sameUser;
+  const isLedOut = policy !== null && policy !== 'none';
   return encode(words.configure, 0, [
     text(runDir),
     text(token),
     number(tiers[tier], 1),
     number(uid, 4),
     number(gid, 4),
-    number(policy === null ? 0 : 1, 1),
-    ...blocks(policy?.allowed ?? []),
-    ...blocks(policy?.refused ?? []),
+    number(networks[policy === null ? 'host' : policy === 'none' ? 'none' : 'open'], 1),
+    ...blocks(isLedOut ? policy.allowed : []),
+    ...blocks(isLedOut ? policy.refused : []),
   ]);
 }
 
@@ -136,16 +140,16 @@ export type Configured = {
   readonly sharedGroup: number | null;
   /** Null: networks were made; else why instances are in the host's. */
   readonly noNetwork: string | null;
-  /** What carries instances' packets out: `kernel`, `pasta`; null without networks. */
+  /** What carries instances' packets out: `kernel`, `pasta`; null where nothing does. */
   readonly carrier: string | null;
 };
 
-/** Shape: u32 group (0: none), u8 1 = networks were made, u16 length and bytes of what carries, or of why not. */
+/** Shape: u32 group (0: none), u8 1 = networks were made, u16 length and bytes of what carries (none: nothing), or of why not. */
 export function parseConfigured(fields: Buffer): Configured {
   const isMade = fields.readUInt8(4) === 1;
   const text = fields.toString('utf8', 7);
   const sharedGroup = fields.readUInt32BE(0) || null;
-  return { sharedGroup, noNetwork: isMade ? null : text, carrier: isMade ? text : null };
+  return { sharedGroup, noNetwork: isMade ? null : text, carrier: isMade && text !== '' ? text : null };
 }
 
 /** Shape: u8 tier, u8 1 = instances can be put in the background. */
@@ -275,6 +279,8 @@ function parseAnswer(message: Buffer): SanddAnswer {
     case words.failed:
       if (fields.length < 2 || fields.length !== fields.readUInt16BE(0) + 2) break;
       return { kind: 'failed', call, why: fields.toString('utf8', 2) };
+    case words.wanted:
+      return { kind: 'wanted' };
     case words.exited:
       if (fields.length !== idBytes + 8) break;
       return { kind: 'exited', exit: parseExited(fields) };

@@ -67,7 +67,7 @@ export async function startSandd(
     throw new Error('cannot reach sandd');
   const { pid } = child;
   createInterface({ input: child.stderr }).on('line', options.report);
-  const starter = new StarterCalls(parent);
+  const starter = new StarterCalls(parent, () => startKeeper(options));
   const configured = await starter.call(() => encodeConfigure(options));
   if (configured.kind === 'failed') {
     parent.destroy();
@@ -95,6 +95,28 @@ export async function startSandd(
   };
 }
 
+/**
+ * A process that stays in the host's network and keeps pasta there, when the one that sandd began with has gone: sandd itself
+ * cannot go back. It ends with sandd. When it does not come, sandd asks again.
+ */
+function startKeeper({
+  path,
+  runDir,
+  token,
+  report,
+}: Pick<SanddConfiguration, 'runDir' | 'token'> & { readonly path: string; report(text: string): void }): void {
+  const child = spawn(path, ['keep', runDir], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+    env: {},
+    cwd: '/',
+  });
+  child.on('error', (error) => report(`pasta is not kept: ${error.message}`));
+  child.stdin.on('error', () => {}); // it has ended
+  child.stdin.end(token);
+  child.unref();
+}
+
 type StarterAnswer =
   | { readonly kind: 'done'; readonly fields: Buffer }
   | { readonly kind: 'failed'; readonly why: string };
@@ -103,10 +125,12 @@ type StarterAnswer =
 class StarterCalls {
   readonly #parent: Duplex;
   readonly #waiting = new Map<number, (answer: StarterAnswer) => void>();
+  readonly #onWanted: () => void;
   #next = 0;
 
-  constructor(parent: Duplex) {
+  constructor(parent: Duplex, onWanted: () => void) {
     this.#parent = parent;
+    this.#onWanted = onWanted;
     const decoder = new SanddDecoder();
     parent.on('error', () => {}); // 'close' and the exit tell
     parent.on('data', (chunk: Buffer) => {
@@ -131,6 +155,10 @@ class StarterCalls {
 
   #take(answer: SanddAnswer): void {
     if (answer.kind === 'exited') return;
+    if (answer.kind === 'wanted') {
+      this.#onWanted();
+      return;
+    }
     const settle = this.#waiting.get(answer.call);
     this.#waiting.delete(answer.call);
     settle?.(answer);
