@@ -11,6 +11,9 @@ import { createGateway } from '../../src/gateway/gateway.ts';
 import { defaultGatewaySettings } from '../../src/gateway/settings.ts';
 import { returned } from '../../src/gateway/testing.ts';
 import type { Change } from '../../src/model/published.ts';
+import type { RequestRecord } from '../../src/model/record.ts';
+import { writeDeliveredLine } from '../../src/wire/delivered-line.ts';
+import { createTimeWriter, readLogLine, writeLogLine } from '../../src/wire/request-log-line.ts';
 
 export const inputs = Number(process.env['YUNMEN_INPUTS'] ?? counted(10_000, 1_000_000));
 export const timeout = isTorture ? 3_600_000 : 120_000;
@@ -111,8 +114,13 @@ export async function openGateway(changes: readonly Change[]) {
     clock: systemClock,
     claimNonce: () => true,
     count: () => -1,
-    report: () => {
+    report: (record) => {
       reported += 1;
+      try {
+        checkRecord(record);
+      } catch (error) {
+        bugs.push(error);
+      }
     },
     reportBug: (error) => bugs.push(error),
     settings: defaultGatewaySettings,
@@ -122,6 +130,23 @@ export async function openGateway(changes: readonly Change[]) {
   });
   await gateway.apply({ version: 1, changes });
   return { gateway, bugs, reported: () => reported };
+}
+
+const timeOf = createTimeWriter();
+const owner = { accountId: '1', regionId: 'cn-hangzhou', instanceId: 'i', group: null };
+
+/** Whatever came, its record is one line of each log, which is read again as it was written. */
+export function checkRecord(record: RequestRecord): void {
+  const line = writeLogLine(record, timeOf);
+  assert.equal(line.indexOf('\n'), line.length - 1, 'one line');
+  const { requestId, method, host, path, nonce, appKey, customTraceId, logged } = record;
+  const written = { requestId, method, host, path, nonce, appKey, customTraceId, logged };
+  const read = readLogLine(line);
+  for (const [name, value] of Object.entries(written))
+    assert.deepEqual(read?.[name as keyof typeof written], value, name);
+  const delivered = writeDeliveredLine(record, owner);
+  assert.equal(delivered.indexOf('\n'), delivered.length - 1, 'one line');
+  assert.equal(JSON.parse(delivered).path, path);
 }
 
 /** The answer's code, or its status; throws on a bug and on a 500. */

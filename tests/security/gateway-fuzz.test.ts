@@ -26,9 +26,10 @@ import {
   theApp,
 } from '../../src/gateway/testing.ts';
 import type { ApiDefinition } from '../../src/model/api.ts';
+import type { GroupOptions } from '../../src/model/group-options.ts';
 import { RpcParameters } from '../../src/wire/rpc-parameters.ts';
 import { requestConfig, requestParameters, serviceConfig, wholeApi } from '../contract/control-api-config.ts';
-import { fuzz, inputs, judge, openGateway, seed, timeout, words } from './fuzz.ts';
+import { checkRecord, fuzz, inputs, judge, openGateway, seed, timeout, words } from './fuzz.ts';
 import { Mutator } from './mutator.ts';
 
 const many: readonly ApiDefinition[] = [
@@ -52,8 +53,26 @@ const many: readonly ApiDefinition[] = [
   }),
 ];
 
+/** All that a group can have logged, and the rest that looks at what clients send. */
+const options: GroupOptions = {
+  passedHeaders: [{ name: 'X-Passed', lowerName: 'x-passed' }],
+  passesHost: true,
+  codePlace: { location: 'QUERY', name: 'code' },
+  tracePlace: { location: 'HEADER', name: 'x-trace' },
+  log: {
+    query: 'all',
+    requestHeaders: 'all',
+    responseHeaders: 'all',
+    jwtClaims: 'all',
+    requestBody: true,
+    responseBody: true,
+  },
+  hidesServer: false,
+  callsPerSecond: null,
+};
+
 const published = [
-  group(),
+  group({ options }),
   theApp,
   ...many.map((one, at) => api(`api${at}`, one)),
   ...many.map((_, at) => grant(`api${at}`)),
@@ -205,6 +224,7 @@ describe(`the gateway is sent ${inputs} broken`, () => {
           const call = request({ method, target: encodeURI(target), headers, body: 'a=1&b=2' });
           // A mock may be there to answer with a 500.
           const { record } = await gateway.run(call);
+          checkRecord(record);
           const isWanted = made.backend.kind === 'mock' && made.backend.status === record.status;
           return `served: ${judge(isWanted ? 200 : record.status, record.failure?.code ?? null, bugs)}`;
         },
@@ -265,6 +285,7 @@ type Answered = { readonly status: number; readonly code: string | null };
 
 async function answer(running: ReturnType<Gateway['run']>, bugs: readonly unknown[]) {
   const { record } = await running;
+  checkRecord(record);
   return judge(record.status, record.failure?.code ?? null, bugs);
 }
 
