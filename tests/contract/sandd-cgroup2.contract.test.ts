@@ -110,8 +110,11 @@ function newest(names: readonly string[]): string {
 
 /** The package that one which is always the newest stands for now. */
 async function newestOf(name: string): Promise<string> {
-  const { stdout } = await run('apt-cache', ['depends', name]);
-  return /Depends: (linux-image-\S+)/.exec(stdout)?.[1] ?? assert.fail(`apt knows no ${name}: apt-get update`);
+  const asked = run('apt-cache', ['depends', name], { env: { ...process.env, LC_ALL: 'C' } });
+  const { stdout } = await asked.catch((error: Error) =>
+    assert.fail(`${error.message} (apt-get update makes its lists)`),
+  );
+  return /Depends: (linux-image-\S+)/.exec(stdout)?.[1] ?? assert.fail(`${name} stands for no kernel: ${stdout}`);
 }
 
 async function unpackKernel(directory: string, name: string): Promise<string> {
