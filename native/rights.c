@@ -110,6 +110,28 @@ static void keep_to_oneself(void) {
   }
 }
 
+// The first process has the same user: who set its limits or its turns would keep it from measuring, and from ending all. In a
+// namespace of processes it is 1; groups, and all of a user's, could hold it.
+static void keep_from_first_process(void) {
+  for (size_t at = 0; at < sizeof of_a_process / sizeof *of_a_process; at++) {
+    when_equal((unsigned)of_a_process[at], 4);
+    load(argument(0));
+    when_equal(1, 1);
+    answer(refuse(EPERM));
+    answer(allow);
+  }
+  for (size_t at = 0; at < sizeof of_any_process / sizeof *of_any_process; at++) {
+    when_equal((unsigned)of_any_process[at], 7);
+    load(argument(0));
+    when_equal(at == 0 ? 0u /* PRIO_PROCESS */ : 1u /* IOPRIO_WHO_PROCESS */, 4);
+    load(argument(1));
+    when_equal(1, 1);
+    answer(refuse(EPERM));
+    answer(allow);
+    answer(refuse(EPERM));
+  }
+}
+
 static void write_program(enum calls calls) {
   static const unsigned personalities[] = {0, 0xffffffff}, families[] = {AF_UNIX, AF_INET, AF_INET6};
   load(offsetof(struct seccomp_data, arch));
@@ -125,6 +147,7 @@ static void write_program(enum calls calls) {
   if (calls >= CALLS_AMONG_USERS) refuse_list(shared, sizeof shared / sizeof *shared);
   if (calls >= CALLS_OF_ONE_USER) refuse_list(modes, sizeof modes / sizeof *modes);
   if (calls >= CALLS_AMONG_USERS) keep_to_oneself();
+  else keep_from_first_process();
   for (size_t at = 0; at < sizeof unknown / sizeof *unknown; at++) {
     when_equal((unsigned)unknown[at], 1);
     answer(refuse(ENOSYS));

@@ -79,6 +79,30 @@ def continue_own_first_process(given):
     return True
 
 
+def limit_own_first_process(given):
+    """Who may set its limits may take its descriptors away: then it measures nothing."""
+    first = os.getppid()
+    soft, hard = resource.prlimit(first, resource.RLIMIT_NOFILE)
+    resource.prlimit(first, resource.RLIMIT_NOFILE, (0, hard))
+    resource.prlimit(first, resource.RLIMIT_NOFILE, (soft, hard))
+    return True
+
+
+def slow_own_first_process(given):
+    """Behind everything else that runs: who measures, and hears that all is to end."""
+    first = os.getppid()
+    before = os.sched_getscheduler(first)
+    os.sched_setscheduler(first, os.SCHED_BATCH, os.sched_param(0))
+    os.sched_setscheduler(first, before, os.sched_param(0))
+    return True
+
+
+def slow_all_of_own_user(given):
+    """Its first process among them. (To the priority that it has; nothing is lowered.)"""
+    os.setpriority(os.PRIO_USER, 0, os.getpriority(os.PRIO_PROCESS, 0))
+    return True
+
+
 def take_descriptor_of_another(given):
     process = kit.syscall((434, 434), given['controlPid'], 0)
     return kit.syscall((438, 438), process, 0, 0) >= 0
