@@ -311,8 +311,6 @@ const char *cgroups_join(const struct cgroups *groups, const char *id, struct si
     if ((each == PIDS || !is_first) && !write_at(directory, "pids.max", processes)) return "cannot limit processes";
     if (each == CPU || !is_first) {
       write_weight(directory, is_first, groups->weight_mb != 0 ? groups->weight_mb : size.memory_mb);
-      // Where there are no classes it starts as others do.
-      if (size.is_background && write_at(directory, "cpu.idle", "1")) set_turn(0, true);
       if (size.cpu != 0 && !write_quota(directory, is_first, size.cpu)) return "cannot limit processors";
     }
     // The first process stays out of the freezer: it has to hear when to thaw.

@@ -248,7 +248,7 @@ _Noreturn void instance_run(const struct start *start, const struct place *place
   prctl(PR_SET_NAME, "sandd-instance", 0, 0, 0);
   if (place->tier == TIER_USER) ask_for_map();
   if (place->groups.version != 0) {
-    const char *wrong = cgroups_join(&place->groups, start->id, (struct size){start->memory_mb, start->cpu, place->pids, start->is_background}, &freezer);
+    const char *wrong = cgroups_join(&place->groups, start->id, (struct size){start->memory_mb, start->cpu, place->pids}, &freezer);
     if (wrong != NULL) give_up(wrong, start->id);
   }
   if (has_namespaces(place->tier) && unshare(CLONE_NEWCGROUP) != 0) give_up("cannot make", "a namespace of control groups");

@@ -38,7 +38,7 @@ struct start {
   enum relay relay;
   uint16_t relay_port;
   bool is_image; // its root is what the binds show, not the system's
-  bool is_background; // from its first moment
+  bool is_background; // as soon as its program runs
   uint16_t bindc;
   struct program program;
   struct { const char *from, *to; } binds[BIND_MAX];

@@ -25,7 +25,7 @@ struct cgroups {
 struct freezer { int state, members; const char *frozen, *thawed; }; // descriptors, -1 without a freezer
 bool cgroups_open(struct cgroups *groups, const char *name); // false: version is 0 and `cgroups_why` says why
 extern char cgroups_why[256];
-struct size { uint32_t memory_mb, cpu, pids; bool is_background; }; // cpu in thousandths, 0: no limit
+struct size { uint32_t memory_mb, cpu, pids; }; // cpu in thousandths, 0: no limit
 const char *cgroups_join(const struct cgroups *groups, const char *id, struct size size, struct freezer *freezer);
 const char *cgroups_limit(const struct cgroups *groups, const char *id, struct size size); // anew; it has joined
 bool cgroups_have_classes(const struct cgroups *groups); // instances can be put in the background

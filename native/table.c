@@ -94,6 +94,8 @@ static enum heard hear(struct instance *instance) {
       }
       if (instance->state != STARTING) break;
       instance->state = RUNS;
+      // Not before: what makes a sandbox waits for locks of the whole machine, and in the background it would keep them for long.
+      if (instance->is_background) instance->is_background = cgroups_put(&place.groups, instance->id, instance->memory_mb, true) == NULL;
       write_u32(answer, (uint32_t)instance->pid);
       write_u32(answer + 4, instance->address);
       say(DONE, instance->start_call, answer, sizeof answer);
@@ -248,7 +250,7 @@ void assign_instance(const struct message *message, uint32_t call) {
   int line = instance->line;
   instance->line = -1;
   instance->memory_mb = message->memory_mb;
-  const char *wrong = cgroups_limit(&place.groups, instance->id, (struct size){message->memory_mb, message->cpu, place.pids, false});
+  const char *wrong = cgroups_limit(&place.groups, instance->id, (struct size){message->memory_mb, message->cpu, place.pids});
   if (wrong == NULL && place.tier != TIER_NONE) wrong = give_code(instance->entrance, message->code, packages);
   if (wrong == NULL && send(instance->control, &assigned, sizeof assigned, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) wrong = "cannot tell its memory";
   // The pipe is empty and holds more than the longest line.

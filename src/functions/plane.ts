@@ -129,6 +129,7 @@ export class Plane {
       clock: deps.clock,
       setBackground: deps.launcher.setBackground,
       pools: () => [...this.#pools.values(), ...this.#leaving],
+      processors: deps.limits.processors,
       ...(deps.outside === undefined ? {} : { outside: deps.outside }),
       report: (text) => deps.report(text),
     });
@@ -191,7 +192,9 @@ export class Plane {
   /** See Pool.hold(). */
   hold(instance: Instance): () => void {
     const pools = [...this.#pools.values(), ...this.#leaving];
-    return pools.find(({ instances }) => instances.has(instance))?.hold(instance) ?? (() => {});
+    const letGo = pools.find(({ instances }) => instances.has(instance))?.hold(instance);
+    this.background.held(instance);
+    return letGo ?? (() => {});
   }
 
   get waiting(): number {

@@ -1,11 +1,15 @@
 // Real functions under a real launcher in tier strong: which class the kernel has an instance in while its request computes,
 // waits, ends, or breaks; and that processors which an owner set are the instance's limit.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { globSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { basename } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { findSandd, type LauncherClient, probeSandd } from '../../src/functions/index.ts';
+import { OutsideLoad } from '../../src/functions/instances/outside-load.ts';
 import { openFixture } from './functions-fixture.ts';
 
 const found = await findSandd();
@@ -30,7 +34,7 @@ function inGroups(runDir: string, file: string): string[] {
 }
 
 /** Whatever else this machine does. */
-const alone = { outside: { watch: () => {}, takesFrom: () => false } };
+const alone = { outside: { watch: () => false, verdict: () => 'free' as const, isFull: false } };
 
 const inBackground = (runDir: string) => inGroups(runDir, 'cpu.idle').filter((value) => value === '1').length;
 
@@ -141,5 +145,65 @@ test('a function whose instances keep dying gets new ones that begin in the back
   assert.equal(begun.at(-1), true);
   await until(() => cameOut.includes(instanceId));
   assert.deepEqual(fixture.reports, [], 'each had said hello');
+  await fixture.close();
+});
+
+test('who waits for a start waits for no background, however long it computes within a second', { skip }, async () => {
+  const asked: string[] = [];
+  const wrap = (launcher: LauncherClient): LauncherClient => ({
+    ...launcher,
+    setBackground: async (id, isBackground) => void asked.push(`${isBackground} ${id}`),
+  });
+  const fixture = await openFixture('strong', { spareMemoryMb: 0 }, alone, wrap);
+  const heavyImport = `import time\nwhile time.process_time() < 0.5: pass\n${handler('pass')}`;
+  fixture.publish('slow', { 'index.py': heavyImport });
+  const { instanceId } = await fixture.succeed('slow');
+  assert.equal(asked.length, 0, asked.join());
+  fixture.publish('slower', { 'index.py': heavyImport.replace('0.5', '2') });
+  const slower = await fixture.succeed('slower');
+  assert.notEqual(slower.instanceId, instanceId);
+  assert.ok(asked.includes(`true ${slower.instanceId}`), 'beyond that it is one that computes');
+  await fixture.close();
+});
+
+test('while other programs keep all processors busy nobody is in the background, or begins there', {
+  skip,
+}, async (t) => {
+  const asked: boolean[] = [];
+  const wrap = (launcher: LauncherClient): LauncherClient => ({
+    ...launcher,
+    setBackground: async (id, isBackground) => {
+      asked.push(isBackground);
+      await launcher.setBackground?.(id, isBackground);
+    },
+  });
+  const real = new OutsideLoad();
+  let isMeasured = false;
+  const outside = {
+    watch: (...facts: Parameters<OutsideLoad['watch']>) => isMeasured && real.watch(...facts),
+    verdict: (now: number) => (isMeasured ? real.verdict(now) : ('free' as const)),
+    get isFull() {
+      return isMeasured && real.isFull;
+    },
+  };
+  const fixture = await openFixture('strong', { spareMemoryMb: 0 }, { outside }, wrap);
+  const { runDir } = fixture;
+  fixture.publish('long', { 'index.py': handler(compute(0.2)) }, { timeoutMs: 120_000 });
+  while (inBackground(runDir) === 0) await fixture.succeed('long');
+  assert.equal(asked.at(-1), true, 'it rests there');
+  const others = Array.from({ length: 3 * availableParallelism() }, () =>
+    spawn('timeout', ['120', 'sh', '-c', 'while :; do :; done'], { stdio: 'ignore' }),
+  );
+  t.after(() => others.map((other) => other.kill()));
+  const ends = Promise.race(others.map((other) => once(other, 'exit')));
+  isMeasured = true;
+  const cameOut = (async () => {
+    while (inBackground(runDir) > 0 || real.verdict(performance.now()) !== 'taken') await fixture.succeed('long');
+    return 'out';
+  })();
+  assert.equal(await Promise.race([cameOut, ends]), 'out');
+  asked.length = 0;
+  for (let call = 0; call < 5; call += 1) await fixture.succeed('long');
+  assert.deepEqual(asked, [], 'from beginning to end');
   await fixture.close();
 });

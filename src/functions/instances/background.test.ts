@@ -2,20 +2,20 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Background, type WatchedInstance, type WatchedPool } from './background.ts';
 import { fakeClock } from './fake-clock.ts';
-import { OutsideLoad, parseProcessorTimes } from './outside-load.ts';
+import { OutsideLoad, parseProcessorTimes, type Verdict } from './outside-load.ts';
 import type { InstanceState } from './state.ts';
 
-type Fake = WatchedInstance & { state: InstanceState; cpuMs: number };
+type Fake = WatchedInstance & { state: InstanceState; cpuMs: number; isHeld: boolean };
 
 /** Instances of one function each unless said; `use` is the part of a processor that they take while time passes. */
-function setUp({ count = 1, concurrency = 1, hasClasses = true, isBackground = false, isOutside = false } = {}) {
+function setUp({ count = 1, concurrency = 1, hasClasses = true, isBackground = false } = {}) {
   const clock = fakeClock();
   const told: string[] = [];
   const reports: string[] = [];
   const made: Fake[] = [];
   for (let pid = 1; pid <= count; pid += 1) {
     const plan = { launch: { isBackground } };
-    made.push({ id: `i${pid}`, pid, state: { kind: 'idle', since: 0 }, cpuMs: 500, plan });
+    made.push({ id: `i${pid}`, pid, state: { kind: 'idle', since: 0 }, cpuMs: 500, isHeld: false, plan });
   }
   const pool: WatchedPool & { inFlight: number; starting: number } = {
     config: { key: 'f' },
@@ -28,11 +28,24 @@ function setUp({ count = 1, concurrency = 1, hasClasses = true, isBackground = f
     told.push(`${isBackground ? 'demoted' : 'promoted'} ${id}`);
     if (id === 'broken') throw new Error('no class');
   };
+  const machine = { verdict: 'free' as Verdict, isFull: false, usedMs: 0 };
+  const outside = {
+    verdict: () => machine.verdict,
+    get isFull() {
+      return machine.isFull;
+    },
+    watch(now: number, countInstances: () => number) {
+      if (now % 200 !== 0) return false;
+      if (machine.isFull) machine.usedMs = countInstances();
+      return true;
+    },
+  };
   const background = new Background({
     clock,
+    processors: 2,
     setBackground: hasClasses ? setBackground : undefined,
     pools: () => [pool],
-    outside: { watch: () => {}, takesFrom: (use) => isOutside && use < 0.25 },
+    outside,
     readCpuMs: (pid) => made.find((each) => each.pid === pid)?.cpuMs ?? 0,
     report: (text) => reports.push(text),
   });
@@ -55,7 +68,7 @@ function setUp({ count = 1, concurrency = 1, hasClasses = true, isBackground = f
       clock.advance(10);
     }
   };
-  return { clock, told, reports, made, first, pool, background, begin, end, pass };
+  return { clock, told, reports, made, first, pool, background, machine, begin, end, pass };
 }
 
 test('a request that computes goes to the background, and its instance stays there for the next one', () => {
@@ -155,19 +168,57 @@ test('who starves in the background has a turn in the foreground, one at a time'
   assert.deepEqual(told.slice(2), ['promoted i2', 'promoted i3']);
 });
 
-test('a start that computes is in the background until it is done', () => {
+test('all that are in the background have turns often while they get little together', () => {
+  const { told, made, machine, begin, pass } = setUp({ count: 3 });
+  for (const instance of made) begin(instance);
+  pass(100, 1, made);
+  told.length = 0;
+  machine.isFull = true;
+  pass(400, 0.2, made); // the first of these measures began before
+  assert.deepEqual(told, [], 'more than half a processor');
+  pass(600, 0, made);
+  assert.deepEqual(told, ['promoted i1', 'promoted i2']);
+  machine.isFull = false;
+  pass(400, 0, made);
+  assert.equal(told.length, 2, 'who does not compute gets nothing from nobody');
+});
+
+test('a start may compute for a while before it is in the background, until it is done', () => {
   const { told, first, pool, begin, background, pass } = setUp();
   begin();
   first.state = { kind: 'loading', since: 0 };
+  pass(980, 1);
+  assert.deepEqual(told, []);
   pass(80, 1);
   assert.deepEqual(told, ['demoted i1']);
-  first.state = { kind: 'busy', since: 80 };
+  first.state = { kind: 'busy', since: 1_060 };
   pass(20, 0);
   assert.deepEqual(told, ['demoted i1', 'promoted i1']);
   // A start says nothing of the function's requests.
   background.ends(pool, first, false);
   begin();
   assert.equal(told.length, 2);
+});
+
+test('an instance in which somebody has a session is in the foreground, computing or resting', () => {
+  const { told, first, background, begin, end, pass } = setUp();
+  begin();
+  pass(100, 1);
+  first.isHeld = true;
+  background.held(first);
+  assert.deepEqual(told, ['demoted i1', 'promoted i1']);
+  pass(500, 1);
+  end();
+  begin();
+  pass(500, 1);
+  assert.equal(told.length, 2);
+  first.isHeld = false;
+  pass(60, 1);
+  end();
+  assert.deepEqual(told.slice(2), ['demoted i1']);
+  background.held(first);
+  background.held(first);
+  assert.deepEqual(told.slice(3), ['promoted i1']);
 });
 
 test('a request that waited for its instance to start is looked at, too', () => {
@@ -264,66 +315,81 @@ test('a start that starves there goes on in the foreground', () => {
   pool.starting = 1;
   background.wake();
   first.state = { kind: 'loading', since: 0 };
-  pass(990, 0);
+  pass(90, 0);
   assert.equal(background.count, 1);
-  // As little as the kernel tells of it: more than nothing.
-  first.cpuMs = 5;
+  // More than nothing, and less than a quarter of a processor.
+  first.cpuMs = 20;
   pass(40, 0);
   assert.deepEqual(told, ['promoted i1']);
   pass(500, 1);
   assert.deepEqual(told, ['promoted i1']);
 });
 
-test('nobody is in the background for a while when others of this machine take the processors from it', () => {
-  const { told, made, begin, end, pass, background } = setUp({ count: 2, isOutside: true });
+test('while others of this machine take the processors nobody is in the background, and nobody rests there', () => {
+  const { told, made, machine, begin, end, pass, background } = setUp({ count: 3 });
+  const [one, other, resting] = made;
   for (const instance of made) begin(instance);
   pass(100, 1, made);
+  end(resting);
   assert.equal(background.count, 2);
   told.length = 0;
-  pass(2_100, 0.001, made);
-  assert.deepEqual(told, ['promoted i1', 'promoted i2']);
-  told.length = 0;
+  machine.verdict = 'taken';
+  pass(20, 1, made);
+  assert.deepEqual(told, ['promoted i1', 'promoted i2', 'promoted i3']);
   pass(5_000, 1, made);
-  for (const instance of made) end(instance);
-  begin();
-  pass(1_000, 1);
-  assert.deepEqual([told, background.isOpen], [[], false]);
-  pass(6_000, 1);
-  assert.deepEqual([told, background.isOpen], [['demoted i1'], true]);
+  end(one);
+  begin(one);
+  end(other);
+  begin(resting);
+  machine.verdict = 'unknown';
+  pass(1_000, 1, made);
+  assert.deepEqual([told.length, background.isOpen], [3, false]);
+  machine.verdict = 'free';
+  pass(40, 1, made);
+  assert.deepEqual([told.slice(3), background.isOpen], [['demoted i1', 'demoted i3'], true]);
 });
 
-test('one that waits in the background while others compute there is no sign of an outside load', () => {
-  const { told, made, first, begin, pass } = setUp({ count: 2, isOutside: true });
+test('what instances used is counted from the last look at them, also when their requests end, while the machine is full', () => {
+  const { made, machine, begin, end, pass } = setUp({ count: 2 });
   for (const instance of made) begin(instance);
-  pass(100, 1, made);
-  told.length = 0;
-  pass(2_200, 1, [first]);
-  assert.deepEqual(told, ['promoted i2']);
+  machine.isFull = true;
+  pass(200, 0.5, made);
+  pass(190, 0.5, made);
+  end();
+  pass(10, 0.5, [made[1] as Fake]);
+  // 100 ms each in 200, and what the one did at last.
+  assert.ok(machine.usedMs >= 185 && machine.usedMs <= 200, `${machine.usedMs}`);
 });
 
-test('others take the processors when none is unused and this process does not use them either', () => {
-  const times = { ownMs: 0, unusedTicks: 0, allTicks: 0 };
+test('others take the processors when none is unused and neither this process nor its instances use them', () => {
+  const times = { ownMs: 0, unusedMs: 0, allMs: 0 };
   let at = 0;
-  const load = new OutsideLoad(() => times);
-  const second = (ownMs: number, unusedTicks: number, elapsedMs = 1_000) => {
-    times.ownMs += ownMs;
-    times.unusedTicks += unusedTicks;
-    times.allTicks += 200;
+  const load = new OutsideLoad(() => ({ ...times }));
+  /** Of two processors. */
+  const pass = (own: number, instances: number, unused: number, elapsedMs = 200) => {
+    times.ownMs += own * elapsedMs;
+    times.unusedMs += unused * elapsedMs;
+    times.allMs += 2 * elapsedMs;
     at += elapsedMs;
-    load.watch(at);
-    return load.takesFrom(0.1);
+    load.watch(at, () => instances * elapsedMs);
+    return load.verdict(at);
   };
-  assert.equal(second(10, 0), false, 'there is nothing to compare with');
-  assert.equal(second(10, 0), true);
-  assert.equal(load.takesFrom(0.3), false, 'the background gets enough');
-  assert.equal(second(10, 0, 100), true, 'too soon to tell anything else');
-  assert.equal(second(800, 0), false, 'it is this process');
-  assert.equal(second(10, 30), false, 'processors are unused');
-  assert.equal(second(10, 0), true);
-  assert.equal(second(10, 0, 10_000), false, 'too long ago');
+  assert.equal(pass(0.01, 0, 0), 'unknown', 'there is nothing to compare with');
+  assert.equal(pass(0.01, 0, 0), 'unknown', 'once is not sure');
+  assert.equal(pass(0.01, 0, 0), 'taken');
+  assert.equal(pass(0.01, 0, 0, 100), 'taken', 'too soon to tell anything else');
+  assert.equal(pass(0.01, 1.4, 0, 200), 'taken', 'they still take some');
+  for (let passed = 0; passed < 2_800; passed += 200) assert.equal(pass(0.3, 0, 0.5), 'taken');
+  assert.equal(pass(0.3, 0, 0.5), 'free', 'processors were unused for long enough');
+  assert.equal(pass(0.3, 0, 0), 'free', 'so many are clients and functions of our own');
+  assert.equal(pass(0.01, 0.6, 0), 'free', 'instances have more than a quarter');
+  assert.equal(pass(0.01, 0.1, 0), 'unknown');
+  assert.equal(pass(0.01, 0.1, 0.2), 'free', 'not in a row');
+  assert.equal(pass(0.01, 0.1, 0, 10_000), 'unknown', 'too long ago');
+  assert.equal(load.isFull, false);
 });
 
 test('unused is what is idle or waits for disks, and guests are not counted twice', () => {
   const stat = 'cpu  100 2 30 400 50 6 7 8 90 1\ncpu0 1 1 1 1 1 1 1 1 1 1\n';
-  assert.deepEqual(parseProcessorTimes(stat), { unusedTicks: 450, allTicks: 603 });
+  assert.deepEqual(parseProcessorTimes(stat), { unusedMs: 4_500, allMs: 6_030 });
 });

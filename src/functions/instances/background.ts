@@ -16,8 +16,12 @@ const computedMs = 10;
 const sharedUse = 0.5;
 /** An instance in the background that computed nothing for so long gets a turn, and one at most gets one meanwhile; ms. */
 const starvedMs = 1_000;
-/** Nobody is put in the background for so long when it is others on this machine who take the processors from it; ms. */
-const suspendedMs = 10_000;
+/** The same while all of them together get less than this part of one processor; as many then as half of the processors. */
+const short = { use: 0.25, turnMs: 200 };
+/** Processor time that a start may use, and the loading of code, before it is called computing: a caller waits for it; ms. */
+const startMs = 1_000;
+/** What was started in the background is looked at so soon, and comes out with less than this part of a processor. */
+const born = { lookMs: 100, use: 0.25 };
 /** Functions that are known to compute. The oldest are forgotten: they are found out anew. */
 const heavyLimit = 1_024;
 
@@ -25,6 +29,8 @@ export type WatchedInstance = {
   readonly id: string;
   readonly pid: number;
   readonly state: InstanceState;
+  /** Somebody has a session in it. */
+  readonly isHeld: boolean;
   /** `isBackground`: the launcher started it there. */
   readonly plan: { readonly launch: { readonly isBackground?: boolean } };
 };
@@ -43,18 +49,18 @@ export type BackgroundDeps = {
   pools(): Iterable<WatchedPool>;
   /** Default: /proc. */
   readonly readCpuMs?: (pid: number) => number;
+  readonly processors: number;
   /** Default: this machine's. */
-  readonly outside?: Pick<OutsideLoad, 'watch' | 'takesFrom'>;
+  readonly outside?: Pick<OutsideLoad, 'watch' | 'verdict' | 'isFull'>;
   report(text: string): void;
 };
 
 /** What an instance has been doing since `since`. */
 type Track = {
+  readonly pid: number;
   since: number;
   isBackground: boolean;
   isStarved: boolean;
-  /** Of one processor, as the last look in the background found; 1 before it. */
-  use: number;
   /** It was started in the background, and stays there until it has answered something. */
   readonly isBorn: boolean;
   /** A start that starved: it has a limit of time that its function did not choose. */
@@ -67,11 +73,18 @@ type Track = {
   cpuMs: number;
 };
 
+type Look = {
+  readonly instance: WatchedInstance;
+  readonly track: Track;
+  readonly cpuMs: number;
+  readonly now: number;
+};
+
 /**
  * A request begins in the foreground. It is looked at when it is 20 ms old, then after 20, 40, 80 ms and so on; one that
  * computed 10 ms between two looks goes to the background until it ends. The next request of its function begins there, and
  * its instances rest there, until one of them turns out to compute less. Who gets nothing there for a second has a turn in
- * the foreground.
+ * the foreground. A start, for which somebody waits, may compute more. While others take the processors nobody is there.
  */
 export class Background {
   readonly #deps: BackgroundDeps;
@@ -82,10 +95,15 @@ export class Background {
   readonly #resting = new WeakSet<WatchedInstance>();
   /** Those of the instances that were started in the background that have a track, or had one. */
   readonly #born = new WeakSet<WatchedInstance>();
-  readonly #outside: Pick<OutsideLoad, 'watch' | 'takesFrom'>;
+  readonly #outside: Pick<OutsideLoad, 'watch' | 'verdict' | 'isFull'>;
+  /** What each had used when it was last looked at; and what they used since the machine was, by class. */
+  readonly #counted = new WeakMap<WatchedInstance, number>();
+  #usedMs = { background: 0, foreground: 0 };
+  #measuredAt = 0;
+  #isShort = false;
+  #isTaken = false;
   #cancelRound: (() => void) | null = null;
   #turnAt = 0;
-  #suspendedUntil = 0;
   #isReported = false;
 
   constructor(deps: BackgroundDeps) {
@@ -99,9 +117,9 @@ export class Background {
     return [...this.#tracks.values()].filter(({ isBackground }) => isBackground).length;
   }
 
-  /** Whether what could begin in the background may. */
+  /** Whether what could be in the background may: not while others take the processors, nor while nobody knows. */
   get isOpen(): boolean {
-    return this.#deps.setBackground !== undefined && this.#deps.clock.monotonic() >= this.#suspendedUntil;
+    return this.#deps.setBackground !== undefined && this.#outside.verdict(this.#deps.clock.monotonic()) === 'free';
   }
 
   /** Something begins: from now on instances are looked at, as long as one does anything. */
@@ -113,15 +131,16 @@ export class Background {
   /** A request was given to the instance. */
   begins({ config, concurrency }: WatchedPool, instance: WatchedInstance): void {
     const isThere = this.#resting.delete(instance);
-    if (concurrency > 1 || !this.#heavy.has(config.key) || !this.isOpen) {
+    if (concurrency > 1 || instance.isHeld || !this.#heavy.has(config.key) || !this.isOpen) {
       if (isThere) this.#tell(instance.id, false);
       return;
     }
     const now = this.#deps.clock.monotonic();
     const cpuMs = this.#readCpuMs(instance.pid);
-    const track = { ...newTrack(instance.state.since, now), firstCpuMs: cpuMs, cpuMs };
+    const track = { ...newTrack(instance, now), firstCpuMs: cpuMs, cpuMs };
     this.#tracks.set(instance.id, track);
     putThere(track, now);
+    this.#count(instance, cpuMs);
     if (!isThere) this.#tell(instance.id, true);
   }
 
@@ -137,13 +156,21 @@ export class Background {
     }
     if (this.#heavy.has(config.key) && track.firstCpuMs !== null) {
       const cpuMs = this.#readCpuMs(pid);
+      this.#count(instance, cpuMs);
       // 0: the process has ended, and nobody knows.
       if (cpuMs > 0 && cpuMs - track.firstCpuMs < computedMs) this.#heavy.delete(config.key);
     }
-    if (track.isBackground && this.#heavy.has(config.key)) {
+    if (track.isBackground && !instance.isHeld && this.#heavy.has(config.key)) {
       this.#tracks.delete(id);
       this.#resting.add(instance);
     } else this.#forget(id, track);
+  }
+
+  /** Somebody begins a session in the instance: as long as it lasts it is in the foreground. */
+  held(instance: WatchedInstance): void {
+    if (this.#resting.delete(instance)) this.#tell(instance.id, false);
+    const track = this.#tracks.get(instance.id);
+    if (track?.isBackground === true) this.#lookSoon(instance.id, track, this.#deps.clock.monotonic());
   }
 
   close(): void {
@@ -157,7 +184,7 @@ export class Background {
     const now = this.#deps.clock.monotonic();
     const active = new Set<string>();
     let isAnyDue = false;
-    this.#outside.watch(now);
+    this.#watchMachine(now);
     for (const pool of this.#deps.pools()) {
       if (pool.inFlight === 0 && pool.starting === 0) continue;
       isAnyDue = true;
@@ -184,65 +211,95 @@ export class Background {
       }
     }
     if (track === undefined) {
-      track = this.#isNewBorn(instance) ? bornTrack(state.since, now) : newTrack(state.since, state.since + roundMs);
+      track = this.#isNewBorn(instance) ? bornTrack(instance, now) : newTrack(instance, state.since + roundMs);
       this.#tracks.set(id, track);
     }
     if (now < track.lookAt) return;
     const cpuMs = this.#readCpuMs(instance.pid);
-    if (track.firstCpuMs === null) {
-      track.firstCpuMs = cpuMs;
-    } else {
-      const usedMs = cpuMs - track.cpuMs;
-      const enoughMs = pool.concurrency > 1 ? Math.max(computedMs, (now - track.lookedAt) * sharedUse) : computedMs;
-      if (track.isBackground) {
-        track.isStarved = usedMs < computedMs;
-        track.use = usedMs / (now - track.lookedAt);
-        track.isExempt = track.isStarved && (state.kind === 'starting' || state.kind === 'loading');
-        if (track.isExempt) this.#lookSoon(id, track, now);
-      } else if (usedMs >= enoughMs) {
-        if (this.isOpen && !track.isExempt) this.#demote(id, track, now);
-        if (state.kind === 'busy' && pool.concurrency === 1) this.#remember(pool.config.key);
-      } else {
-        track.intervalMs = Math.min(track.intervalMs * 2, longestLookMs);
-      }
-    }
+    this.#count(instance, cpuMs);
+    if (track.firstCpuMs === null) track.firstCpuMs = cpuMs;
+    else this.#judge(pool, { instance, track, cpuMs, now });
     track.cpuMs = cpuMs;
     track.lookedAt = now;
     track.lookAt = now + track.intervalMs;
   }
 
+  /** At every look but the first. */
+  #judge({ config, concurrency }: WatchedPool, { instance, track, cpuMs, now }: Look): void {
+    const { id, state, isHeld } = instance;
+    const passedMs = now - track.lookedAt;
+    const usedMs = cpuMs - track.cpuMs;
+    const isStart = state.kind === 'starting' || state.kind === 'loading';
+    if (track.isBackground) {
+      track.isStarved = usedMs < computedMs;
+      track.intervalMs = isStart ? born.lookMs : starvedMs;
+      track.isExempt = isStart && usedMs < born.use * passedMs;
+      if (track.isExempt) this.#lookSoon(id, track, now);
+      return;
+    }
+    if (usedMs < (concurrency > 1 ? Math.max(computedMs, passedMs * sharedUse) : computedMs)) {
+      track.intervalMs = Math.min(track.intervalMs * 2, longestLookMs);
+      return;
+    }
+    const mayCompute = track.isExempt || isHeld || (isStart && cpuMs - (track.firstCpuMs ?? 0) < startMs);
+    if (this.isOpen && !mayCompute) this.#demote(id, track, now);
+    if (state.kind === 'busy' && concurrency === 1) this.#remember(config.key);
+  }
+
+  /** What instances use is counted only where it matters: while no processor is unused. */
+  #watchMachine(now: number): void {
+    const countInstances = () => {
+      for (const pool of this.#deps.pools()) {
+        if (pool.inFlight === 0 && pool.starting === 0) continue;
+        for (const each of pool.instances)
+          if (each.pid !== 0 && isActive(each.state)) this.#count(each, this.#readCpuMs(each.pid));
+      }
+      return this.#usedMs.background + this.#usedMs.foreground;
+    };
+    if (this.#outside.watch(now, countInstances)) {
+      this.#isShort = this.#outside.isFull && this.#usedMs.background < short.use * (now - this.#measuredAt);
+      this.#usedMs = { background: 0, foreground: 0 };
+      this.#measuredAt = now;
+    }
+    const wasTaken = this.#isTaken;
+    this.#isTaken = this.#outside.verdict(now) === 'taken';
+    if (this.#isTaken && !wasTaken) this.#comeOut(now);
+  }
+
+  #count(instance: WatchedInstance, cpuMs: number): void {
+    const before = this.#counted.get(instance) ?? cpuMs;
+    this.#counted.set(instance, cpuMs);
+    const isBackground = this.#tracks.get(instance.id)?.isBackground === true;
+    this.#usedMs[isBackground ? 'background' : 'foreground'] += Math.max(0, cpuMs - before);
+  }
+
   /** One of those that starve, the longest waiting first, is in the foreground until it has computed something. */
   #giveTurn(now: number): void {
     if (now < this.#turnAt) return;
+    let left = this.#isShort ? Math.max(1, Math.floor(this.#deps.processors / 2)) : 1;
     for (const [id, track] of this.#tracks) {
-      if (!track.isBackground || !track.isStarved) continue;
-      this.#turnAt = now + starvedMs;
-      if (this.#outside.takesFrom(this.#backgroundUse)) {
-        this.#suspend(now);
-        return;
-      }
+      if (!track.isBackground || !(track.isStarved || this.#isShort)) continue;
+      this.#turnAt = now + (this.#isShort ? short.turnMs : starvedMs);
       this.#lookSoon(id, track, now);
       this.#tracks.delete(id);
       this.#tracks.set(id, track);
-      return;
+      left -= 1;
+      if (left === 0) return;
     }
   }
 
-  get #backgroundUse(): number {
-    let use = 0;
-    for (const track of this.#tracks.values()) if (track.isBackground) use += track.use;
-    return use;
-  }
-
-  /** Beside what else this machine does all instances are in the foreground for a while: they compete as others do. */
-  #suspend(now: number): void {
-    this.#suspendedUntil = now + suspendedMs;
+  /** Beside what else this machine does all instances are in the foreground: they compete as others do. */
+  #comeOut(now: number): void {
     for (const [id, track] of this.#tracks) if (track.isBackground) this.#lookSoon(id, track, now);
+    for (const { instances } of this.#deps.pools())
+      for (const each of instances) if (this.#resting.delete(each)) this.#tell(each.id, false);
   }
 
   #lookSoon(id: string, track: Track, now: number): void {
     this.#promote(id, track);
     track.intervalMs = roundMs;
+    track.cpuMs = this.#readCpuMs(track.pid);
+    track.lookedAt = now;
     track.lookAt = now + roundMs;
   }
 
@@ -291,20 +348,19 @@ export class Background {
 
 function putThere(track: Track, now: number): void {
   track.isBackground = true;
-  track.use = 1;
   track.intervalMs = starvedMs;
   track.lookedAt = now;
   track.lookAt = now + starvedMs;
 }
 
-function newTrack(since: number, lookAt: number): Track {
+function newTrack({ pid, state: { since } }: WatchedInstance, lookAt: number): Track {
   const none = { isBackground: false, isStarved: false, isBorn: false, isExempt: false };
-  return { since, lookedAt: since, lookAt, intervalMs: roundMs, firstCpuMs: null, cpuMs: 0, use: 1, ...none };
+  return { pid, since, lookedAt: since, lookAt, intervalMs: roundMs, firstCpuMs: null, cpuMs: 0, ...none };
 }
 
-function bornTrack(since: number, now: number): Track {
-  const there = { isBackground: true, isBorn: true, intervalMs: starvedMs, lookedAt: now, firstCpuMs: 0 };
-  return { ...newTrack(since, now + starvedMs), ...there };
+function bornTrack(instance: WatchedInstance, now: number): Track {
+  const there = { isBackground: true, isBorn: true, intervalMs: born.lookMs, lookedAt: now, firstCpuMs: 0 };
+  return { ...newTrack(instance, now + born.lookMs), ...there };
 }
 
 /** Whether something of the function's runs in it. */

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { test } from 'node:test';
-import { findMark, findMembers, parseStat } from './process-table.ts';
+import { findMark, findMembers, markName, parseStat, readProcessTable } from './process-table.ts';
 
 const row = (pid: number, parent: number, instanceId: string | null = null) => ({
   pid,
@@ -41,4 +43,25 @@ test('the state is read after the last parenthesis; a zombie counts while thread
   assert.deepEqual(parseStat(stat('D', 1)), { parent: 7, isStopped: false, isHeld: true });
   assert.equal(parseStat(stat('Z', 1)), null);
   assert.deepEqual(parseStat(stat('Z', 2)), { parent: 7, isStopped: false, isHeld: false });
+});
+
+test('in another namespace of processes no environment is read', async (t) => {
+  const script = 'echo up; exec sleep 60';
+  const env = { ...process.env, [markName]: 'c-table' };
+  const beginIn = async (namespace: readonly string[]) => {
+    const [command = 'sh', ...args] = [...namespace, 'sh', '-c', script];
+    const child = spawn(command, args, { env, stdio: 'pipe' });
+    const gone = once(child, 'close');
+    t.after(() => void child.kill('SIGKILL'));
+    const isUp = await Promise.race([once(child.stdout, 'data').then(() => true), gone.then(() => false)]);
+    return { pid: child.pid ?? 0, isUp };
+  };
+  const here = await beginIn([]);
+  const there = await beginIn(['unshare', '--user', '--map-root-user', '--pid', '--fork', '--kill-child']);
+  const table = readProcessTable();
+  assert.equal(table.find(({ pid }) => pid === here.pid)?.instanceId, 'c-table');
+  if (!there.isUp) return t.skip('this machine gives nobody a namespace of processes');
+  const inside = table.find(({ parent }) => parent === there.pid);
+  assert.equal(inside?.instanceId, null);
+  assert.ok(findMembers(table, new Set(), new Set([there.pid])).some(({ pid }) => pid === inside?.pid));
 });
