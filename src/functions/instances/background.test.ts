@@ -101,6 +101,22 @@ test('a request that waits stays in the foreground however long, and is looked a
   assert.ok(clock.timersMade < 60_000 / 15);
 });
 
+test('the least that /proc tells is no computing unless it comes twice in a row', () => {
+  const { told, first, begin, pass } = setUp();
+  begin();
+  pass(30, 0);
+  for (let turn = 0; turn < 5; turn += 1) {
+    first.cpuMs += 10;
+    pass(2_000, 0);
+  }
+  assert.deepEqual(told, []);
+  for (let turn = 0; turn < 5; turn += 1) {
+    first.cpuMs += 10;
+    pass(640, 0);
+  }
+  assert.deepEqual(told, ['demoted i1']);
+});
+
 test('the next request of a function that computes begins in the background, until one computes little', () => {
   const { told, begin, end, pass } = setUp();
   begin();

@@ -61,6 +61,8 @@ type Track = {
   since: number;
   isBackground: boolean;
   isStarved: boolean;
+  /** It computed the least that can be told at the last look. */
+  isSuspect: boolean;
   /** It was started in the background, and stays there until it has answered something. */
   readonly isBorn: boolean;
   /** A start that starved: it has a limit of time that its function did not choose. */
@@ -239,8 +241,13 @@ export class Background {
     }
     if (usedMs < (concurrency > 1 ? Math.max(computedMs, passedMs * sharedUse) : computedMs)) {
       track.intervalMs = Math.min(track.intervalMs * 2, longestLookMs);
+      track.isSuspect = false;
       return;
     }
+    // The least that is told may be the end of 10 ms that were used long ago, for once.
+    const isSure = track.isSuspect || usedMs > computedMs;
+    track.isSuspect = true;
+    if (!isSure) return;
     const mayCompute = track.isExempt || isHeld || (isStart && cpuMs - (track.firstCpuMs ?? 0) < startMs);
     if (this.isOpen && !mayCompute) this.#demote(id, track, now);
     if (state.kind === 'busy' && concurrency === 1) this.#remember(config.key);
@@ -354,7 +361,7 @@ function putThere(track: Track, now: number): void {
 }
 
 function newTrack({ pid, state: { since } }: WatchedInstance, lookAt: number): Track {
-  const none = { isBackground: false, isStarved: false, isBorn: false, isExempt: false };
+  const none = { isBackground: false, isStarved: false, isSuspect: false, isBorn: false, isExempt: false };
   return { pid, since, lookedAt: since, lookAt, intervalMs: roundMs, firstCpuMs: null, cpuMs: 0, ...none };
 }
 
