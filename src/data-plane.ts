@@ -1,5 +1,5 @@
 // Composition of the data process: listeners → gateway → functions → launcher, and the records that go back to control.
-import type { RequestListener, Server } from 'node:http';
+import type { RequestListener, Server, ServerOptions } from 'node:http';
 import { inspect } from 'node:util';
 import { AddressGuard } from './base/address-guard.ts';
 import type { Message } from './base/channel.ts';
@@ -27,7 +27,13 @@ import {
   shareOfLimits,
   takeDoorwaySockets,
 } from './functions/index.ts';
-import { type BreakerEvent, createGateway, defaultGatewaySettings, listenerOptions } from './gateway/index.ts';
+import {
+  type BreakerEvent,
+  createGateway,
+  defaultGatewaySettings,
+  listenerLimits,
+  listenerOptions,
+} from './gateway/index.ts';
 import { serveHttp } from './http-listener.ts';
 import { type Listener, listen, listenTls, refuseTakenPort } from './listener.ts';
 import type { FunctionTarget } from './model/api.ts';
@@ -212,10 +218,12 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
     guard.addOwnPort(portOf(listener.url));
     return listener.url;
   };
-  const open = async (place: Place, onRequest: RequestListener, prepare: (server: Server) => void) => {
-    const server = listenerOptions(gatewaySettings);
-    return opened(await listen({ host, ...place, server, prepare }, onRequest));
-  };
+  const open = async (
+    place: Place,
+    server: ServerOptions,
+    onRequest: RequestListener,
+    prepare: (server: Server) => void,
+  ) => opened(await listen({ host, ...place, server, prepare }, onRequest));
   const openTls = async (place: Place, { authority }: TlsListening) => {
     const server = gateway.tlsOptions(authority);
     const url = opened(await listenTls({ host, ...place, server, prepare: gateway.attachTls }));
@@ -252,9 +260,14 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
         return { port, isShared };
       };
       return {
-        gateway: await open(await place(wanted.gateway), gateway.handle, gateway.attach),
+        gateway: await open(
+          await place(wanted.gateway),
+          listenerOptions(gatewaySettings),
+          gateway.handle,
+          gateway.attach,
+        ),
         gatewayTls: tls === null ? null : await openTls(await place(wanted.gatewayTls ?? tls.port), tls),
-        http: await open(await place(wanted.http), onHttp, (server) => {
+        http: await open(await place(wanted.http), listenerLimits(gatewaySettings), onHttp, (server) => {
           server.maxConnections = gatewaySettings.connectionLimit;
         }),
       };

@@ -6,6 +6,7 @@ function setUp() {
   let now = 0;
   let made = 0;
   const timers = new Set<{ at: number; run: () => void }>();
+  const due: (() => void)[] = [];
   const after = createTimerLanes(
     () => now,
     (delayMs, run) => {
@@ -14,7 +15,11 @@ function setUp() {
       timers.add(timer);
       return () => void timers.delete(timer);
     },
+    (run) => due.push(run),
   );
+  const settle = () => {
+    for (const run of due.splice(0)) run();
+  };
   const advance = (ms: number) => {
     now += ms;
     for (const timer of [...timers]) {
@@ -22,7 +27,7 @@ function setUp() {
       timer.run();
     }
   };
-  return { after, advance, counts: () => ({ made, pending: timers.size }) };
+  return { after, advance, settle, counts: () => ({ made, pending: timers.size }) };
 }
 
 test('time-outs of one length share a timer and run at their own time', () => {
@@ -45,10 +50,27 @@ test('time-outs of one length share a timer and run at their own time', () => {
 });
 
 test('no timer stays when all time-outs are cancelled', () => {
-  const { after, counts } = setUp();
+  const { after, settle, counts } = setUp();
   const cancels = [1, 2, 3].map(() => after(5_000, () => assert.fail('cancelled')));
   for (const cancel of [1, 0, 2].map((at) => cancels[at])) cancel?.();
+  settle();
   assert.deepEqual(counts(), { made: 1, pending: 0 });
+});
+
+test('time-outs that are cancelled at once share a timer, too, and a new one after that has its own time', () => {
+  const { after, advance, settle, counts } = setUp();
+  for (let times = 0; times < 3; times += 1) after(5_000, () => assert.fail('cancelled'))();
+  assert.deepEqual(counts(), { made: 1, pending: 1 });
+  settle();
+  assert.deepEqual(counts(), { made: 1, pending: 0 });
+  advance(3_000);
+  let ran = 0;
+  after(5_000, () => (ran += 1));
+  settle();
+  advance(4_999);
+  assert.equal(ran, 0);
+  advance(1);
+  assert.deepEqual([ran, counts()], [1, { made: 2, pending: 0 }]);
 });
 
 test('one that runs may start another of the same length and cancel one that is due', () => {

@@ -12,21 +12,32 @@ const laneLimit = 64;
 /** Starts a timer; the result cancels it. */
 export type StartTimer = (delayMs: number, run: () => void) => () => void;
 
+type LaneDeps = {
+  readonly now: () => number;
+  readonly start: StartTimer;
+  readonly soon: (run: () => void) => void;
+  readonly onEmpty: () => void;
+};
+
 /** The time-outs of one length, in the order of their time. */
 class Lane {
   readonly #delayMs: number;
   readonly #now: () => number;
   readonly #start: StartTimer;
+  readonly #soon: (run: () => void) => void;
   readonly #onEmpty: () => void;
   #first: Entry | null = null;
   #last: Entry | null = null;
   #isFiring = false;
+  #isLookedAt = false;
+  #isClosed = false;
   #cancelTimer: () => void;
 
-  constructor(delayMs: number, how: { now: () => number; start: StartTimer; onEmpty: () => void }) {
+  constructor(delayMs: number, how: LaneDeps) {
     this.#delayMs = delayMs;
     this.#now = how.now;
     this.#start = how.start;
+    this.#soon = how.soon;
     this.#onEmpty = how.onEmpty;
     this.#cancelTimer = this.#start(delayMs, () => this.#fire());
   }
@@ -39,8 +50,18 @@ class Lane {
     return () => {
       if (entry.run === null) return;
       this.#remove(entry);
-      if (this.#first === null && !this.#isFiring) this.#close();
+      if (this.#first === null && !this.#isFiring) this.#lookSoon();
     };
+  }
+
+  /** Where each request has one for a moment, the next one's comes before this. */
+  #lookSoon(): void {
+    if (this.#isLookedAt) return;
+    this.#isLookedAt = true;
+    this.#soon(() => {
+      this.#isLookedAt = false;
+      if (this.#first === null && !this.#isClosed) this.#close();
+    });
   }
 
   #remove(entry: Entry): void {
@@ -52,6 +73,7 @@ class Lane {
   }
 
   #close(): void {
+    this.#isClosed = true;
     this.#cancelTimer();
     this.#onEmpty();
   }
@@ -68,21 +90,25 @@ class Lane {
       }
     } finally {
       this.#isFiring = false;
-      if (this.#first === null) this.#onEmpty();
+      if (this.#first === null) this.#close();
       else this.#cancelTimer = this.#start(Math.max(1, Math.ceil(this.#first.at - now)), () => this.#fire());
     }
   }
 }
 
-/** Starts time-outs like `start`, in lanes where that saves timers. `now` is monotonic ms. */
-export function createTimerLanes(now: () => number, start: StartTimer): StartTimer {
+/** Starts time-outs like `start`, in lanes where that saves timers. `now` is monotonic ms; `soon` runs after what is under way. */
+export function createTimerLanes(
+  now: () => number,
+  start: StartTimer,
+  soon: (run: () => void) => void = setImmediate,
+): StartTimer {
   const lanes = new Map<number, Lane>();
   return (delayMs, run) => {
     if (!(delayMs >= sharedFromMs && delayMs <= timerLimitMs)) return start(delayMs, run);
     let lane = lanes.get(delayMs);
     if (lane === undefined) {
       if (lanes.size >= laneLimit) return start(delayMs, run);
-      lane = new Lane(delayMs, { now, start, onEmpty: () => lanes.delete(delayMs) });
+      lane = new Lane(delayMs, { now, start, soon, onEmpty: () => lanes.delete(delayMs) });
       lanes.set(delayMs, lane);
     }
     return lane.add(run);

@@ -2,6 +2,6 @@
 export type { BreakerEvent } from './backends/breaker.ts';
 export type { GatewayDeps } from './context.ts';
 export { createGateway, type Gateway } from './gateway.ts';
-export { listenerOptions } from './listener.ts';
+export { listenerLimits, listenerOptions } from './listener.ts';
 export { defaultGatewaySettings, type GatewaySettings } from './settings.ts';
 export type { TlsAuthority } from './tls.ts';

@@ -33,15 +33,14 @@ const { Client: OfficialClient } = createRequire(import.meta.url)('aliyun-api-ga
 
 const passed = (id: string, method: 'GET' | 'POST' | 'PUT' | 'DELETE') =>
   api(id, definition({ auth: { type: 'APP' }, request: { method, path: '/v1/*', mode: 'PASSTHROUGH' } }));
-const add = definition({
-  auth: { type: 'APP' },
-  request: { method: 'POST', path: '/testadd' },
-  rest: {
-    parameters: ['a', 'b'].map((name) => parameter({ name, location: 'BODY' })),
-    serviceParameters: ['a', 'b'].map((name) => ({ name, location: 'QUERY', type: 'STRING', catalog: 'REQUEST' })),
-    mappings: ['a', 'b'].map((name) => ({ requestName: name, serviceName: name })),
-  },
-});
+const fields = {
+  parameters: ['a', 'b'].map((name) => parameter({ name, location: 'BODY' })),
+  serviceParameters: ['a', 'b'].map(
+    (name) => ({ name, location: 'QUERY', type: 'STRING', catalog: 'REQUEST' }) as const,
+  ),
+  mappings: ['a', 'b'].map((name) => ({ requestName: name, serviceName: name })),
+};
+const add = definition({ auth: { type: 'APP' }, request: { method: 'POST', path: '/testadd' }, rest: fields });
 const ids = ['get', 'post', 'put', 'delete', 'add'];
 const changes = [
   group(),
@@ -51,6 +50,7 @@ const changes = [
   passed('put', 'PUT'),
   passed('delete', 'DELETE'),
   api('add', add),
+  api('form', definition({ request: { method: 'POST', path: '/form' }, rest: fields })),
   api('slow', definition({ request: { path: '/slow' } })),
   ...ids.map((id) => grant(id)),
 ];
@@ -185,10 +185,16 @@ describe('the official client', () => {
 });
 
 /** Sends raw bytes and reads until the connection ends. */
-async function raw(bytes: string): Promise<string> {
+/** Sends pieces, some milliseconds apart. */
+async function raw(...pieces: string[]): Promise<string> {
   const socket = connect(port, '127.0.0.1');
-  socket.end(bytes);
-  return readText(socket);
+  const answer = readText(socket);
+  for (const piece of pieces.slice(0, -1)) {
+    socket.write(piece);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  socket.end(pieces.at(-1) ?? '');
+  return answer;
 }
 
 describe('the listener', () => {
@@ -198,6 +204,54 @@ describe('the listener', () => {
     assert.equal(answer.split('HTTP/1.1 404 Not Found').length, 3);
     assert.equal(answer.split('X-Ca-Error-Code: I404NF').length, 3);
     assert.equal(answer.split('Content-Length: 0').length, 3);
+  });
+
+  it('says how long a connection may be used again, but not of one that ends', async () => {
+    const get = (version: string, header = '') =>
+      raw(
+        `GET /none HTTP/${version}\r\nHost: localhost\r\n${header}\r\nGET /none HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`,
+      );
+    assert.equal(
+      (await get('1.1')).match(
+        /\r\nConnection: keep-alive\r\nKeep-Alive: timeout=65\r\n|\r\nKeep-Alive: timeout=65\r\n/g,
+      )?.length,
+      1,
+    );
+    assert.doesNotMatch(await get('1.1', 'Connection: close\r\n'), /keep-alive/i);
+    assert.doesNotMatch(await get('1.0'), /keep-alive/i);
+  });
+
+  it('reads a body that comes in pieces, and one that comes with its head, alike; and the next request after it', async () => {
+    const form = `a=${'1'.repeat(40_000)}&b=2`;
+    const head = 'POST /form HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n';
+    const last = `${head}Connection: close\r\nContent-Length: 7\r\n\r\na=3&b=4`;
+    const chunk = (text: string) => `${text.length.toString(16)}\r\n${text}\r\n`;
+    const ways = [
+      [`${head}Content-Length: ${form.length}\r\n\r\n${form}${last}`],
+      [`${head}Content-Length: ${form.length}\r\n\r\n`, form.slice(0, 10), form.slice(10), last],
+      [
+        `${head}Transfer-Encoding: chunked\r\n\r\n${chunk(form.slice(0, 9))}`,
+        `${chunk(form.slice(9))}0\r\n`,
+        `\r\n${last}`,
+      ],
+    ];
+    for (const pieces of ways) {
+      const answer = await raw(...pieces);
+      assert.equal(answer.split('HTTP/1.1 200 OK').length, 3, answer.slice(0, 400));
+      assert.ok(answer.includes(`"a":"${'1'.repeat(40_000)}","b":"2"`) && answer.includes('"a":"3","b":"4"'));
+    }
+  });
+
+  it('tells nobody of a body whose client leaves within it', async () => {
+    const seen = records.length;
+    const socket = connect(port, '127.0.0.1');
+    socket.write(
+      'POST /form HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 9\r\n\r\na=1',
+    );
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    socket.destroy();
+    while (records.length === seen) await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual([records.at(-1)?.status, records.at(-1)?.path], [499, '/form']);
   });
 
   it('answers HEAD with 404 when that method is not published', async () => {

@@ -7,6 +7,7 @@ import { type BodyBudget, NoRoomForBody, uncountedBytes } from '../base/body-bud
 import { RelayedBody } from './backends/relayed-body.ts';
 import type { GatewayReply, GatewayRequest, PipelineDeps } from './context.ts';
 import { ClientGone } from './errors.ts';
+import { type BodyTaker, FrontMessage } from './front-message.ts';
 import { ambiguityOf, type Framing, framingOf } from './http-edges.ts';
 import { headersByName, plainHeaders } from './http2-head.ts';
 import { type BodySource, BodyTooLarge } from './request-body.ts';
@@ -29,8 +30,8 @@ function streamOf(response: Outgoing): Http2ServerResponse['stream'] | null {
   return 'stream' in response ? response.stream : null;
 }
 
-/** How the gateway's node:http server must be made, so that our limits and codes apply and not node's own. */
-export function listenerOptions(settings: GatewaySettings): ServerOptions {
+/** The limits of a listener, so that ours apply and not node's own. */
+export function listenerLimits(settings: GatewaySettings): ServerOptions {
   return {
     maxHeaderSize: settings.uriLimitBytes + settings.headerLimitBytes + 16 * 1024,
     requireHostHeader: false,
@@ -39,6 +40,16 @@ export function listenerOptions(settings: GatewaySettings): ServerOptions {
     headersTimeout: settings.headTimeoutMs,
     connectionsCheckingInterval: Math.min(5_000, settings.headTimeoutMs),
     requestTimeout: 0, // bodies are bounded by settings.bodyTimeoutMs
+  };
+}
+
+/** How the gateway's node:http server must be made, so that our limits and codes apply and not node's own. */
+export function listenerOptions(settings: GatewaySettings): ServerOptions {
+  return {
+    ...listenerLimits(settings),
+    // A connection at rest ends as one that stalls does: a time-out of its own would be set and unset with each request.
+    keepAliveTimeout: 0,
+    IncomingMessage: FrontMessage,
   };
 }
 
@@ -137,35 +148,70 @@ function readAll(message: Incoming, limitBytes: number, room: BodyRoom, settled:
     return Promise.reject(new ClientGone());
   }
   return new Promise((resolve, reject) => {
-    let first: Buffer | null = null;
-    let more: Buffer[] | null = null;
-    let size = 0;
-    const fail = (error: Error) => {
+    const taker = new WholeBody(limitBytes, room, (body) => {
       settled();
-      reject(error);
-    };
-    const onData = (chunk: Buffer) => {
-      size += chunk.length;
-      const error = size > limitBytes ? new BodyTooLarge() : room.take(size, chunk.length) ? null : new NoRoomForBody();
-      if (error !== null) {
-        message.off('data', onData);
-        message.pause();
-        first = more = null;
-        fail(error);
-      } else if (first === null) first = chunk;
-      else if (more === null) more = [first, chunk];
-      else more.push(chunk);
-    };
-    message.on('data', onData);
-    message.on('end', () => {
-      settled();
-      resolve(more === null ? (first ?? noBytes) : Buffer.concat(more, size));
+      if (body instanceof Error) reject(body);
+      else resolve(body);
     });
-    message.on('error', () => fail(new ClientGone()));
-    message.on('close', () => {
-      if (!message.readableEnded) fail(new ClientGone()); // made only when it says something new
-    });
+    if (!(message instanceof FrontMessage) || !message.giveBodyTo(taker)) streamTo(taker, message);
   });
+}
+
+/** Puts a body together. `settle` is called once. */
+class WholeBody implements BodyTaker {
+  readonly #limitBytes: number;
+  readonly #room: BodyRoom;
+  readonly #settle: (body: Buffer | Error) => void;
+  #first: Buffer | null = null;
+  #more: Buffer[] | null = null;
+  #size = 0;
+  #isSettled = false;
+
+  constructor(limitBytes: number, room: BodyRoom, settle: (body: Buffer | Error) => void) {
+    this.#limitBytes = limitBytes;
+    this.#room = room;
+    this.#settle = settle;
+  }
+
+  data(chunk: Buffer): boolean {
+    if (this.#isSettled) return false;
+    this.#size += chunk.length;
+    if (this.#size > this.#limitBytes) return this.#fail(new BodyTooLarge());
+    if (!this.#room.take(this.#size, chunk.length)) return this.#fail(new NoRoomForBody());
+    if (this.#first === null) this.#first = chunk;
+    else if (this.#more === null) this.#more = [this.#first, chunk];
+    else this.#more.push(chunk);
+    return true;
+  }
+
+  end(): void {
+    if (this.#isSettled) return;
+    this.#isSettled = true;
+    this.#settle(this.#more === null ? (this.#first ?? noBytes) : Buffer.concat(this.#more, this.#size));
+  }
+
+  broken(): void {
+    if (!this.#isSettled) this.#fail(new ClientGone()); // made only when it says something new
+  }
+
+  #fail(error: Error): false {
+    this.#isSettled = true;
+    this.#first = this.#more = null;
+    this.#settle(error);
+    return false;
+  }
+}
+
+function streamTo(taker: BodyTaker, message: Incoming): void {
+  const onData = (chunk: Buffer) => {
+    if (taker.data(chunk)) return;
+    message.off('data', onData);
+    message.pause();
+  };
+  message.on('data', onData);
+  message.on('end', () => taker.end());
+  message.on('error', () => taker.broken());
+  message.on('close', () => taker.broken());
 }
 
 const nothing = () => {};
@@ -201,6 +247,9 @@ function isFinished(response: Outgoing): boolean {
   return streamOf(response) === null ? response.writableFinished : response.writableEnded;
 }
 
+/** What a client is told: it may use the connection again for so long. Less than settings.stallTimeoutMs. Source: assumed. */
+const keepAlive = 'timeout=65';
+
 /** Bodies of bytes up to this size are joined with their head. */
 const joinedLimitBytes = 16 * 1024;
 
@@ -221,6 +270,7 @@ export function sendReply(
   const announced = announcedLength(reply, isHead || !hasBody);
   if (announced !== null) headers.push('Content-Length', String(announced));
   if (reply.closes) headers.push('Connection', 'close');
+  else if (isKeptAlive(response)) headers.push('Keep-Alive', keepAlive);
   if ('stream' in response) response.writeHead(status, headersByName(headers));
   else response.writeHead(status, headers);
   if (body instanceof RelayedBody) {
@@ -232,6 +282,11 @@ export function sendReply(
   else if (typeof body !== 'string' && body.length <= joinedLimitBytes) response.end(body.toString('latin1'), 'latin1');
   else if (typeof body === 'string' && !nonAscii.test(body)) response.end(body, 'latin1');
   else response.end(asBytesWhereNeeded(headers, body));
+}
+
+/** Of HTTP/1.1, where the end of each answer shows. */
+function isKeptAlive(response: Outgoing): boolean {
+  return !('stream' in response) && response.shouldKeepAlive && response.useChunkedEncodingByDefault;
 }
 
 /** Content-Length; null: none, or in chunks. What follows no body says what the backend said, where that is known. */

@@ -165,7 +165,10 @@ export class RequestBody {
    * Errors: I400CT, I400BD and those of bytes().
    */
   form(): Parameters | Promise<Parameters> {
-    this.#form ??= this.isForm && this.#source.isPresent ? this.#parse() : noParameters;
+    if (this.#form !== null) return this.#form;
+    const bytes = this.isForm && this.#source.isPresent ? this.bytes() : null;
+    if (bytes === null) this.#form = noParameters;
+    else this.#form = bytes instanceof Promise ? bytes.then((all) => this.#parse(all)) : this.#parse(bytes);
     return this.#form;
   }
 
@@ -174,27 +177,28 @@ export class RequestBody {
     return this.#formWithRawNames;
   }
 
-  async #read(): Promise<Buffer> {
-    try {
-      const bytes = await this.#source.read(this.#limitBytes);
-      this.#wasRead = true;
-      this.#bytes = bytes;
-      return bytes;
-    } catch (error) {
-      if (error instanceof NoRoomForBody) throw noRoom();
-      throw error instanceof BodyTooLarge ? tooLarge(this.#limitBytes, null) : error;
-    }
+  #read(): Promise<Buffer> {
+    return this.#source.read(this.#limitBytes).then(
+      (bytes) => {
+        this.#wasRead = true;
+        this.#bytes = bytes;
+        return bytes;
+      },
+      (error: unknown) => {
+        if (error instanceof NoRoomForBody) throw noRoom();
+        throw error instanceof BodyTooLarge ? tooLarge(this.#limitBytes, null) : error;
+      },
+    );
   }
 
   /** Of a form: every value of one field, in order. Errors: those of form(). */
   async formValues(name: string): Promise<readonly string[]> {
-    const { text, decode } = await this.#readText();
+    const { text, decode } = this.#readText(await this.bytes());
     return allValues(text, name, decode);
   }
 
-  /** The form as its pieces are decoded; `decode` undefined: as UTF-8. Errors: I400CT and those of bytes(). */
-  async #readText(): Promise<{ readonly text: string; readonly decode: DecodePiece | undefined }> {
-    const bytes = await this.bytes();
+  /** The form as its pieces are decoded; `decode` undefined: as UTF-8. Errors: I400CT. */
+  #readText(bytes: Buffer): { readonly text: string; readonly decode: DecodePiece | undefined } {
     const charset = charsetIn(this.#contentType ?? '');
     const decode = charset === 'utf-8' || charset === 'utf8' ? undefined : decoderFor(charset);
     if (decode === null) {
@@ -207,8 +211,8 @@ export class RequestBody {
     return { text: bytes.toString(decode === undefined ? 'utf8' : 'latin1'), decode };
   }
 
-  async #parse(): Promise<Parameters> {
-    const { text, decode } = await this.#readText();
+  #parse(bytes: Buffer): Parameters {
+    const { text, decode } = this.#readText(bytes);
     const form = parseParameters(text, decode);
     this.#formWithRawNames = form === null ? null : parseRawBareNames(text, decode);
     if (form === null) {
