@@ -174,7 +174,7 @@ async function acquire(
 }
 
 /** Hands the request to the instance and waits for its end, the time-out, or the caller's leaving. */
-async function deliver(plane: Plane, admitted: Admitted, instance: Instance, signal: CallerSignal): Promise<Delivered> {
+function deliver(plane: Plane, admitted: Admitted, instance: Instance, signal: CallerSignal): Promise<Delivered> {
   const { request, config, pool } = admitted;
   let began = plane.clock.monotonic();
   const call = {
@@ -191,14 +191,15 @@ async function deliver(plane: Plane, admitted: Admitted, instance: Instance, sig
     began = plane.clock.monotonic();
   });
   plane.background.begins(pool, instance);
-  if (pool.concurrency > 1 && !instance.letsGo) return await unlessGone(plane, admitted, { instance, ending }, signal);
+  if (pool.concurrency > 1 && !instance.letsGo) return unlessGone(plane, admitted, { instance, ending }, signal);
   const leave = () => instance.abandon(request.requestId);
   signal.addEventListener('abort', leave, { once: true });
   if (signal.aborted) leave();
-  const ended = await ending;
-  signal.removeEventListener('abort', leave);
-  plane.background.ends(pool, instance, isLast(ended));
-  return { ended, durationMs: plane.clock.monotonic() - began };
+  return ending.then((ended) => {
+    signal.removeEventListener('abort', leave);
+    plane.background.ends(pool, instance, isLast(ended));
+    return { ended, durationMs: plane.clock.monotonic() - began };
+  });
 }
 
 /** Other requests run in the instance: a request whose caller has gone runs to its end there, unheard. */

@@ -84,3 +84,19 @@ test('of two that have connected none is trusted, and the token tells which it i
   await once(first, 'close');
   assert.deepEqual(heard.at(-1), 'hello');
 });
+
+test('what is written soon goes out together, and before what is written after it', async (t) => {
+  const { endpoint, heard, visit } = await openEndpoint(t);
+  const instance = await visit();
+  instance.write(encodeFrame({ type: 'hello', stream: 0, head: hello }));
+  while (heard.length === 0) await turn();
+  const chunks: string[] = [];
+  instance.on('data', (chunk: Buffer) => chunks.push(chunk.toString()));
+  endpoint.writeSoon([Buffer.from('a')]);
+  endpoint.writeSoon([Buffer.from('b'), Buffer.from('c')]);
+  while (chunks.length === 0) await turn();
+  endpoint.writeSoon([Buffer.from('d')]);
+  endpoint.writeAll([Buffer.from('e')]);
+  while (chunks.join('').length < 5) await turn();
+  assert.deepEqual([chunks[0], chunks.join('')], ['abc', 'abcde']);
+});

@@ -45,6 +45,8 @@ export class Endpoint {
   #refusals = 0;
   #isClosed = false;
   #recalls: number | null = null;
+  /** What writeSoon() holds: of requests sent ahead, whose number and size are bounded. */
+  #soon: Buffer[] = [];
 
   private constructor(directory: string, token: string, events: EndpointEvents) {
     this.#directory = directory;
@@ -109,6 +111,11 @@ export class Endpoint {
 
   /** Sends several frames to the instance, as one write. */
   writeAll(buffers: readonly Buffer[]): void {
+    if (this.#soon.length > 0) {
+      this.#soon.push(...buffers);
+      this.#writeSoon();
+      return;
+    }
     const connection = this.#connection ?? this.#trusted;
     if (connection === null) return;
     const [only] = buffers;
@@ -120,6 +127,22 @@ export class Endpoint {
     for (const bytes of buffers) connection.write(bytes);
     connection.uncork();
   }
+
+  /**
+   * The same once what this process was told of at this moment has all been heard: for what the instance does not wait for.
+   * What is told so by several requests goes out as one write.
+   */
+  writeSoon(buffers: readonly Buffer[]): void {
+    if (this.#soon.length === 0) setImmediate(this.#writeSoon);
+    this.#soon.push(...buffers);
+  }
+
+  readonly #writeSoon = (): void => {
+    const buffers = this.#soon;
+    if (buffers.length === 0) return; // written meanwhile
+    this.#soon = [];
+    this.writeAll(buffers.length === 1 ? buffers : [Buffer.concat(buffers)]);
+  };
 
   /**
    * Requests may be sent ahead from now on.
@@ -146,6 +169,7 @@ export class Endpoint {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#soon = [];
     if (this.#recalls !== null) closeSync(this.#recalls);
     this.#recalls = null;
     this.#frames.close();

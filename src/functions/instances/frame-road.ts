@@ -57,10 +57,13 @@ export class FrameRoad implements Road {
   ask(question: Question, onAnswer: (answer: Answer) => void): Asking {
     const stream = this.#nextStream;
     this.#nextStream += 1;
-    if (question.type === 'invoke' && question.head.ahead === true) this.#endpoint?.openRecalls();
+    const isAhead = question.type === 'invoke' && question.head.ahead === true;
+    if (isAhead) this.#endpoint?.openRecalls();
     const exchange = new Exchange(stream, question, this.#resultLimitBytes);
     this.#open.set(stream, { exchange, onAnswer });
-    this.#endpoint?.writeAll(exchange.open());
+    // The instance is busy: it looks at what is sent ahead when it is done.
+    if (isAhead) this.#endpoint?.writeSoon(exchange.open());
+    else this.#endpoint?.writeAll(exchange.open());
     return {
       cancel: () => {
         if (this.#open.delete(stream)) this.#forsaken.add(stream);
