@@ -1,6 +1,6 @@
 // The index of a closed segment: what its lines are about, and where each request id is. Made once when the segment is closed,
 // kept beside it as `<segment>.idx`. Called by segments.ts and search.ts.
-import { open, readFile, writeFile } from 'node:fs/promises';
+import { type FileHandle, open, readFile, writeFile } from 'node:fs/promises';
 import { readIndexedMembers } from '../../wire/request-log-line.ts';
 
 /** What a search needs to pass a segment over. Times in epoch ms; a list that would be too long is null: it may hold anything. */
@@ -15,8 +15,6 @@ export type SegmentSummary = {
 
 /** Longest list in a summary. */
 const listLimit = 500;
-/** Lines that are read before others get their turn. */
-const turnLines = 300;
 const wordBytes = 4;
 /** A position is [hash of the id, offset of its line], in words of 32 bits, sorted by hash. */
 const positionWords = 2;
@@ -39,9 +37,10 @@ export function nextTurn(): Promise<void> {
 
 class Seen<Value extends string | number> {
   #values: Set<Value> | null = new Set();
-  add(value: Value | null): void {
-    if (value === null || this.#values === null) return;
-    this.#values.add(value);
+  /** `copy` gives what is kept: of a text that is part of a larger one, one of its own. */
+  add(value: Value | null, copy: (value: Value) => Value): void {
+    if (value === null || this.#values === null || this.#values.has(value)) return;
+    this.#values.add(copy(value));
     if (this.#values.size > listLimit) this.#values = null;
   }
   list(): Value[] | null {
@@ -49,39 +48,91 @@ class Seen<Value extends string | number> {
   }
 }
 
+const same = <Value>(value: Value): Value => value;
+const copied = (text: string): string => Buffer.from(text, 'latin1').toString('latin1');
+
+/** What is read of a segment at once; a longer line is read whole. Others get their turn while it is read. */
+const pieceBytes = 128 * 1024;
+
+/** A file in pieces of whole lines, as bytes: what is indexed is ASCII. */
+async function* piecesOf(file: FileHandle): AsyncGenerator<{ readonly offset: number; readonly text: string }, void> {
+  let buffer = Buffer.allocUnsafeSlow(pieceBytes);
+  let held = 0;
+  for (let offset = 0; ; ) {
+    const { bytesRead } = await file.read(buffer, held, buffer.length - held, offset + held);
+    held += bytesRead;
+    const isLast = bytesRead === 0;
+    const whole = isLast ? held : buffer.lastIndexOf(10, held - 1) + 1;
+    yield { offset, text: buffer.toString('latin1', 0, whole) };
+    if (isLast) return;
+    if (whole === 0 && held === buffer.length) buffer = Buffer.concat([buffer], buffer.length * 2);
+    buffer.copyWithin(0, whole, held);
+    held -= whole;
+    offset += whole;
+  }
+}
+
+/** Positions as they stand in the file. Kept as numbers of 64 bits, which sort faster than pairs and leave nothing behind. */
+class Positions {
+  #words = new Uint32Array(4096 * positionWords);
+  count = 0;
+
+  add(hash: number, offset: number): void {
+    const at = this.count * positionWords;
+    if (at === this.#words.length) {
+      const larger = new Uint32Array(2 * at);
+      larger.set(this.#words);
+      this.#words = larger;
+    }
+    // Little endian, as all machines are that this runs on: the hash is the upper half.
+    this.#words[at] = offset;
+    this.#words[at + 1] = hash;
+    this.count += 1;
+  }
+
+  /** In the order of their hashes. */
+  toBuffer(): Buffer {
+    new BigUint64Array(this.#words.buffer, 0, this.count).sort();
+    const bytes = Buffer.allocUnsafe(this.count * positionWords * wordBytes);
+    for (let i = 0; i < this.count * positionWords; i++) bytes.writeUInt32LE(this.#words[i ^ 1] ?? 0, i * wordBytes);
+    return bytes;
+  }
+}
+
 /** Reads a segment and writes its index. Shape: one line of JSON (the summary), then the positions. Errors: those of the disk. */
 export async function buildIndex(segmentPath: string): Promise<SegmentSummary> {
-  const bytes = await readFile(segmentPath);
   const [apiIds, appIds, statuses] = [new Seen<string>(), new Seen<number>(), new Seen<number>()];
-  const positions: [number, number][] = [];
+  const positions = new Positions();
   let [from, to] = [Number.MAX_SAFE_INTEGER, 0];
-  for (let start = 0, end = 0; start < bytes.length; start = end + 1) {
-    end = bytes.indexOf(10, start);
-    if (end === -1) end = bytes.length;
-    // Bytes as they are: what is indexed is ASCII.
-    const record = readIndexedMembers(bytes.toString('latin1', start, end));
-    if (record !== null) {
-      positions.push([idHash(record.requestId), start]);
-      from = Math.min(from, record.at);
-      to = Math.max(to, record.at);
-      apiIds.add(record.apiId);
-      appIds.add(record.appId);
-      statuses.add(record.status);
+  const file = await open(segmentPath, 'r');
+  try {
+    for await (const { offset, text } of piecesOf(file)) {
+      for (let start = 0, end = 0; start < text.length; start = end + 1) {
+        end = text.indexOf('\n', start);
+        if (end === -1) end = text.length;
+        const record = readIndexedMembers(text.slice(start, end));
+        if (record === null) continue;
+        positions.add(idHash(record.requestId), offset + start);
+        from = Math.min(from, record.at);
+        to = Math.max(to, record.at);
+        apiIds.add(record.apiId, copied);
+        appIds.add(record.appId, same);
+        statuses.add(record.status, same);
+      }
     }
-    if (positions.length % turnLines === 0) await nextTurn();
+  } finally {
+    await file.close();
   }
   const summary: SegmentSummary = {
     from,
     to,
-    lines: positions.length,
+    lines: positions.count,
     apiIds: apiIds.list(),
     appIds: appIds.list(),
     statuses: statuses.list(),
   };
-  positions.sort(([left], [right]) => left - right);
-  const words = Uint32Array.from(positions.flat());
   const head = Buffer.from(`${JSON.stringify(summary)}\n`);
-  await writeFile(indexPath(segmentPath), Buffer.concat([head, Buffer.from(words.buffer)]), { mode: 0o600 });
+  await writeFile(indexPath(segmentPath), Buffer.concat([head, positions.toBuffer()]), { mode: 0o600 });
   return summary;
 }
 

@@ -122,11 +122,12 @@ export class Segments {
   async #write(): Promise<void> {
     try {
       while (this.#waiting.length > 0) {
-        const lines = Buffer.concat(this.#waiting);
+        const lines = this.#waiting;
+        const bytes = this.#waitingBytes;
         this.#waiting = [];
         this.#waitingBytes = 0;
-        await this.#file.writev([lines]);
-        this.#bytes += lines.length;
+        await this.#file.writev(lines);
+        this.#bytes += bytes;
         if (this.#bytes >= this.#options.bounds.segmentBytes) await this.#rotate();
       }
     } catch (error) {
