@@ -29,6 +29,8 @@ for (const [address, reason] of [
   ['169.254.169.254', 'link-local'],
   ['::ffff:169.254.169.254', 'link-local'],
   ['64:ff9b::a9fe:a9fe', 'link-local'],
+  ['168.63.129.16', 'metadata'],
+  ['::ffff:168.63.129.16', 'metadata'],
   ['fe80::1', 'link-local'],
   ['fe80::1%eth0', 'link-local'],
   ['fec0::1', 'link-local'],
@@ -49,6 +51,7 @@ for (const [address, reason] of [
 
 for (const address of [
   '8.8.8.8',
+  '168.63.129.17',
   '1.1.1.1',
   '172.32.0.1',
   '100.128.0.1',

@@ -11,7 +11,14 @@ export type GuardOptions = {
 };
 
 /** Why an address is refused, in a few words. */
-export type GuardReason = 'own port' | 'loopback' | 'private' | 'link-local' | 'reserved' | 'not an address';
+export type GuardReason =
+  | 'own port'
+  | 'loopback'
+  | 'private'
+  | 'link-local'
+  | 'metadata'
+  | 'reserved'
+  | 'not an address';
 
 type Range = { readonly reason: GuardReason; readonly blocks: readonly string[] };
 
@@ -20,6 +27,8 @@ const ranges: readonly Range[] = [
   { reason: 'loopback', blocks: ['127.0.0.0/8', '::1/128'] },
   { reason: 'private', blocks: ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10', 'fc00::/7'] },
   { reason: 'link-local', blocks: ['169.254.0.0/16', 'fe80::/10', 'fec0::/10'] },
+  // Of a range that is the internet's; answers every machine of that cloud. Source: docs (learn.microsoft.com, "What is IP address 168.63.129.16?").
+  { reason: 'metadata', blocks: ['168.63.129.16/32'] },
   {
     reason: 'reserved',
     blocks: [
