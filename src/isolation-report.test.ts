@@ -25,16 +25,56 @@ const cases: readonly (readonly [title: string, findings: Findings, tier: string
     /as root/,
   ],
   [
-    'root without control groups is told what strong misses',
-    { native: native(['strong', 'no control groups'], ['user', 'ok']), bubblewrap, isRoot: true },
+    'root is told what strong misses where no line is known',
+    {
+      native: native(['strong', 'the sandbox does not hold what it promises: tmp'], ['user', 'ok']),
+      bubblewrap,
+      isRoot: true,
+    },
     'user',
-    /no control groups/,
+    /misses: the sandbox does not hold what it promises: tmp$/,
   ],
   [
     'without a compiler bubblewrap gives user, and a compiler would raise it',
     { native: notBuilt, bubblewrap, isRoot: true },
     'user',
     /gcc/,
+  ],
+  [
+    'an ordinary user without a compiler is told to be root, too: a compiler alone would raise nothing',
+    { native: notBuilt, bubblewrap, isRoot: false },
+    'user',
+    /^sudo apt-get install -y gcc libc6-dev && sudo yunmen start$/,
+  ],
+  [
+    'root without control groups is told how they are mounted',
+    {
+      native: native(['strong', 'no control groups with memory and pids are mounted'], ['user', 'ok']),
+      bubblewrap,
+      isRoot: true,
+    },
+    'user',
+    /: mount -t cgroup2 none \/sys\/fs\/cgroup$/,
+  ],
+  [
+    'root in a container that may not write control groups is told what the container needs',
+    {
+      native: native(['strong', 'cannot make /sys/fs/cgroup/x: Read-only file system'], ['user', 'ok']),
+      bubblewrap,
+      isRoot: true,
+    },
+    'user',
+    /: docker run --privileged --cgroupns=private …$/,
+  ],
+  [
+    'root without the rights of root, too',
+    {
+      native: native(['strong', 'cannot make a process with namespaces: Operation not permitted'], ['user', 'ok']),
+      bubblewrap,
+      isRoot: true,
+    },
+    'user',
+    /: docker run --privileged …$/,
   ],
   [
     'when sandd holds nothing bubblewrap is taken',

@@ -85,10 +85,26 @@ const forwardLine =
   'iptables -I FORWARD -i yunmen+ -j ACCEPT && iptables -I FORWARD -o yunmen+ -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT';
 const compilerLine = 'apt-get install -y gcc libc6-dev';
 
+/** What sandd misses for tier strong as root, in its words, and what gives it that: on a host of one's own, else to a container. */
+const strongLines: readonly (readonly [missing: RegExp, line: string])[] = [
+  [/^no control groups/, 'mount control groups: mount -t cgroup2 none /sys/fs/cgroup'],
+  [
+    /^cannot (make|use|move its processes within) \/.*: (Read-only file system|Permission denied|Operation not permitted)$/,
+    'let the container make control groups: docker run --privileged --cgroupns=private …',
+  ],
+  [
+    /^(cannot make a process with namespaces: Operation not permitted|root here may not become another user)$/,
+    'let root be root in the container: docker run --privileged …',
+  ],
+];
+
 function raiseToStrong(native: Findings['native'], isRoot: boolean): string {
-  if (!native.ok) return compilerLine;
+  // A compiler alone gives an ordinary user no other tier than bubblewrap does.
+  if (!native.ok) return isRoot ? compilerLine : `sudo ${compilerLine} && sudo yunmen start`;
   if (!isRoot) return 'start the server as root: sudo yunmen start';
-  return `give this system what the strong tier misses: ${native.found.get('strong') ?? 'the probe did not come to an end'}`;
+  const missing = native.found.get('strong') ?? 'the probe did not come to an end';
+  const known = strongLines.find(([form]) => form.test(missing));
+  return known?.[1] ?? `give this system what the strong tier misses: ${missing}`;
 }
 
 function nativeTrials(native: Findings['native']): IsolationTrial[] {
