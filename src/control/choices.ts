@@ -15,6 +15,10 @@ export const choices: readonly { readonly about: string; readonly what: string }
     what: 'Their rules look at the HTTP call that reaches Function Compute: of a trigger or a function’s URL, InvokeFunction, or an API with an HTTP function behind it. The call by which the gateway invokes an event function has nothing of the client’s: it goes to the alias’s own version. Assumed.',
   },
   {
+    about: 'A backend that closes its connection without an answer',
+    what: 'A request that came to a connection kept from an earlier one is sent once more, as in the cloud, if its method is GET, HEAD, PUT, DELETE, OPTIONS or TRACE. POST and PATCH are sent again only when nothing of them had gone out (a connection that rested for a second or more is looked at first), else answered D504CO: the backend may have done what they ask for. The cloud’s documents name no methods. A body that is sent as it comes is not sent again.',
+  },
+  {
     about: 'HttpsPolicy',
     what: 'Oldest versions and HTTP/2 are as documented for each policy; TLS 1.3 is taken with all of them, in the cloud with `HTTPS2_TLS1_3` alone. A client must name its host (SNI).',
   },

@@ -153,7 +153,9 @@ async function acquire(
   signal: CallerSignal,
 ): Promise<Ready | Extract<Acquired<Instance>, { kind: 'start-failed' }> | Refused> {
   const bytes = request.event.length;
-  if (!plane.mayWait(bytes)) return refuse('ResourceThrottled', 'too many requests wait for an instance');
+  // One that comes back was accepted already; there are as few as instances can be sent ahead.
+  if (!wish.isReturned && !plane.mayWait(bytes))
+    return refuse('ResourceThrottled', 'too many requests wait for an instance');
   plane.waitBegins(bytes);
   const acquired = await pool.wait(request.requestId, signal, wish);
   plane.waitEnds(bytes);

@@ -2,7 +2,7 @@
 import type { InstanceFrame } from '../../wire/frames.ts';
 import { Endpoint } from './endpoint.ts';
 import { type Answer, Exchange, type Question } from './exchange.ts';
-import type { Asking, Road, RoadEvents } from './road.ts';
+import type { Asking, Road, RoadEvents, SentAhead } from './road.ts';
 
 type Open = { readonly exchange: Exchange; readonly onAnswer: (answer: Answer) => void };
 
@@ -18,7 +18,7 @@ export class FrameRoad implements Road {
   readonly #forsaken = new Set<number>();
   #endpoint: Endpoint | null = null;
   #nextStream = 1;
-  aheadLimit = 0;
+  ahead: SentAhead | null = null;
 
   private constructor(events: RoadEvents, resultLimitBytes: number) {
     this.#events = events;
@@ -34,7 +34,7 @@ export class FrameRoad implements Road {
     const road = new FrameRoad(events, resultLimitBytes);
     road.#endpoint = await Endpoint.open(socketDirectory, token, {
       onHello: ({ ahead = 0 }) => {
-        road.aheadLimit = ahead;
+        road.ahead = ahead === 0 ? null : { limit: ahead, recall: () => road.#recall() };
         events.onReady();
       },
       onFrame: (frame) => road.#receive(frame),
@@ -71,15 +71,15 @@ export class FrameRoad implements Road {
     };
   }
 
-  recall(): void {
-    this.#endpoint?.recall(this.#nextStream - 1);
-  }
-
   rest(): void {}
 
   close(): void {
     this.#open.clear();
     this.#endpoint?.close();
+  }
+
+  #recall(): void {
+    this.#endpoint?.recall(this.#nextStream - 1);
   }
 
   #receive(frame: InstanceFrame): void {

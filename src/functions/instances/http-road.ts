@@ -40,7 +40,7 @@ const notForwarded =
 const idleConnections = 256;
 
 export class HttpRoad implements Road {
-  readonly aheadLimit = 0;
+  readonly ahead = null;
   readonly #endpoint: Endpoint;
   readonly #events: RoadEvents;
   readonly #deps: RoadDeps;
@@ -136,8 +136,6 @@ export class HttpRoad implements Road {
   }
 
   /** The server may close idle connections while nothing here looks: after a rest there are new ones. */
-  recall(): void {} // nothing is sent ahead
-
   rest(): void {
     this.#unwatch();
     this.#agent.destroy();

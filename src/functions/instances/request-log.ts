@@ -14,8 +14,8 @@ export type LogLine = {
 export type OutputLog = {
   /** A request begins. `isStartFirst` (unless said so): its Start marker comes before all that it writes. */
   begin(requestId: string, isStartFirst?: boolean): void;
-  /** A request was sent ahead: it will begin. */
-  expect(requestId: string): void;
+  /** A request was sent ahead: it will begin. Absent: each begins as it is sent. */
+  expect?(requestId: string): void;
   /** True when nothing more can come for this request, or of an instance that serves none yet (null). */
   isComplete(requestId: string | null): boolean;
   /** Calls `run` once when that is so. */

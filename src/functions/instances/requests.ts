@@ -60,7 +60,7 @@ export class Requests {
     this.#told = plan.credentials;
     this.#waits = new Waits(clock, deadlines, pauseBy(plan.debugPort));
     const isSequential = plan.concurrency === 1 && plan.debugPort === null;
-    this.#ahead = isSequential ? new Ahead({ clock, deadlines, recall: () => deps.road()?.recall() }) : null;
+    this.#ahead = isSequential ? new Ahead({ clock, deadlines, recall: () => deps.road()?.ahead?.recall() }) : null;
   }
 
   /** A request will be given to it. */
@@ -76,7 +76,7 @@ export class Requests {
 
   /** Whether a further request can be sent while one runs. */
   get hasRoomAhead(): boolean {
-    return !this.#isDoomed && this.#ahead?.isOpen === true && this.#claims <= (this.#deps.road()?.aheadLimit ?? 0);
+    return !this.#isDoomed && this.#ahead?.isOpen === true && this.#claims <= (this.#deps.road()?.ahead?.limit ?? 0);
   }
 
   /**
@@ -174,7 +174,7 @@ export class Requests {
       onTurn();
       if (isLeft) leave();
     };
-    this.#deps.log.expect(requestId);
+    this.#deps.log.expect?.(requestId);
     this.#ahead?.add({ begin, recalled: () => wait.settle(recalled), giveUp: () => wait.settle(disconnected) });
   }
 

@@ -27,6 +27,17 @@ export type Asking = {
   cancel(): void;
 };
 
+/** How an instance takes requests while one runs. */
+export type SentAhead = {
+  /** So many it keeps. */
+  readonly limit: number;
+  /**
+   * What was sent and has not begun when this returns will not begin: it answers 'recalled', some time. What has begun is
+   * known when all that the instance has sent by now is read.
+   */
+  recall(): void;
+};
+
 /** Opened before the process is started: what it will need to connect is there then. */
 export type Road = {
   /**
@@ -44,15 +55,10 @@ export type Road = {
    * have connected.
    */
   trust(): boolean;
-  /** Requests that it keeps while one runs; 0 before it is ready. */
-  readonly aheadLimit: number;
+  /** Null: it is sent a request when it runs none. */
+  readonly ahead: SentAhead | null;
   /** The answer comes once, never before ask() has returned. */
   ask(question: Question, onAnswer: (answer: Answer) => void): Asking;
-  /**
-   * What was sent ahead and has not begun when this returns will not begin: it answers 'recalled', some time. What has begun is
-   * known when all that the instance has sent by now is read.
-   */
-  recall(): void;
   /** Nothing will be asked for some time; the process may stand still meanwhile. */
   rest(): void;
   /** Closes all sockets and removes the socket directory. No event and no answer comes any more. */

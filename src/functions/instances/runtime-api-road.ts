@@ -41,7 +41,7 @@ type Around = { readonly deps: RoadDeps; readonly events: RoadEvents };
  * program is given: clients put the API's paths behind it. In a network of its own nobody else can come.
  */
 export class RuntimeApiRoad implements Road {
-  readonly aheadLimit = 0;
+  readonly ahead = null;
   readonly #events: RoadEvents;
   readonly #endpoint: Endpoint;
   readonly #server: Server;
@@ -132,8 +132,6 @@ export class RuntimeApiRoad implements Road {
       },
     };
   }
-
-  recall(): void {} // nothing is sent ahead
 
   rest(): void {}
 

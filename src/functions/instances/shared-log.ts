@@ -46,8 +46,6 @@ export class SharedLog implements OutputLog {
     if (this.#parts.size > requestLimit && oldest !== undefined) this.#parts.delete(oldest);
   }
 
-  expect(): void {} // begins at once
-
   isComplete(requestId: string | null): boolean {
     if (this.#isClosed) return true;
     const part = requestId === null ? undefined : this.#parts.get(requestId);

@@ -1,5 +1,6 @@
 // One call of an HTTP backend: a connection, the request, the answer as it comes, the time-out over all of it, the one retry.
 // Called by http.ts.
+import { afterRead } from '../../base/after-read.ts';
 import type { BackendAnswer, Mapped } from '../context.ts';
 import { ClientGone } from '../errors.ts';
 import type { Origin } from '../outbound/connect.ts';
@@ -34,8 +35,10 @@ function relayedHeaders(given: readonly string[]): string[] {
 /**
  * The states: connecting → waiting (request sent) → relaying (head came) → over.
  *
- * Source: docs: the time-out covers the whole answer; only a connection that had served before and was
- * closed without an answer is tried again, once, on a new one.
+ * A request is tried again, once, on a new connection, when one that had served before is closed without an answer. What is not
+ * idempotent goes out a second time only if nothing of it had gone out: nobody can tell whether the backend has done it.
+ *
+ * Source: docs: the time-out covers the whole answer; that a closed connection is tried again. The cloud does not say for which methods.
  */
 export class HttpExchange implements ExchangeListener {
   readonly #mapped: Mapped;
@@ -94,7 +97,8 @@ export class HttpExchange implements ExchangeListener {
     const { pool } = this.#mapped.deps.backends;
     const found = pool.acquire(this.#origin, this.#timeoutMs, isFresh);
     if (!(found instanceof Promise)) {
-      this.#send(found);
+      if (this.#request?.isIdempotent === true || !pool.hasRested(found)) this.#send(found);
+      else afterRead(() => this.#sendIfOpen(found));
       return;
     }
     found.then(
@@ -104,6 +108,13 @@ export class HttpExchange implements ExchangeListener {
       },
       (error: unknown) => this.failed(error instanceof Error ? error : new Error(String(error)), false),
     );
+  }
+
+  /** The backend may have closed it while it rested, which is read by now. */
+  #sendIfOpen(connection: BackendConnection): void {
+    if (this.#isOver) this.#mapped.deps.backends.pool.putBack(connection);
+    else if (connection.isOpen) this.#send(connection);
+    else this.#connect(true);
   }
 
   #send(connection: BackendConnection): void {
@@ -143,7 +154,7 @@ export class HttpExchange implements ExchangeListener {
   failed(error: Error, mayRetry: boolean): void {
     if (this.#isOver) return;
     this.#connection = null;
-    if (mayRetry && !this.#wasRetried && this.#request?.body.kind === 'whole') {
+    if (mayRetry && !this.#wasRetried && this.#request?.body.kind === 'whole' && this.#request.isIdempotent) {
       this.#wasRetried = true;
       this.#connect(true);
       return;

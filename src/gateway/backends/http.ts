@@ -63,7 +63,7 @@ export async function callAddress(given: Mapped, call: Call, address: BackendAdd
     const framing = isChunked ? 'Transfer-Encoding: chunked' : `Content-Length: ${body.announcedBytes}`;
     return {
       head: `${head}${framing}\r\n\r\n`,
-      isHead: method === 'HEAD',
+      ...kindOf(method),
       body: { kind: 'stream', chunks: upload(body.chunks(), running), isChunked },
     };
   });
@@ -85,10 +85,17 @@ function noTunnel(mapped: Mapped): Error {
 /** Methods whose requests need no length when they have no body. Source: docs (RFC 9110 8.6). */
 const bodiless: ReadonlySet<string> = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE']);
 
+/** Source: docs (RFC 9110 9.2.2). */
+const idempotent: ReadonlySet<string> = new Set([...bodiless, 'PUT']);
+
+function kindOf(method: string): Pick<OutgoingRequest, 'isHead' | 'isIdempotent'> {
+  return { isHead: method === 'HEAD', isIdempotent: idempotent.has(method) };
+}
+
 function whole(head: string, method: string, bytes: Buffer | null): OutgoingRequest {
   const length = bytes?.length ?? 0;
   const framing = length === 0 && bodiless.has(method) ? '' : `Content-Length: ${length}\r\n`;
-  return { head: `${head}${framing}\r\n`, isHead: method === 'HEAD', body: { kind: 'whole', bytes } };
+  return { head: `${head}${framing}\r\n`, ...kindOf(method), body: { kind: 'whole', bytes } };
 }
 
 function exchange(

@@ -14,6 +14,8 @@ export type PoolLimits = {
   readonly waitersOfOrigin: number;
   /** How long an idle connection is kept unless the backend says less, ms. */
   readonly idleMs: number;
+  /** How long an idle connection has rested so that the backend may be about to close it, ms. */
+  readonly restMs: number;
   /** Longest time to connect, ms. An API's own time-out may be shorter. */
   readonly connectMs: number;
 };
@@ -25,6 +27,7 @@ export const defaultPoolLimits: PoolLimits = {
   idleInAll: 2048,
   waitersOfOrigin: 4096,
   idleMs: 15_000,
+  restMs: 1_000,
   connectMs: 5_000,
 };
 
@@ -151,6 +154,11 @@ export class ConnectionPool {
     } finally {
       this.#connecting--;
     }
+  }
+
+  /** Whether an idle connection was that for so long that the backend may have closed it. */
+  hasRested(connection: BackendConnection): boolean {
+    return this.#deps.clock.monotonic() - connection.idleSince >= this.#limits.restMs;
   }
 
   /** For a connection that was acquired and then not wanted. */

@@ -9,6 +9,8 @@ export type OutgoingRequest = {
   /** Request line and headers with the blank line, as latin1. */
   readonly head: string;
   readonly isHead: boolean;
+  /** Sent twice it does what it does once, or nothing. */
+  readonly isIdempotent: boolean;
   /** All of it, or a stream whose framing (`isChunked` or a length in the head) was decided. */
   readonly body:
     | { readonly kind: 'whole'; readonly bytes: Buffer | null }
@@ -69,6 +71,11 @@ export class BackendConnection {
   /** Bytes of requests that the kernel has not taken yet. */
   get unsentBytes(): number {
     return this.#socket.writableLength;
+  }
+
+  /** False: the backend has closed it. */
+  get isOpen(): boolean {
+    return this.#isReusable && !this.#socket.destroyed;
   }
 
   /** Only while no exchange is under way. */
@@ -155,7 +162,7 @@ export class BackendConnection {
     if (this.#isWriting) this.#isReusable = false;
     this.#served++;
     listener?.end();
-    if (this.#isReusable && !this.#socket.destroyed) this.#owner.free(this);
+    if (this.isOpen) this.#owner.free(this);
     else {
       this.#socket.destroy();
       this.#wakeWriter();
