@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, it } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Log } from './base/log.ts';
 import { LogDelivery, type LogDeliverySource } from './log-delivery.ts';
 import type { RequestRecord } from './model/record.ts';
@@ -58,7 +59,7 @@ const linesOf = (...records: readonly RequestRecord[]) =>
 
 type Target = { project: string; logstore: string } | null;
 
-async function open(first: Target) {
+async function open(first: Target, answering = Promise.resolve()) {
   const directory = mkdtempSync(join(root, 'd'));
   const told: string[] = [];
   const write = (message: string) => void told.push(message);
@@ -71,7 +72,9 @@ async function open(first: Target) {
     findTarget: async () => target,
     findGroup: async (groupId) => {
       asked.push(groupId);
-      return { groupName, stages: [{ stageId: 's-release', stageName: 'RELEASE' }] };
+      const found = groupName;
+      await answering;
+      return { groupName: found, stages: [{ stageId: 's-release', stageName: 'RELEASE' }] };
     },
   };
   const delivery = new LogDelivery({ directory, log });
@@ -154,6 +157,21 @@ it('follows the target: each line goes where it said when the line came, none wh
   assert.deepEqual(
     read('two', 'logs').map((line) => line['apiGroupName']),
     ['', 'second name'],
+  );
+});
+
+it('asks again for the name of a group that is changed while it is asked for', async () => {
+  const gate = Promise.withResolvers<void>();
+  const { delivery, read, rename, asked } = await open({ project: 'one', logstore: 'logs' }, gate.promise);
+  delivery.take(linesOf(good));
+  while (asked.length === 0) await turn();
+  rename('second name');
+  gate.resolve();
+  delivery.take(linesOf(good));
+  await delivery.close();
+  assert.deepEqual(
+    read('one', 'logs').map((line) => line['apiGroupName']),
+    ['first name', 'second name'],
   );
 });
 

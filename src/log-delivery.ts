@@ -42,7 +42,8 @@ export class LogDelivery {
   #work: Promise<void> = Promise.resolve();
   #waiting = 0;
   #isDropping = false;
-  readonly #groups = new Map<string, Group | null>();
+  /** Names as they were asked for last; null: there is no such group. */
+  readonly #groups = new Map<string, Promise<Group | null>>();
 
   constructor(options: LogDeliveryOptions) {
     this.#options = options;
@@ -139,12 +140,14 @@ export class LogDelivery {
     return writeDeliveredLine(record, owner, readWeight(line));
   }
 
-  async #groupOf(groupId: string): Promise<Group | null> {
+  /** One that is changed while it is asked for is forgotten with its answer. */
+  #groupOf(groupId: string): Promise<Group | null> {
     const known = this.#groups.get(groupId);
     if (known !== undefined) return known;
     if (this.#groups.size >= groupLimit) this.#groups.clear();
-    const found = (await this.#source?.findGroup(groupId)) ?? null;
+    const found = this.#source?.findGroup(groupId) ?? Promise.resolve(null);
     this.#groups.set(groupId, found);
+    found.catch(() => this.#groups.delete(groupId)); // Told by whoever awaits it.
     return found;
   }
 

@@ -13,6 +13,13 @@ import { createWindowCounters } from './base/window-counters.ts';
 import { FunctionDirectory } from './function-directory.ts';
 import { createFunctions, type Exit, type Functions, type Launcher } from './functions/index.ts';
 import { createGateway, defaultGatewaySettings, type Gateway, listenerOptions } from './gateway/index.ts';
+import {
+  authDefaults,
+  listDefaults,
+  parameterDefaults,
+  requestDefaults,
+  serviceDefaults,
+} from './model/api-defaults.ts';
 import type { Change } from './model/published.ts';
 import type { RequestRecord } from './model/record.ts';
 import { createRequestLogSender } from './request-log-sender.ts';
@@ -262,39 +269,12 @@ const fixed: readonly Change[] = [
       stage: 'RELEASE',
       definition: {
         apiName: 'rehearsal',
-        auth: {
-          type: 'APP',
-          signatureMethods: ['HmacSHA256'],
-          forceNonce: false,
-          appCode: 'DEFAULT',
-          disableInternet: false,
-          openId: null,
-        },
-        request: { protocols: ['HTTP', 'HTTPS'], method: 'POST', path, mode: 'MAPPING', bodyFormat: 'FORM' },
-        parameters: [
-          {
-            name: 'n',
-            location: 'BODY',
-            type: 'String',
-            required: true,
-            defaultValue: null,
-            demoValue: null,
-            minValue: null,
-            maxValue: null,
-            minLength: null,
-            maxLength: null,
-            regularExpression: null,
-            jsonScheme: null,
-            enumValue: null,
-            docShow: 'PUBLIC',
-            docOrder: 0,
-            description: '',
-          },
-        ],
-        serviceParameters: [{ name: 'n', location: 'QUERY', type: 'STRING', catalog: 'REQUEST' }],
+        ...listDefaults,
+        auth: authDefaults,
+        request: { ...requestDefaults, method: 'POST', path, bodyFormat: 'FORM' },
+        parameters: [{ ...parameterDefaults, name: 'n', location: 'BODY', required: true }],
+        serviceParameters: [{ ...serviceDefaults, name: 'n' }],
         mappings: [{ requestName: 'n', serviceName: 'n' }],
-        constants: [],
-        systems: [],
         backend: {
           kind: 'function-event',
           target,

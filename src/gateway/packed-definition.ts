@@ -1,48 +1,20 @@
 // The compact form in which the snapshot keeps definitions until a request needs them: there may be 100,000.
 // Called by compile-api.ts.
-import type { ApiDefinition, RequestParameter, ServiceParameter } from '../model/api.ts';
-
-/** What most definitions say; only what differs is kept. */
-const parameterDefaults: Omit<RequestParameter, 'name'> = {
-  location: 'QUERY',
-  type: 'String',
-  required: false,
-  defaultValue: null,
-  demoValue: null,
-  minValue: null,
-  maxValue: null,
-  minLength: null,
-  maxLength: null,
-  regularExpression: null,
-  jsonScheme: null,
-  enumValue: null,
-  docShow: 'PUBLIC',
-  docOrder: 0,
-  description: '',
-};
-const serviceDefaults: Omit<ServiceParameter, 'name'> = { location: 'QUERY', type: 'STRING', catalog: 'REQUEST' };
-const authDefaults: ApiDefinition['auth'] = {
-  type: 'APP',
-  signatureMethods: ['HmacSHA256'],
-  forceNonce: false,
-  appCode: 'DEFAULT',
-  disableInternet: false,
-  openId: null,
-};
-
-const requestDefaults: Omit<ApiDefinition['request'], 'method' | 'path'> = {
-  protocols: ['HTTP', 'HTTPS'],
-  mode: 'MAPPING',
-  bodyFormat: null,
-};
-const listDefaults = { parameters: [], serviceParameters: [], mappings: [], constants: [], systems: [] };
+import type { ApiDefinition } from '../model/api.ts';
+import {
+  authDefaults,
+  listDefaults,
+  parameterDefaults,
+  requestDefaults,
+  serviceDefaults,
+} from '../model/api-defaults.ts';
 
 /** Members that no request needs. */
 const notNeeded: ReadonlySet<string> = new Set(['demoValue', 'docShow', 'docOrder', 'description']);
 
 type Members = Readonly<Record<string, unknown>>;
 
-/** The members of `value` that differ from `defaults`. */
+/** The members of `value` that differ from what most definitions say. */
 function differing(value: object, defaults: object): Members {
   const known: Members = { ...defaults };
   const kept: Record<string, unknown> = {};

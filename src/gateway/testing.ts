@@ -4,6 +4,7 @@ import type { Clock } from '../base/clock.ts';
 import type { ClaimNonce } from '../base/nonce-store.ts';
 import { type CountCall, createWindowCounters } from '../base/window-counters.ts';
 import type { ApiDefinition, StageName } from '../model/api.ts';
+import { authDefaults, listDefaults, parameterDefaults, requestDefaults } from '../model/api-defaults.ts';
 import type { PauseOf } from '../model/debugging.ts';
 import type { InvocationOutcome, InvokeFunction, InvokeRequest } from '../model/invocation.ts';
 import type { Change, PublishedGroup } from '../model/published.ts';
@@ -27,27 +28,18 @@ export function definition(parts: {
   return {
     apiName: 'testadd',
     auth: {
+      ...authDefaults,
       type: 'ANONYMOUS',
-      signatureMethods: ['HmacSHA256'],
-      forceNonce: false,
-      appCode: 'DEFAULT',
-      disableInternet: false,
-      openId: null,
       ...parts.auth,
     },
     request: {
-      protocols: ['HTTP', 'HTTPS'],
+      ...requestDefaults,
       method: 'GET',
       path: '/a',
-      mode: 'MAPPING',
       bodyFormat: 'FORM',
       ...parts.request,
     },
-    parameters: [],
-    serviceParameters: [],
-    mappings: [],
-    constants: [],
-    systems: [],
+    ...listDefaults,
     backend: {
       kind: 'function-event',
       target: { serviceName: 'demo', functionName: 'add', qualifier: null },
@@ -64,24 +56,7 @@ type ParameterParts = Partial<ApiDefinition['parameters'][number]> & Pick<ApiDef
 
 /** A declared parameter: an optional String in the query unless said otherwise. */
 export function parameter(parts: ParameterParts): ApiDefinition['parameters'][number] {
-  return {
-    location: 'QUERY',
-    type: 'String',
-    required: false,
-    defaultValue: null,
-    demoValue: null,
-    minValue: null,
-    maxValue: null,
-    minLength: null,
-    maxLength: null,
-    regularExpression: null,
-    jsonScheme: null,
-    enumValue: null,
-    docShow: 'PUBLIC',
-    docOrder: 0,
-    description: '',
-    ...parts,
-  };
+  return { ...parameterDefaults, ...parts };
 }
 
 export function constantHeader(serviceName: string, value: string): ApiDefinition['constants'][number] {

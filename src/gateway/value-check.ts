@@ -18,24 +18,28 @@ const integer = /^[+-]?\d{1,19}$/;
 const decimal = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?$/;
 const longLimit = 2n ** 63n;
 
+function exactInteger(value: string): bigint {
+  return BigInt(value.startsWith('+') ? value.slice(1) : value);
+}
+
+/** Longs beyond 2^53 are compared as they are: as numbers, neighbours of a bound would be equal to it. */
+function exactNumber(value: string): number | bigint {
+  const number = Number(value);
+  return Number.isSafeInteger(number) ? number : exactInteger(value);
+}
+
 const typeChecks: Readonly<Record<string, ValueCheck>> = {
   int: (value) =>
     integer.test(value) && Number(value) >= -(2 ** 31) && Number(value) < 2 ** 31 ? null : 'is not an Int',
   long: (value) => {
     if (!integer.test(value)) return 'is not a Long';
-    const number = BigInt(value.startsWith('+') ? value.slice(1) : value);
+    const number = exactInteger(value);
     return number >= -longLimit && number < longLimit ? null : 'is not a Long';
   },
   float: (value) => (decimal.test(value) ? null : 'is not a Float'),
   double: (value) => (decimal.test(value) ? null : 'is not a Double'),
   boolean: (value) => (/^(true|false)$/i.test(value) ? null : 'is not a Boolean'),
 };
-/** Longs beyond 2^53 are compared as they are: as numbers, neighbours of a bound would be equal to it. */
-function exactNumber(value: string): number | bigint {
-  const number = Number(value);
-  return Number.isSafeInteger(number) ? number : BigInt(value.startsWith('+') ? value.slice(1) : value);
-}
-
 const numericTypes: ReadonlySet<string> = new Set(['int', 'long', 'float', 'double']);
 
 /** What compiles patterns and schemas; null when the definition has none. */
