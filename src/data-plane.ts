@@ -42,6 +42,7 @@ import type { DataMetrics } from './model/metrics.ts';
 import type { ChangeBatch } from './model/published.ts';
 import type { RequestRecord } from './model/record.ts';
 import type { InstancesNow } from './model/scaling.ts';
+import { createOutputSender } from './output-sender.ts';
 import { watchProcess } from './process-metrics.ts';
 import { createRequestLogSender, type RequestLogSender } from './request-log-sender.ts';
 import { RequestMetrics } from './request-metrics.ts';
@@ -57,6 +58,8 @@ export type DataPlaneOutlets = {
   readonly report: (record: RequestRecord, dropped: number) => void;
   /** Lines of the log of requests; resolves when control has them. */
   readonly sendRequests: (lines: Buffer) => Promise<void>;
+  /** Lines that functions printed; resolves when control has them. */
+  readonly sendOutput: (lines: Buffer) => Promise<void>;
   readonly log: Log;
   /** The launcher can no longer be reached: nothing can be started or ended any more. */
   readonly onLauncherGone: () => void;
@@ -95,8 +98,8 @@ export type DataPlane = {
   instancesNow(functionKey: string, qualifier: string | null): InstancesNow;
   /** Further processes in instances. */
   readonly exec: Exec;
-  /** Resolves when control has the records of all requests that were answered. */
-  flushRequests(): Promise<void>;
+  /** Resolves when control has the records of all requests that were answered, and what functions printed until now. */
+  flushLogs(): Promise<void>;
   listen(order: ListenOrder): Promise<ListeningAddresses>;
   /** What another data process saw of a backend. */
   breakerEvent(event: BreakerEvent): void;
@@ -107,6 +110,17 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
   const reportFailure = createFailureReporter(systemClock, limits.failuresPerSecond, outlets.report);
   const requests = startRequestLog(outlets, settings);
   const keep = (record: RequestRecord) => (record.failure === null ? requests.add(record) : reportFailure(record));
+  const output = createOutputSender({
+    clock: systemClock,
+    batchMs: limits.logBatchMs,
+    waitingBytes: limits.logWaitingBytes,
+    perSecond: limits.outputPerSecond,
+    send: outlets.sendOutput,
+    onFull: () => outlets.log.warn('what functions print is not logged, control is too busy'),
+  });
+  const flushLogs = async () => {
+    await Promise.all([requests.flush(), output.flush()]);
+  };
   const metrics = RequestMetrics.ofApis();
   const triggers = RequestMetrics.ofFunctions();
   const directory = new FunctionDirectory({ codeDirectory: settings.codeDirectory, random: systemRandom });
@@ -151,6 +165,7 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
     },
     elsewhere: settings.dataProcesses === 1 ? null : elsewhere.invoke,
     log: outlets.log,
+    onOutput: (line) => output.add(line),
     authenticateHttp: outlets.authenticateHttp,
     traces: traces === null ? null : { watch: traces.spans.watch, ratio: traces.ratio },
     reportHttp: (record) => {
@@ -282,13 +297,14 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
     }),
     instancesNow: (functionKey, qualifier) => functions.instancesNow(functionKey, qualifier),
     exec: functions.exec,
-    flushRequests: () => requests.flush(),
+    flushLogs,
     async close(graceMs) {
       await Promise.all(listeners.map((listener) => listener.close(graceMs)));
-      await requests.flush();
+      await flushLogs();
       await traces?.exporter.close();
       gateway.close();
       await functions.close();
+      await output.flush();
       doorway?.close();
       launcher.close();
     },

@@ -47,6 +47,9 @@ class DataProcess {
           sendRequests: async (lines) => {
             await control.call('requests', null, { body: lines });
           },
+          sendOutput: async (lines) => {
+            await control.call('output', null, { body: lines });
+          },
           report: (record, dropped) => control.note('failure', { record, dropped }),
           log: logByNotes((note, data) => control.note(note, data)),
           onLauncherGone: () => process.exit(1),
@@ -81,8 +84,8 @@ class DataProcess {
       }
       case 'exec':
         return { data: await this.#running().exec.begin(message.data as ExecBegin) };
-      case 'flushRequests':
-        await this.#running().flushRequests();
+      case 'flushLogs':
+        await this.#running().flushLogs();
         return { data: null };
       case 'invoke':
         return encodeOutcome(await this.#running().invoke(decodeRequest(message), signal));

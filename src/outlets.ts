@@ -7,6 +7,7 @@ import { BuiltBootstraps, findInterpreters, type Interpreter, precompilePython }
 import type { LogDelivery } from './log-delivery.ts';
 import type { HttpAuthentication, SignedHttpCall } from './model/http-function.ts';
 import type { RequestRecord } from './model/record.ts';
+import type { OutputKeeper } from './output-keeper.ts';
 import type { RequestLog } from './store/index.ts';
 import { createTimeWriter, writeLogLine } from './wire/request-log-line.ts';
 
@@ -39,8 +40,9 @@ export type ForDataProcess = {
   tellOthers(name: 'breaker', data: unknown): void;
 };
 
-/** Where the records of requests go. */
+/** Where the records of requests go, and what functions print. */
 export type RecordTakers = {
+  readonly output: Pick<OutputKeeper, 'take'>;
   readonly requests: Promise<Pick<RequestLog, 'append' | 'appendFailed'>>;
   readonly delivery: Pick<LogDelivery, 'take'>;
 };
@@ -64,6 +66,10 @@ export function dataHandlers(log: Log, takers: RecordTakers, own: ForDataProcess
         delivery.take(lines);
         const isTaken = (await requests).append(lines);
         if (!isTaken) log.warn('requests were not logged, the disk is too slow');
+        return { data: null };
+      }
+      if (name === 'output') {
+        await takers.output.take(body ?? Buffer.alloc(0));
         return { data: null };
       }
       if (name === 'builtBootstraps') return { data: await bootstraps.wait() };

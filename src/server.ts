@@ -32,6 +32,7 @@ import type { Account } from './model/account.ts';
 import type { LoopDelay } from './model/loop-delay.ts';
 import type { InstancesNow } from './model/scaling.ts';
 import { dataHandlers } from './outlets.ts';
+import { OutputKeeper } from './output-keeper.ts';
 import { watchProcess } from './process-metrics.ts';
 import { Relay } from './relay.ts';
 import { makeRunDirectory } from './run-directory.ts';
@@ -74,6 +75,8 @@ async function assemble(options: ServerOptions, log: Log, stack: AsyncDisposable
   const readProcess = watchProcess();
   const requests = openRequestLog(dataDir, log, stack);
   const delivery = new LogDelivery({ directory: join(dataDir, 'logs'), log });
+  const output = new OutputKeeper({ directory: join(dataDir, 'requests'), log, show: options.onOutput ?? null });
+  stack.defer(() => output.close());
 
   const opening = openKeptStore(dataDir, stack);
   const forwardToken = randomHex(32);
@@ -83,12 +86,13 @@ async function assemble(options: ServerOptions, log: Log, stack: AsyncDisposable
     rights,
     requests,
     delivery,
+    output,
     opening,
     forwardToken,
     authenticateHttp: async (call) => (await controlling.promise).authenticateHttp(call),
     onEnd: (reason) => ended.resolve({ reason }),
   });
-  const [data, store] = await Promise.all([starting, opening]);
+  const [data, store] = await Promise.all([starting, opening, output.opened]);
   // After the last lines of data processes, and while the store still knows the names of groups.
   stack.defer(() => delivery.close());
   stack.defer(() => data.close());
@@ -118,7 +122,7 @@ async function assemble(options: ServerOptions, log: Log, stack: AsyncDisposable
       joinInstances((await data.ask('instances', of)).map(({ answer }) => answer.data as InstancesNow)),
     openExec: createExecSessions(() => data),
     forwardHttp: http.forward,
-    requests: keptRequests(await requests, data),
+    ...keptLogs(await requests, output, data),
     deliverLogs: () => delivery.follow(),
     health: () => isolationOf(data),
     readMetrics: async () => joinMetrics(await data.metrics(), readProcess()),
@@ -226,13 +230,18 @@ function followGroups(store: Store, delivery: LogDelivery): () => void {
 }
 
 /** What is on the way from the data process counts as kept. */
-function keptRequests(requests: RequestLog, data: DataProcesses): ControlOptions['requests'] {
-  const arrived = () => data.ask('flushRequests');
+function keptLogs(requests: RequestLog, output: OutputKeeper, data: DataProcesses): Kept {
+  const arrived = () => data.ask('flushLogs');
   return {
-    find: (requestId) => arrived().then(() => requests.find(requestId)),
-    search: (query) => arrived().then(() => requests.search(query)),
+    requests: {
+      find: (requestId) => arrived().then(() => requests.find(requestId)),
+      search: (query) => arrived().then(() => requests.search(query)),
+    },
+    output: { search: (query) => arrived().then(() => output.search(query)) },
   };
 }
+
+type Kept = Pick<ControlOptions, 'requests' | 'output'>;
 
 /** `user` null: all go on as who started the server. */
 type Rights = { readonly user: ServerUser | null; readonly launcher: Promise<ChosenLauncher> };
@@ -269,6 +278,7 @@ type Around = {
   readonly log: Log;
   readonly requests: Promise<RequestLog>;
   readonly delivery: LogDelivery;
+  readonly output: OutputKeeper;
   /** The store as it is opened at the same time. */
   readonly opening: Promise<Store>;
   readonly forwardToken: string;
@@ -278,7 +288,7 @@ type Around = {
 
 async function startDataProcesses(
   options: ServerOptions,
-  { log, requests, delivery, opening, onEnd, forwardToken, authenticateHttp, rights }: Around,
+  { log, requests, delivery, output, opening, onEnd, forwardToken, authenticateHttp, rights }: Around,
 ): Promise<DataProcesses> {
   const { dataProcesses: count } = options;
   const launcher = rights.launcher.then(
@@ -311,7 +321,7 @@ async function startDataProcesses(
     handlers: (slot) =>
       dataHandlers(
         log,
-        { requests, delivery },
+        { requests, delivery, output },
         {
           allow: (directory) => slot.launcher.allow(directory),
           authenticateHttp,

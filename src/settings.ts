@@ -116,6 +116,8 @@ export const limits = {
   logBatchMs: 100,
   /** Bytes of the log of requests that wait in the data process; more are dropped and counted. */
   logWaitingBytes: 4 * 1024 * 1024,
+  /** Characters of functions' output that a data process keeps of each second, of one function and of all; the rest is left out, which a line says. */
+  outputPerSecond: { ofFunction: 256 * 1024, inAll: 1024 * 1024 },
   /** Failure records that a data process sends in one second; more are counted and dropped. */
   failuresPerSecond: 1_000,
   /** Nonces remembered at once: 15 minutes of 9,000 signed calls a second. */

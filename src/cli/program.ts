@@ -246,12 +246,12 @@ function addCallCommand(program: Command, deps: CliDeps, finish: Finish): void {
 
 function addLogsCommand(program: Command, deps: CliDeps, finish: Finish): void {
   withTarget(program.command('logs'))
-    .description('show the requests to the gateway and to the URLs of functions')
-    .argument('[request-id]', 'only this one')
-    .option('--api <id>', 'of this API')
-    .option('--function <name>', 'to the URL or trigger of this function: name, or service/name')
-    .option('--app <id>', 'of this app')
-    .option('--status <status>', 'with this status, such as 404 or 5xx')
+    .description('show the requests to the gateway and to the URLs of functions, and what functions print')
+    .argument('[request-id]', 'only this one, and what was printed in it')
+    .option('--api <id>', 'only requests: of this API')
+    .option('--function <name>', 'to the URL or trigger of this function, or printed by it: name, or service/name')
+    .option('--app <id>', 'only requests: of this app')
+    .option('--status <status>', 'only requests: with this status, such as 404 or 5xx')
     .option('--since <time>', 'from 10m, 2h or 1d ago on, or from a time on')
     .option('--until <time>', 'before 10m, 2h or 1d ago, or before a time')
     .option('--limit <count>', 'the newest so many', '100')

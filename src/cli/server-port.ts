@@ -4,6 +4,7 @@
 import type { DebuggerQuestion, DebugTarget } from '../model/debugging.ts';
 import type { HttpsPolicy } from '../model/https-policy.ts';
 import type { IsolationReport } from '../model/isolation-report.ts';
+import type { OutputLine } from '../model/output.ts';
 import type { PullImage, RuntimeTools } from '../model/runtime-report.ts';
 
 /** Isolation tiers that can be demanded; null lets the server choose the strongest that works here. */
@@ -80,6 +81,8 @@ export type ServerOptions = {
     readonly ratio: number;
   } | null;
   readonly printCredentials: boolean;
+  /** Told each line that a function prints. Absent: nobody is. */
+  readonly onOutput?: (line: OutputLine) => void;
 };
 
 /** Where a ready server listens: the ready line without `event` and `project`. Addresses are `http://host:port`. */

@@ -9,6 +9,7 @@ import type { HttpsPolicy } from '../model/https-policy.ts';
 import type { InvokeFunction } from '../model/invocation.ts';
 import type { AskLoopDelay } from '../model/loop-delay.ts';
 import type { ServerMetrics } from '../model/metrics.ts';
+import type { OutputLine, OutputQuery } from '../model/output.ts';
 import type { RequestQuery, RequestRecord } from '../model/record.ts';
 import type { AskInstances } from '../model/scaling.ts';
 import type { Store, WriteTransaction } from '../store/port.ts';
@@ -59,6 +60,12 @@ export type RequestRecords = {
   search(query: RequestQuery): Promise<RequestRecord[]>;
 };
 
+/** What functions printed, as far as it is kept. */
+export type OutputRecords = {
+  /** The newest lines that match, newest first. */
+  search(query: OutputQuery): Promise<OutputLine[]>;
+};
+
 /** As the ready line names them. */
 export type Health = {
   readonly isolation: string;
@@ -92,6 +99,7 @@ export type ControlDeps = {
   /** Where function URLs are served, e.g. `http://127.0.0.1:8082`; null before it is known. */
   functionUrls(): string | null;
   readonly requests: RequestRecords;
+  readonly output: OutputRecords;
   /** Has the access log delivered as the row in the store says now; resolves when it is. Rejects when nothing can be written there. */
   deliverLogs(): Promise<void>;
   /** The metrics of all processes, as they are now. */

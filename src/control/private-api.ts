@@ -11,7 +11,7 @@ import { isAllowed } from './permissions.ts';
 import type { ControlDeps } from './ports.ts';
 import type { PrivateAction } from './private-call.ts';
 import { type Answer, BodyTooLarge, type Received } from './received.ts';
-import { getRequest, listRequests } from './request-records.ts';
+import { getRequest, listOutput, listRequests } from './request-records.ts';
 import { fcSignatureError } from './signature-errors.ts';
 
 export const privatePrefix = '/yunmen/';
@@ -31,6 +31,7 @@ type PrivateRoute = {
 const routes: readonly PrivateRoute[] = [
   { method: 'GET', path: 'requests', operation: 'ListRequests', run: listRequests },
   { method: 'GET', path: 'requests/*', operation: 'GetRequest', run: getRequest },
+  { method: 'GET', path: 'output', operation: 'ListOutput', run: listOutput },
   { method: 'GET', path: 'keys', operation: 'ManageKeys', run: listKeys },
   { method: 'POST', path: 'keys', operation: 'ManageKeys', run: createKey },
   { method: 'POST', path: 'keys/*/enable', operation: 'ManageKeys', run: enableKey },

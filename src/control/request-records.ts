@@ -1,4 +1,5 @@
-// GET /yunmen/requests/<id>: why a request failed, for `yunmen why`. GET /yunmen/requests: for `yunmen logs`.
+// GET /yunmen/requests/<id>: why a request failed, for `yunmen why`. GET /yunmen/requests and /yunmen/output: for `yunmen logs`.
+import type { OutputQuery } from '../model/output.ts';
 import type { RequestQuery } from '../model/record.ts';
 import { ApiError } from './errors.ts';
 import type { PrivateCall } from './private-call.ts';
@@ -56,4 +57,16 @@ export async function listRequests(call: PrivateCall): Promise<object> {
     limit: readNumber(call, 'limit', pageLimit) ?? 100,
   };
   return { records: await call.deps.requests.search(query) };
+}
+
+/** `{lines: [...]}`: what functions printed, the newest first; of one function, of one request. Times in epoch ms. Errors: InvalidArgument. */
+export async function listOutput(call: PrivateCall): Promise<object> {
+  const query: OutputQuery = {
+    functionName: queryValue(call.query, 'function') || null,
+    requestId: queryValue(call.query, 'request') || null,
+    since: readNumber(call, 'since', Number.MAX_SAFE_INTEGER),
+    until: readNumber(call, 'until', Number.MAX_SAFE_INTEGER),
+    limit: readNumber(call, 'limit', pageLimit) ?? 100,
+  };
+  return { lines: await call.deps.output.search(query) };
 }

@@ -3,11 +3,11 @@
 import { hidden, isSecretName } from '../base/secret-names.ts';
 import type { LoggedNames, LogOptions } from '../model/group-options.ts';
 import type { LoggedParts, RequestRecord } from '../model/record.ts';
+import { type IsHidden, maskPairs, maskText } from '../wire/masked-text.ts';
 import { decodeUtf8Piece } from '../wire/query.ts';
 import { RelayedBody } from './backends/relayed-body.ts';
 import type { GatewayReply, Progress } from './context.ts';
 import { readHeaderText } from './header-text.ts';
-import { type IsHidden, maskPairs, maskText } from './masked-text.ts';
 
 /** Of a body, in bytes. Source: docs. */
 export const loggedBodyBytes = 1024;

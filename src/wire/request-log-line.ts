@@ -168,7 +168,7 @@ function readColdStart(members: unknown): RecordedColdStart | null {
   };
 }
 
-/** What the index of a file of lines holds of each. */
+/** What is looked for in many lines. */
 export type IndexedMembers = Pick<RequestRecord, 'requestId' | 'at' | 'status' | 'apiId' | 'appId'>;
 
 const lineStart = '{"requestId":"';

@@ -59,6 +59,8 @@ export const success: Extract<InvocationOutcome, { kind: 'success' }> = {
 const histogram = { counts: latencyBucketsMs.map(() => 0).concat(3), sumMs: 99_000 };
 const processMetrics = { rssBytes: 1024, cpuSeconds: 2.5, loopDelay: { p50Ms: 1, p99Ms: 2, maxMs: 3 } };
 
+const printed = { at: 1, instanceId: 'c-1', text: 'printed' };
+
 /** What the fake processes have counted. */
 const metrics = {
   requests: [
@@ -115,6 +117,10 @@ export async function startPlane(
         searched.push(query);
         return [...records.values()];
       },
+    },
+    output: {
+      search: async ({ requestId, functionName, limit }) =>
+        [{ ...printed, requestId, functionName: functionName ?? 'f' }].slice(0, limit),
     },
     health: () => ({ isolation: 'strong', network: 'open', carrier: 'pasta', launcher: 'sandd' }),
     readMetrics: async () => metrics,

@@ -249,4 +249,11 @@ describe('who may call the APIs', () => {
     assert.equal((await v3({ method: 'GET', path: '/yunmen/requests/R-2' })).status, 404);
     assert.equal((await rawCall(plane, 'GET', '/yunmen/requests/R-1')).status, 400);
   });
+
+  it('tells what functions printed, only to signed callers', async () => {
+    const told = await v3({ method: 'GET', path: '/yunmen/output' });
+    const line = { at: 1, instanceId: 'c-1', text: 'printed', requestId: null, functionName: 'f' };
+    assert.deepEqual([told.status, told.json], [200, { lines: [line] }]);
+    assert.equal((await rawCall(plane, 'GET', '/yunmen/output')).status, 400);
+  });
 });

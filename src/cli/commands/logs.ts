@@ -1,4 +1,4 @@
-// `yunmen logs`: the requests to the gateway and to functions' URLs, newest last; `--follow` goes on with those that come.
+// `yunmen logs`: the requests to the gateway and to functions' URLs and what functions print, newest last; `--follow` goes on with what comes.
 import { setTimeout as wait } from 'node:timers/promises';
 import { systemClock } from '../../base/clock.ts';
 import { isRecord, type JsonRecord, readNumber, readRecord, readText } from '../client/json.ts';
@@ -25,8 +25,8 @@ export type LogsFlags = TargetFlags & {
 const pollMs = 1_000;
 /** Records that one answer may hold. */
 const pageLimit = 1_000;
-/** How long a record may take to the log after its request; ms. Those seen in this time are remembered. */
-const lateMs = 5_000;
+/** How long after its request a record, and after it was printed a line, may take to the log; ms. Those seen in this time are remembered. */
+const lateMs = { records: 5_000, lines: 1_000 } as const;
 
 const units = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
@@ -67,58 +67,141 @@ function queryOf(flags: LogsFlags, now: number): Record<string, string> {
   };
 }
 
+/** A request, or a line that a function printed. */
+type Entry = {
+  readonly kind: 'records' | 'lines';
+  readonly at: number;
+  readonly id: string;
+  readonly members: JsonRecord;
+};
+
+type Query = Readonly<Record<string, string>>;
+
+const calls = {
+  records: { path: '/yunmen/requests', action: 'ListRequests' },
+  lines: { path: '/yunmen/output', action: 'ListOutput' },
+} as const;
+
 /** Oldest first. */
-async function ask(target: ApiTarget, query: Readonly<Record<string, string>>): Promise<JsonRecord[]> {
-  const call = { method: 'GET', path: '/yunmen/requests', action: 'ListRequests', version: 'yunmen', query } as const;
-  const { records } = readAnswer(await callRoa(target, call));
-  return Array.isArray(records) ? records.filter(isRecord).reverse() : [];
+async function ask(target: ApiTarget, kind: Entry['kind'], query: Query): Promise<Entry[]> {
+  const answer = readAnswer(await callRoa(target, { method: 'GET', ...calls[kind], version: 'yunmen', query }))[kind];
+  const found = Array.isArray(answer) ? answer.filter(isRecord).reverse() : [];
+  /** Lines have no id: those that are the same in the same millisecond are told apart by their order. */
+  const same = new Map<string, number>();
+  return found.map((members) => {
+    const at = readNumber(members, 'at') ?? 0;
+    const text = kind === 'records' ? (readText(members, 'requestId') ?? '') : JSON.stringify(members);
+    const before = same.get(text) ?? 0;
+    same.set(text, before + 1);
+    return { kind, at, id: `${before} ${text}`, members };
+  });
 }
 
-/** One request. Exit 1 when nothing is known of it (any more). */
+/** What functions print is of no API, app or status. */
+function kindsOf(flags: LogsFlags): readonly Entry['kind'][] {
+  const isOfRequests = flags.api !== undefined || flags.app !== undefined || flags.status !== undefined;
+  return isOfRequests ? ['records'] : ['records', 'lines'];
+}
+
+/** In order of time. */
+async function askAll(target: ApiTarget, queries: readonly (readonly [Entry['kind'], Query])[]): Promise<Entry[]> {
+  const found = await Promise.all(queries.map(([kind, query]) => ask(target, kind, query)));
+  return found.flat().sort((left, right) => left.at - right.at);
+}
+
+/** One request, and what was printed in it. Exit 1 when nothing is known of it (any more). */
 export async function logOfRequest(requestId: string, flags: LogsFlags, deps: CliDeps): Promise<number> {
   checkRequestId(requestId);
   const target = await findApiTarget(flags, deps.env, deps.cwd);
-  const record = await fetchRequest(target, requestId);
-  show(readRecord(record, 'record'), createPrinter(deps, flags.json === true));
+  const printer = createPrinter(deps, flags.json === true);
+  const lines = await ask(target, 'lines', { request: requestId, limit: String(pageLimit) });
+  try {
+    const record = await fetchRequest(target, requestId);
+    show(readRecord(record, 'record'), printer);
+  } catch (error) {
+    // An invocation by the API is in no log of requests.
+    if (lines.length === 0) throw error;
+  }
+  for (const { members } of lines) showLine(members, printer);
   return 0;
 }
 
 export async function logs(flags: LogsFlags, deps: CliDeps): Promise<number> {
   const now = systemClock.now();
   const query = queryOf(flags, now);
+  const kinds = kindsOf(flags);
   const target = await findApiTarget(flags, deps.env, deps.cwd);
   const printer = createPrinter(deps, flags.json === true);
-  const first = await ask(target, query);
-  for (const record of first) show(record, printer);
+  const found = await askAll(
+    target,
+    kinds.map((kind) => [kind, query]),
+  );
+  const first = found.slice(-Number(query['limit']));
+  for (const entry of first) showEntry(entry, printer);
   if (flags.follow !== true) return 0;
-  return follow(target, { ...query, limit: String(pageLimit) }, { printer, seen: first, now });
+  return follow(target, { ...query, limit: String(pageLimit) }, { kinds, printer, seen: first, now });
 }
+
+type Following = {
+  readonly kinds: readonly Entry['kind'][];
+  readonly printer: Printer;
+  readonly seen: readonly Entry[];
+  readonly now: number;
+};
 
 /** Until the process is ended. Errors: exit 3 when the server is gone. */
 async function follow(
   target: ApiTarget,
-  query: Readonly<Record<string, string>>,
-  { printer, seen: first, now }: { printer: Printer; seen: readonly JsonRecord[]; now: number },
+  query: Query,
+  { kinds, printer, seen: first, now }: Following,
 ): Promise<never> {
   const seen = new Map<string, number>();
-  let newest = now;
-  const note = (record: JsonRecord): boolean => {
-    const id = readText(record, 'requestId') ?? '';
-    const at = readNumber(record, 'at') ?? 0;
+  const newest = { records: now, lines: now };
+  const isNew = ({ kind, id, at }: Entry): boolean => {
     if (seen.has(id)) return false;
     seen.set(id, at);
-    newest = Math.max(newest, at);
+    newest[kind] = Math.max(newest[kind], at);
     return true;
   };
-  for (const record of first) note(record);
+  for (const entry of first) isNew(entry);
   for (;;) {
     await wait(pollMs);
-    const since = newest - lateMs;
-    for (const record of await ask(target, { ...query, since: String(Math.max(since, Number(query['since'] ?? 0))) })) {
-      if (note(record) && (readNumber(record, 'at') ?? 0) >= now - lateMs) show(record, printer);
+    const found = await askAll(
+      target,
+      kinds.map((kind) => {
+        const since = Math.max(newest[kind] - lateMs[kind], Number(query['since'] ?? 0));
+        return [kind, { ...query, since: String(since) }];
+      }),
+    );
+    for (const entry of found) if (isNew(entry) && entry.at >= now - lateMs[entry.kind]) showEntry(entry, printer);
+    if (found.filter(({ kind }) => kind === 'lines').length >= pageLimit) {
+      printer.note(`more than ${pageLimit} lines are printed in a second or two: some are not shown`);
     }
-    for (const [id, at] of seen) if (at < newest - 2 * lateMs) seen.delete(id);
+    const oldest = Math.min(newest.records, newest.lines) - 2 * lateMs.records;
+    for (const [id, at] of seen) if (at < oldest) seen.delete(id);
   }
+}
+
+function showEntry({ kind, members }: Entry, printer: Printer): void {
+  if (kind === 'records') show(members, printer);
+  else showLine(members, printer);
+}
+
+function timeText(at: number): string {
+  return new Date(at).toISOString().slice(0, 23).replace('T', ' ');
+}
+
+/** What a function printed. */
+function showLine(line: JsonRecord, printer: Printer): void {
+  printer.json(line);
+  const parts = [
+    timeText(readNumber(line, 'at') ?? 0),
+    'print',
+    readText(line, 'functionName') ?? '?',
+    readText(line, 'requestId') ?? '-',
+    readText(line, 'text') ?? '',
+  ];
+  printer.line(printable(parts.join('  ')));
 }
 
 function show(record: JsonRecord, printer: Printer): void {
@@ -130,7 +213,7 @@ function show(record: JsonRecord, printer: Printer): void {
   const backend = readNumber(record, 'backendMs');
   const coldStart = coldStartText(record);
   const parts = [
-    new Date(at).toISOString().slice(0, 23).replace('T', ' '),
+    timeText(at),
     String(readNumber(record, 'status') ?? '?'),
     readText(record, 'method') ?? '?',
     `${readText(record, 'host') ?? ''}${readText(record, 'path') ?? '?'}`,

@@ -3,8 +3,9 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { assertNever } from '../../base/assert-never.ts';
 import { systemClock } from '../../base/clock.ts';
+import type { OutputLine } from '../../model/output.ts';
 import { failed, messageOf } from '../errors.ts';
-import { columns, createPrinter, type Printer } from '../output.ts';
+import { columns, createPrinter, type Printer, printable } from '../output.ts';
 import { type CallForm, exampleLines } from '../project/examples.ts';
 import { findProject, type Project } from '../project/load.ts';
 import { ProjectSession } from '../project/session.ts';
@@ -27,13 +28,23 @@ export async function start(flags: ServeFlags, deps: CliDeps): Promise<number> {
 
 /** As start, with the project of `dir` deployed before the ready line and redeployed as its files change. */
 export async function dev(dir: string, flags: ServeFlags, deps: CliDeps): Promise<number> {
-  const options = parseServerOptions('dev', flags, deps.env, deps.cwd);
-  const project = await findProject(dir, deps.cwd, deps.discoverPython);
   const printer = createPrinter(deps, flags.json === true);
+  const options: ServerOptions = {
+    ...parseServerOptions('dev', flags, deps.env, deps.cwd),
+    onOutput: (line) => showOutput(line, printer),
+  };
+  const project = await findProject(dir, deps.cwd, deps.discoverPython);
   if (flags.debug === undefined) return await serve(options, { project }, printer, deps);
   const asked = { debug: flags.debug, debugPort: flags.debugPort };
   const debugging = await openDebugging(options, project, asked, deps);
   return await serve(debugging.options, { project, debugging }, printer, deps);
+}
+
+/** What a function prints, as it comes. */
+function showOutput(line: OutputLine, printer: Printer): void {
+  printer.json({ event: 'output', ...line });
+  const time = new Date(line.at).toISOString().slice(11, 23);
+  printer.line(printable(`${time} ${line.functionName} ${line.requestId ?? '-'}: ${line.text}`));
 }
 
 type Served = { readonly project: Project | null; readonly debugging?: Debugging };

@@ -41,6 +41,19 @@ describe('a delivered log', () => {
     assert.deepEqual(errors, []);
   });
 
+  it('ends a line that a crash cut, so that it spoils no other', async () => {
+    const { log, path, directory } = await open();
+    await log.close();
+    writeFileSync(path, '{"line":"cu');
+    const again = await DeliveredLog.open({
+      ...{ directory, project: 'my-project', logstore: 'my_store' },
+      onError: () => {},
+    });
+    again.append(line(1));
+    await again.close();
+    assert.equal(readFileSync(path, 'utf8'), `{"line":"cu\n${line(1)}`);
+  });
+
   it('sets files aside and loses the oldest', async () => {
     const { log, path, directory } = await open({ bounds: { fileBytes: 2 * line(0).length, files: 3 } });
     for (let n = 0; n < 9; n++) {

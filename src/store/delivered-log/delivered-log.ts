@@ -4,6 +4,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { logstoreName, projectName } from '../../wire/log-store-names.ts';
+import { endCutLine, WriteQueue, writeAll } from '../write-queue.ts';
 
 export type DeliveredLogBounds = {
   /** A file of this size is set aside, in bytes. */
@@ -30,19 +31,21 @@ export type DeliveredLogOptions = {
 export class DeliveredLog {
   readonly #path: string;
   readonly #bounds: DeliveredLogBounds;
-  readonly #onError: (error: unknown) => void;
   #file: FileHandle;
   #bytes: number;
-  #waiting: Buffer[] = [];
-  #waitingBytes = 0;
-  #writing: Promise<void> | null = null;
+  readonly #queue: WriteQueue;
 
   private constructor(path: string, file: FileHandle, bytes: number, options: DeliveredLogOptions) {
     this.#path = path;
     this.#file = file;
     this.#bytes = bytes;
     this.#bounds = { ...deliveredLogBounds, ...options.bounds };
-    this.#onError = options.onError;
+    const { waitingBytes } = this.#bounds;
+    this.#queue = new WriteQueue({
+      waitingBytes,
+      write: (lines, bytes) => this.#write(lines, bytes),
+      onError: options.onError,
+    });
   }
 
   /** Goes on with the file that is there. Errors: those of the disk; a name that is none is a bug of the caller. */
@@ -52,22 +55,17 @@ export class DeliveredLog {
     await mkdir(join(directory, project), { recursive: true, mode: 0o700 });
     const path = join(directory, project, `${logstore}.jsonl`);
     const file = await openForAppend(path);
-    const { size } = await file.stat();
-    return new DeliveredLog(path, file, size, options);
+    return new DeliveredLog(path, file, await endCutLine(file), options);
   }
 
   /** Takes whole lines; false when they are dropped because too much waits for the disk. */
   append(lines: Buffer): boolean {
-    if (this.#waitingBytes + lines.length > this.#bounds.waitingBytes) return false;
-    this.#waiting.push(lines);
-    this.#waitingBytes += lines.length;
-    this.#writing ??= this.#write();
-    return true;
+    return this.#queue.append(lines);
   }
 
   /** Resolves when what was appended is in the file. */
-  async flush(): Promise<void> {
-    while (this.#writing !== null) await this.#writing;
+  flush(): Promise<void> {
+    return this.#queue.flush();
   }
 
   async close(): Promise<void> {
@@ -75,26 +73,10 @@ export class DeliveredLog {
     await this.#file.close();
   }
 
-  async #write(): Promise<void> {
-    try {
-      while (this.#waiting.length > 0) {
-        const lines = Buffer.concat(this.#waiting);
-        this.#waiting = [];
-        await this.#add(lines).finally(() => {
-          this.#waitingBytes -= lines.length;
-        });
-      }
-    } catch (error) {
-      this.#onError(error);
-    } finally {
-      this.#writing = null;
-    }
-  }
-
-  async #add(lines: Buffer): Promise<void> {
-    if (this.#bytes > 0 && this.#bytes + lines.length > this.#bounds.fileBytes) await this.#rotate();
-    await this.#file.appendFile(lines);
-    this.#bytes += lines.length;
+  async #write(lines: readonly Buffer[], bytes: number): Promise<void> {
+    if (this.#bytes > 0 && this.#bytes + bytes > this.#bounds.fileBytes) await this.#rotate();
+    await writeAll(this.#file, lines, bytes);
+    this.#bytes += bytes;
   }
 
   async #rotate(): Promise<void> {
@@ -120,6 +102,6 @@ async function renameIfThere(from: string, to: string): Promise<void> {
 }
 
 function openForAppend(path: string): Promise<FileHandle> {
-  const { O_WRONLY, O_CREAT, O_APPEND, O_NOFOLLOW } = constants;
-  return open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0o600);
+  const { O_RDWR, O_CREAT, O_APPEND, O_NOFOLLOW } = constants;
+  return open(path, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW, 0o600);
 }

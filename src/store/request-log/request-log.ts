@@ -3,8 +3,9 @@
 import { readFile } from 'node:fs/promises';
 import type { Clock } from '../../base/clock.ts';
 import type { RequestQuery, RequestRecord } from '../../model/record.ts';
-import { readLogLine } from '../../wire/request-log-line.ts';
-import { findOffsets, nextTurn, readLineAt } from './segment-index.ts';
+import { readIndexedMembers, readLogLine } from '../../wire/request-log-line.ts';
+import { findOffsets, readLineAt } from './segment-index.ts';
+import { ifThere, scanLimit, searchIn } from './segment-search.ts';
 import { type Segment, type SegmentBounds, Segments } from './segments.ts';
 
 export type RequestLogOptions = {
@@ -21,10 +22,6 @@ const defaultBounds: Readonly<Record<'all' | 'failed', SegmentBounds>> = {
   failed: { segmentBytes: 4 * mb, totalBytes: 64 * mb, ageMs: 30 * dayMs, waitingBytes: 8 * mb },
 };
 
-/** Lines that a search looks at before others get their turn, and at most. */
-const turnLines = 300;
-const scanLimit = 2_000_000;
-
 export class RequestLog {
   readonly #all: Segments;
   readonly #failed: Segments;
@@ -36,7 +33,7 @@ export class RequestLog {
 
   /** Errors: those of the disk. */
   static async open({ directory, clock, onError, bounds }: RequestLogOptions): Promise<RequestLog> {
-    const common = { directory, clock, onError };
+    const common = { directory, clock, onError, read: readIndexedMembers };
     return new RequestLog(
       await Segments.open({ ...common, kind: 'all', bounds: { ...defaultBounds.all, ...bounds?.all } }),
       await Segments.open({ ...common, kind: 'failed', bounds: { ...defaultBounds.failed, ...bounds?.failed } }),
@@ -67,12 +64,16 @@ export class RequestLog {
   async search(query: RequestQuery): Promise<RequestRecord[]> {
     await this.#flush();
     const found: RequestRecord[] = [];
+    const select = (line: string) => {
+      const record = readLogLine(line);
+      return record !== null && matches(record, query) ? record : null;
+    };
     for (const stream of [this.#failed, this.#all]) {
-      const budget = { lines: scanLimit, records: query.limit };
+      const budget = { lines: scanLimit, found: query.limit };
       for (const segment of stream.list()) {
         if (!mayHold(segment, query)) continue;
-        found.push(...((await ifThere(() => searchIn(segment, query, budget))) ?? []));
-        if (budget.lines <= 0 || budget.records <= 0) break;
+        found.push(...((await ifThere(() => searchIn(segment, select, budget))) ?? []));
+        if (budget.lines <= 0 || budget.found <= 0) break;
       }
     }
     return found.sort((left, right) => right.at - left.at).slice(0, query.limit);
@@ -89,16 +90,6 @@ export class RequestLog {
 
   async #flush(): Promise<void> {
     await Promise.all([this.#all.flush(), this.#failed.flush()]);
-  }
-}
-
-/** A file may go while it is looked at: its records are gone then. */
-async function ifThere<T>(look: () => Promise<T | null>): Promise<T | null> {
-  try {
-    return await look();
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
-    throw error;
   }
 }
 
@@ -142,27 +133,4 @@ function matches(record: RequestRecord, query: RequestQuery): boolean {
     (functionName === null || record.functionName === functionName) &&
     (status === null || isStatus(record.status, status))
   );
-}
-
-/** From the end of the file to its beginning. `budget` is used up. */
-async function searchIn(
-  { path }: Segment,
-  query: RequestQuery,
-  budget: { lines: number; records: number },
-): Promise<RequestRecord[]> {
-  const bytes = await readFile(path);
-  const found: RequestRecord[] = [];
-  let end = bytes.length;
-  for (let seen = 1; end > 0 && budget.lines > 0 && budget.records > 0; seen++) {
-    const start = bytes.lastIndexOf(10, end - 1) + 1;
-    const record = start < end ? readLogLine(bytes.toString('utf8', start, end)) : null;
-    if (record !== null && matches(record, query)) {
-      found.push(record);
-      budget.records--;
-    }
-    budget.lines--;
-    end = start - 1;
-    if (seen % turnLines === 0) await nextTurn();
-  }
-  return found;
 }

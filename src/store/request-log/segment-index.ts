@@ -1,7 +1,16 @@
 // The index of a closed segment: what its lines are about, and where each request id is. Made once when the segment is closed,
 // kept beside it as `<segment>.idx`. Called by segments.ts and search.ts.
 import { type FileHandle, open, readFile, writeFile } from 'node:fs/promises';
-import { readIndexedMembers } from '../../wire/request-log-line.ts';
+
+/** What the index of a file of lines holds of each. */
+export type IndexedMembers = {
+  readonly requestId: string;
+  /** Epoch ms. */
+  readonly at: number;
+  readonly status: number | null;
+  readonly apiId: string | null;
+  readonly appId: number | null;
+};
 
 /** What a search needs to pass a segment over. Times in epoch ms; a list that would be too long is null: it may hold anything. */
 export type SegmentSummary = {
@@ -100,7 +109,10 @@ class Positions {
 }
 
 /** Reads a segment and writes its index. Shape: one line of JSON (the summary), then the positions. Errors: those of the disk. */
-export async function buildIndex(segmentPath: string): Promise<SegmentSummary> {
+export async function buildIndex(
+  segmentPath: string,
+  read: (line: string) => IndexedMembers | null,
+): Promise<SegmentSummary> {
   const [apiIds, appIds, statuses] = [new Seen<string>(), new Seen<number>(), new Seen<number>()];
   const positions = new Positions();
   let [from, to] = [Number.MAX_SAFE_INTEGER, 0];
@@ -110,7 +122,7 @@ export async function buildIndex(segmentPath: string): Promise<SegmentSummary> {
       for (let start = 0, end = 0; start < text.length; start = end + 1) {
         end = text.indexOf('\n', start);
         if (end === -1) end = text.length;
-        const record = readIndexedMembers(text.slice(start, end));
+        const record = read(text.slice(start, end));
         if (record === null) continue;
         positions.add(idHash(record.requestId), offset + start);
         from = Math.min(from, record.at);

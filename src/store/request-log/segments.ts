@@ -1,9 +1,10 @@
-// One stream of the request log: a row of files that is written at its end and loses its oldest. Used by request-log.ts.
+// One stream of a log: a row of files that is written at its end and loses its oldest. Used by request-log.ts and output-log.ts.
 import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
-import { buildIndex, indexPath, readSummary, type SegmentSummary } from './segment-index.ts';
+import { endCutLine, WriteQueue, writeAll } from '../write-queue.ts';
+import { buildIndex, type IndexedMembers, indexPath, readSummary, type SegmentSummary } from './segment-index.ts';
 
 export type SegmentBounds = {
   /** A file of this size is closed, in bytes. */
@@ -32,6 +33,8 @@ export type SegmentsOptions = {
   readonly kind: string;
   readonly clock: Clock;
   readonly bounds: SegmentBounds;
+  /** What the index holds of a line; null: it is none. */
+  readonly read: (line: string) => IndexedMembers | null;
   /** Told what went wrong with the disk; the log goes on as far as it can. */
   readonly onError: (error: unknown) => void;
 };
@@ -42,9 +45,7 @@ export class Segments {
   #number: number;
   #file: FileHandle;
   #bytes: number;
-  #waiting: Buffer[] = [];
-  #waitingBytes = 0;
-  #writing: Promise<void> | null = null;
+  readonly #queue: WriteQueue;
   #indexing: Promise<void> = Promise.resolve();
 
   private constructor(
@@ -57,6 +58,12 @@ export class Segments {
     this.#number = current.number;
     this.#file = current.file;
     this.#bytes = current.bytes;
+    const { onError, bounds } = options;
+    this.#queue = new WriteQueue({
+      waitingBytes: bounds.waitingBytes,
+      write: (lines, bytes) => this.#write(lines, bytes),
+      onError,
+    });
   }
 
   /** Goes on with the newest file that has no index. A line that a crash cut is ended, so that it spoils no other. */
@@ -77,25 +84,19 @@ export class Segments {
     if (goesOn) closed.pop();
     const number = goesOn ? (numbers.at(-1) ?? 1) : (numbers.at(-1) ?? 0) + 1;
     const file = await openForAppend(join(directory, segmentName(kind, number)));
-    const { size } = await file.stat();
-    const segments = new Segments(options, closed, { number, file, bytes: size });
-    if (size > 0) segments.append(Buffer.from('\n'));
+    const segments = new Segments(options, closed, { number, file, bytes: await endCutLine(file) });
     for (const one of closed) if (one.summary === null) segments.#index(one);
     return segments;
   }
 
   /** Takes whole lines; false when they are dropped because too much waits for the disk. */
   append(lines: Buffer): boolean {
-    if (this.#waitingBytes + lines.length > this.#options.bounds.waitingBytes) return false;
-    this.#waiting.push(lines);
-    this.#waitingBytes += lines.length;
-    this.#writing ??= this.#write();
-    return true;
+    return this.#queue.append(lines);
   }
 
   /** Resolves when what was appended is in the file. */
-  async flush(): Promise<void> {
-    while (this.#writing !== null) await this.#writing;
+  flush(): Promise<void> {
+    return this.#queue.flush();
   }
 
   /** Newest first; the first is the one that is written. */
@@ -119,22 +120,10 @@ export class Segments {
     return join(this.#options.directory, segmentName(this.#options.kind, this.#number));
   }
 
-  async #write(): Promise<void> {
-    try {
-      while (this.#waiting.length > 0) {
-        const lines = this.#waiting;
-        const bytes = this.#waitingBytes;
-        this.#waiting = [];
-        this.#waitingBytes = 0;
-        await this.#file.writev(lines);
-        this.#bytes += bytes;
-        if (this.#bytes >= this.#options.bounds.segmentBytes) await this.#rotate();
-      }
-    } catch (error) {
-      this.#options.onError(error);
-    } finally {
-      this.#writing = null;
-    }
+  async #write(lines: readonly Buffer[], bytes: number): Promise<void> {
+    await writeAll(this.#file, lines, bytes);
+    this.#bytes += bytes;
+    if (this.#bytes >= this.#options.bounds.segmentBytes) await this.#rotate();
   }
 
   async #rotate(): Promise<void> {
@@ -155,7 +144,7 @@ export class Segments {
     this.#indexing = this.#indexing.then(async () => {
       if (!this.#closed.includes(segment)) return;
       try {
-        segment.summary = await buildIndex(segment.path);
+        segment.summary = await buildIndex(segment.path, this.#options.read);
       } catch (error) {
         this.#options.onError(error);
       }
@@ -177,6 +166,6 @@ export class Segments {
 }
 
 function openForAppend(path: string): Promise<FileHandle> {
-  const { O_WRONLY, O_CREAT, O_APPEND, O_NOFOLLOW } = constants;
-  return open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0o600);
+  const { O_RDWR, O_CREAT, O_APPEND, O_NOFOLLOW } = constants;
+  return open(path, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW, 0o600);
 }

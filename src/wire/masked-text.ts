@@ -1,7 +1,7 @@
-// Hides in a text, whatever it is written in, the values of what is named like a secret: for the log of bodies and headers.
-// Called by logged-parts.ts, with 8 KB at most.
+// Hides in a text, whatever it is written in, the values of what is named like a secret: for the log of bodies and headers, and of
+// what functions print. Called by the gateway with 8 KB at most, by output-sender.ts with a line of 32 KB.
 import { hidden } from '../base/secret-names.ts';
-import { decodeUtf8Piece } from '../wire/query.ts';
+import { decodeUtf8Piece } from './query.ts';
 
 export type IsHidden = (name: string) => boolean;
 
@@ -11,6 +11,13 @@ const xmlElement = /<([\w:.-]{1,100})((?:\s[^<>]{0,200})?)>([^<]+)/g;
 /** One part of a multipart body, up to the next boundary: its head, which names it, and what it holds. */
 const multipart = /(name="([^"\r\n]{1,100})"[^\r\n]*(?:\r?\n[^\r\n]+)*\r?\n\r?\n)([\s\S]*?)(?=\r?\n--|$)/g;
 const jsonName = /"((?:[^"\\]|\\.){1,100})"\s*:\s*/g;
+
+/** `name: value` and `'name': 'value'`, as languages print what they hold, and headers. */
+const printed =
+  /(^|[^\w.%+"'-])('?)([\w.-]{1,100})\2(\s?:\s?|\]?\s?=>\s?)('(?:[^'\\]|\\.)*'?|"(?:[^"\\]|\\.)*"?|(?:(?:Bearer|Basic|Digest)\s+)?[^\s,;{}()[\]'"]+)/gi;
+
+/** A header as it is sent: what it holds goes on behind `;`. */
+const cookies = /(^|[\s,{])((?:set-)?cookie:\s?)[^'"\s][^'"\r\n]*/gi;
 
 export function maskPairs(text: string, isHidden: IsHidden): string {
   return text.replace(pair, (whole, before: string, name: string) =>
@@ -27,6 +34,15 @@ export function maskText(text: string, isHidden: IsHidden): string {
     isHidden(name) ? `<${name}${attributes}>${hidden}` : whole,
   );
   return maskPairs(maskJson(withoutElements, isHidden), isHidden);
+}
+
+/** A line that a function printed: JSON, pairs, or what the languages' own print makes of objects. */
+export function maskPrinted(line: string, isHidden: IsHidden): string {
+  const withoutCookies = line.replace(cookies, `$1$2${hidden}`);
+  const withoutMembers = maskPairs(maskJson(withoutCookies, isHidden), isHidden);
+  return withoutMembers.replace(printed, (whole, before: string, quote: string, name: string, between: string) =>
+    isHidden(name) ? `${before}${quote}${name}${quote}${between}${hidden}` : whole,
+  );
 }
 
 /** Members of JSON, whatever their value is. */
