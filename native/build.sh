@@ -15,6 +15,12 @@ if [ -z "$compiler" ]; then
   exit 1
 fi
 mkdir -p "$(dirname -- "$out")"
+# Who starts meanwhile waits for it, and finds it built: on a busy machine each further compiler makes all of them slower.
+if command -v flock > /dev/null 2>&1; then
+  exec 9< "$(dirname -- "$out")"
+  flock 9
+  if [ -x "$out" ] && [ "$out" -nt "$newest" ]; then exit 0; fi
+fi
 # Written aside and moved, so that nobody starts half a program; the name is this process's own.
 made=$out.$$
 trap 'rm -f "$made" "$made.log"' EXIT

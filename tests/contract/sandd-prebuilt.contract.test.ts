@@ -1,7 +1,7 @@
 // Where there is no compiler the launcher that the published package brings is taken; `npm pack` makes it and puts it in.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { findSandd, probeSandd } from '../../src/functions/index.ts';
@@ -28,6 +28,20 @@ test('without a compiler the prebuilt launcher is found, and works', async (t) =
   const found = await findSandd(native, env);
   assert.deepEqual(found, { ok: true, path: `${native}prebuilt/sandd-${process.arch}` });
   assert.ok((await probeSandd(found.path)).has('landlock'));
+});
+
+test('servers that start together build the launcher once', async (t) => {
+  const place = temporaryDirectory(t);
+  const native = `${join(place, 'native')}/`;
+  cpSync(join(root, 'native'), native, { recursive: true, filter: (path) => !/\/(build|prebuilt)$/.test(path) });
+  const compiler = join(place, 'compiler');
+  const made = `for word; do [ "$last" = -o ] && out=$word; last=$word; done`;
+  const script = `#!/bin/sh\necho compiled >> ${place}/log\n${made}\nsleep 0.2\necho > "$out"\nchmod +x "$out"\n`;
+  writeFileSync(compiler, script, { mode: 0o755 });
+  const env = { PATH: process.env['PATH'] ?? '', CC: compiler };
+  const found = await Promise.all([1, 2, 3].map(() => findSandd(native, env)));
+  for (const each of found) assert.deepEqual(each, { ok: true, path: `${native}build/sandd` });
+  assert.equal(readFileSync(join(place, 'log'), 'utf8'), 'compiled\n');
 });
 
 test('the package holds the prebuilt launcher, its sources and how it is built', () => {

@@ -16,7 +16,8 @@ import {
 } from './sandd-messages.ts';
 
 const nativeDirectory = fileURLToPath(new URL('../../../native/', import.meta.url));
-const buildTimeoutMs = 60_000;
+/** 7 s of a processor, 87 s beside fifty others: without it a server begins with a weaker tier, or none. */
+const buildTimeoutMs = 300_000;
 const probeTimeoutMs = 60_000;
 const startTimeoutMs = 10_000;
 
@@ -208,7 +209,8 @@ function run(
   return new Promise((resolve) => {
     execFile(file, args, options, (error, stdout, stderr) => {
       const output = stdout === '' ? stderr : stdout;
-      resolve({ code: error === null ? 0 : 1, output: output === '' && error !== null ? error.message : output });
+      const why = error?.killed === true ? `it took longer than ${timeout / 1000} s` : (error?.message ?? '');
+      resolve({ code: error === null ? 0 : 1, output: output === '' ? why : output });
     });
   });
 }
