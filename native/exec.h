@@ -12,8 +12,9 @@ enum {
 // Channels of a session's socket (README.md, "Sessions").
 enum channel { TO_INPUT, FROM_OUTPUT, FROM_ERRORS, WRONG, RESIZE, IS_OVER, IS_RUNNING };
 
-// What sandd hands to the first process: the EXEC as it came, its socket, and both ends of a terminal or -1.
-struct order { uint8_t *bytes; size_t length; int socket, master, terminal; };
+// What sandd hands to the first process: the EXEC as it came, its socket, and both ends of a terminal or -1. is_whole: no
+// more descriptors were sent than these, and all of them came.
+struct order { uint8_t *bytes; size_t length; int socket, master, terminal; bool is_whole; };
 
 // -- exec.c, in an instance's first process
 enum ordered { ORDER_NONE, ORDER_WORD, ORDER_EXEC };

@@ -67,13 +67,19 @@ static void hold_no_more(const struct session *session) {
   if (syscall(SYS_capset, &header, none) != 0) give_up("cannot drop", "capabilities");
 }
 
-static _Noreturn void run_command(const struct session *session, const int *given, int started) {
+// Whoever it is that has started this: when that one has gone meanwhile, nobody is told of its end, nor it of theirs.
+static void die_with(pid_t keeper) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  if (getppid() != keeper) _exit(125);
+}
+
+static _Noreturn void run_command(const struct session *session, const int *given, int started, pid_t keeper) {
   const struct place *place = session->place;
   const struct exec *exec = session->exec;
   sigset_t none;
   sigemptyset(&none);
   tell_failures_to(started);
-  prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  die_with(keeper);
   setsid();
   if (has_terminal && ioctl(given[0], TIOCSCTTY, 0) != 0) give_up("cannot take", "the terminal");
   for (int at = 0; at < 3; at++)
@@ -84,8 +90,7 @@ static _Noreturn void run_command(const struct session *session, const int *give
   if (has_namespaces(place->tier)) drop_rights(place->tier);
   if (place->tier == TIER_RESTRICTED) restricted_drop(session->start, place, session->uid);
   if (place->tier == TIER_NONE) hold_no_more(session);
-  // Dropping rights forgets whose end is to be its own.
-  prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  die_with(keeper); // dropping rights forgets it
   if (chdir(exec->directory) != 0) give_up("cannot enter", exec->directory);
   for (int number = 1; number < NSIG; number++) signal(number, SIG_DFL); // who started the server may ignore some
   sigprocmask(SIG_SETMASK, &none, NULL);
@@ -96,6 +101,28 @@ static _Noreturn void run_command(const struct session *session, const int *give
 
 // -- the keeper
 
+static bool is_later(void) { return errno == EAGAIN || errno == EINTR; }
+
+// Whose last word has been sent: who still writes must not find this end closed before that is read.
+static _Noreturn void part(void) {
+  struct pollfd way = {connection, POLLIN, 0};
+  int64_t until = now_ms() + PART_MS;
+  for (int64_t left; (left = until - now_ms()) > 0;) {
+    int ready = poll(&way, 1, (int)left);
+    if (ready < 0 && errno != EINTR) break;
+    ssize_t length = ready > 0 ? recv(connection, in.bytes, sizeof in.bytes, MSG_DONTWAIT) : 1;
+    if (length == 0 || (length < 0 && !is_later())) break;
+  }
+  _exit(0);
+}
+
+static _Noreturn void refuse(const char *what) {
+  char why[256];
+  snprintf(why, sizeof why, "%s: %s", what, strerror(errno));
+  exec_refuse(connection, why);
+  part();
+}
+
 static void open_streams(const struct session *session, int *given) {
   int pairs[3][2];
   if (has_terminal) {
@@ -105,7 +132,7 @@ static void open_streams(const struct session *session, int *given) {
     return;
   }
   for (int at = 0; at < 3; at++) {
-    if (pipe2(pairs[at], O_CLOEXEC) != 0) give_up("cannot make", "a pipe");
+    if (pipe2(pairs[at], O_CLOEXEC) != 0) refuse("cannot make a pipe");
     given[at] = pairs[at][at != 0];
     ends[at] = pairs[at][at == 0];
   }
@@ -128,24 +155,19 @@ static _Noreturn void leave(void) {
   _exit(0);
 }
 
-// Whose last word has been sent: who still writes must not find this end closed before that is read.
-static _Noreturn void part(void) {
-  struct pollfd way = {connection, POLLIN, 0};
-  while (poll(&way, 1, PART_MS) > 0 && recv(connection, in.bytes, sizeof in.bytes, 0) > 0) {}
-  _exit(0);
-}
-
 static void start_program(const struct session *session) {
   int given[3], started[2];
   char why[256];
+  pid_t own = getpid();
   open_streams(session, given);
-  if (pipe2(started, O_CLOEXEC) != 0 || (program = fork()) < 0) give_up("cannot start", "a process");
-  if (program == 0) run_command(session, given, started[1]);
+  if (pipe2(started, O_CLOEXEC) != 0 || (program = fork()) < 0) refuse("cannot start a process");
+  if (program == 0) run_command(session, given, started[1], own);
   if (session->place->tier == TIER_RESTRICTED) { // a rule for it holds as long as the kernel remembers the directory
     snprintf(why, sizeof why, "/proc/%d", program);
     open(why, O_PATH | O_CLOEXEC);
   }
   hold_no_more(session);
+  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); // who changes its user may be looked at, where the machine's settings say so
   close(started[1]);
   for (int at = 0; at < (has_terminal ? 1 : 3); at++) close(given[at]);
   ssize_t length = read(started[0], why, sizeof why - 1);
@@ -159,8 +181,6 @@ static void start_program(const struct session *session) {
     if (ends[at] >= 0) fcntl(ends[at], F_SETFL, O_NONBLOCK);
   put(IS_RUNNING, "", 0);
 }
-
-static bool is_later(void) { return errno == EAGAIN || errno == EINTR; }
 
 // False: its reader has gone, or will never take more.
 static void feed_input(void) {
@@ -208,6 +228,16 @@ static void take_output(int at) {
   out.to = write_head(out.bytes, (enum channel)at, (size_t)length);
 }
 
+// Both in turn: who never pauses must not keep the other's from being told.
+static void take_turns(bool has_output, bool has_errors) {
+  static int turn = FROM_OUTPUT;
+  for (int tries = 0; out.to == 0 && tries < 2; tries++) {
+    int at = turn;
+    turn = FROM_OUTPUT + FROM_ERRORS - at;
+    if ((at == FROM_OUTPUT ? has_output : has_errors) && ends[at] >= 0) take_output(at);
+  }
+}
+
 static void send_out(void) {
   ssize_t sent = send(connection, out.bytes + out.from, out.to - out.from, MSG_NOSIGNAL | MSG_DONTWAIT);
   if (sent < 0 && is_later()) return;
@@ -230,13 +260,12 @@ static bool look_at_program(uint8_t over[2]) {
 // What the program had written when it ended is told before its end is; others may write on for ever.
 static void finish(const uint8_t over[2]) {
   static size_t late;
-  for (int at = FROM_OUTPUT; out.to == 0 && late < LATE_MAX && at <= FROM_ERRORS; at++)
-    if (ends[at] >= 0) take_output(at);
+  if (late < LATE_MAX) take_turns(true, true);
   late += out.to;
   if (out.to > 0) return;
   put(IS_OVER, over, 2);
   struct pollfd way = {connection, POLLOUT, 0};
-  while (out.to > 0 && poll(&way, 1, -1) >= 0) send_out();
+  while (out.to > 0 && (poll(&way, 1, -1) >= 0 || errno == EINTR)) send_out();
   end_rest();
   part();
 }
@@ -259,8 +288,7 @@ static _Noreturn void attend_session(int children) {
       if (sources[1].revents != 0 || ends[TO_INPUT] < 0) feed_input();
       if ((sources[0].revents & (POLLERR | POLLHUP)) != 0 && has_payload()) leave();
     } else if ((sources[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0) hear_connection();
-    for (int at = FROM_OUTPUT; out.to == 0 && at <= FROM_ERRORS; at++)
-      if (sources[1 + at].revents != 0 && ends[at] >= 0) take_output(at);
+    take_turns(sources[1 + FROM_OUTPUT].revents != 0, sources[1 + FROM_ERRORS].revents != 0);
     struct signalfd_siginfo told;
     while (read(children, &told, sizeof told) > 0) {}
     has_ended = has_ended || look_at_program(over);
@@ -297,11 +325,12 @@ _Noreturn void keep_session(struct session session) {
   for (int file = 0; file < 3; file++) open("/dev/null", O_RDWR); // so that no end of the program's is one of them
   connection = session.socket;
   has_terminal = session.exec->has_terminal;
-  tell_failures_to(-1);
+  tell_failures_to(-1); // its own way is `refuse`
   sigemptyset(&child);
   sigaddset(&child, SIGCHLD);
   sigprocmask(SIG_SETMASK, &child, NULL);
   int children = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+  if (children < 0) refuse("cannot watch its program");
   setsid();
   start_program(&session);
   attend_session(children);

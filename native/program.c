@@ -22,16 +22,26 @@ static bool append(char *const *texts, int count, size_t *used) {
   return true;
 }
 
+// Nothing of it stays: the instance's token is in it.
+static const char *forget(const char *wrong) {
+  int why = errno;
+  explicit_bzero(&told, sizeof told);
+  errno = why;
+  return wrong;
+}
+
 const char *tell_program(int line, const struct program *program) {
   size_t used = 0;
   told.argc = program->argc;
   told.envc = program->envc;
   if (!append(program->argv, program->argc, &used) || !append(program->env, program->envc, &used)) {
     errno = E2BIG;
-    return "its arguments and its environment are too long";
+    return forget("its arguments and its environment are too long");
   }
   size_t length = offsetof(struct told, texts) + used;
-  return write(line, &told, length) == (ssize_t)length ? NULL : "cannot write its program";
+  ssize_t written = write(line, &told, length);
+  if (written >= 0 && written != (ssize_t)length) errno = EAGAIN; // the pipe is smaller than others: its user has too many
+  return forget(written == (ssize_t)length ? NULL : "cannot write its program");
 }
 
 static void find_texts(char **list, int count, size_t *at, size_t used) {

@@ -84,6 +84,12 @@ static const int modes[] = {
 static const int of_a_process[] = {SYS_prlimit64, SYS_sched_setaffinity, SYS_sched_setattr, SYS_sched_setparam, SYS_sched_setscheduler};
 static const int of_any_process[] = {SYS_setpriority, SYS_ioprio_set}; // their second is, if the first says so
 
+// Of terminals, whatever their kind: a session's command has one that is the host's. Nothing that runs in one needs them.
+static const unsigned terminal_calls[] = {
+  0x5412 /* TIOCSTI: typing into it */, 0x541c /* TIOCLINUX: the console's selection */, 0x541d /* TIOCCONS: what the console says */,
+  0x5423 /* TIOCSETD: its line discipline, which loads drivers of modems and buses */, 0x5437 /* TIOCVHANGUP */, 0x5457 /* TIOCSLCKTRMIOS: locks its settings */,
+};
+
 static void refuse_list(const int *list, size_t count) {
   for (size_t at = 0; at < count; at++) {
     when_equal((unsigned)list[at], 1);
@@ -157,12 +163,13 @@ static void write_program(enum calls calls) {
   when_any(new_namespaces, 1);
   answer(refuse(EPERM));
   answer(allow);
-  when_equal(SYS_ioctl, 6); // putting words into a terminal's mouth
-  load(argument(1));
-  when_equal(0x5412 /* TIOCSTI */, 1);
-  answer(refuse(EPERM));
-  when_equal(0x541c /* TIOCLINUX */, 1);
-  answer(refuse(EPERM));
+  enum { calls_count = sizeof terminal_calls / sizeof *terminal_calls };
+  when_equal(SYS_ioctl, 2 * calls_count + 2);
+  load(argument(1)); // the kernel looks at 32 bits of it, too
+  for (size_t at = 0; at < calls_count; at++) {
+    when_equal(terminal_calls[at], 1);
+    answer(refuse(EPERM));
+  }
   answer(allow);
   when_equal(SYS_personality, 6);
   load(argument(0));

@@ -158,6 +158,24 @@ export function execSuite({ tier, skip, open }: ExecSuite): void {
       await bench.close();
     });
 
+    test('is heard on both of its streams, however much it writes to one of them', async () => {
+      const bench = await open(idle);
+      const session = await Session.begin(bench, ['sh', '-c', 'yes & sleep 0.1; echo marked >&2; exec sleep 1000']);
+      let taken = 0;
+      await new Promise<void>((resolve) => {
+        session.socket.on('data', (chunk: Buffer) => {
+          taken += chunk.length;
+          session.text = '';
+          if (session.errors.includes('marked') || taken > 500_000_000) resolve();
+        });
+      });
+      session.socket.destroy();
+      assert.equal(session.errors, 'marked\n', `${taken} bytes`);
+      const { errors } = await Session.run(bench, ['sh', '-c', 'yes & echo last >&2']);
+      assert.equal(errors, 'last\n', 'what it wrote before its end, while another writes on');
+      await bench.close();
+    });
+
     test('has a terminal of the size that was said, and hears when that changes', async () => {
       const bench = await open(idle);
       const script = 'trap "stty size; exit 0" WINCH; [ -t 0 ] && [ -t 1 ] && stty size; while :; do sleep 0.05; done';

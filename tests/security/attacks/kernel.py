@@ -175,9 +175,26 @@ def type_into_terminal_by_high_bits(given):
     return terminal_call(0x5412 | 1 << 32)
 
 
+def change_line_discipline(given):
+    """Loads the driver of a modem or a bus, and gives it what is typed."""
+    return terminal_call(0x5423)
+
+
+def take_console(given):
+    return terminal_call(0x541d)
+
+
+def hang_terminal_up(given):
+    return terminal_call(0x5437)
+
+
+def lock_terminal(given):
+    return terminal_call(0x5457)
+
+
 def terminal_call(request):
     null = os.open('/dev/null', os.O_RDWR)
-    letter = ctypes.c_char(b'x')
+    letter = ctypes.create_string_buffer(b'x', 64)
     try:
         return kit.reaches_kernel((16, 29), null, request, ctypes.byref(letter))
     finally:

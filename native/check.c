@@ -1,0 +1,261 @@
+// Sessions where something is missing: descriptors, processes, the parent, a moment without signals. What no test of a running
+// sandd can bring about, tried on exec.c, keeper.c and program.c themselves; built with sanitizers by
+// tests/contract/sandd-sessions.contract.test.ts. Usage: check <case>. Prints `right`, or what was not.
+#define _GNU_SOURCE
+#include "exec.c"
+#include "keeper.c"
+#include "program.c"
+#include <grp.h>
+#include <stdarg.h>
+#include <sys/resource.h>
+#include <sys/time.h>
+#include <time.h>
+
+struct place place = {.tier = TIER_NONE};
+static struct start start;
+static int failures = -1;
+
+void tell_failures_to(int descriptor) { failures = descriptor; }
+_Noreturn void give_up(const char *what, const char *which) {
+  dprintf(failures, "B%s %s: %s", what, which, strerror(errno));
+  _exit(125);
+}
+int64_t now_ms(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+// What these cases never come to.
+int running_control(const char *id, uid_t *uid) { return id == NULL && uid == NULL ? 0 : -1; }
+int take_attached(uint32_t session) { return session == 0 ? 0 : -1; }
+void say(enum word word, uint32_t call, const void *fields, size_t length) { (void)word, (void)call, (void)fields, (void)length; }
+void say_failed(uint32_t call, const char *why) { (void)call, (void)why; }
+void become(uid_t uid, gid_t gid, gid_t shared) { (void)uid, (void)gid, (void)shared; }
+void drop_rights(enum tier tier) { (void)tier; }
+void restricted_drop(const struct start *of, const struct place *at, uid_t uid) { (void)of, (void)at, (void)uid; }
+
+static _Noreturn __attribute__((format(printf, 1, 2))) void fail(const char *form, ...) {
+  va_list values;
+  va_start(values, form);
+  vprintf(form, values);
+  va_end(values);
+  printf("\n");
+  fflush(stdout);
+  _exit(1);
+}
+
+static int count_descriptors(void) {
+  int count = 0;
+  for (int at = 0; at < 1024; at++) count += fcntl(at, F_GETFD) >= 0;
+  return count;
+}
+
+static void make_pair(int type, int pair[2]) {
+  if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, pair) != 0) fail("no pair of sockets");
+}
+
+static uint8_t *put_word(uint8_t *at, uint32_t value, int bytes) {
+  for (int count = bytes - 1; count >= 0; count--) *at++ = (uint8_t)(value >> (8 * count));
+  return at;
+}
+
+static uint8_t *put_text(uint8_t *at, const char *text) {
+  size_t length = strlen(text) + 1;
+  memcpy(put_word(at, (uint32_t)length, 2), text, length);
+  return at + 2 + length;
+}
+
+static size_t write_exec(uint8_t *bytes, bool wants_terminal) {
+  uint8_t *at = put_text(put_word(put_word(bytes + 4, EXEC, 1), 1, 4), "c-01234567-0123456789abcdef0123");
+  at = put_word(put_word(put_word(put_text(put_word(at, 7, 4), "/tmp"), wants_terminal, 1), 24, 2), 80, 2);
+  at = put_word(put_text(put_word(at, 1, 2), "/bin/true"), 0, 2);
+  put_word(bytes, (uint32_t)(at - bytes - 4), 4);
+  return (size_t)(at - bytes);
+}
+
+static void send_with(int to, char word, bool wants_terminal, const int *handed, size_t count) {
+  uint8_t bytes[1024] = {(uint8_t)word};
+  struct iovec part = {bytes, word == RUN_MORE ? 1 + write_exec(bytes + 1, wants_terminal) : 1};
+  union { char bytes[CMSG_SPACE(8 * sizeof(int))]; struct cmsghdr head; } room = {0};
+  struct msghdr sent = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = room.bytes, .msg_controllen = CMSG_SPACE(count * sizeof(int))};
+  room.head = (struct cmsghdr){.cmsg_len = CMSG_LEN(count * sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+  memcpy(CMSG_DATA(&room.head), handed, count * sizeof(int));
+  if (sendmsg(to, &sent, 0) < 0) fail("cannot send: %s", strerror(errno));
+}
+
+// The session's last word: `wrong` and its sentence.
+static void expect_refusal(int socket, const char *wanted) {
+  uint8_t frame[FRAME_HEAD + 256 + 1] = {0};
+  size_t used = 0;
+  struct pollfd way = {socket, POLLIN, 0};
+  for (ssize_t length; used < sizeof frame - 1 && poll(&way, 1, 5000) == 1 && (length = read(socket, frame + used, sizeof frame - 1 - used)) > 0;) {
+    used += (size_t)length;
+    if (used >= FRAME_HEAD && used >= FRAME_HEAD + read_u32(frame + 1)) break;
+  }
+  if (used < FRAME_HEAD || frame[0] != WRONG || strstr((char *)frame + FRAME_HEAD, wanted) == NULL)
+    fail("'%s' was to be said: %zu bytes of kind %d, '%s'", wanted, used, frame[0], frame + FRAME_HEAD);
+}
+
+static void expect_order(bool wants_terminal, size_t count, int free_descriptors, const char *wanted) {
+  int control[2], way[2], handed[8], held[64], holds = 0;
+  struct rlimit most, few;
+  make_pair(SOCK_SEQPACKET, control);
+  make_pair(SOCK_STREAM, way);
+  for (size_t at = 0; at < count; at++) handed[at] = at == 0 ? way[0] : 2;
+  send_with(control[1], RUN_MORE, wants_terminal, handed, count);
+  close(way[0]);
+  int before = count_descriptors();
+  getrlimit(RLIMIT_NOFILE, &most);
+  if (free_descriptors >= 0) {
+    while (holds < 64 && (held[holds] = dup(2)) < 32) holds++;
+    close(held[holds]);
+    for (int at = 0; at < free_descriptors; at++) close(held[--holds]);
+    few = (struct rlimit){32, most.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &few);
+  }
+  struct assigned word;
+  struct order order;
+  if (exec_hear(control[0], &word, &order) != ORDER_EXEC) fail("no order was heard");
+  setrlimit(RLIMIT_NOFILE, &most);
+  exec_begin(&start, &place, 0, -1, order);
+  while (holds > 0) close(held[--holds]);
+  if (count_descriptors() != before) fail("%d descriptors instead of %d", count_descriptors(), before);
+  if (wanted != NULL) expect_refusal(way[1], wanted);
+  for (int at = 0; at < 2; at++) close(control[at]);
+  close(way[1]);
+}
+
+static void try_descriptors(void) {
+  expect_order(false, 4, -1, "descriptors");
+  expect_order(false, 8, -1, "descriptors");
+  expect_order(true, 3, 1, "descriptors"); // this process may open one more only
+  expect_order(true, 3, 0, NULL);          // not even that: nobody can be told
+  expect_order(true, 1, -1, "terminal");
+  expect_order(false, 3, -1, "terminal");
+  int control[2];
+  make_pair(SOCK_SEQPACKET, control);
+  send_with(control[1], TERMINATE, false, (int[]){2, 2}, 2);
+  int before = count_descriptors();
+  struct assigned word;
+  struct order order;
+  if (exec_hear(control[0], &word, &order) != ORDER_WORD || word.word != TERMINATE) fail("no word was heard");
+  if (count_descriptors() != before) fail("a word's descriptors stay open");
+}
+
+static void expect_session(rlim_t processes, rlim_t files, const char *wanted) {
+  static char *argv[] = {"/bin/true", NULL};
+  static struct exec exec;
+  int way[2], status;
+  exec = (struct exec){.directory = "/tmp", .argc = 1, .argv = {argv[0]}};
+  make_pair(SOCK_STREAM, way);
+  pid_t keeper = fork();
+  if (keeper == 0) {
+    close(way[1]);
+    if (processes > 0 && geteuid() == 0 && (setgroups(0, NULL) != 0 || setresuid(54321, 54321, 54321) != 0)) _exit(9); // root has as many as it likes
+    if (processes > 0) setrlimit(RLIMIT_NPROC, &(struct rlimit){processes, processes});
+    if (files > 0) setrlimit(RLIMIT_NOFILE, &(struct rlimit){files, files});
+    keep_session((struct session){&start, &place, &exec, 0, -1, way[0], -1, -1});
+  }
+  close(way[0]);
+  expect_refusal(way[1], wanted);
+  close(way[1]);
+  if (waitpid(keeper, &status, 0) != keeper || status != 0) fail("the keeper ended by %x", status);
+}
+
+static void try_limits(void) {
+  expect_session(1, 0, "cannot start a process: Resource temporarily unavailable");
+  expect_session(0, 7, "cannot make a pipe: Too many open files");
+}
+
+// The keeper has gone before its child asks to go with it.
+static void try_orphan(void) {
+  char path[] = "/tmp/yunmen-check-XXXXXX";
+  int file = mkstemp(path), way[2];
+  char byte;
+  if (file < 0 || pipe(way) != 0) fail("no file");
+  prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+  pid_t keeper = fork();
+  if (keeper == 0) {
+    pid_t own = getpid();
+    if (fork() != 0) _exit(0);
+    while (getppid() == own) usleep(1000);
+    static struct exec exec;
+    exec = (struct exec){.directory = "/tmp", .argc = 2, .argv = {"/bin/rm", path}};
+    struct session session = {&start, &place, &exec, 0, -1, -1, -1, -1};
+    close(way[0]);
+    run_command(&session, (int[]){0, 1, 2}, way[1], own);
+  }
+  close(way[1]);
+  while (waitpid(-1, NULL, 0) > 0) {}
+  if (read(way[0], &byte, 1) != 0) fail("it was tried");
+  bool is_there = access(path, F_OK) == 0;
+  unlink(path);
+  if (!is_there) fail("it ran without a keeper");
+}
+
+static int alarms;
+static void hear_alarm(int number) {
+  (void)number;
+  if (write(alarms, ".", 1) != 1) _exit(8);
+}
+
+// The connection takes nothing for a while, in which there are signals.
+static void try_interrupted(void) {
+  static uint8_t bytes[1 << 16];
+  int way[2], told[2];
+  uint8_t over[2] = {0, 3}, last[FRAME_HEAD + 2] = {0};
+  make_pair(SOCK_STREAM, way);
+  if (pipe(told) != 0) fail("no pipe");
+  pid_t keeper = fork();
+  if (keeper == 0) {
+    close(way[1]);
+    for (size_t size = sizeof bytes; size > 0;)
+      if (send(way[0], bytes, size, MSG_DONTWAIT) < 0) size /= 2;
+    connection = way[0];
+    ends[0] = ends[1] = ends[2] = -1;
+    program = getpid(); // nobody of its group or session is left but itself
+    setsid();
+    alarms = told[1];
+    sigaction(SIGALRM, &(struct sigaction){.sa_handler = hear_alarm}, NULL);
+    setitimer(ITIMER_REAL, &(struct itimerval){{0, 2000}, {0, 2000}}, NULL);
+    finish(over);
+    _exit(7);
+  }
+  close(way[0]);
+  close(told[1]);
+  for (int heard_alarms = 0; heard_alarms < 20; heard_alarms++)
+    if (read(told[0], bytes, 1) != 1) break; // it has ended
+  for (ssize_t length; (length = read(way[1], bytes, sizeof bytes)) > 0;) {
+    size_t kept = (size_t)length < sizeof last ? (size_t)length : sizeof last;
+    memmove(last, last + kept, sizeof last - kept);
+    memcpy(last + sizeof last - kept, bytes + length - kept, kept);
+    if (last[0] == IS_OVER && last[4] == 2 && last[6] == 3) break;
+  }
+  kill(keeper, SIGKILL);
+  waitpid(keeper, NULL, 0);
+  if (last[0] != IS_OVER || last[6] != 3) fail("the end was not told: %d", last[0]);
+}
+
+static void try_told(void) {
+  static char token[] = "TOKEN=0123456789abcdef";
+  struct program given = {1, 1, {"/bin/true"}, {token}};
+  int line[2];
+  if (pipe(line) != 0) fail("no pipe");
+  if (tell_program(line[1], &given) != NULL) fail("not told");
+  for (size_t at = 0; at < sizeof told; at++)
+    if (((char *)&told)[at] != 0) fail("something is left at %zu", at);
+}
+
+int main(int argc, char **argv) {
+  static const struct { const char *name; void (*run)(void); } cases[] = {
+    {"descriptors", try_descriptors}, {"limits", try_limits}, {"orphan", try_orphan}, {"interrupted", try_interrupted}, {"told", try_told},
+  };
+  for (size_t at = 0; argc == 2 && at < sizeof cases / sizeof *cases; at++)
+    if (strcmp(cases[at].name, argv[1]) == 0) {
+      cases[at].run();
+      puts("right");
+      return 0;
+    }
+  fputs("usage: check <case>\n", stderr);
+  return 2;
+}

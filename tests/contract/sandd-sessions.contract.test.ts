@@ -1,0 +1,36 @@
+// Sessions where something is missing (descriptors, processes, a parent), and what their parts leave in memory: the parts themselves,
+// built with sanitizers (native/check.c).
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { findSandd } from '../../src/functions/index.ts';
+import { Cleanup, temporaryDirectory } from '../harness/server.ts';
+
+const native = fileURLToPath(new URL('../../native/', import.meta.url));
+const found = await findSandd();
+const skip = found.ok ? false : found.why;
+const run = promisify(execFile);
+const cleanup = new Cleanup();
+const program = `${temporaryDirectory(cleanup)}/check`;
+process.on('exit', () => void cleanup.run());
+
+before(async () => {
+  if (!found.ok) return;
+  const checks = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all', '-O1', '-g', '-std=gnu11', '-Wall', '-Werror'];
+  await run('cc', [...checks, '-o', program, `${native}check.c`, `${native}messages.c`]);
+});
+
+for (const [name, title] of [
+  ['descriptors', 'an order whose descriptors do not all come, or that brings too many, is refused, and none of them stays open'],
+  ['limits', 'a session whose program cannot be started is refused by name'],
+  ['orphan', 'a command whose keeper has gone before it could ask to go with it does not run'],
+  ['interrupted', 'signals do not keep the end of a command from being told'],
+  ['told', 'what a waiting sandbox was told to run is not kept'],
+] as const) {
+  test(title, { skip }, async () => {
+    const { stdout } = await run(program, [name], { timeout: 60_000 }).catch((error: { stdout: string }) => error);
+    assert.equal(stdout, 'right\n', name);
+  });
+}
