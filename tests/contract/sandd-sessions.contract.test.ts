@@ -18,12 +18,23 @@ process.on('exit', () => void cleanup.run());
 
 before(async () => {
   if (!found.ok) return;
-  const checks = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all', '-O1', '-g', '-std=gnu11', '-Wall', '-Werror'];
+  const checks = [
+    '-fsanitize=address,undefined',
+    '-fno-sanitize-recover=all',
+    '-O1',
+    '-g',
+    '-std=gnu11',
+    '-Wall',
+    '-Werror',
+  ];
   await run('cc', [...checks, '-o', program, `${native}check.c`, `${native}messages.c`]);
 });
 
 for (const [name, title] of [
-  ['descriptors', 'an order whose descriptors do not all come, or that brings too many, is refused, and none of them stays open'],
+  [
+    'descriptors',
+    'an order whose descriptors do not all come, or that brings too many, is refused, and none of them stays open',
+  ],
   ['limits', 'a session whose program cannot be started is refused by name'],
   ['orphan', 'a command whose keeper has gone before it could ask to go with it does not run'],
   ['interrupted', 'signals do not keep the end of a command from being told'],
