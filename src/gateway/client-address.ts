@@ -8,11 +8,12 @@ function plain(address: string): string {
   return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
 }
 
-/** Every value of the header, joined as one list. Names are compared without case. */
-function forwardedFor(rawHeaders: readonly string[]): string {
+/** Every line of X-Forwarded-For, joined as one list; empty without one. Names are compared without case. */
+export function forwardedFor(rawHeaders: readonly string[]): string {
   let list = '';
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
-    if (rawHeaders[i]?.toLowerCase() === 'x-forwarded-for') list += `,${rawHeaders[i + 1] ?? ''}`;
+    if (rawHeaders[i]?.toLowerCase() !== 'x-forwarded-for') continue;
+    list += list === '' ? (rawHeaders[i + 1] ?? '') : `, ${rawHeaders[i + 1] ?? ''}`;
   }
   return list;
 }

@@ -162,6 +162,8 @@ export type BackendRequest = {
   readonly method: string;
   readonly path: string;
   readonly headers: ReadonlyMap<string, string>;
+  /** Further lines of the client's headers that are sent through, for backends that take several of one name. */
+  readonly moreHeaders: readonly (readonly [name: string, value: string])[];
   readonly query: ReadonlyMap<string, string>;
   readonly pathParameters: ReadonlyMap<string, string>;
   /** `raw`: the client's bytes as they come (Base64 in a function's event); the backend reads or streams them. */

@@ -3,6 +3,7 @@ import type { SchemaCheck } from '../base/json-schema.ts';
 import { hidden, isSecretName } from '../base/secret-names.ts';
 import { allValues, encodeForm, noParameters, type Parameters } from '../wire/query.ts';
 import { fillVariables } from './backends/stage-variables.ts';
+import { forwardedFor } from './client-address.ts';
 import type { Admitted, BackendRequest, Mapped } from './context.ts';
 import { refuse } from './errors.ts';
 import { readHeaderText } from './header-text.ts';
@@ -15,6 +16,7 @@ import { parseJson } from './value-check.ts';
 /** The four places of the backend request while it is being made. */
 type Draft = {
   readonly headers: Map<string, string>;
+  readonly moreHeaders: BackendRequest['moreHeaders'];
   readonly query: Map<string, string>;
   readonly path: Map<string, string>;
   readonly form: Map<string, string>;
@@ -74,6 +76,7 @@ function finish(admitted: Admitted, plan: MappingPlan, draft: Draft): Mapped {
     method: admitted.method,
     path: admitted.path,
     headers: draft.headers,
+    moreHeaders: draft.moreHeaders,
     query: draft.query,
     pathParameters: draft.path,
     body,
@@ -107,8 +110,8 @@ function startDraft(admitted: Admitted, plan: MappingPlan, form: Parameters): Dr
   const { sentThrough } = plan;
   const headers = new Map<string, string>();
   headers.set('X-Ca-Api-Gateway', admitted.requestId);
-  const forwarded = admitted.headers.get('x-forwarded-for');
-  headers.set('X-Forwarded-For', forwarded === undefined ? admitted.clientIp : `${forwarded}, ${admitted.clientIp}`);
+  const forwarded = admitted.headers.has('x-forwarded-for') ? forwardedFor(admitted.request.rawHeaders) : '';
+  headers.set('X-Forwarded-For', forwarded === '' ? admitted.clientIp : `${forwarded}, ${admitted.clientIp}`);
   const contentType =
     plan.contentType.kind === 'fixed'
       ? plan.contentType.value
@@ -121,15 +124,18 @@ function startDraft(admitted: Admitted, plan: MappingPlan, form: Parameters): Dr
     const state = admitted.headers.get('tracestate');
     if (state !== undefined && plan.sentThrough === null) headers.set('tracestate', state);
   }
-  if (sentThrough !== null) sendHeadersThrough(admitted, sentThrough, headers);
+  const repeated = sentThrough === null ? noHeaders : sendHeadersThrough(admitted, sentThrough, headers);
   if (admitted.group.options !== undefined) passHeaders(admitted, plan, headers);
   const withheld = withheldCode(admitted);
   if (withheld.header !== null) deleteHeader(headers, withheld.header);
-  if (sentThrough === null) return { headers, query: new Map(), path: new Map(), form: new Map() };
+  const moreHeaders =
+    repeated.length === 0 ? noHeaders : repeated.filter(([name]) => name.toLowerCase() !== withheld.header);
+  if (sentThrough === null) return { headers, moreHeaders, query: new Map(), path: new Map(), form: new Map() };
   const query = without(admitted.query, sentThrough.exceptQuery);
   if (withheld.query !== null) query.delete(withheld.query);
   return {
     headers,
+    moreHeaders,
     query,
     path: new Map(),
     form: without(form, sentThrough.exceptForm),
@@ -173,22 +179,33 @@ const heldBack: ReadonlySet<string> = new Set([
   'x-ca-signature-method',
 ]);
 
-/** Client headers in the client's spelling, the first value of each name. */
-function sendHeadersThrough(admitted: Admitted, sentThrough: SentThrough, headers: Map<string, string>): void {
+const noHeaders: BackendRequest['moreHeaders'] = [];
+
+/** Puts the client's headers in its spelling, the first of each name, and returns the others. */
+function sendHeadersThrough(
+  admitted: Admitted,
+  sentThrough: SentThrough,
+  headers: Map<string, string>,
+): BackendRequest['moreHeaders'] {
+  let more: [name: string, value: string][] | null = null;
   const { rawHeaders } = admitted.request;
   const connection = admitted.headers.has('connection') ? connectionOf(rawHeaders) : undefined;
   const seen = new Set<string>();
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const name = rawHeaders[i] ?? '';
     const lowerName = name.toLowerCase();
-    if (heldBack.has(lowerName) || seen.has(lowerName) || sentThrough.exceptHeaders.has(lowerName)) continue;
+    if (heldBack.has(lowerName) || sentThrough.exceptHeaders.has(lowerName)) continue;
     if (connection !== undefined && isNamedIn(connection, lowerName)) continue;
+    const value = readHeaderText(rawHeaders[i + 1] ?? '');
+    if (!seen.has(lowerName)) headers.set(name, value);
+    else if (more === null) more = [[name, value]];
+    else more.push([name, value]);
     seen.add(lowerName);
-    headers.set(name, readHeaderText(rawHeaders[i + 1] ?? ''));
   }
   headers.set('X-Real-IP', admitted.clientIp);
   headers.set('X-Forwarded-Proto', admitted.request.isTls ? 'https' : 'http');
   headers.set('CA-Host', admitted.hostHeader);
+  return more ?? noHeaders;
 }
 
 /** Headers that the group passes on in every mode, in its spelling; what the API maps to such a name comes later. Source: docs. */
@@ -219,6 +236,7 @@ function isNamedIn(connection: string, lowerName: string): boolean {
 function put(draft: Draft, target: Target, value: string): void {
   switch (target.location) {
     case 'HEAD':
+      if (target.replaces !== undefined) draft.headers.delete(target.replaces);
       draft.headers.set(target.name, value);
       return;
     case 'QUERY':

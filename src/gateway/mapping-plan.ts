@@ -11,8 +11,20 @@ import {
   type ValueCheck,
 } from './value-check.ts';
 
-/** A place in the backend request. */
-export type Target = { readonly location: FrontLocation; readonly name: string };
+/** A place in the backend request. `replaces`: the gateway's spelling of a header that it writes itself otherwise. */
+export type Target = { readonly location: FrontLocation; readonly name: string; readonly replaces?: string };
+
+/** Headers that every backend gets, by lower-case name: what an API maps there stands in their place, however it spells them. */
+const ownHeaders: ReadonlyMap<string, string> = new Map(
+  ['X-Ca-Api-Gateway', 'X-Forwarded-For', 'Content-Type', 'traceparent', 'tracestate', 'X-Real-IP', 'CA-Host']
+    .concat('X-Forwarded-Proto')
+    .map((name) => [name.toLowerCase(), name]),
+);
+
+function placeAt(location: FrontLocation, name: string): Target {
+  const own = location === 'HEAD' ? ownHeaders.get(name.toLowerCase()) : undefined;
+  return own === undefined || own === name ? { location, name } : { location, name, replaces: own };
+}
 
 /** One declared parameter. */
 export type InputPlan = {
@@ -84,13 +96,12 @@ export function planMapping(
       segment: index,
     }));
   const constants = definition.constants.map(({ serviceName, value, location }) => ({
-    name: serviceName,
+    ...placeAt(location, serviceName),
     value,
-    location,
   }));
   const systems = definition.systems.map(({ name, serviceName, location }) => {
     if (!isSystemName(name)) throw new BadDefinition(`system parameter ${name} is unknown`);
-    return { name: serviceName, location, system: name };
+    return { ...placeAt(location, serviceName), system: name };
   });
   const { bodySchema } = definition.request;
   const isRaw = isPassthrough || definition.request.bodyFormat === 'STREAM';
@@ -118,7 +129,7 @@ function readTargets(definition: ApiDefinition): (requestName: string) => Target
       .map(({ serviceName }) => {
         const place = places.get(serviceName);
         if (place === undefined) throw new BadDefinition(`backend parameter ${serviceName} is mapped but not declared`);
-        return { location: place.location, name: serviceName };
+        return placeAt(place.location, serviceName);
       });
 }
 

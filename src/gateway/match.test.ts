@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { PublishedDomain } from '../model/published.ts';
+import type { Change, PublishedDomain } from '../model/published.ts';
 import { compileHostPattern, hostParameters, wildcardOf } from './bound-domain.ts';
 import type { GatewaySettings } from './settings.ts';
 import { api, definition, group, groupId, open, request, returned } from './testing.ts';
@@ -23,6 +23,24 @@ const stageOf = async (value: ReturnType<typeof request>) => {
   const { record } = await bench.gateway.run(value);
   return record.failure?.code ?? record.stage;
 };
+
+describe('two APIs that are live at one place', () => {
+  it('are served newest first, and the older again when the newer is abolished or moved', async () => {
+    const older = api('older', definition({ request: { path: '/d/[x]', mode: 'PASSTHROUGH' } }));
+    const newer = api('newer', definition({ request: { path: '/d/[y]', mode: 'PASSTHROUGH' } }));
+    const moved = api('newer', definition({ request: { path: '/e/[y]', mode: 'PASSTHROUGH' } }));
+    const gone: Change = { kind: 'api', key: 'newer/RELEASE', value: null };
+    const served = async (...rest: Change[][]) => {
+      const bench = open([group(), older, newer]);
+      for (const [at, changes] of rest.entries()) await bench.gateway.apply({ version: 2 + at, changes });
+      await bench.send(request({ target: '/d/1' }));
+      return bench.event()['pathParameters'];
+    };
+    assert.deepEqual(await served(), { y: '1' });
+    assert.deepEqual([await served([gone]), await served([moved])], [{ x: '1' }, { x: '1' }]);
+    assert.deepEqual([await served([older]), await served([older], [newer])], [{ x: '1' }, { y: '1' }]);
+  });
+});
 
 describe('a bound domain', () => {
   const rows: readonly (readonly [what: string, host: string, headers: Record<string, string>, stage: string])[] = [

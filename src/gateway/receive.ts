@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 import { newRequestId } from '../base/ids.ts';
 import { apiMethods } from '../model/api.ts';
 import { decodePath, noParameters, parseParameters } from '../wire/query.ts';
-import { clientAddress } from './client-address.ts';
+import { clientAddress, forwardedFor } from './client-address.ts';
 import type { Begun, GatewayRequest, PipelineDeps, Received } from './context.ts';
 import { refuse } from './errors.ts';
 import { readHeaderText } from './header-text.ts';
@@ -38,7 +38,7 @@ export function receive(begun: Begun): Received {
   const target = splitTarget(request, headers.get('host'));
   const path = readPath(target.rawPath);
   const gateway = headers.get('x-ca-api-gateway');
-  if (gateway !== undefined) checkLoop(headers.get('x-forwarded-for') ?? '', deps.settings.hopLimit);
+  if (gateway !== undefined) checkLoop(forwardedFor(request.rawHeaders), deps.settings.hopLimit);
   const contentType = headers.get('content-type');
   if (contentType !== undefined) checkContentType(contentType);
   return toReceived(begun, {
@@ -55,8 +55,8 @@ export function receive(begun: Begun): Received {
 }
 
 /** A request that a gateway sent on has an address in X-Forwarded-For for each time. Source: assumed. */
-function checkLoop(forwardedFor: string, limit: number): void {
-  const hops = forwardedFor === '' ? 0 : forwardedFor.split(',').length;
+function checkLoop(list: string, limit: number): void {
+  const hops = list === '' ? 0 : list.split(',').length;
   if (hops <= limit) return;
   throw refuse(
     'I508LD',

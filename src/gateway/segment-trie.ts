@@ -5,7 +5,7 @@ export type PatternSegment = { readonly kind: 'literal'; readonly text: string }
 /** A path pattern. `/a/[b]/*` is [literal a, parameter] and hasRest. */
 export type PathPattern = { readonly segments: readonly PatternSegment[]; readonly hasRest: boolean };
 
-/** What methods lead to at one place, as a list that is never changed; `ANY` is a method like the others. */
+/** What methods lead to at one place, the newest first, as a list that is never changed; `ANY` is a method like the others. */
 type Leaf<Value> = { readonly method: string; readonly value: Value; readonly next: Leaf<Value> | null };
 
 /** Segments below a node that lead to one place only; null is a parameter. Never changed. */
@@ -57,7 +57,7 @@ function pick<Value>(leaf: Leaf<Value> | null, method: string): Value | null {
   let any: Value | null = null;
   for (let at = leaf; at !== null; at = at.next) {
     if (at.method === method) return at.value;
-    if (at.method === 'ANY') any = at.value;
+    if (any === null && at.method === 'ANY') any = at.value;
   }
   return any;
 }
@@ -153,7 +153,10 @@ export class TrieEditor<Value> {
     this.#root = this.#own(root);
   }
 
-  /** Puts `value` where the pattern leads; a former value of the same method is replaced. */
+  /**
+   * Puts `value` where the pattern leads, before what is there for the same method: two APIs may be live at one place, where the path of
+   * one was changed and not deployed since, or has other names for its parameters. The older one is served again when the newer goes.
+   */
   insert(pattern: PathPattern, method: string, value: Value): void {
     let node = this.#root;
     for (let depth = 0; !isPlace(node, pattern, depth); depth++) {
@@ -164,11 +167,11 @@ export class TrieEditor<Value> {
       if (node.isEmpty && !pattern.hasRest && depth + 1 < pattern.segments.length)
         node.tail = this.#tailOf(pattern, depth + 1);
     }
-    if (pattern.hasRest) node.rest = { method, value, next: withoutMethod(node.rest, method) };
-    else node.leaf = { method, value, next: withoutMethod(node.leaf, method) };
+    if (pattern.hasRest) node.rest = { method, value, next: node.rest };
+    else node.leaf = { method, value, next: node.leaf };
   }
 
-  /** Takes `value` away if it is still what the pattern leads to. */
+  /** Takes `value` away if it is where the pattern leads. */
   remove(pattern: PathPattern, method: string, value: Value): void {
     this.#root = this.#without(this.#root, pattern, { method, value }, 0) ?? new Node<Value>(this.#token);
   }
@@ -276,17 +279,10 @@ function setLiteral<Value>(node: Node<Value>, text: string, child: Node<Value> |
   if (node.literals.size === 0) node.literals = null;
 }
 
-function withoutMethod<Value>(leaf: Leaf<Value> | null, method: string): Leaf<Value> | null {
-  if (leaf === null) return null;
-  const next = withoutMethod(leaf.next, method);
-  return leaf.method === method ? next : { method: leaf.method, value: leaf.value, next };
-}
-
 function withoutValue<Value>(leaf: Leaf<Value> | null, gone: { method: string; value: Value }): Leaf<Value> | null {
-  for (let at = leaf; at !== null; at = at.next) {
-    if (at.method === gone.method) return at.value === gone.value ? withoutMethod(leaf, gone.method) : leaf;
-  }
-  return leaf;
+  if (leaf === null) return null;
+  const { method, value, next } = leaf;
+  return method === gone.method && value === gone.value ? next : { method, value, next: withoutValue(next, gone) };
 }
 
 /** Splits a path at `/`; the text before the leading `/` is left out. `/a/` is ['a', '']. */

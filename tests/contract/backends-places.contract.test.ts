@@ -11,9 +11,11 @@ import {
   answering,
   call,
   closed,
+  head,
   httpBackend,
   ok,
   proxyTo,
+  rawExchange,
   startGateway,
   startRawBackend,
 } from './backends-fixture.ts';
@@ -379,9 +381,13 @@ describe('an HTTP function', () => {
     });
     assert.deepEqual([answer.status, answer.text, answer.headers.get('x-a')], [203, 'own', '1']);
     assert.deepEqual([answer.headers.get('x-fc-b'), answer.headers.getSetCookie()], [null, ['a', 'b']]);
-    await call(running, '/url');
+    const twice = ['X-Own: 1', 'X-Own: 2', 'Authorization: a', 'Authorization: b'];
+    await rawExchange(running.port, head('GET', '/url', twice));
     const [first, second] = called;
     assert.equal(second?.target.functionName, 'web');
+    const lines = second?.call.headers ?? [];
+    const own = lines.filter((_, at) => at % 2 === 1 && /^(x-own|authorization)$/i.test(lines[at - 1] ?? ''));
+    assert.deepEqual(own, ['1', '2']);
     assert.equal(first?.body.toString(), 'raw');
     assert.equal(first?.call.requestUri, '/v1/p%20q?a=1&b=2&a=%2B+3');
     assert.deepEqual(first?.call.query, ['a', '1', 'b', '2', 'a', '+ 3']);

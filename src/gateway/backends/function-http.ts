@@ -155,6 +155,12 @@ function sentHeaders({ outgoing }: Mapped): (readonly [string, string])[] {
   return [...outgoing.headers].filter(([name]) => name.toLowerCase() !== 'authorization');
 }
 
+/** The same with the further lines of repeated headers. */
+function sentHeaderLines(mapped: Mapped): (readonly [string, string])[] {
+  const more = mapped.outgoing.moreHeaders.filter(([name]) => name.toLowerCase() !== 'authorization');
+  return [...sentHeaders(mapped), ...more];
+}
+
 /** The call itself. The base URL's host is the trigger's, so nothing of the path is its address. */
 async function httpCallOf(mapped: Mapped, backend: FunctionHttp, target: FunctionTarget): Promise<HttpFunctionRequest> {
   const rawPath = pathOf(mapped, backend);
@@ -174,7 +180,7 @@ async function httpCallOf(mapped: Mapped, backend: FunctionHttp, target: Functio
       requestUri: rawPath + query,
       clientIp: mapped.clientIp,
       host: URL.canParse(backend.baseUrl) ? new URL(backend.baseUrl).host : mapped.host,
-      headers: sentHeaders(mapped).flatMap(([name, value]) => [name, Buffer.from(value).toString('latin1')]),
+      headers: sentHeaderLines(mapped).flatMap(([name, value]) => [name, Buffer.from(value).toString('latin1')]),
       query: parseQuery(query.slice(1), true).flat(),
       basePath: null,
     },

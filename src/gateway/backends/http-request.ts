@@ -141,7 +141,7 @@ export function backendHost({ group, hostHeader }: Mapped, address: BackendAddre
 
 /** Headers of the backend request as `Name: value\r\n` lines in latin1, without those of the connection and the body. */
 export function backendHeaders(mapped: Mapped): string {
-  const { headers } = mapped.outgoing;
+  const { headers, moreHeaders } = mapped.outgoing;
   let lines = '';
   let own = 0;
   for (const [name, value] of headers) {
@@ -153,6 +153,9 @@ export function backendHeaders(mapped: Mapped): string {
     else if (lowerName === 'ca-host') own |= 4;
     else if (lowerName === 'traceparent') own |= 8;
     lines += `${name}: ${writeHeaderText(value, headerValueLimit)}\r\n`;
+  }
+  for (const [name, value] of moreHeaders) {
+    if (!heldBack.has(name.toLowerCase())) lines += `${name}: ${writeHeaderText(value, headerValueLimit)}\r\n`;
   }
   lines += `X-Ca-Request-Id: ${mapped.requestId}\r\n`;
   if ((own & 1) === 0) lines += `X-Real-IP: ${mapped.clientIp}\r\n`;

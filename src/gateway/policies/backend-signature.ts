@@ -20,6 +20,8 @@ export function signOutgoing(mapped: Mapped, line: SentLine): Mapped | Promise<M
   return key === null ? mapped : sign(mapped, line, key);
 }
 
+const writtenHere = /^(content-md5|x-ca-proxy-signature(-headers|-secret-key)?)$/i;
+
 async function sign(mapped: Mapped, line: SentLine, key: PublishedSignatureKey): Promise<Mapped> {
   const { outgoing } = mapped;
   const headers = new Map(outgoing.headers);
@@ -32,7 +34,9 @@ async function sign(mapped: Mapped, line: SentLine, key: PublishedSignatureKey):
   for (const [name, value] of signBackendRequest({ ...line, contentMd5, headers: signed, parameters }, key)) {
     setHeader(headers, name, value);
   }
-  return toMapped(mapped, mapped.plan, { ...outgoing, headers });
+  // A client cannot bring a second line of what was written here.
+  const moreHeaders = outgoing.moreHeaders.filter(([name]) => !writtenHere.test(name));
+  return toMapped(mapped, mapped.plan, { ...outgoing, headers, moreHeaders });
 }
 
 /** A client cannot bring a header of the same name in another spelling. */
