@@ -11,7 +11,7 @@ import type { GatewayDeps, GatewayRequest, PipelineDeps } from './context.ts';
 import type { Refusal } from './errors.ts';
 import { attachEdges } from './http-edges.ts';
 import { type Incoming, type Outgoing, requestOf, sendReply } from './listener.ts';
-import { brokenOff, internalTimeout, type PipelineResult, runPipeline } from './pipeline.ts';
+import { internalTimeout, type PipelineResult, recordOfRelayed, runPipeline } from './pipeline.ts';
 import { type BatchPage, SnapshotFollower } from './snapshot-follower.ts';
 import { followTls, type TlsAuthority, TlsCertificates, tlsOptions } from './tls.ts';
 
@@ -57,8 +57,9 @@ export function createGateway(given: GatewayDeps): Gateway {
   const doubtful = new WeakSet<object>();
   let certificates: TlsCertificates | null = null;
   const answer = async (message: Incoming, request: GatewayRequest, response: Outgoing) => {
-    const { reply, record } = await runPipeline(request, snapshots.current, deps);
-    const report = (error: Error | null) => deps.report(brokenOff(record, reply, error, deps.clock));
+    const result = await runPipeline(request, snapshots.current, deps);
+    const { reply, record } = result;
+    const report = (error: Error | null) => deps.report(recordOfRelayed(result, request, error, deps.clock));
     // First, so that the record is there as soon as the caller has the (whole) answer.
     if (reply === null || !(reply.body instanceof RelayedBody)) deps.report(record);
     if (reply === null) response.destroy();

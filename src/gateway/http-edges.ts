@@ -6,6 +6,7 @@ import { type Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import type { GatewayReply, GatewayRequest } from './context.ts';
 import { type Refusal, refuse } from './errors.ts';
+import type { BodySource } from './request-body.ts';
 
 /** What the edges need of the gateway. */
 export type EdgeHandlers = {
@@ -64,6 +65,14 @@ function isSocket(stream: Duplex): stream is IncomingMessage['socket'] {
   return 'remoteAddress' in stream;
 }
 
+const noBody: BodySource = {
+  isPresent: false,
+  announcedBytes: null,
+  receivedBytes: 0,
+  read: async () => Buffer.alloc(0),
+  chunks: async function* () {},
+};
+
 async function answerUnreadable(error: ParserError, socket: Duplex, handlers: EdgeHandlers): Promise<void> {
   if (isUnused(error, socket)) return void socket.destroy();
   const answering = isAnswering(socket);
@@ -75,7 +84,7 @@ async function answerUnreadable(error: ParserError, socket: Duplex, handlers: Ed
     rawHeaders: [],
     peerAddress: socket.remoteAddress ?? '',
     isTls: 'encrypted' in socket,
-    body: { isPresent: false, announcedBytes: null, read: async () => Buffer.alloc(0), chunks: async function* () {} },
+    body: noBody,
     fault: refusal,
     onGone: () => () => {},
   });

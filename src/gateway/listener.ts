@@ -82,6 +82,7 @@ const noBytes = Buffer.alloc(0);
 class HttpBody implements BodySource {
   readonly isPresent: boolean;
   readonly announcedBytes: number | null;
+  receivedBytes = 0;
   readonly #message: Incoming;
   readonly #response: Outgoing;
   readonly #deps: PipelineDeps;
@@ -100,14 +101,20 @@ class HttpBody implements BodySource {
 
   read(limitBytes: number): Promise<Buffer> {
     const room = new BodyRoom(this.#deps.bodies, this.#response);
-    return readAll(this.#message, limitBytes, room, this.#begin());
+    const count = (bytes: number) => {
+      this.receivedBytes += bytes;
+    };
+    return readAll(this.#message, limitBytes, { room, count, settled: this.#begin() });
   }
 
   async *chunks(limitBytes: number): AsyncGenerator<Buffer, void, undefined> {
     if (isGone(this.#message)) throw new ClientGone();
     const cancel = this.#begin();
     try {
-      yield* chunksOf(this.#message, limitBytes);
+      for await (const chunk of chunksOf(this.#message, limitBytes)) {
+        this.receivedBytes += chunk.length;
+        yield chunk;
+      }
     } finally {
       cancel();
     }
@@ -141,14 +148,17 @@ class BodyRoom {
   }
 }
 
-/** All of the body; `settled` runs when it is there, or will not be. */
-function readAll(message: Incoming, limitBytes: number, room: BodyRoom, settled: () => void): Promise<Buffer> {
+/** What is told while a body is read: `count` of each chunk's bytes, `settled` when it is there, or will not be. */
+type Reading = { readonly room: BodyRoom; readonly count: (bytes: number) => void; readonly settled: () => void };
+
+/** All of the body. */
+function readAll(message: Incoming, limitBytes: number, { room, count, settled }: Reading): Promise<Buffer> {
   if (isGone(message)) {
     settled();
     return Promise.reject(new ClientGone());
   }
   return new Promise((resolve, reject) => {
-    const taker = new WholeBody(limitBytes, room, (body) => {
+    const taker = new WholeBody(limitBytes, { room, count }, (body) => {
       settled();
       if (body instanceof Error) reject(body);
       else resolve(body);
@@ -160,24 +170,25 @@ function readAll(message: Incoming, limitBytes: number, room: BodyRoom, settled:
 /** Puts a body together. `settle` is called once. */
 class WholeBody implements BodyTaker {
   readonly #limitBytes: number;
-  readonly #room: BodyRoom;
+  readonly #reading: Pick<Reading, 'room' | 'count'>;
   readonly #settle: (body: Buffer | Error) => void;
   #first: Buffer | null = null;
   #more: Buffer[] | null = null;
   #size = 0;
   #isSettled = false;
 
-  constructor(limitBytes: number, room: BodyRoom, settle: (body: Buffer | Error) => void) {
+  constructor(limitBytes: number, reading: Pick<Reading, 'room' | 'count'>, settle: (body: Buffer | Error) => void) {
     this.#limitBytes = limitBytes;
-    this.#room = room;
+    this.#reading = reading;
     this.#settle = settle;
   }
 
   data(chunk: Buffer): boolean {
     if (this.#isSettled) return false;
     this.#size += chunk.length;
+    this.#reading.count(chunk.length);
     if (this.#size > this.#limitBytes) return this.#fail(new BodyTooLarge());
-    if (!this.#room.take(this.#size, chunk.length)) return this.#fail(new NoRoomForBody());
+    if (!this.#reading.room.take(this.#size, chunk.length)) return this.#fail(new NoRoomForBody());
     if (this.#first === null) this.#first = chunk;
     else if (this.#more === null) this.#more = [this.#first, chunk];
     else this.#more.push(chunk);

@@ -18,7 +18,7 @@ import { mapRequest } from './map.ts';
 import { match } from './match.ts';
 import { begin, receive } from './receive.ts';
 import { reply } from './reply.ts';
-import { recordOf } from './request-record.ts';
+import { receivedBytes, recordOf } from './request-record.ts';
 import type { Snapshot } from './snapshot.ts';
 
 /** `reply` null: the caller has gone, nothing can be sent. */
@@ -122,15 +122,21 @@ export function internalTimeout({ message }: InternalTimeout): Refusal {
 }
 
 /** The record of an answer that went out while it came in: complete, or broken off by `error`. */
-export function brokenOff(
-  made: RequestRecord,
-  reply: GatewayReply | null,
+export function recordOfRelayed(
+  { reply, record: made }: PipelineResult,
+  request: GatewayRequest,
   error: Error | null,
   clock: Clock,
 ): RequestRecord {
   const logged = made.logged === null || reply === null ? made : withResponseBody(made, reply);
-  const coldStart = reply?.body instanceof RelayedBody ? reply.body.coldStart : null;
-  const record = coldStart === null ? logged : { ...logged, coldStart };
+  const body = reply?.body instanceof RelayedBody ? reply.body : null;
+  const isBodiless = made.method === 'HEAD' || made.status === 204 || made.status === 304;
+  const record = {
+    ...logged,
+    coldStart: body?.coldStart ?? logged.coldStart,
+    requestBytes: receivedBytes(request),
+    responseBytes: isBodiless ? 0 : (body?.handedBytes ?? logged.responseBytes),
+  };
   const totalMs = Math.max(record.totalMs, clock.now() - record.at);
   if (error === null) return { ...record, totalMs };
   if (error instanceof ClientGone) return { ...record, totalMs, status: 499, failure: clientGone };

@@ -19,6 +19,8 @@ export type BodySource = {
   readonly isPresent: boolean;
   /** From Content-Length; null when it is not announced. */
   readonly announcedBytes: number | null;
+  /** What was read of it so far. */
+  readonly receivedBytes: number;
   /** Reads all of it. Errors: BodyTooLarge over the limit, ClientGone. Called at most once. */
   read(limitBytes: number): Promise<Buffer>;
   /** Hands it out as it comes, no more than is asked for. Errors as read(). Instead of read(), not beside it. */
@@ -35,6 +37,7 @@ export function bodyOf(bytes: Buffer): BodySource {
   return {
     isPresent: bytes.length > 0,
     announcedBytes: bytes.length,
+    receivedBytes: bytes.length,
     read: async (limitBytes) => {
       if (bytes.length > limitBytes) throw new BodyTooLarge();
       return bytes;

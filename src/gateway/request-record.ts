@@ -3,7 +3,7 @@ import { hidden, isSecretName } from '../base/secret-names.ts';
 import type { Failure, RequestRecord } from '../model/record.ts';
 import { isFlagged } from '../wire/traceparent.ts';
 import { RelayedBody } from './backends/relayed-body.ts';
-import type { GatewayReply, Progress } from './context.ts';
+import type { GatewayReply, GatewayRequest, Progress } from './context.ts';
 import { loggedParts } from './logged-parts.ts';
 import { continuedTrace } from './trace.ts';
 
@@ -47,7 +47,7 @@ export function recordOf(
     customTraceId: progress.group?.options === undefined ? null : customTraceOf(progress),
     callerSpan: trace === null ? null : { spanId: trace.parentId, isSampled: isFlagged(trace) },
     status,
-    requestBytes: request.body.isPresent ? request.body.announcedBytes : 0,
+    requestBytes: receivedBytes(request),
     responseBytes: reply === null ? null : sizeOf(reply),
     totalMs,
     backendAt: backendMs === null ? null : Math.round(progress.at + totalMs - backendMs),
@@ -62,6 +62,12 @@ function customTraceOf({ group, headers, query }: Progress): string | null {
   const place = group?.options?.tracePlace ?? null;
   if (place === null) return null;
   return (place.location === 'HEADER' ? headers : query)?.get(place.name)?.slice(0, idLimit) ?? null;
+}
+
+/** Of the body; what came of one that does not say how long it is, null when nothing of that was read. */
+export function receivedBytes({ body }: GatewayRequest): number | null {
+  if (!body.isPresent) return 0;
+  return body.announcedBytes ?? (body.receivedBytes === 0 ? null : body.receivedBytes);
 }
 
 function sizeOf({ body, announcedBytes }: GatewayReply): number | null {

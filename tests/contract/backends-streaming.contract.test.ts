@@ -125,6 +125,7 @@ describe('bodies flow', () => {
     const address = server.address();
     const port = typeof address === 'object' && address !== null ? address.port : 0;
     const running = await startGateway(t, { a: proxyTo(httpBackend(`http://127.0.0.1:${port}`)) });
+    const record = running.nextRecord();
     const client = httpRequest(`${running.url}/echo`, { method: 'POST' });
     client.write('one');
     const [answer] = (await once(client, 'response')) as [import('node:http').IncomingMessage];
@@ -136,6 +137,8 @@ describe('bodies flow', () => {
     client.end();
     assert.equal((await once(answer, 'data'))[0], '.');
     await ended;
+    const { requestBytes, responseBytes } = await record;
+    assert.deepEqual([requestBytes, responseBytes], [6, 7]);
   });
 
   it('no further than the limit when no length was announced', async (t) => {
@@ -163,7 +166,8 @@ describe('bodies flow', () => {
     client.write(head('GET', '/'));
     await once(client, 'data');
     client.destroy();
-    assert.equal((await record).status, 499);
+    const { status, responseBytes } = await record;
+    assert.deepEqual([status, responseBytes], [499, 3]);
     await closed(backend.sockets[0]);
   });
 });

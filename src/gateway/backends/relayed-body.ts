@@ -27,6 +27,7 @@ export class RelayedBody {
   #reader: BodyReader | null = null;
   #isPaused = false;
   #isReaderFull = false;
+  #handedBytes = 0;
   #outcome: { readonly error: Error | null } | null = null;
   /** The beginning, for the log; null: it is not wanted. */
   #excerpt: Buffer | null = null;
@@ -40,6 +41,11 @@ export class RelayedBody {
   /** Bytes that came and were not handed on. */
   get heldBytes(): number {
     return this.#heldBytes;
+  }
+
+  /** Bytes that were handed on. */
+  get handedBytes(): number {
+    return this.#handedBytes;
   }
 
   /** The caller takes no more at the moment. */
@@ -115,6 +121,7 @@ export class RelayedBody {
   }
 
   #hand(reader: BodyReader, chunk: Buffer): void {
+    this.#handedBytes += chunk.length;
     if (reader.data(chunk)) return;
     this.#isReaderFull = true;
     if (this.#outcome === null) this.#pause();
