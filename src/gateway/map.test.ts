@@ -258,7 +258,7 @@ describe('PASSTHROUGH', () => {
     await bench.send({ ...twice, rawHeaders: [...twice.rawHeaders, 'x-twice', 'second'] });
     const headers = bench.event()['headers'] as Record<string, string>;
     assert.deepEqual([headers['X-Twice'], headers['x-twice']], ['first', undefined]);
-    assert.equal(Object.keys(headers).length, 5);
+    assert.ok(!JSON.stringify(headers).includes('second'));
   });
 
   it('marks even an empty GET body as Base64', async () => {
