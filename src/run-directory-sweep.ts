@@ -6,8 +6,10 @@ import { join } from 'node:path';
 
 const nameForm = /^yunmen-[A-Za-z0-9]{6}$/;
 const socketName = 'launcher.sock';
-/** All that a server puts there. */
-const ownNames: ReadonlySet<string> = new Set(['i', 't', 'root', socketName]);
+/** All that a server puts there, whichever launcher it has. */
+const ownNames: ReadonlySet<string> = new Set(['i', 't', 'root', 'etc', socketName]);
+/** The second where instances or a data process of other users pass through it. */
+const modes: ReadonlySet<number> = new Set([0o700, 0o711]);
 /** A server that is starting or ending changes its directory; for so long nothing has been changed there, ms. */
 const quietMs = { withSocket: 60_000, without: 600_000 };
 /** Looked at in one start. */
@@ -37,7 +39,7 @@ export async function sweepRunDirectories(
 function isLeft(path: string, now: number): boolean {
   const info = lstatSync(path, { throwIfNoEntry: false });
   if (info === undefined || !info.isDirectory()) return false;
-  if (info.uid !== process.geteuid?.() || (info.mode & 0o777) !== 0o700) return false;
+  if (info.uid !== process.geteuid?.() || !modes.has(info.mode & 0o777)) return false;
   const names = readdirSync(path);
   const quiet = names.includes(socketName) ? quietMs.withSocket : quietMs.without;
   const changedAt = names.map((name) => lstatSync(join(path, name), { throwIfNoEntry: false })?.ctimeMs ?? now);

@@ -15,6 +15,9 @@ test('only what a killed server left is removed', async (t) => {
     for (const each of contents) mkdirSync(join(parent, name, each));
   };
   for (const name of ['yunmen-killed', 'yunmen-wide00', 'yunmen-alive0']) make(name, 'i', 'root');
+  make('yunmen-passed', 'i', 't', 'root');
+  chmodSync(join(parent, 'yunmen-passed'), 0o711);
+  make('yunmen-slower', 'i', 'etc');
   make('yunmen-bare00');
   make('yunmen-other0', 'i', 'mine');
   make('yunmen-longer-name', 'i');
@@ -30,7 +33,8 @@ test('only what a killed server left is removed', async (t) => {
   // As a killed process leaves its socket: the name stays, nobody listens.
   const ended = createServer().listen(join(parent, 'socket'));
   await once(ended, 'listening');
-  linkSync(join(parent, 'socket'), join(parent, 'yunmen-killed', 'launcher.sock'));
+  for (const name of ['killed', 'passed', 'slower', 'wide00', 'other0'])
+    linkSync(join(parent, 'socket'), join(parent, `yunmen-${name}`, 'launcher.sock'));
   ended.close();
   await once(ended, 'close');
 
@@ -38,7 +42,8 @@ test('only what a killed server left is removed', async (t) => {
   const sweep = async (inMs: number) =>
     (await sweepRunDirectories({ parent, now: Date.now() + inMs })).map((path) => path.slice(parent.length + 1));
   assert.deepEqual(await sweep(0), [], 'a server may be about to start');
-  assert.deepEqual(await sweep(2 * minute), ['yunmen-killed']);
+  const dead = ['killed', 'passed', 'slower'].map((name) => `yunmen-${name}`);
+  assert.deepEqual((await sweep(2 * minute)).toSorted(), dead);
   assert.deepEqual(await sweep(11 * minute), ['yunmen-bare00']);
   const stay = ['alive0', 'file00', 'link00', 'longer-name', 'other0', 'wide00'].map((name) => `yunmen-${name}`);
   assert.deepEqual(readdirSync(parent).sort(), stay);
