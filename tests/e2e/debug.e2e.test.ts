@@ -220,8 +220,10 @@ async function open(cleanup: Cleanup, directory: string, codeUri: string, it: Ca
   const port = await freePort();
   const command = ['dev', directory, '--debug', 'f', '--debug-port', String(port)];
   const server = await startServer(cleanup, command, join(directory, '.yunmen'));
-  while (server.events.length === 0) await sleep(20);
-  const { launch } = server.events[0] as { launch: Launch };
+  // What Node prints about its debugger comes as output, perhaps before.
+  const isReady = (event: object): event is { launch: Launch } => 'launch' in event;
+  while (!server.events.some(isReady)) await sleep(20);
+  const [{ launch }] = server.events.filter(isReady) as [{ launch: Launch }];
   const url = `${server.ready.gateway}/f`;
   const call = async () => {
     const response = await fetch(url);

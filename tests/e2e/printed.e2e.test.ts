@@ -40,7 +40,7 @@ async function post(server: TestServer, path: string, a: string): Promise<string
   const answer = await fetch(`${server.ready.gateway}${path}`, {
     method: 'POST',
     headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
-    body: `a=${a}`,
+    body: `a=${a}&b=2`,
   });
   await answer.arrayBuffer();
   assert.equal(answer.status, 200, answer.headers.get('x-ca-error-message') ?? '');
