@@ -11,7 +11,7 @@ export type GatewaySettings = {
   readonly bodiesLimitBytes: number;
   /** How long the request line and headers may take to arrive, from the connection's start or the last answer's end. Milliseconds. Source: assumed. */
   readonly headTimeoutMs: number;
-  /** How long a connection may be without traffic while an answer is under way; longer than any API's time-out. Milliseconds; 0: for ever. Source: assumed. */
+  /** How long a connection may be without traffic, at rest or while an answer is under way; longer than any API’s time-out. Milliseconds; 0: for ever. Source: assumed. */
   readonly stallTimeoutMs: number;
   /** Connections open at once on one listener; more are closed at once. Source: assumed. */
   readonly connectionLimit: number;

@@ -1,6 +1,7 @@
 // A line that a function printed as a line of the log of output: JSON, and back. Written in the data process, read by control.
 import { quoted } from '../base/quick-json.ts';
 import type { OutputLine } from '../model/output.ts';
+import { readMembers } from './request-log-line.ts';
 
 const lineStart = '{"requestId":"';
 
@@ -22,13 +23,8 @@ export function functionMember(functionName: string): string {
 
 /** Null for a line that is none (the last one before a crash may be cut). */
 export function readOutputLine(line: string): OutputLine | null {
-  let members: unknown;
-  try {
-    members = JSON.parse(line);
-  } catch {
-    return null; // SyntaxError: not a whole line.
-  }
-  if (!isMembers(members)) return null;
+  const members = readMembers(line);
+  if (members === null) return null;
   const { requestId, at, functionName, instanceId, text } = members;
   if (typeof requestId !== 'string' || typeof at !== 'number' || typeof functionName !== 'string') return null;
   if (typeof instanceId !== 'string' || typeof text !== 'string') return null;
@@ -41,8 +37,4 @@ export function readIndexedOutput(line: string): { readonly requestId: string; r
   const end = line.indexOf('"', lineStart.length);
   const at = Number.parseInt(line.slice(end + '","at":'.length, end + '","at":'.length + 16), 10);
   return Number.isNaN(at) ? null : { requestId: line.slice(lineStart.length, end), at };
-}
-
-function isMembers(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -122,6 +122,16 @@ function isMembers(value: unknown): value is Members {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** The members of a line of any log; null for a line that is none (the last one before a crash may be cut). */
+export function readMembers(line: string): Members | null {
+  try {
+    const members: unknown = JSON.parse(line);
+    return isMembers(members) ? members : null;
+  } catch {
+    return null; // SyntaxError: not a whole line.
+  }
+}
+
 function textOf(members: Members, name: string): string | null {
   const value = members[name];
   return typeof value === 'string' ? value : null;
@@ -205,13 +215,8 @@ function numberAfter(line: string, name: string): number | null {
 
 /** The record of a line; null for a line that is none (the last one before a crash may be cut). */
 export function readLogLine(line: string): RequestRecord | null {
-  let members: unknown;
-  try {
-    members = JSON.parse(line);
-  } catch {
-    return null; // SyntaxError: not a whole line.
-  }
-  if (!isMembers(members)) return null;
+  const members = readMembers(line);
+  if (members === null) return null;
   const requestId = textOf(members, 'requestId');
   const times = isMembers(members['exchangeTimestamp']) ? members['exchangeTimestamp'] : {};
   const at = numberOf(times, 'FrontRequestStart');
