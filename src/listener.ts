@@ -1,6 +1,11 @@
 // An HTTP listener of the data process: opened on one address, closed in order within a bound.
 import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http';
-import { createSecureServer, type Http2SecureServer, type SecureServerOptions } from 'node:http2';
+import {
+  createSecureServer,
+  type Http2SecureServer,
+  type SecureServerOptions,
+  type ServerHttp2Session,
+} from 'node:http2';
 import { type AddressInfo, createServer as createNetServer, type Server as NetServer, type Socket } from 'node:net';
 
 export type Listener = {
@@ -44,10 +49,11 @@ export async function listenTls(options: TlsListenOptions): Promise<Listener> {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
   });
+  const sessions = new Set<ServerHttp2Session>();
   server.on('session', (session) => {
-    closing.signal.addEventListener('abort', () => session.close(), { once: true });
+    sessions.add(session);
+    session.once('close', () => sessions.delete(session));
   });
-  const closing = new AbortController();
   await bind(server, options);
   return {
     url: urlOf('https', server, options),
@@ -60,7 +66,7 @@ export async function listenTls(options: TlsListenOptions): Promise<Listener> {
           clearTimeout(cut);
           resolve();
         });
-        closing.abort();
+        for (const session of sessions) session.close();
       }),
   };
 }
