@@ -16,6 +16,7 @@ import {
   app,
   certificate,
   definition,
+  FakeClock,
   grant,
   group,
   groupId,
@@ -51,9 +52,8 @@ const gateway = createGateway({
       body: JSON.parse(String(call.event)),
     }),
 });
-const server = createSecureServer(
-  gateway.tlsOptions({ subject, privateKey: String(ca.privateKey.export({ type: 'pkcs8', format: 'pem' })) }),
-);
+const authority = { subject, privateKey: String(ca.privateKey.export({ type: 'pkcs8', format: 'pem' })) };
+const server = createSecureServer(gateway.tlsOptions(authority));
 gateway.attachTls(server);
 let port = 0;
 
@@ -245,4 +245,35 @@ it('many requests share one connection of HTTP/2', async () => {
   );
   assert.deepEqual([...new Set(statuses)], [200]);
   session.close();
+});
+
+it('a leaf of the authority is made anew before it ends, and kept until then', async (t) => {
+  const clock = new FakeClock();
+  const aged = createGateway({
+    clock,
+    claimNonce: () => true,
+    count: () => -1,
+    report: () => {},
+    reportBug: (error) => bugs.push(error),
+    settings: defaultGatewaySettings,
+    invoke: async () => returned({ statusCode: 200 }),
+  });
+  const agedServer = createSecureServer(aged.tlsOptions(authority));
+  aged.attachTls(agedServer);
+  await new Promise<void>((resolve) => agedServer.listen(0, '127.0.0.1', resolve));
+  t.after(() => new Promise((resolve) => agedServer.close(resolve)));
+  const leaf = async () => {
+    const { certificate } = await peer('localhost', { port: (agedServer.address() as AddressInfo).port });
+    return new X509Certificate(certificate.raw);
+  };
+  const first = await leaf();
+  const serials = new Set([first.serialNumber]);
+  for (let days = 1; days <= 50; days++) {
+    clock.advance(day);
+    const { validFrom, validTo, serialNumber } = await leaf();
+    const [from, until] = [Date.parse(validFrom), Date.parse(validTo)];
+    assert.ok(from <= clock.now() && until - clock.now() >= 6 * day, `on day ${days} it ends on ${validTo}`);
+    serials.add(serialNumber);
+  }
+  assert.equal(serials.size, 3, 'one every 23 days');
 });

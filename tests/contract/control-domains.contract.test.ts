@@ -185,6 +185,8 @@ describe('domains', () => {
     await fails('InvalidCertificatePrivateKey', set(certificate(DomainName), { CertificatePrivateKey: String(other) }));
     await fails('UnsupportedParameter', set(certificate(DomainName), { CaCertificateBody: 'x' }));
     const body = certificate(DomainName);
+    // No handshake would succeed with what follows it.
+    await fails('InvalidCertificateBody', set(`${body}-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n`));
     await set(body);
     assert.deepEqual(await fact(`certificate ${DomainName}`), {
       host: DomainName,

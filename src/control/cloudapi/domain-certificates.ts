@@ -1,5 +1,6 @@
 // Actions on the certificates of domains. The private key is sealed where it is kept and in the feed, and never shown.
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { createSecureContext } from 'node:tls';
 import { randomHex } from '../../base/ids.ts';
 import type { CertificateRow, DomainRow } from '../../store/rows.ts';
 import type { RpcAction } from '../action.ts';
@@ -30,6 +31,22 @@ function parseKey(text: string): KeyObject {
   }
 }
 
+/**
+ * Nobody could connect to a domain whose chain or key TLS does not take: each handshake would fail, and nothing would say why.
+ * Errors: InvalidCertificateBody.
+ */
+function checkServable(chain: string, privateKey: string): void {
+  try {
+    createSecureContext({ cert: chain, key: privateKey });
+  } catch (error) {
+    const { reason } = error as { readonly reason?: string };
+    throw openApiError(
+      'InvalidCertificateBody',
+      `TLS cannot be served with this certificate chain and key: ${reason ?? 'they cannot be read'}.`,
+    );
+  }
+}
+
 /** Errors: InvalidCertificateBody, InvalidCertificatePrivateKey. */
 function readCertificate(args: Arguments, domainName: string): CertificateRow {
   const chain = args.text('CertificateBody');
@@ -48,6 +65,7 @@ function readCertificate(args: Arguments, domainName: string): CertificateRow {
   if (certificate.checkHost(host) === undefined) {
     throw openApiError('InvalidCertificateBody', `The certificate is not for the domain ${domainName}.`);
   }
+  checkServable(chain, privateKey);
   return { certificateId: randomHex(16), certificateName: args.text('CertificateName'), chain, privateKey };
 }
 
