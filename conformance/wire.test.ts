@@ -102,6 +102,22 @@ describe('captured calls of CloudAPI', () => {
     assert.equal(at(shown, 'RequestParameters.RequestParameter.0.ApiParameterName'), 'a');
   });
 
+  it('a bound of 64 bits comes back with every digit, as a number', async () => {
+    const groupId = await world.newGroup();
+    const rule =
+      '"ParameterType":"Long","Required":"OPTIONAL","MinValue":"-9223372036854775808","MaxValue":9007199254740993';
+    const parameters: Pair = ['RequestParameters', `[{"ApiParameterName":"a","Location":"QUERY",${rule}}]`];
+    const made = succeeded(await callV3('CreateApi', [...createApi(groupId, '/bounds'), parameters]));
+    const ApiId = textAt(made.json, 'ApiId');
+    const asked: Pair[] = [
+      ['GroupId', groupId],
+      ['ApiId', ApiId],
+    ];
+    const shown = succeeded(await callV3('DescribeApi', asked));
+    assert.match(shown.text, /"MaxValue":9007199254740993[,}]/);
+    assert.match(shown.text, /"MinValue":-9223372036854775808[,}]/);
+  });
+
   it('alibabacloud for Python: V3 with + for a blank in the URL, signed as %20', async () => {
     const name = world.unique('group');
     const query: Pair[] = [

@@ -3,10 +3,10 @@
 import { isSecretName } from '../base/secret-names.ts';
 import type { ApiDefinition, ApiMethod, Backend, StageName } from '../model/api.ts';
 import type { PublishedApi } from '../model/published.ts';
+import { BadDefinition, enginesFor } from '../model/value-check.ts';
 import { type MappingPlan, planMapping } from './mapping-plan.ts';
 import { packDefinition, unpackDefinition } from './packed-definition.ts';
 import { type PathPattern, parsePattern } from './segment-trie.ts';
-import { BadDefinition, enginesFor } from './value-check.ts';
 
 /** How to make the backend request; or what is wrong with the definition, which then answers X500AM. */
 export type Mapping =

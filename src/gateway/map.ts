@@ -1,6 +1,7 @@
 // Step 5, Mapped: reads, checks and maps the parameters; makes the backend request by the API's plan. Called by pipeline.ts.
 import type { SchemaCheck } from '../base/json-schema.ts';
 import { hidden, isSecretName } from '../base/secret-names.ts';
+import { parseJson } from '../model/value-check.ts';
 import { allValues, encodeForm, noParameters, type Parameters } from '../wire/query.ts';
 import { fillVariables } from './backends/stage-variables.ts';
 import { forwardedFor } from './client-address.ts';
@@ -11,7 +12,6 @@ import type { InputPlan, MappingPlan, SentThrough, Target } from './mapping-plan
 import { toMapped } from './states.ts';
 import { systemValues } from './system-values.ts';
 import { traceParentFor } from './trace.ts';
-import { parseJson } from './value-check.ts';
 
 /** The four places of the backend request while it is being made. */
 type Draft = {

@@ -1,7 +1,6 @@
 // Compiles the parameters of an API into a plan that map.ts carries out for each request. Called by compile-api.ts.
 import type { SchemaCheck } from '../base/json-schema.ts';
 import type { ApiDefinition, FrontLocation, RequestParameter } from '../model/api.ts';
-import { isSystemName, type SystemName } from './system-names.ts';
 import {
   BadDefinition,
   compileCheck,
@@ -9,7 +8,8 @@ import {
   type Engines,
   expectedOf,
   type ValueCheck,
-} from './value-check.ts';
+} from '../model/value-check.ts';
+import { isSystemName, type SystemName } from './system-names.ts';
 
 /** A place in the backend request. `replaces`: the gateway's spelling of a header that it writes itself otherwise. */
 export type Target = { readonly location: FrontLocation; readonly name: string; readonly replaces?: string };

@@ -1,6 +1,7 @@
 // What an API of the gateway is: the normalised definition that control keeps, publishes and echoes,
 // and that the gateway compiles. Wire names live in control/; the pairing is in docs/glossary.md.
 
+import type { ExactNumber } from '../base/exact-number.ts';
 import type { CallContent } from './alias-route.ts';
 
 /** The three fixed stages. Source: docs. */
@@ -38,8 +39,8 @@ export type RequestParameter = {
   readonly required: boolean;
   readonly defaultValue: string | null;
   readonly demoValue: string | null;
-  readonly minValue: number | null;
-  readonly maxValue: number | null;
+  readonly minValue: ExactNumber | null;
+  readonly maxValue: ExactNumber | null;
   readonly minLength: number | null;
   readonly maxLength: number | null;
   readonly regularExpression: string | null;
@@ -168,8 +169,8 @@ export type StageRoute = {
   /** The first rule that holds decides: equal to `equals`, or a number from `min` to `max`. */
   readonly rules: readonly {
     readonly equals: string | null;
-    readonly min: number | null;
-    readonly max: number | null;
+    readonly min: ExactNumber | null;
+    readonly max: ExactNumber | null;
     readonly value: string;
   }[];
 };

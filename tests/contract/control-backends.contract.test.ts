@@ -89,7 +89,7 @@ describe('backends in the control plane', () => {
       ServiceParameterName: 'x-size',
       RouteRules: [
         { ConditionValue: 's', ResultValue: 'small' },
-        { MinValue: 10, ResultValue: 'big' },
+        { MinValue: '9007199254740993', ResultValue: 'big' },
       ],
     };
     await sdk('CreateApiStageVariable', {
@@ -101,7 +101,7 @@ describe('backends in the control plane', () => {
     });
     assert.deepEqual((await fact<PublishedStage>(key))?.variables[1]?.route?.rules[1], {
       equals: null,
-      min: 10,
+      min: '9007199254740993',
       max: null,
       value: 'big',
     });
@@ -117,6 +117,12 @@ describe('backends in the control plane', () => {
     await fails('NotFoundStageVariable', sdk('DeleteApiStageVariable', { groupId, stageId, variableName: 'Host' }));
     await fails('NotFoundStage', sdk('CreateApiStageVariable', { ...variable, stageId: 'nowhere' }));
     await fails('MissingVariableValue', sdk('CreateApiStageVariable', { groupId, stageId, variableName: 'x' }));
+    const above = { ...StageRouteModel, RouteRules: [{ MinValue: 2, MaxValue: 1, ResultValue: 'none' }] };
+    const stageRouteModel = JSON.stringify(above);
+    await fails(
+      'InvalidStageRouteModel',
+      sdk('CreateApiStageVariable', { ...variable, supportRoute: true, stageRouteModel }),
+    );
     await fails('InvalidVariableName', sdk('CreateApiStageVariable', { ...variable, variableName: 'a#b' }));
     await sdk('CreateApiStageVariable', variable);
     await rpc('DeleteApiGroup', { GroupId: groupId });

@@ -319,6 +319,11 @@ describe('definitions that could not be checked', () => {
       });
     await fails('InvalidRegularExpression', create({ RegularExpression: '(?=a)a' }));
     await fails('InvalidJsonScheme', create({ JsonScheme: '{"type":"text"}' }));
+    await fails('InvalidMinValue', create({ ParameterType: 'Int', MinValue: 2, MaxValue: 1 }));
+    await fails('InvalidMaxLength', create({ MaxLength: -1 }));
+    await fails('InvalidMinLength', create({ MinLength: 2, MaxLength: 1 }));
+    await fails('InvalidEnumValue', create({ ParameterType: 'Int', EnumValue: '1,x' }));
+    await fails('InvalidDefaultValue', create({ ParameterType: 'Int', MaxValue: 8, DefaultValue: '9' }));
     await create({ RegularExpression: '^[a-z]+$', JsonScheme: '{"type":"string"}' });
   });
 });

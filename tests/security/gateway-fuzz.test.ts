@@ -210,7 +210,7 @@ describe(`the gateway is sent ${inputs} broken`, () => {
           let made: ApiDefinition;
           try {
             const args = readArguments(catalogue, operation, new RpcParameters(Object.entries(given)));
-            await checkValueRules(args.records('RequestParameters'));
+            await checkValueRules(args);
             made = makeDraft(readApiConfig(args), { timeoutMaxMs: 30_000, regionId: 'cn-hangzhou' }).definition;
           } catch (error) {
             if (error instanceof ApiError) return `refused: ${error.code}`;

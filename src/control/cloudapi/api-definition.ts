@@ -1,5 +1,6 @@
 // Turns an API's configuration as the wire has it into the definition that the gateway works by, with every rule between the parts.
 // Called by CreateApi, ModifyApi and ModifyApiConfiguration.
+import type { ExactNumber } from '../../base/exact-number.ts';
 import {
   type ApiDefinition,
   type ApiMethod,
@@ -108,9 +109,14 @@ function readRequest(config: ApiConfig): ApiDefinition['request'] {
   };
 }
 
-function numberOrNull(row: NestedRecord, name: string): number | null {
+function exactOrNull(row: NestedRecord, name: string): ExactNumber | null {
   const value = row[name];
-  return typeof value === 'number' ? value : null;
+  return typeof value === 'number' || typeof value === 'string' ? value : null;
+}
+
+function numberOrNull(row: NestedRecord, name: string): number | null {
+  const value = exactOrNull(row, name);
+  return value === null ? null : Number(value);
 }
 
 function textOrNull(row: NestedRecord, name: string): string | null {
@@ -118,7 +124,8 @@ function textOrNull(row: NestedRecord, name: string): string | null {
   return text === '' ? null : text;
 }
 
-function readParameter(row: NestedRecord): RequestParameter {
+/** Errors: InvalidLocation. */
+export function readParameter(row: NestedRecord): RequestParameter {
   const docShow = memberText(row, 'DocShow');
   const itemType = memberText(row, 'ArrayItemsType');
   return {
@@ -128,8 +135,8 @@ function readParameter(row: NestedRecord): RequestParameter {
     required: memberText(row, 'Required') === 'REQUIRED',
     defaultValue: textOrNull(row, 'DefaultValue'),
     demoValue: textOrNull(row, 'DemoValue'),
-    minValue: numberOrNull(row, 'MinValue'),
-    maxValue: numberOrNull(row, 'MaxValue'),
+    minValue: exactOrNull(row, 'MinValue'),
+    maxValue: exactOrNull(row, 'MaxValue'),
     minLength: numberOrNull(row, 'MinLength'),
     maxLength: numberOrNull(row, 'MaxLength'),
     regularExpression: textOrNull(row, 'RegularExpression'),

@@ -29,7 +29,7 @@ import { unbindEverything } from './policy-bindings.ts';
 import { checkValueRules } from './value-rules.ts';
 
 async function draftOf({ args, deps }: RpcCall): Promise<Draft> {
-  await checkValueRules(args.records('RequestParameters'));
+  await checkValueRules(args);
   const limits = { timeoutMaxMs: deps.settings.apiTimeoutMaxMs, regionId: deps.account.regionId };
   return makeDraft(readApiConfig(args), limits);
 }

@@ -121,7 +121,7 @@ async function backendChoice(
 export const modifyApiConfiguration: RpcAction = async ({ args, deps }) => {
   if ((args.optionalText('ModelName') ?? '') !== '')
     throw openApiError('UnsupportedParameter', 'The parameter ModelName is not supported by this server.');
-  await checkValueRules(args.records('RequestParameters'));
+  await checkValueRules(args);
   const limits = { timeoutMaxMs: deps.settings.apiTimeoutMaxMs, regionId: deps.account.regionId };
   await commit(deps, async (tx) => {
     const old = await getApi(tx, args.text('ApiId'), null);

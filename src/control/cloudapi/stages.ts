@@ -1,4 +1,5 @@
 // Actions on the stages of a group: their variables, which are read when a request runs.
+import { comparable, type ExactNumber, parseJsonExactly, readExactNumber } from '../../base/exact-number.ts';
 import type { FrontLocation, StageRoute, StageVariable } from '../../model/api.ts';
 import type { ReadTransaction, WriteTransaction } from '../../store/port.ts';
 import type { GroupRow } from '../../store/rows.ts';
@@ -143,7 +144,7 @@ function isLoose(value: unknown): value is Loose {
 function readRoute(text: string): StageRoute {
   let model: unknown;
   try {
-    model = JSON.parse(text);
+    model = parseJsonExactly(text);
   } catch {
     return invalidRoute('is not valid JSON');
   }
@@ -170,11 +171,11 @@ function readRule(row: unknown): StageRoute['rules'][number] {
   if (!isLoose(row)) return invalidRoute('must hold objects in RouteRules');
   const value = row['ResultValue'];
   if (typeof value !== 'string') return invalidRoute('must have a text ResultValue in each rule');
-  const numberAt = (name: string): number | null => {
+  const numberAt = (name: string): ExactNumber | null => {
     const given = row[name];
     if (given === undefined || given === null || given === '') return null;
-    const number = Number(given);
-    return Number.isFinite(number) ? number : invalidRoute(`must have a number as ${name}`);
+    const number = readExactNumber(String(given));
+    return Number.isFinite(Number(number)) ? number : invalidRoute(`must have a number as ${name}`);
   };
   const equals = row['ConditionValue'];
   const rule = {
@@ -185,6 +186,9 @@ function readRule(row: unknown): StageRoute['rules'][number] {
   };
   if (rule.equals === null && rule.min === null && rule.max === null) {
     return invalidRoute('must have a ConditionValue, MinValue or MaxValue in each rule');
+  }
+  if (rule.min !== null && rule.max !== null && comparable(rule.min) > comparable(rule.max)) {
+    return invalidRoute(`must have no MinValue above its MaxValue: ${rule.min} and ${rule.max}`);
   }
   return rule;
 }

@@ -1,6 +1,8 @@
 // Brings an action's result into the shape of the catalogue: canonical members only, lists in their wrapper, types as declared.
 import type { AnswerShape } from '../catalogue.ts';
 
+const wholeNumber = /^-?\d{16,19}$/;
+
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
@@ -21,7 +23,8 @@ function shapeValue(shape: AnswerShape, value: unknown): unknown {
   if (typeof shape === 'string') {
     if (value === null || value === undefined) return undefined;
     if (shape === 'string') return typeof value === 'object' ? JSON.stringify(value) : String(value);
-    return value;
+    // What nested.ts kept by its digits: endpoint.ts writes it as a number with all of them.
+    return shape === 'number' && typeof value === 'string' && wholeNumber.test(value) ? BigInt(value) : value;
   }
   if (Array.isArray(shape)) {
     const item: AnswerShape | undefined = shape[0];

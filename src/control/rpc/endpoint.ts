@@ -1,4 +1,5 @@
 // The door of the RPC products at `/`: reads the call, checks who signed it, runs the action, and answers as JSON or XML.
+import { stringifyExactly } from '../../base/exact-number.ts';
 import { headerText } from '../../wire/openapi-signature.ts';
 import { sha256Hex } from '../../wire/openapi-signature-v3.ts';
 import { parseQuery, type QueryPair } from '../../wire/percent-encoding.ts';
@@ -52,7 +53,7 @@ function render(
       'content-type': isXml ? 'text/xml;charset=utf-8' : 'application/json;charset=utf-8',
       'x-acs-request-id': requestId,
     },
-    body: isXml ? toXml(root, body) : JSON.stringify(body),
+    body: isXml ? toXml(root, body) : stringifyExactly(body),
   };
 }
 

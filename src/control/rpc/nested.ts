@@ -1,5 +1,6 @@
 // Reads a parameter that holds JSON (RequestConfig, RequestParameters ...) by the catalogue's schema: keys and enumerations in any
-// case, numbers and booleans also as text, empty text as absent, unknown keys dropped. Called while arguments are parsed.
+// case, numbers and booleans also as text (whole ones that would be rounded stay digits), empty text as absent, unknown keys dropped. Called while arguments are parsed.
+import { type ExactNumber, parseJsonExactly, readExactNumber } from '../../base/exact-number.ts';
 import type { NestedField, NestedSchema } from '../catalogue.ts';
 import { openApiError } from '../errors.ts';
 
@@ -16,12 +17,15 @@ function show(value: unknown): string {
   return text.length > 100 ? `${text.slice(0, 100)}...` : text;
 }
 
-function readNumber(value: unknown, key: string, where: string, isWhole: boolean): number {
-  const number = typeof value === 'number' ? value : typeof value === 'string' ? Number(value.trim()) : Number.NaN;
-  if (!Number.isFinite(number) || (isWhole && !Number.isSafeInteger(number))) {
-    return invalid(key, where, `must be a number, not '${show(value)}'`);
-  }
-  return number;
+function readNumber(value: unknown, key: string, where: string): ExactNumber {
+  const number = typeof value === 'number' ? value : typeof value === 'string' ? readExactNumber(value) : Number.NaN;
+  return Number.isFinite(Number(number)) ? number : invalid(key, where, `must be a number, not '${show(value)}'`);
+}
+
+function readInteger(value: unknown, key: string, where: string): number {
+  const number = readNumber(value, key, where);
+  if (typeof number === 'number' && Number.isSafeInteger(number)) return number;
+  return invalid(key, where, `must be a whole number, not '${show(value)}'`);
 }
 
 function readBoolean(value: unknown, key: string, where: string): boolean {
@@ -55,10 +59,10 @@ function readField(schemas: Schemas, field: NestedField, value: unknown, key: st
       return readText(value, field, key, where);
     case 'integer':
     case 'integer|string':
-      return readNumber(value, key, where, true);
+      return readInteger(value, key, where);
     case 'long':
     case 'number':
-      return readNumber(value, key, where, false);
+      return readNumber(value, key, where);
     case 'boolean':
       return readBoolean(value, key, where);
     case 'array': {
@@ -101,7 +105,7 @@ function readRecord(schemas: Schemas, schema: NestedSchema, value: unknown, key:
 export function readNested(schemas: Schemas, type: string, text: string, name: string): NestedValue {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseJsonExactly(text);
   } catch {
     return invalid(name, name, 'is not valid JSON');
   }

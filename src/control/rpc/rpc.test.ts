@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import fc from 'fast-check';
+import { stringifyExactly } from '../../base/exact-number.ts';
 import { parseQuery } from '../../wire/percent-encoding.ts';
 import { RpcParameters } from '../../wire/rpc-parameters.ts';
+import { toXml } from '../../wire/xml-answer.ts';
 import { loadRpcCatalogue, type RpcCatalogue, type RpcOperation } from '../catalogue.ts';
 import { ApiError } from '../errors.ts';
 import { shapeAnswer } from './answer-shape.ts';
 import { readArguments } from './arguments.ts';
-import { readNested } from './nested.ts';
+import { type NestedRecord, readNested } from './nested.ts';
 
 describe('RPC parameters by the catalogue', () => {
   let catalogue: RpcCatalogue;
@@ -99,6 +101,22 @@ describe('RPC parameters by the catalogue', () => {
       Mock: 'TRUE',
       VpcConfig: { Port: 80 },
     });
+  });
+
+  it('keeps whole numbers of 64 bits to the last digit, and answers them so', () => {
+    const text = `[{"ApiParameterName":"a","Location":"QUERY","ParameterType":"Long","Required":"OPTIONAL",
+      "MinValue":"-9223372036854775808","MaxValue":9007199254740993,"MaxLength":7,"DocOrder":3}]`;
+    const [row] = readNested(catalogue.schemas ?? {}, 'RequestParameter[]', text, 'p') as readonly NestedRecord[];
+    assert.ok(row);
+    const { MinValue, MaxValue, MaxLength } = row;
+    assert.deepEqual([MinValue, MaxValue, MaxLength], ['-9223372036854775808', '9007199254740993', 7]);
+    const shaped = shapeAnswer(operation('DescribeApi').answer, { RequestParameters: [row] });
+    assert.match(stringifyExactly(shaped), /"MaxValue":9007199254740993[,}]/);
+    assert.match(stringifyExactly(shaped), /"MinValue":-9223372036854775808[,}]/);
+    assert.match(toXml('R', shaped), /<MaxValue>9007199254740993<\/MaxValue>/);
+    const tooLong = text.replace('"DocOrder":3', '"DocOrder":9007199254740993');
+    const work = () => readNested(catalogue.schemas ?? {}, 'RequestParameter[]', tooLong, 'p');
+    assert.throws(work, { code: 'InvalidDocOrder', message: /9007199254740993/ });
   });
 
   it('names the element of a list that is wrong', () => {

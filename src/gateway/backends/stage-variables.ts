@@ -1,4 +1,5 @@
 // Fills stage variables, `#name#`, into texts of an API's definition. Called by map.ts and the backends.
+import { comparable, readExactNumber } from '../../base/exact-number.ts';
 import type { StageRoute, StageVariable } from '../../model/api.ts';
 import type { Admitted } from '../context.ts';
 import { refuse } from '../errors.ts';
@@ -48,8 +49,10 @@ function routed(route: StageRoute, admitted: Admitted): string | null {
   if (sent === undefined) return null;
   const rule = route.rules.find(({ equals, min, max }) => {
     if (equals !== null) return equals === sent;
-    const number = sent.trim() === '' ? Number.NaN : Number(sent);
-    return (min !== null || max !== null) && number >= (min ?? -Infinity) && number <= (max ?? Infinity);
+    const number = comparable(readExactNumber(sent));
+    return (
+      (min !== null || max !== null) && number >= comparable(min ?? -Infinity) && number <= comparable(max ?? Infinity)
+    );
   });
   return rule?.value ?? null;
 }

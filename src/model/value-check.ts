@@ -1,7 +1,9 @@
-// Compiles what an API declares about a parameter into one check. Called by mapping-plan.ts, at an API's first request.
+// Compiles what an API declares about a parameter into one check. Called by the gateway's mapping-plan.ts, at an API's first request, and by
+// control/, which refuses defaults that the gateway would not take from a client.
+import { comparable, type ExactNumber } from '../base/exact-number.ts';
 import { type CompileSchema, loadJsonSchemas, type SchemaCheck, SchemaError } from '../base/json-schema.ts';
 import { type CompilePattern, loadPatterns, PatternError } from '../base/safe-pattern.ts';
-import type { ApiDefinition, RequestParameter } from '../model/api.ts';
+import type { ApiDefinition, RequestParameter } from './api.ts';
 
 /** What is wrong with a value, in words for `Invalid parameter … {Reason}`; null when nothing is. */
 export type ValueCheck = (value: string) => string | null;
@@ -26,6 +28,23 @@ function exactInteger(value: string): bigint {
 function exactNumber(value: string): number | bigint {
   const number = Number(value);
   return Number.isSafeInteger(number) ? number : exactInteger(value);
+}
+
+/** Of Float and Double the bound is rounded as the value is, or the bound itself would be refused. */
+function rangeChecks(type: string, minValue: ExactNumber | null, maxValue: ExactNumber | null): ValueCheck[] {
+  const isLong = type === 'long';
+  const numberOf = isLong ? exactNumber : Number;
+  const boundOf = isLong ? comparable : Number;
+  const checks: ValueCheck[] = [];
+  if (minValue !== null) {
+    const least = boundOf(minValue);
+    checks.push((value) => (numberOf(value) >= least ? null : `is less than ${minValue}`));
+  }
+  if (maxValue !== null) {
+    const most = boundOf(maxValue);
+    checks.push((value) => (numberOf(value) <= most ? null : `exceeds maximum ${maxValue}`));
+  }
+  return checks;
 }
 
 const typeChecks: Readonly<Record<string, ValueCheck>> = {
@@ -108,6 +127,16 @@ function checkedType({ type, itemType }: RequestParameter): string {
   return type.toLowerCase() === 'array' ? (itemType ?? 'String') : type;
 }
 
+/** What is wrong with a value's form, whatever else it may be; null for types that take any text. */
+export function typeCheckOf(parameter: RequestParameter): ValueCheck | null {
+  return typeChecks[checkedType(parameter).toLowerCase()] ?? null;
+}
+
+/** The members of an EnumValue. */
+export function enumMembers(enumValue: string): string[] {
+  return enumValue.split(',').map((member) => member.trim());
+}
+
 /**
  * One check for all that is declared; null when everything is allowed. Of an Array it is put to each item.
  *
@@ -119,13 +148,11 @@ function checkedType({ type, itemType }: RequestParameter): string {
 export function compileCheck(parameter: RequestParameter, engines: Engines): ValueCheck | null {
   const checks: ValueCheck[] = [];
   const type = checkedType(parameter).toLowerCase();
-  const typeCheck = typeChecks[type];
-  if (typeCheck !== undefined) checks.push(typeCheck);
+  const typeCheck = typeCheckOf(parameter);
+  if (typeCheck !== null) checks.push(typeCheck);
   const { minValue, maxValue, minLength, maxLength } = parameter;
   if (numericTypes.has(type)) {
-    const numberOf = type === 'long' ? exactNumber : Number;
-    if (minValue !== null) checks.push((value) => (numberOf(value) >= minValue ? null : `is less than ${minValue}`));
-    if (maxValue !== null) checks.push((value) => (numberOf(value) <= maxValue ? null : `exceeds maximum ${maxValue}`));
+    checks.push(...rangeChecks(type, minValue, maxValue));
   } else if (type === 'string') {
     if (minLength !== null) {
       checks.push((value) => (countCharacters(value) >= minLength ? null : `is shorter than ${minLength}`));
@@ -137,7 +164,7 @@ export function compileCheck(parameter: RequestParameter, engines: Engines): Val
     if (parameter.jsonScheme) checks.push(compileScheme(parameter, parameter.jsonScheme, engines));
   }
   if (parameter.enumValue) {
-    const members = new Set(parameter.enumValue.split(',').map((member) => member.trim()));
+    const members = new Set(enumMembers(parameter.enumValue));
     checks.push((value) => (members.has(value) ? null : 'is not one of the allowed values'));
   }
   if (checks.length === 0) return null;
