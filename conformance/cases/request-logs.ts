@@ -36,6 +36,13 @@ export function requestLogCases(world: World): void {
       const other = await recordOf(String(refused.headers['x-ca-request-id']));
       assert.deepEqual([at(other, 'HttpPath'), String(at(other, 'StatusCode'))], ['/nothing', '404']);
       assert.equal(at(other, 'ErrorCode'), refused.headers['x-ca-error-code']);
+      const failing = mockApi('/failing', 'out');
+      await world.liveApi(groupId, { ...failing, ServiceConfig: { ...failing.ServiceConfig, MockStatusCode: 404 } });
+      const own = await callPlain(ready, groupId, '/failing');
+      assert.deepEqual([own.status, own.headers['x-ca-error-code']], [404, undefined]);
+      const third = await recordOf(String(own.headers['x-ca-request-id']));
+      assert.deepEqual([at(third, 'ErrorCode'), at(third, 'ErrorMessage')], [undefined, undefined]);
+      assert.match(String(at(third, 'Exception')), /answered 404 by itself/);
       const none = await ask('QueryRequestLogs', { RequestLogId: 'nobody' });
       assert.deepEqual(items(none, 'RequestLogs.RequestLog'), []);
     });

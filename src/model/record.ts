@@ -7,7 +7,7 @@ export type FaultSide = 'client' | 'api-owner' | 'function' | 'platform' | 'unkn
 
 /** Why a request failed, exactly. Never holds a computed signature, a secret or a backend's address. */
 export type Failure = {
-  /** Gateway code (`A403IS`, ...), Function Compute's (`AccessDenied`, ...) or the backend's status as text. */
+  /** Gateway code (`A403IS`, ...), Function Compute's (`AccessDenied`, ...) or, of an answer that a backend made by itself, its status as text. */
   readonly code: string;
   readonly side: FaultSide;
   /** What is wrong: a header, parameter or member name; null when it is no single thing. */
@@ -19,6 +19,11 @@ export type Failure = {
   /** The function's own output (tail), when a function was involved. */
   readonly functionLog: string | null;
 };
+
+/** The failure if the server answered it itself, with a code of its own; null for what a backend answered, and for a caller who hung up. */
+export function ownError(failure: Failure | null): Failure | null {
+  return failure === null || /^\d{3}$/.test(failure.code) ? null : failure;
+}
 
 /** What came before the handler of a cold call, and how long the handler ran then, ms. */
 export type RecordedColdStart = ColdStart & { readonly handlerMs: number };

@@ -1,5 +1,5 @@
 // A record of the request log as the cloud's gateway delivers it to the Log Service. Called by whoever delivers.
-import type { RequestRecord } from '../model/record.ts';
+import { ownError, type RequestRecord } from '../model/record.ts';
 import { ownTraceId } from './traceparent.ts';
 
 /** What a record does not hold: whose it is, and the names behind its ids. */
@@ -19,13 +19,15 @@ function text(value: string | number | null | undefined): string {
  * One line, with its line end.
  *
  * Shape: `{"requestId":"…","statusCode":"200",…,"exchangeTimestamp":{"FrontRequestStart":…,…}}`; all values are texts, as the Log
- * Service has them, but for the eight times of `exchangeTimestamp`. What there is none of is an empty text; query, headers, bodies
+ * Service has them, but for the eight times of `exchangeTimestamp`. `errorCode` and `errorMessage` are the gateway's own errors; `exception`
+ * tells of a backend's failure as well. What there is none of is an empty text; query, headers, bodies
  * and claims are there where the group wants them logged; `weight` where the line stands for more requests than one.
  * Units: times in epoch ms, latencies in ms, sizes in bytes. Source: docs for the names; `weight` is ours, and that what is not measured by
  * itself is told as its neighbour is assumed: the request ends when the backend is asked, or the answer goes out.
  */
 export function writeDeliveredLine(record: RequestRecord, owner: DeliveredOwner, weight = 1): string {
   const { at, failure, backendAt, logged } = record;
+  const own = ownError(failure);
   const end = Math.round(at + record.totalMs);
   const asked = backendAt === null ? null : Math.round(backendAt);
   const answered = asked === null ? null : Math.round(asked + (record.backendMs ?? 0));
@@ -52,8 +54,8 @@ export function writeDeliveredLine(record: RequestRecord, owner: DeliveredOwner,
     appName: text(record.appName),
     consumerAppKey: text(record.appKey),
     statusCode: text(record.status),
-    errorCode: text(failure?.code),
-    errorMessage: text(failure?.message),
+    errorCode: text(own?.code),
+    errorMessage: text(own?.message),
     exception: failure === null ? '' : `${failure.side}: ${failure.message}`,
     requestSize: text(record.requestBytes),
     responseSize: text(record.responseBytes),

@@ -1,5 +1,5 @@
 // QueryRequestLogs: the log of one gateway request.
-import type { RequestRecord } from '../../model/record.ts';
+import { ownError, type RequestRecord } from '../../model/record.ts';
 import type { GroupRow } from '../../store/rows.ts';
 import { ownTraceId } from '../../wire/traceparent.ts';
 import type { RpcAction } from '../action.ts';
@@ -14,9 +14,10 @@ export const queryRequestLogs: RpcAction = async ({ args, deps }) => {
   return { RequestLogs: [{ ...show(record, group), Region: deps.account.regionId }] };
 };
 
-/** What is not measured by itself is shown as its neighbour: the request ends when the backend is asked, or the answer goes out. */
+/** Of an answer that a backend made by itself only `Exception` tells. What is not measured by itself is shown as its neighbour: the request ends when the backend is asked, or the answer goes out. */
 function show(record: RequestRecord, group: GroupRow | null): object {
   const { at, failure, backendAt, logged, groupId } = record;
+  const own = ownError(failure);
   const end = Math.round(at + record.totalMs);
   const backendEnd = backendAt === null ? undefined : Math.round(backendAt + (record.backendMs ?? 0));
   const stage = group?.stages.find(({ stageName }) => stageName === record.stage);
@@ -30,8 +31,8 @@ function show(record: RequestRecord, group: GroupRow | null): object {
     ClientIp: record.clientIp,
     ClientNonce: record.nonce,
     StatusCode: record.status,
-    ErrorCode: failure?.code,
-    ErrorMessage: failure?.message,
+    ErrorCode: own?.code,
+    ErrorMessage: own?.message,
     Exception: failure === null ? undefined : `${failure.side}: ${failure.message}`,
     GroupId: groupId,
     GroupName: group?.groupName,
