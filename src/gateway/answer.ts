@@ -129,10 +129,8 @@ export function answerPreflight(preflight: Preflight): GatewayReply {
 export function answerRedirect(redirect: Redirect): GatewayReply {
   const status = redirect.method === 'GET' || redirect.method === 'HEAD' ? 301 : 308;
   const location = writeHeaderText(redirect.location, messageLimitBytes);
-  const headers = [
-    ...serverHeader(redirect),
-    ...openCors,
-    ...['X-Ca-Request-Id', redirect.requestId, 'Location', location],
-  ];
+  const headers = [...serverHeader(redirect), ...openCors, 'X-Ca-Request-Id', redirect.requestId];
+  addDebugInfo(headers, redirect);
+  headers.push('Location', location);
   return { status, headers, body: '', closes: closes(redirect) };
 }

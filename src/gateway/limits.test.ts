@@ -113,3 +113,15 @@ it('redirects to HTTPS keep the method and body of all but GET and HEAD', async 
   }
   assert.deepEqual(statuses, [301, 301, 308, 308, 308, 308]);
 });
+
+it('redirects to HTTPS tell their times in debug mode, as every answer does', async () => {
+  const bench = open([group({ domains: [{ host: 'safe.test', stage: null, redirectsToHttps: true }] })]);
+  const redirected = async (mode: string) => {
+    const headers = { Host: 'safe.test', 'X-Ca-Request-Mode': mode };
+    return (await bench.send(request({ headers }))).headers['x-ca-debug-info'];
+  };
+  assert.deepEqual(
+    [await redirected('debug'), await redirected('other')],
+    ['{"ServiceLatency":0,"TotalLatency":0}', undefined],
+  );
+});

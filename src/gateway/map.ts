@@ -287,9 +287,9 @@ function refuseMultipart({ headers }: Admitted): void {
   );
 }
 
-/** Source: docs. Errors: I400BD, and those of reading the body. */
+/** Source: docs, that it is read by its charset assumed. Errors: I400BD, I400CT, and those of reading the body. */
 async function checkBody({ body }: Admitted, check: SchemaCheck): Promise<void> {
-  const text = (await body.bytes()).toString('utf8');
+  const text = await body.text();
   const parsed = parseJson(text);
   const reason = text === '' ? 'is empty' : parsed === undefined ? 'is not JSON' : check(parsed);
   if (reason === null) return;

@@ -56,6 +56,8 @@ export type MappingPlan = {
   readonly inputs: readonly InputPlan[];
   /** Path parameters that are sent unchecked. */
   readonly plainSegments: readonly { readonly name: string; readonly segment: number }[];
+  /** Of the backend's path: which of the client's segments stands at a name, as it was written. Other names get values. */
+  readonly writtenSegments: ReadonlyMap<string, number>;
   readonly constants: readonly (Target & { readonly value: string })[];
   readonly systems: readonly (Target & { readonly system: SystemName })[];
   readonly sentThrough: SentThrough | null;
@@ -109,6 +111,7 @@ export function planMapping(
   return {
     inputs,
     plainSegments,
+    writtenSegments: planWrittenSegments(inputs, plainSegments, [...constants, ...systems]),
     constants,
     systems,
     sentThrough: mode === 'MAPPING' ? null : planSentThrough(inputs, fixed),
@@ -154,6 +157,23 @@ function planInput(
     expected: check === null ? '' : expectedOf(parameter),
     targets,
   };
+}
+
+function planWrittenSegments(
+  inputs: readonly InputPlan[],
+  plainSegments: MappingPlan['plainSegments'],
+  others: readonly Target[],
+): MappingPlan['writtenSegments'] {
+  const written = new Map(plainSegments.map(({ name, segment }) => [name, segment]));
+  for (const { location, segment, targets } of inputs) {
+    for (const target of targets) {
+      if (target.location !== 'PATH') continue;
+      if (location === 'PATH') written.set(target.name, segment);
+      else written.delete(target.name);
+    }
+  }
+  for (const { location, name } of others) if (location === 'PATH') written.delete(name);
+  return written;
 }
 
 function planSentThrough(inputs: readonly InputPlan[], fixed: readonly Target[]): SentThrough {

@@ -178,6 +178,17 @@ describe('a body', () => {
     assert.deepEqual([classic.status, classic.text], [400, 'Empty Request Body']);
   });
 
+  it('of JSON is read in its own charset, and refused in an unknown one where it is read', async () => {
+    const schema = '{"required":["猫"]}';
+    const model = withParameter({}, { bodyFormat: 'STREAM', bodySchema: schema });
+    const utf16 = Buffer.from('{"猫":1}', 'utf16le');
+    const typed = (charset: string) => ({ 'Content-Type': `application/json; charset=${charset}` });
+    assert.equal((await send(model, typed('utf-16le'), utf16)).code, null);
+    assert.equal((await send(model, typed('none'), '{"猫":1}')).code, 'I400CT');
+    const passed = await send(withParameter({}, { bodyFormat: 'STREAM' }), typed('none'), '{"a":1}');
+    assert.equal(Buffer.from(String(passed.bench.event()['body']), 'base64').toString(), '{"a":1}');
+  });
+
   it('in multipart is refused where fields are mapped, and passed on where the body is', async () => {
     const headers = { 'Content-Type': 'multipart/form-data; boundary=x' };
     const body = '--x\r\nContent-Disposition: form-data; name="p"\r\n\r\n1\r\n--x--\r\n';

@@ -10,6 +10,7 @@ import {
   type Parameters,
   parseParameters,
   parseRawBareNames,
+  textDecoderFor,
 } from '../wire/query.ts';
 import { refuse } from './errors.ts';
 
@@ -52,10 +53,14 @@ export function bodyOf(bytes: Buffer): BodySource {
 const noBytes = Buffer.alloc(0);
 const charsetOf = /;\s*charset\s*=\s*"?([^\s;"]+)"?/i;
 
-/** The charset of a form, lower case. */
+/** The charset of a body that is read as text, lower case. */
 function charsetIn(contentType: string): string {
   if (contentType.endsWith('; charset=UTF-8')) return 'utf-8';
   return charsetOf.exec(contentType)?.[1]?.toLowerCase() ?? 'utf-8';
+}
+
+function isUtf8(charset: string): boolean {
+  return charset === 'utf-8' || charset === 'utf8';
 }
 
 function tooLarge(limitBytes: number, got: number | null): Error {
@@ -69,6 +74,15 @@ function tooLarge(limitBytes: number, got: number | null): Error {
       got: got === null ? 'more' : `${got} bytes`,
       message: `The request body is larger than the limit of ${limitBytes} bytes.`,
     },
+  );
+}
+
+/** Of bodies that are read here; one that is only passed on may have any charset. Source: docs, the latter assumed. */
+function unknownCharset(charset: string): Error {
+  return refuse(
+    'I400CT',
+    { Reason: `charset ${charset} is unknown` },
+    { side: 'client', field: 'Content-Type', got: charset, message: `The body's charset "${charset}" is unknown.` },
   );
 }
 
@@ -194,6 +208,15 @@ export class RequestBody {
     );
   }
 
+  /** All of the body as text. Errors: I400CT and those of bytes(). */
+  async text(): Promise<string> {
+    const charset = charsetIn(this.#contentType ?? '');
+    const decoder = isUtf8(charset) ? undefined : textDecoderFor(charset);
+    if (decoder === null) throw unknownCharset(charset);
+    const bytes = await this.bytes();
+    return decoder?.decode(bytes) ?? bytes.toString('utf8');
+  }
+
   /** Of a form: every value of one field, in order. Errors: those of form(). */
   async formValues(name: string): Promise<readonly string[]> {
     const { text, decode } = this.#readText(await this.bytes());
@@ -203,14 +226,8 @@ export class RequestBody {
   /** The form as its pieces are decoded; `decode` undefined: as UTF-8. Errors: I400CT. */
   #readText(bytes: Buffer): { readonly text: string; readonly decode: DecodePiece | undefined } {
     const charset = charsetIn(this.#contentType ?? '');
-    const decode = charset === 'utf-8' || charset === 'utf8' ? undefined : decoderFor(charset);
-    if (decode === null) {
-      throw refuse(
-        'I400CT',
-        { Reason: `charset ${charset} is unknown` },
-        { side: 'client', field: 'Content-Type', got: charset, message: `The form's charset "${charset}" is unknown.` },
-      );
-    }
+    const decode = isUtf8(charset) ? undefined : decoderFor(charset);
+    if (decode === null) throw unknownCharset(charset);
     return { text: bytes.toString(decode === undefined ? 'utf8' : 'latin1'), decode };
   }
 

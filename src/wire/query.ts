@@ -40,17 +40,22 @@ function percentBytes(text: string, encoding: 'utf8' | 'latin1'): Buffer {
   return bytes.subarray(0, length);
 }
 
+/** Null when the charset is unknown. */
+export function textDecoderFor(charset: string): TextDecoder | null {
+  try {
+    return new TextDecoder(charset);
+  } catch {
+    return null; // RangeError: the one way in which TextDecoder says that it does not know the label.
+  }
+}
+
 /**
  * A decoder for a form whose Content-Type names `charset`; its pieces are the body's bytes read as latin1.
  * Null when the charset is unknown.
  */
 export function decoderFor(charset: string): DecodePiece | null {
-  let decoder: TextDecoder;
-  try {
-    decoder = new TextDecoder(charset);
-  } catch {
-    return null; // RangeError: the one way in which TextDecoder says that it does not know the label.
-  }
+  const decoder = textDecoderFor(charset);
+  if (decoder === null) return null;
   return (piece) => {
     const text = piece.replaceAll('+', ' ');
     return badEscape.test(text) ? null : decoder.decode(percentBytes(text, 'latin1'));

@@ -146,6 +146,51 @@ describe('an HTTP backend gets', () => {
     assert.match(backend.received[0] ?? '', /^GET \/below\/a%2Fb\/c\?d /);
   });
 
+  it('one segment for a mapped path parameter, decoded never and escaped once', async (t) => {
+    const backend = await startRawBackend(t, answering(ok('', 'Connection: close\r\n')));
+    const mapped = (from: 'PATH' | 'QUERY') =>
+      proxyTo(httpBackend(backend.address, { path: '/to/[b]/end' }), {
+        request: { path: from === 'PATH' ? '/from/[a]' : '/query', mode: 'MAPPING' },
+        rest: {
+          parameters: [parameter({ name: 'a', location: from })],
+          serviceParameters: [{ name: 'b', location: 'PATH', type: 'STRING', catalog: 'REQUEST' }],
+          mappings: [{ requestName: 'a', serviceName: 'b' }],
+        },
+      });
+    const running = await startGateway(t, {
+      mapped: mapped('PATH'),
+      query: mapped('QUERY'),
+      plain: proxyTo(httpBackend(backend.address, { path: '/to/[c]/end' }), { request: { path: '/plain/[c]' } }),
+      rest: proxyTo(httpBackend(backend.address, { path: '/to/*' }), { request: { path: '/rest/*' } }),
+      own: proxyTo(httpBackend(backend.address), { request: { path: '/own/*' } }),
+    });
+    const values: readonly (readonly [sent: string, got: string])[] = [
+      ['a%2Fb%5cc', 'a%2Fb%5cc'],
+      ['a%252Fb', 'a%252Fb'],
+      ['a%25252fb', 'a%25252fb'],
+      ['%252e%252e', '%252e%252e'],
+      ['a\\..\\b', 'a%5C..%5Cb'],
+      ['{a}^`"<>|', '%7Ba%7D%5E%60%22%3C%3E%7C'],
+      ["a!$&'()*+,;=:@~", "a!$&'()*+,;=:@~"],
+      ['%E7%8C%AB', '%E7%8C%AB'],
+    ];
+    const cases = values.flatMap(([sent, got]) => [
+      [`/from/${sent}`, `/to/${got}/end`],
+      [`/plain/${sent}`, `/to/${got}/end`],
+      [`/rest/x/${sent}`, `/to/x/${got}`],
+      [`/own/${sent}`, `/own/${got}`],
+    ]);
+    const fromQuery = [
+      ['/query?a=a%2Fb', '/to/a%2Fb/end'],
+      ['/query?a=a%252Fb', '/to/a%252Fb/end'],
+      ['/query?a=a%5C..', '/to/a%5C../end'],
+    ];
+    for (const [target = '', wanted] of [...cases, ...fromQuery]) {
+      await rawExchange(running.port, head('GET', target));
+      assert.equal(backend.received.at(-1)?.split(' ')[1], wanted, target);
+    }
+  });
+
   it('CUSTOM and CLIENT content types', async (t) => {
     const backend = await startRawBackend(t, answering(ok('', 'Connection: close\r\n')));
     const form = { method: 'POST', mode: 'MAPPING', bodyFormat: 'FORM' } as const;

@@ -128,7 +128,7 @@ function notServed(reason: string, field: string, expected: string, message: str
 
 /** What aliases may go by: the request that the function is sent. */
 function contentOf(mapped: Mapped): CallContent {
-  const headers = sentHeaders(mapped).map(([name, value]) => [name.toLowerCase(), value] as const);
+  const headers = sent(mapped.outgoing.headers).map(([name, value]) => [name.toLowerCase(), value] as const);
   return { headers: Object.fromEntries(headers), query: [...mapped.outgoing.query] };
 }
 
@@ -151,14 +151,8 @@ async function bodyOf({ outgoing, body }: Mapped): Promise<Buffer> {
 }
 
 /** FC's own signature takes the place of a client's Authorization. Source: docs. */
-function sentHeaders({ outgoing }: Mapped): (readonly [string, string])[] {
-  return [...outgoing.headers].filter(([name]) => name.toLowerCase() !== 'authorization');
-}
-
-/** The same with the further lines of repeated headers. */
-function sentHeaderLines(mapped: Mapped): (readonly [string, string])[] {
-  const more = mapped.outgoing.moreHeaders.filter(([name]) => name.toLowerCase() !== 'authorization');
-  return [...sentHeaders(mapped), ...more];
+function sent(headers: Iterable<readonly [name: string, value: string]>): (readonly [name: string, value: string])[] {
+  return [...headers].filter(([name]) => name.toLowerCase() !== 'authorization');
 }
 
 /** The call itself. The base URL's host is the trigger's, so nothing of the path is its address. */
@@ -180,7 +174,11 @@ async function httpCallOf(mapped: Mapped, backend: FunctionHttp, target: Functio
       requestUri: rawPath + query,
       clientIp: mapped.clientIp,
       host: URL.canParse(backend.baseUrl) ? new URL(backend.baseUrl).host : mapped.host,
-      headers: sentHeaderLines(mapped).flatMap(([name, value]) => [name, Buffer.from(value).toString('latin1')]),
+      // With the further lines of repeated headers.
+      headers: sent([...mapped.outgoing.headers, ...mapped.outgoing.moreHeaders]).flatMap(([name, value]) => [
+        name,
+        Buffer.from(value).toString('latin1'),
+      ]),
       query: parseQuery(query.slice(1), true).flat(),
       basePath: null,
     },
@@ -215,12 +213,11 @@ async function eventOf(
   const rawPath = pathOf(mapped, backend);
   const bytes = await bodyOf(mapped);
   const contentType = [...outgoing.headers].find(([name]) => name.toLowerCase() === 'content-type')?.[1] ?? null;
-  const sent = sentHeaders(mapped);
   return writeHttpEvent({
     method: backendMethod(backend.method, mapped),
     rawPath,
     path: decodePath(rawPath) ?? rawPath,
-    headers: new Map(sent),
+    headers: new Map(sent(outgoing.headers)),
     query: outgoing.query,
     body: bytes,
     contentType,

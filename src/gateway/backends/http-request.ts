@@ -32,10 +32,15 @@ export function backendMethod(method: ApiMethod, mapped: Mapped): string {
   return method === 'ANY' ? mapped.outgoing.method : method;
 }
 
-/** Escapes a decoded path piece; what came as `%2F` and `%5C` was kept so and stays. */
-function encodeSegment(text: string): string {
-  const escaped = encodeURIComponent(text.toWellFormed());
-  return escaped.includes('%25') ? escaped.replace(/%25(?=2f|5c)/gi, '%') : escaped;
+/**
+ * What stands at a `[name]`, always one segment. One of the client's is sent as it was written: `%2F` and `%252F` read alike when
+ * they are decoded for matching, and must not become one here. Everything else is a text, all of it escaped.
+ */
+function segmentAt(name: string, mapped: Mapped): string {
+  const value = checked(name, mapped.outgoing.pathParameters.get(name));
+  const at = mapped.plan.writtenSegments.get(name);
+  if (at === undefined) return encodeURIComponent(value.toWellFormed());
+  return encodeLiteral(mapped.rawPath.split('/')[1 + mapped.baseLength + at] ?? '');
 }
 
 const variable = /\[([^\]/]+)\]/g;
@@ -52,13 +57,10 @@ export function backendPath(pattern: string, basePath: string, mapped: Mapped): 
   const filled = fillVariables(pattern, mapped);
   const own = filled.startsWith('/') ? filled : `/${filled}`;
   if (!own.includes('[') && !own.endsWith('/*')) return basePath + encodeLiteral(own);
-  const { pathParameters } = mapped.outgoing;
   const isOpen = own.endsWith('/*');
   const path = (isOpen ? own.slice(0, -2) : own)
     .split(variable)
-    .map((piece, index) =>
-      index % 2 === 0 ? encodeLiteral(piece) : encodeSegment(checked(piece, pathParameters.get(piece))),
-    )
+    .map((piece, index) => (index % 2 === 0 ? encodeLiteral(piece) : segmentAt(piece, mapped)))
     .join('');
   return basePath + path + (isOpen ? restOfPath(mapped) : '');
 }
@@ -80,27 +82,27 @@ function checked(name: string, value = ''): string {
 
 const notInPath = /[^!-~]|[?#"<>\\^`{|}]/g;
 
-/** Text of a definition as it may stand in a request line. */
+/** Text of a definition, or of a path that a client wrote, as it may stand in a request line: RFC 3986 has none of these marks in a path. */
 function encodeLiteral(text: string): string {
   return text.replace(notInPath, (mark) => encodeURIComponent(mark.toWellFormed()));
 }
 
-/** The client's own path. */
+/** The client's own path, but for marks that no path may hold: to some servers `\` is a slash. */
 function ownPath({ rawPath }: Mapped): string {
   if (rawPath.includes('.') || rawPath.includes('%2')) refuseDots(rawPath.split('/'));
-  return rawPath;
+  return encodeLiteral(rawPath);
 }
 
 function refuseDots(pieces: readonly string[]): void {
   if (pieces.some((piece) => /^(\.|%2e){1,2}$/i.test(piece))) checked('*', '..');
 }
 
-/** What `/*` of the API matched, as the client wrote it. */
+/** What `/*` of the API matched, as the client wrote it, but for marks that no path may hold. */
 function restOfPath(mapped: Mapped): string {
   const from = mapped.baseLength + mapped.api.pattern.segments.length;
   const rest = mapped.rawPath.split('/').slice(1 + from);
   refuseDots(rest);
-  return rest.length === 0 ? '' : `/${rest.join('/')}`;
+  return rest.length === 0 ? '' : `/${encodeLiteral(rest.join('/'))}`;
 }
 
 /**
