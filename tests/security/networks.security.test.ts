@@ -24,6 +24,7 @@ const attacks = [
   ['reaches another instance', 'reach_another_instance'],
   ['reaches the metadata service of the cloud', 'reach_metadata'],
   ['reaches a link-local metadata service', 'reach_link_local_metadata'],
+  ['reaches a metadata service at an address of the internet', 'reach_public_metadata'],
   ['reaches a private range', 'reach_private_range'],
   ['asks a resolver of the host past the doorway', 'resolve_through_host'],
   ["sends with the host's address", 'spoof_source'],
@@ -63,7 +64,7 @@ for (const { title, tier, isOrdinary } of lacks === null ? places : []) {
     let given: Readonly<Record<string, unknown>> = {};
 
     before(async () => {
-      const outside = await openOutside(cleanup, ['100.100.100.200', '169.254.169.254', '10.213.77.1']);
+      const outside = await openOutside(cleanup, ['100.100.100.200', '169.254.169.254', '168.63.129.16', '10.213.77.1']);
       const hostPort = await listenEverywhere(cleanup);
       place = await AttackServer.start(tier, isOrdinary);
       const { ready } = place.server;

@@ -66,6 +66,11 @@ def reach_link_local_metadata(given):
     return fetched('http://169.254.169.254/latest/meta-data/')
 
 
+def reach_public_metadata(given):
+    """Azure's, which is no link-local address."""
+    return fetched('http://168.63.129.16/?comp=versions')
+
+
 def reach_private_range(given):
     return fetched('http://%s/' % given['privateAddress'])
 
