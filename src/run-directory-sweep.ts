@@ -2,7 +2,7 @@
 // server.ts at a start.
 import { lstatSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 
 const nameForm = /^yunmen-[A-Za-z0-9]{6}$/;
 const socketName = 'launcher.sock';
@@ -35,16 +35,48 @@ export async function sweepRunDirectories(
   return removed;
 }
 
+/**
+ * The same of a server that is known to be dead, as soon as its launcher is: `paths` are what it said that its run directories
+ * are. What lies elsewhere, or has no launcher's socket in it, stays.
+ *
+ * `asOwner`: with the rights of who made them.
+ */
+export async function sweepDirectoriesOf(
+  paths: readonly string[],
+  { parent, asOwner }: { readonly parent: string; asOwner<T>(act: () => T): T } = {
+    parent: '/tmp',
+    asOwner: (act) => act(),
+  },
+): Promise<readonly string[]> {
+  const removed: string[] = [];
+  for (const path of paths.slice(0, lookedAt)) {
+    if (dirname(path) !== parent || !nameForm.test(basename(path)) || (await isListening(join(path, socketName))))
+      continue;
+    const isGone = asOwner(() => {
+      if (!isOurs(path) || !readdirSync(path).includes(socketName)) return false;
+      rmSync(path, { recursive: true, force: true });
+      return true;
+    });
+    if (isGone) removed.push(path);
+  }
+  return removed;
+}
+
 /** As far as the directory itself tells. */
 function isLeft(path: string, now: number): boolean {
   const info = lstatSync(path, { throwIfNoEntry: false });
-  if (info === undefined || !info.isDirectory()) return false;
-  if (info.uid !== process.geteuid?.() || !modes.has(info.mode & 0o777)) return false;
+  if (info === undefined || !isOurs(path)) return false;
   const names = readdirSync(path);
   const quiet = names.includes(socketName) ? quietMs.withSocket : quietMs.without;
   const changedAt = names.map((name) => lstatSync(join(path, name), { throwIfNoEntry: false })?.ctimeMs ?? now);
-  const isQuiet = now - Math.max(info.ctimeMs, ...changedAt) > quiet;
-  return isQuiet && names.every((name) => ownNames.has(name)) && !hasMount(path);
+  return now - Math.max(info.ctimeMs, ...changedAt) > quiet;
+}
+
+/** A run directory of who we are, with nothing in it that a server does not put there. */
+function isOurs(path: string): boolean {
+  const info = lstatSync(path, { throwIfNoEntry: false });
+  if (info === undefined || !info.isDirectory() || info.uid !== process.geteuid?.()) return false;
+  return modes.has(info.mode & 0o777) && readdirSync(path).every((name) => ownNames.has(name)) && !hasMount(path);
 }
 
 function hasMount(path: string): boolean {

@@ -1,6 +1,6 @@
 // The two files by which client commands find a server: `server.json` (addresses, pids; while it runs) and
 // `credentials.json` (the account's key; kept). Both written whole or not at all.
-import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ServerCredentials, ServerFile } from './cli/index.ts';
 
@@ -23,6 +23,17 @@ export function writeCredentials(dataDir: string, credentials: ServerCredentials
 
 export function writeServerFile(dataDir: string, facts: ServerFacts): void {
   writeWhole(join(dataDir, 'server.json'), facts);
+}
+
+/** The run directories of the server that wrote server.json last; none when it ended in order. */
+export function runDirectoriesOf(dataDir: string): readonly string[] {
+  try {
+    const { dataProcesses } = JSON.parse(readFileSync(join(dataDir, 'server.json'), 'utf8')) as Partial<ServerFacts>;
+    return (dataProcesses ?? []).map(({ runDir }) => String(runDir));
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    throw error;
+  }
 }
 
 export function removeServerFile(dataDir: string): void {

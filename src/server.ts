@@ -36,10 +36,11 @@ import { OutputKeeper } from './output-keeper.ts';
 import { watchProcess } from './process-metrics.ts';
 import { Relay } from './relay.ts';
 import { makeRunDirectory } from './run-directory.ts';
-import { sweepRunDirectories } from './run-directory-sweep.ts';
+import { sweepDirectoriesOf, sweepRunDirectories } from './run-directory-sweep.ts';
 import {
   credentialsPath,
   removeServerFile,
+  runDirectoriesOf,
   type ServerFacts,
   writeCredentials,
   writeServerFile,
@@ -67,10 +68,11 @@ export async function startServer(options: ServerOptions, log: Log): Promise<Run
 
 async function assemble(options: ServerOptions, log: Log, stack: AsyncDisposableStack): Promise<RunningServer> {
   const { dataDir } = options;
-  await removeLeftovers(log);
+  await removeLeftovers(sweepRunDirectories, log); // while we have all rights, with `--user` too
   const rights = await takeRights(options, log);
   const lock = acquireDataDir(dataDir);
   stack.defer(() => lock.release());
+  await removeLeftovers(() => removePredecessor(dataDir, rights.user), log);
   const ended = Promise.withResolvers<{ reason: string }>();
   const readProcess = watchProcess();
   const requests = openRequestLog(dataDir, log, stack);
@@ -168,14 +170,19 @@ async function assemble(options: ServerOptions, log: Log, stack: AsyncDisposable
   };
 }
 
-/** While we have all rights, with `--user` too. */
-async function removeLeftovers(log: Log): Promise<void> {
+async function removeLeftovers(sweep: () => Promise<readonly string[]>, log: Log): Promise<void> {
   try {
-    const directories = await sweepRunDirectories();
+    const directories = await sweep();
     if (directories.length > 0) log.info('what killed servers left was removed', { directories });
   } catch (error) {
     log.warn('what killed servers left could not be removed', { error: String(error) });
   }
+}
+
+/** Who has the lock of the data directory knows that whoever served it before is dead. */
+function removePredecessor(dataDir: string, user: ServerUser | null): Promise<readonly string[]> {
+  const asOwner = user === null ? <T>(act: () => T): T => act() : user.asRoot;
+  return sweepDirectoriesOf(runDirectoriesOf(dataDir), { parent: '/tmp', asOwner });
 }
 
 /** What keeps functions apart: the same in every data process. */

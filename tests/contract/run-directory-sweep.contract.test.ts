@@ -6,7 +6,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { sweepRunDirectories } from '../../src/run-directory-sweep.ts';
+import { sweepDirectoriesOf, sweepRunDirectories } from '../../src/run-directory-sweep.ts';
 
 test('only what a killed server left is removed', async (t) => {
   const parent = mkdtempSync(join(tmpdir(), 'sweep-'));
@@ -42,7 +42,12 @@ test('only what a killed server left is removed', async (t) => {
   const sweep = async (inMs: number) =>
     (await sweepRunDirectories({ parent, now: Date.now() + inMs })).map((path) => path.slice(parent.length + 1));
   assert.deepEqual(await sweep(0), [], 'a server may be about to start');
-  const dead = ['killed', 'passed', 'slower'].map((name) => `yunmen-${name}`);
+  const named = readdirSync(parent).map((name) => join(parent, name));
+  const sweepNamed = (paths: readonly string[]) => sweepDirectoriesOf(paths, { parent, asOwner: (act) => act() });
+  assert.deepEqual(await sweepNamed([`${parent}/yunmen-link00/../yunmen-killed`, '/tmp', parent]), []);
+  const gone = await sweepNamed(named.filter((path) => !/killed|slower/.test(path)));
+  assert.deepEqual(gone, [join(parent, 'yunmen-passed')], 'at once what is known to be dead');
+  const dead = ['killed', 'slower'].map((name) => `yunmen-${name}`);
   assert.deepEqual((await sweep(2 * minute)).toSorted(), dead);
   assert.deepEqual(await sweep(11 * minute), ['yunmen-bare00']);
   const stay = ['alive0', 'file00', 'link00', 'longer-name', 'other0', 'wide00'].map((name) => `yunmen-${name}`);

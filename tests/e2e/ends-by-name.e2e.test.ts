@@ -239,6 +239,19 @@ for (const tier of isolationTiers) {
       });
     }
 
+    test('all three killed at once: what is left goes with the next start', async () => {
+      const { runDir, pid, pids } = server.facts;
+      await addFunction('all-killed', waiting);
+      await fc.invokeFunction('ends', 'all-killed', 'begin');
+      const all = [...processTree(pid), ...instanceTrees(server).flat()];
+      assert.ok(alive(all).length >= 3 + leastProcesses, 'three processes of ours, an instance and its daemon');
+      for (const each of Object.values(pids)) process.kill(each, 'SIGKILL');
+      assert.deepEqual(await leftovers(all, [], goneWithinMs), []);
+      await open();
+      assert.deepEqual(remainsOf(runDir), []);
+      assert.equal(String((await fc.invokeFunction('ends', 'all-killed', 'next')).data), 'next');
+    });
+
     const waits = 'data, control and launcher killed while processes wait for a function';
     test(tier === 'restricted' ? `${waits}: none waits in this tier` : waits, async () => {
       await addFunction('waited-for', waiting);
