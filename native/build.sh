@@ -27,7 +27,7 @@ trap 'rm -f "$made" "$made.log"' EXIT
 if "$compiler" -std=gnu11 -static -O2 -Wall -Wextra -Werror -Wformat=2 -Wno-format-nonliteral -fstack-protector-strong \
   -fno-common -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -Wl,-z,relro,-z,now -Wl,-z,noexecstack -s -o "$made" \
   sandd.c owner.c table.c handles.c spares.c program.c messages.c instance.c exec.c keeper.c relay.c tree.c root.c rights.c cgroups.c allowed.c files.c restricted.c become.c look.c probe.c \
-  network.c netlink.c firewall.c uplink.c pasta.c pasta-run.c ask.c doorway.c probe-network.c > "$made.log" 2>&1; then
+  network.c netlink.c firewall.c uplink.c pasta.c pasta-run.c ask.c doorway.c beyond.c probe-network.c > "$made.log" 2>&1; then
   mv -f "$made" "$out"
 else
   echo "$compiler failed: $(grep -m 1 -E 'error|cannot' "$made.log" || head -n 1 "$made.log")"

@@ -51,6 +51,15 @@ void pasta_take_keeper(int socket, pid_t pid); // it is there
 void pasta_end(void);
 int keep(const char *run_dir);      // the command that becomes one (pasta-run.c)
 
+// -- beyond.c: a host beyond this machine, for a moment
+struct beyond { int host, space, inside, listener; uint16_t port; uint32_t address; char link[16]; };
+bool beyond_begin(struct beyond *beyond); // as root, in the host's network, which reaches it; beyond_end() in any case
+bool beyond_is_reached(const struct beyond *beyond); // from the network that we are in
+void beyond_end(struct beyond *beyond);
+bool is_reached(uint32_t host, uint16_t port, int limit_ms); // by a connection
+int listen_anywhere(uint16_t *port);
+int64_t trial_due(int64_t now); // once, in the background: our starter is told when the host drops what instances send; when it is due
+
 // -- probe-network.c
 int probe_network(void);
 

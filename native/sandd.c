@@ -145,8 +145,12 @@ static void make_places(void) {
   make_directory("i", place.owner, place.owner_group, is_entered ? 0711 : 0700);
   make_directory("root", geteuid(), getegid(), 0700);
   if (place.tier == TIER_RESTRICTED) make_directory("t", geteuid(), getegid(), 0711);
-  if (place.tier == TIER_STRONG) {
+  // What killed servers left, whatever their tier and network were.
+  if (place.is_root) {
     cgroups_clean();
+    uplink_clean();
+  }
+  if (place.tier == TIER_STRONG) {
     if (!cgroups_open(&place.groups, strrchr(place.run_dir, '/') + 1)) refuse_to_start("%s", cgroups_why);
   }
   // Where a part of them is delegated to an ordinary user; else memory is watched.
@@ -173,9 +177,10 @@ static void open_events(void) {
 
 // Does what is due; how long until the next is, -1 for never.
 static int keep_time(void) {
-  int64_t now = now_ms(), next = strangers_due(now), other = instances_due(now), way = is_ending ? INT64_MAX : pasta_due(now);
+  int64_t now = now_ms(), next = strangers_due(now), other = instances_due(now), way = is_ending ? INT64_MAX : pasta_due(now), trial = is_ending ? INT64_MAX : trial_due(now);
   if (other < next) next = other;
   if (way < next) next = way;
+  if (trial < next) next = trial;
   return next == INT64_MAX ? -1 : next - now > 60000 ? 60000 : next < now ? 0 : (int)(next - now);
 }
 

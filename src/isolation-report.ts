@@ -81,7 +81,7 @@ const namespacesLine =
  * Firewalls that drop what is forwarded (Docker makes it so). Nobody can begin anything towards functions all the same: the
  * server's own table drops that.
  */
-const forwardLine =
+export const forwardLine =
   'iptables -I FORWARD -i yunmen+ -j ACCEPT && iptables -I FORWARD -o yunmen+ -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT';
 const compilerLine = 'apt-get install -y gcc libc6-dev';
 

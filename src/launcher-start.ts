@@ -12,6 +12,7 @@ import {
   probeSandd,
   startSandd,
 } from './functions/index.ts';
+import { forwardLine } from './isolation-report.ts';
 import { chooseNetwork, networkPolicy } from './network-choice.ts';
 import { launcherHandlers } from './outlets.ts';
 import type { ServerUser } from './server-user.ts';
@@ -61,7 +62,11 @@ export async function chooseLauncher(
   const isBeaten = native.ok && native.tier === 'restricted' && settings.isolation === null && (await hasBubblewrap());
   if (native.ok && !isBeaten) {
     const { path } = native;
-    return { path, begin: (place, user) => startNativeLauncher(native, { ...settings, ...place, user }, log) };
+    const onDropped = warnOnce(log);
+    return {
+      path,
+      begin: (place, user) => startNativeLauncher(native, { ...settings, ...place, user, onDropped }, log),
+    };
   }
   if (!native.ok && (settings.isolation === 'strong' || settings.isolation === 'restricted')) {
     throw new Error(`the isolation tier '${settings.isolation}' cannot be had here: ${native.why}`);
@@ -71,15 +76,32 @@ export async function chooseLauncher(
   return { path: null, begin: (place) => startNodeLauncher({ ...settings, ...place }, log) };
 }
 
+/** The launchers of several data processes find the same. */
+function warnOnce(log: Log): () => void {
+  let isTold = false;
+  return () => {
+    if (isTold) return;
+    isTold = true;
+    log.warn(`functions reach nothing beyond this machine: its firewall drops what they send (${forwardLine})`);
+  };
+}
+
 async function startNativeLauncher(
   { path, tier }: Extract<NativeChoice, { ok: true }>,
-  { runDir, launcherToken, network: asked, allowedNetworks, user }: LauncherSettings & { user: ServerUser | null },
+  {
+    runDir,
+    launcherToken,
+    network: asked,
+    allowedNetworks,
+    user,
+    onDropped,
+  }: LauncherSettings & { user: ServerUser | null; onDropped(): void },
   log: Log,
 ): Promise<StartedLauncher> {
   const report = (text: string) => log.warn(text);
   const isApart = tier === 'user' || tier === 'strong';
   const policy = !isApart || asked === 'host' ? null : asked === 'none' ? 'none' : networkPolicy(allowedNetworks);
-  const begin = () => startSandd({ path, runDir, token: launcherToken, tier, owner: user, policy, report });
+  const begin = () => startSandd({ path, runDir, token: launcherToken, tier, owner: user, policy, report, onDropped });
   const sandd = await (user === null ? begin() : user.asRoot(begin));
   const network = chooseNetwork(asked, isApart ? sandd.noNetwork : `tier '${tier}' has no network namespaces`);
   if (!network.ok) {

@@ -9,16 +9,19 @@ import type { AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { findSandd, probeSandd } from '../../src/functions/index.ts';
+import { dropForwarded } from '../harness/firewall.ts';
 import { zippedWith } from '../harness/npm-package.ts';
 import { OpenApi } from '../harness/openapi.ts';
 import { ordinaryNetworksLack } from '../harness/ordinary.ts';
 import { type Outside, openOutside, outsideLacks } from '../harness/outside.ts';
+import { remainsOf } from '../harness/remains.ts';
 import { functionCompute, zipped } from '../harness/sdk.ts';
 import {
   Cleanup,
   leftovers,
   type ProcessMark,
   processTree,
+  root,
   startServer,
   type TestServer,
   temporaryDirectory,
@@ -364,12 +367,43 @@ describe('networks of functions', { skip: lacks ?? (tiers.length === 0 ? 'no tie
     const second = await startServer(t, flags, temporaryDirectory(t));
     for (const pid of Object.values(second.facts.pids)) process.kill(pid, 'SIGKILL');
     await second.exited;
-    const third = await startServer(t, flags, temporaryDirectory(t));
-    await third.stop();
+    // In a tier that needs nothing of it itself.
+    const third = await startServer(t, ['start', '--isolation', 'none'], temporaryDirectory(t));
+    assert.deepEqual(
+      remainsOf(second.facts.runDir).filter((what) => what.includes('cgroup')),
+      [],
+    );
     await isPutBack(second, outside);
-    await isPutBack(third, outside);
+    await third.stop();
   });
+
+  for (const [firewall, prepare, says] of [
+    ['drops', 'python3 -c "$drop"', 'so once, and how to mend it'],
+    ['lets pass', 'true', 'nothing'],
+  ] as const) {
+    test(`a server whose firewall ${firewall} what functions send says ${says}`, async (t) => {
+      const program = `${temporaryDirectory(t)}/start`;
+      // In a network of its own, where nobody else is harmed.
+      const inside = `ip link set lo up && ${prepare} && exec ${root}bin/yunmen "$@"`;
+      writeFileSync(program, '#!/bin/sh\nexec unshare --net sh -c "$inside" start "$@"\n', { mode: 0o755 });
+      const two = [...flags, '--data-processes', '2'];
+      const server = await startServer(t, two, temporaryDirectory(t), {
+        program,
+        env: { inside, drop: dropForwarded },
+      });
+      const warning = /reach nothing beyond this machine.*iptables -I FORWARD -i yunmen\+/g;
+      for (const { launcher } of server.facts.dataProcesses) await hasEndedOne(launcher);
+      await server.stop();
+      assert.equal(server.log().match(warning)?.length ?? 0, firewall === 'drops' ? 1 : 0, server.log());
+    });
+  }
 });
+
+/** Until a process that the launcher started has ended: page faults of those are counted when they are waited for. */
+async function hasEndedOne(launcher: number): Promise<void> {
+  const faults = () => readFileSync(`/proc/${launcher}/stat`, 'utf8').split(') ')[1]?.split(' ')[8];
+  for (const until = Date.now() + 60_000; faults() === '0'; await sleep(20)) assert.ok(Date.now() < until);
+}
 
 /** The kernel takes a namespace apart after the last process in it has gone; what another server needs stays on. */
 async function isPutBack(server: TestServer, outside: Outside): Promise<void> {

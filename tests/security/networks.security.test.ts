@@ -64,7 +64,12 @@ for (const { title, tier, isOrdinary } of lacks === null ? places : []) {
     let given: Readonly<Record<string, unknown>> = {};
 
     before(async () => {
-      const outside = await openOutside(cleanup, ['100.100.100.200', '169.254.169.254', '168.63.129.16', '10.213.77.1']);
+      const outside = await openOutside(cleanup, [
+        '100.100.100.200',
+        '169.254.169.254',
+        '168.63.129.16',
+        '10.213.77.1',
+      ]);
       const hostPort = await listenEverywhere(cleanup);
       place = await AttackServer.start(tier, isOrdinary);
       const { ready } = place.server;

@@ -131,7 +131,8 @@ class Calls {
       this.onExited(answer.exit);
       return;
     }
-    if (answer.kind === 'wanted') throw new Error('the launcher broke the protocol'); // that is for its starter
+    // Those are for its starter.
+    if (answer.kind === 'wanted' || answer.kind === 'dropped') throw new Error('the launcher broke the protocol');
     const waiting = this.#waiting.get(answer.call);
     this.#waiting.delete(answer.call);
     if (answer.kind === 'done') waiting?.resolve(answer.fields);

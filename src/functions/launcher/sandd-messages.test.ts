@@ -111,8 +111,12 @@ const exited = Buffer.concat([
   Buffer.from('01090100001000', 'hex'),
 ]);
 
+/** Those are to its starter, at call 0, and nobody waits for them. */
+const wanted = Buffer.from('000000054300000000', 'hex');
+const dropped = Buffer.from('000000054400000000', 'hex');
+
 test('answers are read however they are cut', () => {
-  const all = Buffer.concat([done, failed, exited]);
+  const all = Buffer.concat([done, failed, exited, wanted, dropped]);
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 0, max: all.length }), { maxLength: 8 }), (cuts) => {
       const decoder = new SanddDecoder();
@@ -120,7 +124,7 @@ test('answers are read however they are cut', () => {
       const answers = edges.slice(1).flatMap((end, index) => decoder.push(all.subarray(edges[index], end)));
       assert.deepEqual(
         answers.map((answer) => answer.kind),
-        ['done', 'failed', 'exited'],
+        ['done', 'failed', 'exited', 'wanted', 'dropped'],
       );
       assert.deepEqual(answers[1], { kind: 'failed', call: 2, why: 'why' });
       assert.deepEqual(answers[2], {

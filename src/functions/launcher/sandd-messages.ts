@@ -30,6 +30,7 @@ const words = {
   failed: 65,
   exited: 66,
   wanted: 67,
+  dropped: 68,
 };
 const tiers = { none: 0, user: 1, strong: 2, restricted: 3 } as const satisfies Record<IsolationTier, number>;
 const networks = { host: 0, none: 1, open: 2 } as const satisfies Record<NetworkMode, number>;
@@ -45,7 +46,9 @@ export type SanddAnswer =
   | { readonly kind: 'failed'; readonly call: number; readonly why: string }
   | { readonly kind: 'exited'; readonly exit: Exit }
   /** Its starter is to start a process that keeps pasta. */
-  | { readonly kind: 'wanted' };
+  | { readonly kind: 'wanted' }
+  /** What instances send does not get beyond this machine. */
+  | { readonly kind: 'dropped' };
 
 /**
  * Shape: u32 length of what follows, u8 word, u32 call, fields; big endian. A text is u16 length with its closing zero
@@ -281,6 +284,8 @@ function parseAnswer(message: Buffer): SanddAnswer {
       return { kind: 'failed', call, why: fields.toString('utf8', 2) };
     case words.wanted:
       return { kind: 'wanted' };
+    case words.dropped:
+      return { kind: 'dropped' };
     case words.exited:
       if (fields.length !== idBytes + 8) break;
       return { kind: 'exited', exit: parseExited(fields) };

@@ -53,11 +53,12 @@ export type RunningSandd = Configured & {
 /**
  * Starts sandd for one server; it listens in `runDir` when this resolves.
  *
- * `report` hears what it has to say to the operator, a line at a time.
+ * `report` hears what it has to say to the operator, a line at a time; `onDropped`, at most once and some seconds after the
+ * start, that what instances send does not get beyond this machine.
  * Errors: rejects with sandd's own sentence when the tier cannot be had; it has ended then.
  */
 export async function startSandd(
-  options: SanddConfiguration & { readonly path: string; report(text: string): void },
+  options: SanddConfiguration & { readonly path: string; report(text: string): void; onDropped?(): void },
 ): Promise<RunningSandd> {
   const stdio = ['ignore', 'ignore', 'pipe', 'pipe'] as const;
   const child = spawn(options.path, ['serve'], { stdio: [...stdio], detached: true, env: {}, cwd: '/' });
@@ -68,7 +69,10 @@ export async function startSandd(
     throw new Error('cannot reach sandd');
   const { pid } = child;
   createInterface({ input: child.stderr }).on('line', options.report);
-  const starter = new StarterCalls(parent, () => startKeeper(options));
+  const starter = new StarterCalls(parent, (told) => {
+    if (told === 'wanted') startKeeper(options);
+    else options.onDropped?.();
+  });
   const configured = await starter.call(() => encodeConfigure(options));
   if (configured.kind === 'failed') {
     parent.destroy();
@@ -126,12 +130,12 @@ type StarterAnswer =
 class StarterCalls {
   readonly #parent: Duplex;
   readonly #waiting = new Map<number, (answer: StarterAnswer) => void>();
-  readonly #onWanted: () => void;
+  readonly #onTold: (what: 'wanted' | 'dropped') => void;
   #next = 0;
 
-  constructor(parent: Duplex, onWanted: () => void) {
+  constructor(parent: Duplex, onTold: (what: 'wanted' | 'dropped') => void) {
     this.#parent = parent;
-    this.#onWanted = onWanted;
+    this.#onTold = onTold;
     const decoder = new SanddDecoder();
     parent.on('error', () => {}); // 'close' and the exit tell
     parent.on('data', (chunk: Buffer) => {
@@ -156,8 +160,8 @@ class StarterCalls {
 
   #take(answer: SanddAnswer): void {
     if (answer.kind === 'exited') return;
-    if (answer.kind === 'wanted') {
-      this.#onWanted();
+    if (answer.kind === 'wanted' || answer.kind === 'dropped') {
+      this.#onTold(answer.kind);
       return;
     }
     const settle = this.#waiting.get(answer.call);
