@@ -91,6 +91,11 @@ export function createGateway(given: GatewayDeps): Gateway {
       response.destroy();
     });
   };
+  // Where control does not answer in time the handshake goes on: the request behind it is refused with its code.
+  const enterHandshake = () =>
+    given.enter?.()?.catch((error: unknown) => {
+      if (!(error instanceof InternalTimeout)) throw error;
+    }) ?? null;
   const attach = (server: Server | Http2SecureServer) => {
     server.maxConnections = deps.settings.connectionLimit;
     server.setTimeout(deps.settings.stallTimeoutMs);
@@ -108,7 +113,7 @@ export function createGateway(given: GatewayDeps): Gateway {
     apply: (page) => snapshots.apply(page),
     attach,
     attachTls: (server) => {
-      if (certificates !== null) followTls(server, certificates);
+      if (certificates !== null) followTls(server, certificates, enterHandshake);
       server.on('request', handle);
       server.on('session', stopTimerAtEnd);
       attach(server);
@@ -119,7 +124,7 @@ export function createGateway(given: GatewayDeps): Gateway {
     tlsOptions: (authority) => {
       const { settings } = deps;
       certificates = new TlsCertificates(authority, settings.httpsPolicy, given.clock, () => snapshots.current);
-      return tlsOptions(certificates, settings);
+      return tlsOptions(certificates, settings, enterHandshake);
     },
     setTlsPort: (tlsPort) => {
       deps = { ...deps, settings: { ...deps.settings, tlsPort } };

@@ -5,10 +5,12 @@ import { connect as connectHttp2, createSecureServer, type IncomingHttpHeaders }
 import { request as requestHttps } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
-import { after, before, describe, it } from 'node:test';
+import { after, before, describe, it, type TestContext } from 'node:test';
 import { connect, type PeerCertificate } from 'node:tls';
 import { systemClock } from '../base/clock.ts';
+import { InternalTimeout } from '../base/internal-timeout.ts';
 import { issueAuthority } from '../wire/x509.ts';
+import type { GatewayDeps } from './context.ts';
 import { createGateway } from './gateway.ts';
 import { defaultGatewaySettings } from './settings.ts';
 import {
@@ -247,25 +249,29 @@ it('many requests share one connection of HTTP/2', async () => {
   session.close();
 });
 
-it('a leaf of the authority is made anew before it ends, and kept until then', async (t) => {
-  const clock = new FakeClock();
-  const aged = createGateway({
-    clock,
+/** A gateway of its own on a port of its own. */
+async function openAnother(t: TestContext, deps: Partial<GatewayDeps>) {
+  const another = createGateway({
+    clock: systemClock,
     claimNonce: () => true,
     count: () => -1,
     report: () => {},
     reportBug: (error) => bugs.push(error),
     settings: defaultGatewaySettings,
     invoke: async () => returned({ statusCode: 200 }),
+    ...deps,
   });
-  const agedServer = createSecureServer(aged.tlsOptions(authority));
-  aged.attachTls(agedServer);
-  await new Promise<void>((resolve) => agedServer.listen(0, '127.0.0.1', resolve));
-  t.after(() => new Promise((resolve) => agedServer.close(resolve)));
-  const leaf = async () => {
-    const { certificate } = await peer('localhost', { port: (agedServer.address() as AddressInfo).port });
-    return new X509Certificate(certificate.raw);
-  };
+  const anotherServer = createSecureServer(another.tlsOptions(authority));
+  another.attachTls(anotherServer);
+  await new Promise<void>((resolve) => anotherServer.listen(0, '127.0.0.1', resolve));
+  t.after(() => new Promise((resolve) => anotherServer.close(resolve)));
+  return { gateway: another, port: (anotherServer.address() as AddressInfo).port };
+}
+
+it('a leaf of the authority is made anew before it ends, and kept until then', async (t) => {
+  const clock = new FakeClock();
+  const { port } = await openAnother(t, { clock });
+  const leaf = async () => new X509Certificate((await peer('localhost', { port })).certificate.raw);
   const first = await leaf();
   const serials = new Set([first.serialNumber]);
   for (let days = 1; days <= 50; days++) {
@@ -276,4 +282,53 @@ it('a leaf of the authority is made anew before it ends, and kept until then', a
     serials.add(serialNumber);
   }
   assert.equal(serials.size, 3, 'one every 23 days');
+});
+
+describe('a handshake that has no leave yet', () => {
+  const domain = group({ domains: [{ host: 'own.test', stage: null }] });
+  const leave = () => {
+    const given = Promise.withResolvers<void>();
+    const asked = Promise.withResolvers<void>();
+    let times = 0;
+    const enter = () => {
+      asked.resolve();
+      return times++ > 0 ? null : given.promise;
+    };
+    return { enter, asked: asked.promise, ...given };
+  };
+
+  it('waits for it, and goes by what is published then', async (t) => {
+    const { enter, asked, resolve } = leave();
+    const { gateway: behind, port } = await openAnother(t, { enter });
+    await behind.apply({ version: 1, changes: [domain, certificate('own.test')] });
+    const waiting = peer('own.test', {
+      port,
+      minVersion: 'TLSv1',
+      maxVersion: 'TLSv1.1',
+      ciphers: 'DEFAULT@SECLEVEL=0',
+    });
+    await asked;
+    const changed = group({ domains: [{ host: 'own.test', stage: null }], httpsPolicy: 'HTTPS2_TLS1_0' });
+    await behind.apply({ version: 2, changes: [changed, { kind: 'certificate', key: 'own.test', value: null }] });
+    resolve();
+    assert.equal((await waiting).certificate.issuer.CN, subject);
+  });
+
+  it('goes on where nobody answered in time: the request behind it is refused with its code', async (t) => {
+    const { enter, asked, reject } = leave();
+    const { port } = await openAnother(t, { enter });
+    const waiting = peer('localhost', { port });
+    await asked;
+    reject(new InternalTimeout('control'));
+    assert.equal((await waiting).certificate.subjectaltname, 'DNS:localhost');
+  });
+
+  it('ends where the process does', async (t) => {
+    const { enter, asked, reject } = leave();
+    const { port } = await openAnother(t, { enter });
+    const waiting = peer('localhost', { port });
+    await asked;
+    reject(new Error('control has gone'));
+    await assert.rejects(waiting);
+  });
 });

@@ -1,6 +1,7 @@
 // TLS of the gateway: which certificate a connection gets, and how the server is made. Called by gateway.ts.
 import { constants, createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import type { Http2SecureServer, SecureServerOptions } from 'node:http2';
+import type { Socket } from 'node:net';
 import {
   createSecureContext,
   DEFAULT_CIPHERS,
@@ -125,8 +126,15 @@ export class TlsCertificates {
   }
 }
 
+/** Null: a handshake may go on now. Else resolves when it may; rejects when the process ends. */
+export type EnterHandshake = () => Promise<void> | null;
+
 /** How the TLS server must be made: HTTP/2 and HTTP/1.1 by ALPN as the name's policy has it, with the limits of the plain listener. */
-export function tlsOptions(certificates: TlsCertificates, settings: GatewaySettings): SecureServerOptions {
+export function tlsOptions(
+  certificates: TlsCertificates,
+  settings: GatewaySettings,
+  enter: EnterHandshake,
+): SecureServerOptions {
   return {
     ...listenerOptions(settings),
     allowHTTP1: true,
@@ -136,14 +144,19 @@ export function tlsOptions(certificates: TlsCertificates, settings: GatewaySetti
       return offered.find((protocol) => protocols.includes(protocol));
     },
     SNICallback(this: unknown, serverName, done) {
-      try {
-        // node calls this on the connection. Without a certificate the client is told that the handshake failed.
-        const version = this instanceof TLSSocket ? this.getProtocol() : null;
-        if (!takes(certificates.rulesFor(serverName), version)) done(null);
-        else done(null, certificates.contextFor(serverName));
-      } catch (error) {
-        done(error instanceof Error ? error : new Error(String(error)));
-      }
+      const choose = () => {
+        try {
+          // node calls this on the connection. Without a certificate the client is told that the handshake failed.
+          const version = this instanceof TLSSocket ? this.getProtocol() : null;
+          if (!takes(certificates.rulesFor(serverName), version)) done(null);
+          else done(null, certificates.contextFor(serverName));
+        } catch (error) {
+          done(error instanceof Error ? error : new Error(String(error)));
+        }
+      };
+      const wait = enter();
+      if (wait === null) choose();
+      else wait.then(choose, done);
     },
     handshakeTimeout: Math.min(10_000, settings.headTimeoutMs),
     settings: { maxConcurrentStreams: 128, maxHeaderListSize: settings.uriLimitBytes + settings.headerLimitBytes },
@@ -153,15 +166,30 @@ export function tlsOptions(certificates: TlsCertificates, settings: GatewaySetti
 
 /**
  * Keeps a server that tlsOptions() made to what is published: TLS 1.0 begins only while a group takes it, and no connection of a
- * version that its name does not take comes further than its handshake.
+ * version that its name does not take comes further than its handshake. A handshake begins when `enter` lets it: a process that is
+ * behind would go by what was published before. What the client sends meanwhile waits in its connection.
  */
-export function followTls(server: Http2SecureServer, certificates: TlsCertificates): void {
+export function followTls(server: Http2SecureServer, certificates: TlsCertificates, enter: EnterHandshake): void {
   let current = certificates.base();
-  server.prependListener('connection', () => {
+  const listeners = server.listeners('connection');
+  const begin = (socket: Socket) => {
     const now = certificates.base();
-    if (now === current) return;
-    current = now;
-    server.setSecureContext(now);
+    if (now !== current) {
+      current = now;
+      server.setSecureContext(now);
+    }
+    for (const listener of listeners) listener.call(server, socket);
+  };
+  server.removeAllListeners('connection');
+  server.on('connection', (socket: Socket) => {
+    const wait = enter();
+    if (wait === null) return begin(socket);
+    const onError = () => socket.destroy();
+    socket.on('error', onError);
+    wait.then(() => {
+      socket.off('error', onError);
+      if (!socket.destroyed) begin(socket);
+    }, onError);
   });
   server.prependListener('secureConnection', (connection: TLSSocket) => {
     if (!takes(certificates.rulesFor(connection.servername), connection.getProtocol())) connection.destroy();
