@@ -54,8 +54,8 @@ import { createTraceExporter, postTo, type TraceExporter } from './trace-exporte
 import { createTokenSealer, type TokenSealer } from './wire/security-token.ts';
 
 export type DataPlaneOutlets = {
-  /** A failed request; `dropped` others were not sent since the last. */
-  readonly report: (record: RequestRecord, dropped: number) => void;
+  /** Failed requests; `dropped` others were not sent since the last. */
+  readonly report: (records: readonly RequestRecord[], dropped: number) => void;
   /** Lines of the log of requests; resolves when control has them. */
   readonly sendRequests: (lines: Buffer) => Promise<void>;
   /** Lines that functions printed; resolves when control has them. */
@@ -107,9 +107,9 @@ export type DataPlane = {
 };
 
 export async function startDataPlane(settings: DataSettings, outlets: DataPlaneOutlets): Promise<DataPlane> {
-  const reportFailure = createFailureReporter(systemClock, limits.failuresPerSecond, outlets.report);
+  const failures = createFailureReporter(systemClock, limits.failuresPerSecond, outlets.report);
   const requests = startRequestLog(outlets, settings);
-  const keep = (record: RequestRecord) => (record.failure === null ? requests.add(record) : reportFailure(record));
+  const keep = (record: RequestRecord) => (record.failure === null ? requests.add(record) : failures.report(record));
   const output = createOutputSender({
     clock: systemClock,
     batchMs: limits.logBatchMs,
@@ -119,6 +119,7 @@ export async function startDataPlane(settings: DataSettings, outlets: DataPlaneO
     onFull: () => outlets.log.warn('what functions print is not logged, control is too busy'),
   });
   const flushLogs = async () => {
+    failures.flush();
     await Promise.all([requests.flush(), output.flush()]);
   };
   const metrics = RequestMetrics.ofApis();

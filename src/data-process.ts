@@ -50,7 +50,7 @@ class DataProcess {
           sendOutput: async (lines) => {
             await control.call('output', null, { body: lines });
           },
-          report: (record, dropped) => control.note('failure', { record, dropped }),
+          report: (records, dropped) => control.note('failure', { records, dropped }),
           log: logByNotes((note, data) => control.note(note, data)),
           onLauncherGone: () => process.exit(1),
           askCounters: async (batch) => (await askSoon('count', batch)) as CounterAnswers,

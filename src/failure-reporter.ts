@@ -1,48 +1,70 @@
-// Hands the records of failed requests from the data process to control, bounded in rate.
+// Hands the records of failed requests from the data process to control, a few at a time and bounded in rate.
 import type { Clock } from './base/clock.ts';
 import type { RequestRecord } from './model/record.ts';
 
+/** How long a record waits for others, ms: each batch wakes control up, writes a file and lines to people. */
+const batchMs = 20;
+
+export type FailureReporter = {
+  /** Successes are not reported. */
+  report(record: RequestRecord): void;
+  /** What waits goes out. */
+  flush(): void;
+};
+
 /**
- * Reports a failure at once, so that `why` knows it as soon as the caller does; successes are not reported.
+ * Reports failures soon; who asks for one sooner has them flushed.
  * Above `perSecond` records in a second the rest are counted; the last of them goes out when the second is over, with the count
  * of the others, so that a burst is told of also when nothing follows it.
  */
 export function createFailureReporter(
   clock: Clock,
   perSecond: number,
-  send: (record: RequestRecord, dropped: number) => void,
-): (record: RequestRecord) => void {
+  send: (records: readonly RequestRecord[], dropped: number) => void,
+): FailureReporter {
   let second = 0;
-  let sent = 0;
+  let taken = 0;
   let dropped = 0;
   let lastDropped: RequestRecord | null = null;
+  let waiting: RequestRecord[] = [];
   const begin = () => {
     const current = Math.floor(clock.now() / 1000);
     if (current === second) return;
     second = current;
-    sent = 0;
+    taken = 0;
   };
-  const sendLast = () => {
-    begin();
-    const record = lastDropped;
-    lastDropped = null;
-    if (record === null) return;
-    sent++;
-    send(record, dropped - 1);
+  const flush = () => {
+    if (waiting.length === 0) return;
+    const records = waiting;
+    const count = dropped;
+    waiting = [];
     dropped = 0;
+    send(records, count);
   };
-  return (record) => {
-    if (record.failure === null) return;
+  const take = (record: RequestRecord) => {
+    taken++;
+    lastDropped = null;
+    if (waiting.push(record) === 1) clock.after(batchMs, flush);
+  };
+  const takeLast = () => {
     begin();
-    if (sent < perSecond) {
-      sent++;
-      send(record, dropped);
-      dropped = 0;
-      lastDropped = null;
-      return;
-    }
-    if (lastDropped === null) clock.after(1_000 - (clock.now() % 1_000), sendLast);
-    dropped++;
-    lastDropped = record;
+    if (lastDropped === null) return;
+    dropped--;
+    take(lastDropped);
+    flush();
+  };
+  return {
+    report(record) {
+      if (record.failure === null) return;
+      begin();
+      if (taken < perSecond) {
+        take(record);
+        return;
+      }
+      if (lastDropped === null) clock.after(1_000 - (clock.now() % 1_000), takeLast);
+      dropped++;
+      lastDropped = record;
+    },
+    flush,
   };
 }

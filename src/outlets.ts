@@ -12,7 +12,10 @@ import type { RequestLog } from './store/index.ts';
 import { createTimeWriter, writeLogLine } from './wire/request-log-line.ts';
 
 type LogNote = { readonly level: LogLevel; readonly message: string; readonly fields?: LogFields };
-type FailureNote = { readonly record: RequestRecord; readonly dropped: number };
+type FailureNote = { readonly records: readonly RequestRecord[]; readonly dropped: number };
+
+/** Failed requests that are told to people of one batch: a function that fails in every call is not worth a line for each. */
+const toldAtOnce = 5;
 
 const refuseCalls: Pick<ChannelHandlers, 'onCall' | 'onClose'> = {
   onCall: (name) => Promise.reject(new ChannelError(`control does not answer ${name}`)),
@@ -106,20 +109,23 @@ function writeNote(log: Log, { level, message, fields }: LogNote): void {
   log[level](message, fields);
 }
 
-/** Failed requests go to the log of requests at once, and as a line to people. */
+/** Failed requests go to the log of requests at once, and as lines to people. */
 function failureKeeper(log: Log, { requests, delivery }: RecordTakers): (note: FailureNote) => void {
   const time = createTimeWriter();
-  return ({ record, dropped }) => {
-    const line = Buffer.from(writeLogLine(record, time));
-    delivery.take(line);
-    void requests.then((kept) => kept.appendFailed(line));
+  return ({ records, dropped }) => {
+    const lines = Buffer.from(records.map((record) => writeLogLine(record, time)).join(''));
+    delivery.take(lines);
+    void requests.then((kept) => kept.appendFailed(lines));
     if (dropped > 0) log.warn('failures were not recorded, there were too many', { count: dropped });
-    const { failure } = record;
-    if (failure === null) return;
-    log.warn(`${record.method} ${record.path} → ${record.status} ${failure.code}: ${failure.message}`, {
-      why: `yunmen why ${record.requestId}`,
-      output: failure.functionLog,
-    });
+    for (const { failure, method, path, status, requestId } of records.slice(0, toldAtOnce)) {
+      if (failure === null) continue;
+      log.warn(`${method} ${path} → ${status} ${failure.code}: ${failure.message}`, {
+        why: `yunmen why ${requestId}`,
+        output: failure.functionLog,
+      });
+    }
+    const more = records.length - toldAtOnce;
+    if (more > 0) log.warn('more requests failed at the same time', { count: more, see: 'yunmen logs' });
   };
 }
 
