@@ -10,6 +10,7 @@
 #include <linux/filter.h>
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <stddef.h>
 #include <sys/prctl.h>
@@ -46,6 +47,9 @@ static const int refused[] = {
 };
 // As if the kernel did not have them: libraries then take another way.
 static const int unknown[] = {SYS_clone3, SYS_io_uring_setup, SYS_io_uring_enter, SYS_io_uring_register};
+// So are those that nobody has looked at for this filter: later ones open mounts, set attributes of files, and whatever comes yet.
+// Whoever raises it decides on each that comes in.
+enum { NEWEST_LOOKED_AT = 462 /* mseal, Linux 6.10 */ };
 
 enum { new_namespaces = CLONE_NEWCGROUP | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUSER | CLONE_NEWUTS };
 
@@ -59,8 +63,9 @@ static void add(struct sock_filter line) {
 
 static void load(size_t offset) { add((struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (unsigned)offset)); }
 static void answer(unsigned value) { add((struct sock_filter)BPF_STMT(BPF_RET | BPF_K, value)); }
-// `skip` lines are left out when the loaded value is not (equal to) `value`.
+// `skip` lines are left out when the loaded value is not (equal to) `value`; with `go` when it is.
 static void when_equal(unsigned value, unsigned char skip) { add((struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, skip)); }
+static void when_equal_go(unsigned value, unsigned char skip) { add((struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, skip, 0)); }
 static void when_any(unsigned bits, unsigned char skip) { add((struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, bits, 0, skip)); }
 static void mask(unsigned bits) { add((struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_K, bits)); }
 
@@ -76,6 +81,8 @@ static const int shared[] = {
 // What Landlock does not look at, where all files are the same user's.
 static const int modes[] = {
   SYS_fchmod, SYS_fchmodat, 452 /* fchmodat2 */, SYS_fchown, SYS_fchownat,
+  // A list of who may what (ACL) is an attribute, and their names cannot be looked at.
+  SYS_setxattr, SYS_lsetxattr, SYS_fsetxattr, SYS_removexattr, SYS_lremovexattr, SYS_fremovexattr,
 #if defined(__x86_64__)
   SYS_chmod, SYS_chown, SYS_lchown,
 #endif
@@ -97,49 +104,35 @@ static void refuse_list(const int *list, size_t count) {
   }
 }
 
-static void keep_to_oneself(void) {
+// Of limits, turns and priorities. Where others' processes are in sight, they are for the own process alone (0). In a namespace of
+// processes they are for all but the first one, 1, which has the same user: who set its limits or its turns would keep it from
+// measuring, and from ending all. Groups, and all of a user's, could hold it.
+static void keep_from_processes(bool is_among_users) {
+  unsigned process = is_among_users ? 0 : 1, it = is_among_users ? allow : refuse(EPERM), others = is_among_users ? refuse(EPERM) : allow;
   for (size_t at = 0; at < sizeof of_a_process / sizeof *of_a_process; at++) {
     when_equal((unsigned)of_a_process[at], 4);
     load(argument(0));
-    when_equal(0, 1);
-    answer(allow);
-    answer(refuse(EPERM));
-  }
-  for (size_t at = 0; at < sizeof of_any_process / sizeof *of_any_process; at++) {
-    when_equal((unsigned)of_any_process[at], 6);
-    load(argument(0));
-    when_equal(at == 0 ? 0u /* PRIO_PROCESS */ : 1u /* IOPRIO_WHO_PROCESS */, 3);
-    load(argument(1));
-    when_equal(0, 1);
-    answer(allow);
-    answer(refuse(EPERM));
-  }
-}
-
-// The first process has the same user: who set its limits or its turns would keep it from measuring, and from ending all. In a
-// namespace of processes it is 1; groups, and all of a user's, could hold it.
-static void keep_from_first_process(void) {
-  for (size_t at = 0; at < sizeof of_a_process / sizeof *of_a_process; at++) {
-    when_equal((unsigned)of_a_process[at], 4);
-    load(argument(0));
-    when_equal(1, 1);
-    answer(refuse(EPERM));
-    answer(allow);
+    when_equal(process, 1);
+    answer(it);
+    answer(others);
   }
   for (size_t at = 0; at < sizeof of_any_process / sizeof *of_any_process; at++) {
     when_equal((unsigned)of_any_process[at], 7);
     load(argument(0));
     when_equal(at == 0 ? 0u /* PRIO_PROCESS */ : 1u /* IOPRIO_WHO_PROCESS */, 4);
     load(argument(1));
-    when_equal(1, 1);
-    answer(refuse(EPERM));
-    answer(allow);
+    when_equal(process, 1);
+    answer(it);
+    answer(others);
     answer(refuse(EPERM));
   }
 }
 
 static void write_program(enum calls calls) {
-  static const unsigned personalities[] = {0, 0xffffffff}, families[] = {AF_UNIX, AF_INET, AF_INET6};
+  static const unsigned personalities[] = {0, 0xffffffff};
+  // Others are code of the kernel's that hardly anybody uses, loaded on demand. MPTCP: what Go listens with.
+  static const unsigned protocols[] = {0, IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMPV6, 262 /* IPPROTO_MPTCP */};
+  enum { protocols_count = sizeof protocols / sizeof *protocols };
   load(offsetof(struct seccomp_data, arch));
   when_equal(OWN_ARCHITECTURE, 1);
   add((struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JA, 1, 0, 0));
@@ -149,11 +142,12 @@ static void write_program(enum calls calls) {
   add((struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 0x40000000, 0, 1)); // the x32 numbers
   answer(refuse(ENOSYS));
 #endif
+  add((struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, NEWEST_LOOKED_AT, 0, 1));
+  answer(refuse(ENOSYS));
   refuse_list(refused, sizeof refused / sizeof *refused);
   if (calls >= CALLS_AMONG_USERS) refuse_list(shared, sizeof shared / sizeof *shared);
   if (calls >= CALLS_OF_ONE_USER) refuse_list(modes, sizeof modes / sizeof *modes);
-  if (calls >= CALLS_AMONG_USERS) keep_to_oneself();
-  else keep_from_first_process();
+  keep_from_processes(calls >= CALLS_AMONG_USERS);
   for (size_t at = 0; at < sizeof unknown / sizeof *unknown; at++) {
     when_equal((unsigned)unknown[at], 1);
     answer(refuse(ENOSYS));
@@ -183,23 +177,33 @@ static void write_program(enum calls calls) {
   when_equal(AF_UNIX, 1);
   answer(allow);
   answer(refuse(EAFNOSUPPORT));
-  when_equal(SYS_socket, 18);
+  when_equal(SYS_socket, 22 + 2 * protocols_count);
   load(argument(0));
   when_equal(AF_NETLINK, 4); // only what lists the own addresses
   load(argument(2));
   when_equal(0 /* NETLINK_ROUTE */, 1);
   answer(allow);
   answer(refuse(EAFNOSUPPORT));
-  for (size_t at = 0; at < 3; at++) {
-    when_equal(families[at], 1);
-    add((struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JA, 5 - 2 * (unsigned)at, 0, 0));
-  }
-  answer(refuse(EAFNOSUPPORT));
+  when_equal(AF_UNIX, 5);
   load(argument(1));
   mask(0xf);
   when_equal(SOCK_RAW, 1);
   answer(refuse(EPERM));
   answer(allow);
+  when_equal_go(AF_INET, 2);
+  when_equal_go(AF_INET6, 1);
+  answer(refuse(EAFNOSUPPORT));
+  load(argument(1));
+  mask(0xf);
+  when_equal_go(SOCK_STREAM, 2);
+  when_equal_go(SOCK_DGRAM, 1);
+  answer(refuse(EPERM));
+  load(argument(2));
+  for (size_t at = 0; at < protocols_count; at++) {
+    when_equal(protocols[at], 1);
+    answer(allow);
+  }
+  answer(refuse(EPERM));
   answer(allow);
 }
 

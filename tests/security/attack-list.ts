@@ -8,9 +8,9 @@
 type Held = 'sandboxes' | 'strong' | 'always';
 /**
  * Without it the attack does not succeed in none either. landlock: of version 6. resources: root may pass limits
- * (CAP_SYS_RESOURCE). A path: the kernel has what is told of there.
+ * (CAP_SYS_RESOURCE). linux-6.17: the kernel has the calls that this one brought. A path: the kernel has what is told of there.
  */
-type Need = 'root' | 'landlock' | 'resources' | `/${string}`;
+type Need = 'root' | 'landlock' | 'resources' | 'linux-6.17' | `/${string}`;
 
 export type Attack = {
   readonly title: string;
@@ -53,6 +53,7 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
     ['lists the other instances', 'list_other_instances'],
     ['writes into the system', 'write_system', root],
     ["plants a file in the interpreter's library", 'plant_in_interpreter', root],
+    ["changes who may read the server's files by a list (ACL)", 'list_who_may_read'],
     ['makes a device', 'make_device', root],
     ['follows a symbolic link out of /tmp', 'follow_symlink_out'],
     ['makes a hard link to a file of the host', 'hard_link_to_host_file'],
@@ -124,6 +125,8 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
     ["locks a terminal's settings", 'lock_terminal'],
     ['dumps core', 'dump_core'],
     ['opens raw sockets', 'send_raw_packets', root],
+    ['opens sockets of protocols that hardly anybody uses', 'open_rare_protocols'],
+    ['makes system calls that came after the filter was written', 'call_what_is_newer', { needs: ['linux-6.17'] }],
     ['captures packets', 'capture_packets', root],
     ['opens netlink beyond routes', 'talk_to_kernel_subsystems'],
     ['takes the processor by real-time scheduling', 'join_other_process_group', root],

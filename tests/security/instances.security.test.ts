@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { release } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -34,6 +35,10 @@ function canRun({ needs }: Attack): boolean {
         return Number(probed.get('landlock')) >= 6;
       case 'resources':
         return ((BigInt(`0x${capabilities}`) >> 24n) & 1n) === 1n;
+      case 'linux-6.17': {
+        const [major = 0, minor = 0] = release().split('.').map(Number);
+        return major > 6 || (major === 6 && minor >= 17);
+      }
       default:
         return existsSync(need);
     }

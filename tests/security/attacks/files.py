@@ -1,5 +1,6 @@
 # Attacks on files: of the host, of the server, of other functions.
 import os
+import struct
 import shutil
 import subprocess
 import sysconfig
@@ -171,3 +172,11 @@ def leave_control_group(given):
             break
     paths += ['/proc/%s/cgroup.procs' % given['victimPid']]
     return kit.first_that_opens(paths, os.O_WRONLY)
+
+
+def list_who_may_read(given):
+    """A list that says what the mode says already: nothing changes, but it could have said more."""
+    path = given['dataDir'] + '/credentials.json'
+    listed = struct.pack('<IHHIHHIHHI', 2, 0x01, 6, 0xffffffff, 0x04, 0, 0xffffffff, 0x20, 0, 0xffffffff)
+    os.setxattr(path, 'system.posix_acl_access', listed)
+    return True
