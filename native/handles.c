@@ -58,20 +58,29 @@ static const char *own_socket(const struct start *start) {
   return is_bootstrap ? "f.sock" : NULL;
 }
 
-// Where a relay takes connections of the data process, and of nobody else. What lies there is looked at, not believed.
+// Where a relay takes connections of the data process, and of nobody else. It is made and given away in the run directory, which is
+// ours alone, and only then put where the data process may have put anything: no other file is given away in its place.
 static int listen_for_relay(int directory) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
+  int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  snprintf(address.sun_path, sizeof address.sun_path, "%s/s.sock", place.run_dir);
+  bool is_made = listener >= 0 && bind(listener, (struct sockaddr *)&address, sizeof address) == 0;
+  bool is_there = is_made && chmod(address.sun_path, 0600) == 0 && (!place.is_root || lchown(address.sun_path, place.owner, (gid_t)-1) == 0) &&
+                  listen(listener, 256) == 0 && renameat(AT_FDCWD, address.sun_path, directory, "s.sock") == 0;
+  int why = errno;
+  if (is_made && !is_there) unlink(address.sun_path);
+  if (!is_there && listener >= 0) close(listener);
+  errno = why;
+  return is_there ? listener : -1;
+}
+
+// The data process made it: it could have moved somebody else's there, whose group and mode would be changed.
+static int open_own_directory(const char *id) {
   struct stat seen;
-  char path[32];
-  int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), made = -1;
-  snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/s.sock", directory);
-  if (listener >= 0 && bind(listener, (struct sockaddr *)&address, sizeof address) == 0) made = open_beneath(directory, "s.sock", O_PATH | O_NOFOLLOW);
-  snprintf(path, sizeof path, "/proc/self/fd/%d", made);
-  bool is_ours = made >= 0 && fstat(made, &seen) == 0 && S_ISSOCK(seen.st_mode) && seen.st_uid == geteuid() && chmod(path, 0600) == 0 &&
-                 (!place.is_root || fchownat(made, "", place.owner, (gid_t)-1, AT_EMPTY_PATH) == 0) && listen(listener, 256) == 0;
-  if (made >= 0) close(made);
-  if (is_ours) return listener;
-  if (listener >= 0) close(listener);
+  int found = open_instance_directory(&place, id);
+  if (found < 0 || (fstat(found, &seen) == 0 && seen.st_uid == place.owner)) return found;
+  close(found);
+  errno = EPERM;
   return -1;
 }
 
@@ -79,7 +88,7 @@ static int listen_for_relay(int directory) {
 const char *open_handles(const struct start *start, struct handles *child, int *own, int *line_end, uid_t uid) {
   int line[2] = {-1, -1}, pair[2] = {-1, -1};
   *child = (struct handles){-1, -1, -1, -1, uid};
-  int directory = open_instance_directory(&place, start->id);
+  int directory = open_own_directory(start->id);
   if (directory < 0) return "cannot open its socket directory";
   child->output = connect_output(directory);
   const char *wrong = child->output < 0 ? "cannot connect its log socket" : NULL;

@@ -2,9 +2,14 @@
 // directories that are its own.
 import assert from 'node:assert/strict';
 import {
+  chmodSync,
   existsSync,
+  lchownSync,
+  linkSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -15,6 +20,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { randomHex } from '../../src/base/ids.ts';
 import { connectSandd, findSandd, type IsolationTier, probeSandd, startSandd } from '../../src/functions/index.ts';
+import type { SanddOwner } from '../../src/functions/launcher/sandd-messages.ts';
 
 const found = await findSandd();
 const path = found.ok ? found.path : '';
@@ -29,14 +35,15 @@ function missing(tier: IsolationTier): string | false {
 type Named = { readonly code?: string; readonly from?: string; readonly to?: string; readonly script?: string };
 
 /** A server's places with a secret of the host beside them; `start` is what a data process may try. */
-async function openPlaces(tier: IsolationTier) {
+async function openPlaces(tier: IsolationTier, owner: SanddOwner | null = null) {
   const base = mkdtempSync('/tmp/yunmen-paths-');
   const runDir = mkdtempSync('/tmp/yunmen-');
   const packages = `${base}/packages`;
   for (const directory of [packages, `${packages}/code`, `${base}/private`]) mkdirSync(directory);
+  if (owner !== null) chmodSync(base, 0o755);
   writeFileSync(`${base}/private/secret`, 'the secret');
   const token = randomHex(32);
-  const sandd = await startSandd({ path, runDir, token, tier, owner: null, report: () => {} });
+  const sandd = await startSandd({ path, runDir, token, tier, owner, report: () => {} });
   assert.equal(await sandd.allow(packages), null);
   const launcher = await connectSandd({ runDir, token, interpreters: async () => [], onGone: () => {} });
   const servers: Server[] = [];
@@ -51,7 +58,7 @@ async function openPlaces(tier: IsolationTier) {
     servers.push(server);
     await new Promise<void>((resolve) => server.listen(at, resolve));
   };
-  const order = (at: ReturnType<typeof instance>, { code, from, to, script }: Named) =>
+  const order = (at: ReturnType<typeof instance>, { code, from, to, script }: Named, relay?: 'in') =>
     launcher.start({
       ...at,
       argv: ['/bin/sh', '-c', script ?? 'echo ran; cat /shown/secret /code/secret'],
@@ -61,6 +68,7 @@ async function openPlaces(tier: IsolationTier) {
       readOnly: from === undefined ? [] : [{ from, to: to ?? '/shown' }],
       token: randomHex(32),
       memoryMb: 128,
+      ...(relay === undefined ? {} : { relay: { kind: relay, port: 9000 } }),
     });
   return {
     base,
@@ -181,3 +189,44 @@ for (const tier of ['user', 'strong'] as const) {
     rmSync(kept, { recursive: true });
   });
 }
+
+/** The mode, the user and the group of a file. */
+function ownership(file: string): readonly number[] {
+  const { mode, uid, gid } = lstatSync(file);
+  return [mode & 0o7777, uid, gid];
+}
+
+test('gives nothing away that was put in the place of what is given away', {
+  skip: missing('user') || (process.getuid?.() === 0 ? false : 'only root has another user to give to'),
+}, async () => {
+  const owner = { uid: 12_345, gid: 12_345 };
+  const places = await openPlaces('user', owner);
+  const other = `${places.base}/other.sock`;
+  await places.listen(other);
+  const before = ownership(other);
+  const at = places.instance();
+  mkdirSync(at.socketDirectory);
+  for (const name of ['f.sock', 'l.sock']) {
+    await places.listen(`${at.socketDirectory}/${name}`);
+    lchownSync(`${at.socketDirectory}/${name}`, owner.uid, owner.gid);
+  }
+  linkSync(other, `${at.socketDirectory}/s.sock`);
+
+  const ownBefore = ownership(at.socketDirectory);
+  await assert.rejects(
+    places.order(at, {}, 'in'),
+    /socket directory: Operation not permitted/,
+    'it is not of its user',
+  );
+  assert.deepEqual(ownership(at.socketDirectory), ownBefore);
+
+  lchownSync(at.socketDirectory, owner.uid, owner.gid);
+  await places.order(at, { script: 'sleep 60' }, 'in');
+  assert.deepEqual(ownership(other), before);
+  assert.deepEqual(ownership(`${at.socketDirectory}/s.sock`).slice(0, 2), [0o600, owner.uid]);
+  assert.deepEqual(
+    readdirSync(places.runDir).filter((name) => name === 's.sock'),
+    [],
+  );
+  await places.close();
+});
