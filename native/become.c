@@ -35,7 +35,10 @@ int run_as(int argc, char **argv) { // uid gid 0|1 program arguments
     return 2;
   }
   for (unsigned each = 0; each < 64; each++)
-    if (each != CAP_NET_BIND_SERVICE && prctl(PR_CAPBSET_DROP, each, 0, 0, 0) != 0 && errno != EINVAL) return 1;
+    if (each != CAP_NET_BIND_SERVICE && prctl(PR_CAPBSET_DROP, each, 0, 0, 0) != 0 && errno != EINVAL) {
+      perror("cannot drop a capability");
+      return 1;
+    }
   if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == 0 && setgroups(0, NULL) == 0 && setresgid(gid, gid, gid) == 0 && setresuid(uid, uid, uid) == 0 &&
       keep_only(strcmp(argv[2], "1") == 0) && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
     execv(argv[3], argv + 3);

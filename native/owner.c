@@ -15,11 +15,13 @@ enum {
   STRANGERS = 8,           // connections that have not proved themselves, or wait to be attached
   STRANGER_BYTES = 256,
   PROOF_MS = 5000,
+  GREET_REST_MS = 100, // from connections that cannot be taken
   OUT_MAX = 1024 * 1024,   // answers that the data process has not taken yet
 };
 
 static char token[TOKEN_MAX + 1];
 static int listener = -1, owner = -1;
+static int64_t rests_until; // from taking connections; 0: it takes them
 static struct { int socket; uint32_t session; size_t length; int64_t until; uint8_t bytes[STRANGER_BYTES]; } strangers[STRANGERS];
 static uint8_t in[MESSAGE_MAX], out[OUT_MAX];
 static size_t in_length, out_length;
@@ -95,10 +97,20 @@ void greet(void) {
     return;
   }
   while (index < STRANGERS && strangers[index].socket >= 0) index++;
+// Those who wait would wake the loop for ever. They are taken as soon as there are descriptors again.
+static void rest(void) {
+  static bool is_told;
+  if (!is_told) report("connections to the launcher wait: %s", strerror(errno));
+  is_told = true;
+  rests_until = now_ms() + GREET_REST_MS;
+  watch(listener, FROM_LISTENER, 0, 0);
+}
+
   if (index == STRANGERS) {
     close(socket);
     return;
   }
+  if (socket < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) rest();
   strangers[index].socket = socket;
   strangers[index].length = 0;
   strangers[index].session = 0;
@@ -236,7 +248,11 @@ void serve_owner(void) {
 }
 
 int64_t strangers_due(int64_t now) {
-  int64_t next = INT64_MAX;
+  if (rests_until != 0 && rests_until <= now) {
+    rests_until = 0;
+    watch(listener, FROM_LISTENER, 0, EPOLLIN);
+  }
+  int64_t next = rests_until != 0 ? rests_until : INT64_MAX;
   for (int at = 0; at < STRANGERS; at++) {
     if (strangers[at].socket >= 0 && strangers[at].until <= now) close_stranger(at);
     if (strangers[at].socket >= 0 && strangers[at].until < next) next = strangers[at].until;

@@ -234,6 +234,8 @@ static int serve(void) {
   struct rlimit files;
   configure();
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  // Who started the server may ignore some: the ends of instances would not be told, and programs would not hear theirs.
+  for (int number = 1; number < NSIG; number++) signal(number, SIG_DFL);
   if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);

@@ -19,7 +19,7 @@ const char *owner_listen(const char *token); // on the run directory's launcher.
 void greet(void);            // a connection waits
 void prove(int index);       // a stranger says something
 void serve_owner(void);      // the owner says something, or takes something again
-int64_t strangers_due(int64_t now); // closes those whose time is over; when the next one's is
+int64_t strangers_due(int64_t now); // closes those whose time is over, takes more after a rest; when it is due again
 void say(enum word word, uint32_t call, const void *fields, size_t length);
 void say_failed(uint32_t call, const char *why);
 

@@ -1,8 +1,10 @@
 // What hangs holds nothing up: an instance that never gets as far as to run, a first process that hears nothing, a kernel
-// that gives no more namespaces. sandd ends what it should in time, and does not turn in circles meanwhile.
+// that gives no more namespaces, too few descriptors. sandd ends what it should in time, and does not turn in circles meanwhile.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { findSandd } from '../../src/functions/index.ts';
@@ -96,6 +98,61 @@ test('while it waits for the end of what does not hear, sandd takes no processor
   await over;
   assert.ok(performance.now() - from > 1_500, 'it had to wait');
   assert.ok(taken < 0.5, `${taken} s of the processor`);
+});
+
+test('while it may open no more files, sandd refuses starts by name, lets connections wait in peace, and takes them afterwards', {
+  skip,
+}, async (t) => {
+  const cleanup = new Cleanup();
+  t.after(() => cleanup.run());
+  const wrapper = `${temporaryDirectory(cleanup)}/few`;
+  writeFileSync(wrapper, `#!/bin/sh\nulimit -n 48\nexec ${path} "$@"\n`, { mode: 0o755 });
+  const opened = await openSandd(wrapper, 'none');
+  const running: string[] = [];
+  for (let refused = ''; refused === ''; ) {
+    const { instanceId, started } = start(opened, cleanup, ['/bin/sleep', '60']);
+    refused = await started.then(
+      () => {
+        running.push(instanceId);
+        return '';
+      },
+      (error: Error) => error.message,
+    );
+    if (refused !== '') assert.match(refused, /Too many open files/);
+    assert.ok(running.length < 48);
+  }
+  // More than it has descriptors left for. The first ones may be silent for five seconds.
+  const sockets = Array.from({ length: 8 }, () => {
+    const socket = connect(`${opened.runDir}/launcher.sock`).on('error', () => {});
+    cleanup.after(() => void socket.destroy());
+    return socket;
+  });
+  await Promise.all(sockets.map((socket) => once(socket, 'connect')));
+  const from = processorSeconds(opened.sandd.pid);
+  await sleep(1_500);
+  const taken = processorSeconds(opened.sandd.pid) - from;
+  assert.ok(taken < 0.15, `${taken} s of the processor`);
+  assert.match(opened.reports.join('\n'), /connections to the launcher wait: Too many open files/);
+  for (const instanceId of running) await opened.launcher.stop(instanceId, 0);
+  const closed = sockets.map((socket) => new Promise((resolve) => socket.once('close', resolve)));
+  for (const socket of sockets) socket.write(Buffer.alloc(300));
+  await Promise.all(closed);
+  await start(opened, cleanup, ['/bin/sleep', '60']).started;
+  await opened.close();
+});
+
+test('programs hear the signals that whoever started the server ignored', { skip }, async (t) => {
+  const cleanup = new Cleanup();
+  t.after(() => cleanup.run());
+  const wrapper = `${temporaryDirectory(cleanup)}/deaf`;
+  writeFileSync(wrapper, `#!/bin/sh\ntrap '' HUP INT QUIT USR1\nexec ${path} "$@"\n`, { mode: 0o755 });
+  const opened = await openSandd(wrapper, 'none');
+  const said = Promise.withResolvers<string>();
+  const { spec, close } = prepareInstance(opened, ['/bin/grep', 'SigIgn', '/proc/self/status'], said.resolve);
+  cleanup.after(close);
+  await opened.launcher.start(spec);
+  assert.match(await said.promise, /SigIgn:\s+0+\n/);
+  await opened.close();
 });
 
 test('when the kernel gives no more namespaces, sandd goes on, and rests before it asks again', {

@@ -1,6 +1,6 @@
 // The launchers' contract on sandd, in each tier that works here; who may talk to it; what is left when it is killed.
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -221,6 +221,13 @@ test('an ordinary user has the contract, too', { skip: isRoot ? missing('user') 
   const wrap = ['setpriv', `--reuid=${ordinary}`, `--regid=${ordinary}`, '--clear-groups'];
   await contractElsewhere(t, 'none,user,restricted', wrap);
 });
+test('who may not become another user is told so', { skip: found.ok ? false : found.why }, () => {
+  const user = isRoot ? { uid: ordinary, gid: ordinary } : {};
+  const { status, stderr } = spawnSync(path, ['become', '1', '1', '0', '/bin/true'], { encoding: 'utf8', ...user });
+  assert.equal(status, 1);
+  assert.match(stderr, /^cannot drop a capability: Operation not permitted\n$/);
+});
+
 
 for (const who of ['root', String(ordinary)]) {
   const skip = isRoot ? missing('restricted') : 'it takes root to make a container';
