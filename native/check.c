@@ -1,13 +1,18 @@
-// Sessions where something is missing: descriptors, processes, the parent, a moment without signals. What no test of a running
-// sandd can bring about, tried on exec.c, keeper.c and program.c themselves; built with sanitizers by
+// Sessions where something is missing (descriptors, processes, the parent, a moment without signals), a system call that is not
+// there, files that hide, and who never pauses. What no test of a running sandd can bring about, tried on its parts; built with sanitizers by
 // tests/contract/sandd-sessions.contract.test.ts. Usage: check <case>. Prints `right`, or what was not.
 #define _GNU_SOURCE
 #include "exec.c"
 #include "keeper.c"
 #include "program.c"
+#include "relay.c"
 #include <grp.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <time.h>
 
@@ -246,9 +251,88 @@ static void try_told(void) {
     if (((char *)&told)[at] != 0) fail("something is left at %zu", at);
 }
 
+// As in a container whose filter of system calls is older than close_range.
+static void try_closing(void) {
+  struct sock_filter lines[] = {
+    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_close_range, 0, 1),
+    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  struct sock_fprog filter = {sizeof lines / sizeof *lines, lines};
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0) fail("no filter");
+  for (int at = 10; at < 20; at++) dup2(2, at);
+  close_between(10, 14);
+  if (fcntl(14, F_GETFD) >= 0 || fcntl(15, F_GETFD) < 0) fail("others were closed");
+  close_between(3, ~0U);
+  if (count_descriptors() != 3) fail("%d descriptors are open", count_descriptors());
+}
+
+// A tree of 700 levels with a file at the end, one that its owner may not read, and names that what is moved up could be given.
+static void make_tree(const char *path) {
+  char name[64];
+  int below = open(path, O_RDONLY | O_DIRECTORY);
+  for (int level = 0; level < 700; level++) {
+    if (mkdirat(below, "d", 0700) != 0) fail("no directory at level %d", level);
+    int next = openat(below, "d", O_RDONLY | O_DIRECTORY);
+    close(below);
+    below = next;
+  }
+  close(openat(below, "file", O_WRONLY | O_CREAT, 0600));
+  close(below);
+  for (int at = -1; at < 64; at++) {
+    if (at < 0) snprintf(name, sizeof name, "%s/hidden", path);
+    else snprintf(name, sizeof name, "%s/.%d", path, at);
+    if (mkdir(name, 0300) != 0) fail("no directory %s", name);
+    strcat(name, "/file");
+    close(open(name, O_WRONLY | O_CREAT, 0600));
+  }
+}
+
+// What a function leaves of files. In a child, as an ordinary user may not look at who has changed its user, and root may look everywhere.
+static void try_removal(void) {
+  char path[] = "/tmp/yunmen-check-XXXXXX";
+  int status;
+  pid_t child = fork();
+  if (child == 0) {
+    if (geteuid() == 0 && (setgroups(0, NULL) != 0 || setresuid(54321, 54321, 54321) != 0)) fail("no other user");
+    if (mkdtemp(path) == NULL) fail("no directory");
+    make_tree(path);
+    int before = count_descriptors();
+    remove_tree(path, now_ms() + 10000);
+    if (access(path, F_OK) == 0) fail("%s is left", path);
+    if (count_descriptors() != before) fail("descriptors stay open");
+    _exit(0);
+  }
+  if (waitpid(child, &status, 0) != child || status != 0) fail("it ended by %x", status);
+}
+
+// Who always has more to say waits for the others' turn, and all of it arrives.
+static void try_turns(void) {
+  static uint8_t bytes[1 << 16];
+  int from[2], to[2], size = 4 << 20, filled = 0, moved = 0;
+  make_pair(SOCK_STREAM, from);
+  make_pair(SOCK_STREAM, to);
+  for (int at = 0; at < 2; at++) {
+    setsockopt(from[at], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+    setsockopt(to[at], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+  }
+  while (send(from[1], bytes, 1 << 12, MSG_DONTWAIT) > 0) filled += 1 << 12;
+  pairs[0] = (struct pair){.is_used = true, .ends = {from[0], to[0]}};
+  used = 2; // another stays
+  for (int turns = 0; moved < filled; turns++) {
+    serve(&pairs[0]);
+    int before = moved;
+    for (ssize_t length; (length = recv(to[1], bytes, sizeof bytes, MSG_DONTWAIT)) > 0;) moved += (int)length;
+    if (moved == before) fail("%d of %d bytes arrived", moved, filled);
+    if (moved - before > ROUNDS * FLOW_BYTES) fail("%d bytes in one turn", moved - before);
+    if (pairs[0].has_more != (moved < filled) && moved < filled) fail("it does not say that it has more");
+  }
+  if (filled <= 0) fail("nothing was to be moved");
+}
+
 int main(int argc, char **argv) {
   static const struct { const char *name; void (*run)(void); } cases[] = {
     {"descriptors", try_descriptors}, {"limits", try_limits}, {"orphan", try_orphan}, {"interrupted", try_interrupted}, {"told", try_told},
+    {"closing", try_closing}, {"removal", try_removal}, {"turns", try_turns},
   };
   for (size_t at = 0; argc == 2 && at < sizeof cases / sizeof *cases; at++)
     if (strcmp(cases[at].name, argv[1]) == 0) {

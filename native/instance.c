@@ -82,10 +82,10 @@ static void close_others(struct handles handles) {
   unsigned from = 3;
   for (int at = 0; at < 4; at++) {
     if (kept[at] < 0) continue;
-    if ((unsigned)kept[at] > from) syscall(SYS_close_range, from, kept[at] - 1, 0);
+    if ((unsigned)kept[at] > from) close_between(from, (unsigned)kept[at] - 1);
     from = (unsigned)kept[at] + 1;
   }
-  syscall(SYS_close_range, from, ~0U, 0);
+  close_between(from, ~0U);
 }
 
 // Has what the program has, and nothing of ours but its listening socket.
@@ -96,7 +96,7 @@ static void start_relay(const struct start *start, const struct place *place, in
   prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   prctl(PR_SET_NAME, "sandd-relay", 0, 0, 0);
   if (dup2(listening, 0) != 0) _exit(1);
-  syscall(SYS_close_range, 1, ~0U, 0);
+  close_between(1, ~0U);
   control = -1; // what goes wrong shows by what does not answer
   setsid();
   drop_rights(place->tier);
@@ -114,7 +114,7 @@ static _Noreturn void run_program(const struct start *start, const struct place 
   if (dup2(handles.input, 0) < 0 || dup2(handles.output, 1) < 0 || dup2(handles.output, 2) < 0) give_up("cannot set", "the first descriptors");
   if (started != 3 && dup3(started, 3, O_CLOEXEC) < 0) give_up("cannot set", "the fourth descriptor");
   control = 3;
-  syscall(SYS_close_range, 4, ~0U, 0);
+  close_between(4, ~0U);
   setsid();
   struct program given, *program = (struct program *)&start->program;
   if (has_namespaces(place->tier)) {
@@ -171,13 +171,13 @@ static enum verdict measure(const struct place *place, uint32_t memory_mb) {
   static unsigned times;
   if (now_ms() < due) return WITHIN;
   uint64_t limit = (uint64_t)memory_mb << 20, page = (uint64_t)sysconf(_SC_PAGESIZE);
-  struct tree_size size = tree_measure(place->tier == TIER_USER, false);
-  if (size.pages * page > limit) size = tree_measure(place->tier == TIER_USER, true);
+  struct tree_size size = tree_measure(place->tier == TIER_USER, false, 0);
+  if (size.pages * page > limit) size = tree_measure(place->tier == TIER_USER, true, place->tier == TIER_RESTRICTED ? uid : 0);
   bool fills_disk = place->tier == TIER_RESTRICTED && times++ % 4 == 3 && restricted_fills_disk(place, id);
   due = now_ms() + measure_ms; // however long it took
   if (size.pages * page >> 10 > peak_kb) peak_kb = size.pages * page >> 10;
   if (size.pages * page > limit) return TOO_MUCH_MEMORY;
-  return fills_disk || size.is_too_deep || (place->tier == TIER_RESTRICTED && size.processes > PROCESSES_MAX) ? TOO_MUCH_ELSE : WITHIN;
+  return fills_disk || size.is_too_deep || (place->tier == TIER_RESTRICTED && size.threads > PROCESSES_MAX) ? TOO_MUCH_ELSE : WITHIN;
 }
 
 // A spare has been given its program: what became of that.

@@ -86,7 +86,7 @@ static _Noreturn void run_command(const struct session *session, const int *give
     if (dup2(given[at], at) < 0) give_up("cannot set", "the first descriptors");
   if (started != 3 && dup3(started, 3, O_CLOEXEC) < 0) give_up("cannot set", "the fourth descriptor");
   tell_failures_to(3);
-  syscall(SYS_close_range, 4, ~0U, 0);
+  close_between(4, ~0U);
   if (has_namespaces(place->tier)) drop_rights(place->tier);
   if (place->tier == TIER_RESTRICTED) restricted_drop(session->start, place, session->uid);
   if (place->tier == TIER_NONE) hold_no_more(session);
@@ -303,10 +303,10 @@ static void close_all_but(const int *kept, int count) {
     for (int at = 0; at < count; at++)
       if (kept[at] >= (int)from && (unsigned)kept[at] < next) next = (unsigned)kept[at];
     if (next == ~0U) break;
-    if (next > from) syscall(SYS_close_range, from, next - 1, 0);
+    if (next > from) close_between(from, next - 1);
     from = next + 1;
   }
-  syscall(SYS_close_range, from, ~0U, 0);
+  close_between(from, ~0U);
 }
 
 _Noreturn void keep_session(struct session session) {

@@ -186,6 +186,6 @@ int probe(void) {
   try_tier(TIER_USER, "user");
   try_tier(TIER_RESTRICTED, "restricted");
   if (listener >= 0) close(listener);
-  remove_directory(directory, 3);
+  remove_tree(directory, now_ms() + 1000);
   return 0;
 }

@@ -17,12 +17,13 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PAIRS_MAX = 256, FLOW_BYTES = 16 * 1024, LISTENER = PAIRS_MAX, EVENTS = 64, PAUSE_MIN_US = 300, PAUSE_MAX_US = 50000 };
+enum { PAIRS_MAX = 256, ROUNDS = 16, FLOW_BYTES = 16 * 1024, LISTENER = PAIRS_MAX, EVENTS = 64, PAUSE_MIN_US = 300, PAUSE_MAX_US = 50000 };
 
 // What is read from one end and not yet written to the other.
 struct flow { size_t from, to; bool is_done; uint8_t bytes[FLOW_BYTES]; };
-static struct pair { bool is_used; int ends[2]; struct flow flows[2]; } pairs[PAIRS_MAX];
+static struct pair { bool is_used, has_more; int ends[2]; struct flow flows[2]; } pairs[PAIRS_MAX];
 static int used, events, listener;
+static bool is_behind; // some have more
 
 static struct sockaddr_in loopback(uint16_t port) {
   return (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -74,11 +75,13 @@ static void drop(struct pair *pair) {
   if (used-- == PAIRS_MAX) listen_on(true);
 }
 
-// As much as goes without waiting; events come for changes only. False when nothing more can come of this direction.
+// As much as goes without waiting, as events come for changes only; who has more after so many rounds waits for the others' turn.
+// False when nothing more can come of this direction.
 static bool carry(struct pair *pair, int from) {
   struct flow *flow = &pair->flows[from];
   int source = pair->ends[from], sink = pair->ends[1 - from];
-  while (!flow->is_done) {
+  for (int rounds = 0; !flow->is_done; rounds++) {
+    if (rounds == ROUNDS) return pair->has_more = is_behind = true;
     if (flow->from == flow->to) {
       ssize_t length = recv(source, flow->bytes, FLOW_BYTES, MSG_DONTWAIT);
       if (length < 0 && errno == EINTR) continue;
@@ -100,6 +103,7 @@ static bool carry(struct pair *pair, int from) {
 
 static void serve(struct pair *pair) {
   if (!pair->is_used) return; // it went with an event before this one
+  pair->has_more = false;
   // Both: who takes no more of a request may have answered it.
   bool goes_on = carry(pair, 0);
   goes_on = carry(pair, 1) && goes_on;
@@ -164,7 +168,7 @@ _Noreturn void relay_run(const struct start *start, int listening) {
   events = epoll_create1(EPOLL_CLOEXEC);
   if (events < 0 || epoll_ctl(events, EPOLL_CTL_ADD, listener, &wanted) != 0) _exit(1);
   for (;;) {
-    int count = epoll_wait(events, ready, EVENTS, -1);
+    int count = epoll_wait(events, ready, EVENTS, is_behind ? 0 : -1);
     for (int at = 0; at < count; at++) {
       if (ready[at].data.u32 != LISTENER) {
         serve(&pairs[ready[at].data.u32]);
@@ -173,5 +177,9 @@ _Noreturn void relay_run(const struct start *start, int listening) {
       int one = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
       if (one >= 0) take(start, one);
     }
+    bool was_behind = is_behind;
+    is_behind = false;
+    for (struct pair *pair = pairs; was_behind && pair < pairs + PAIRS_MAX; pair++)
+      if (pair->has_more) serve(pair);
   }
 }

@@ -21,7 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { FILE_MB_MAX = 512, ENTRIES_MAX = 65536, DEPTH_MAX = 128 };
+enum { FILE_MB_MAX = 512, ENTRIES_MAX = 65536, DEPTH_MAX = 128, REMOVAL_MS = 5000 };
 static const unsigned needed[] = {CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_KILL, CAP_SETGID, CAP_SETUID};
 
 static bool has_needed(void) {
@@ -190,9 +190,11 @@ static void add_size(int parent, const char *name, int depth, uint64_t *blocks, 
   if (fstatat(parent, name, &seen, AT_SYMLINK_NOFOLLOW) != 0) return;
   *blocks += (uint64_t)seen.st_blocks;
   ++*entries;
-  if (!S_ISDIR(seen.st_mode) || depth == 0) return;
-  int directory = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (!S_ISDIR(seen.st_mode)) return;
+  int directory = depth == 0 ? -1 : open_directory(parent, name);
   if (directory >= 0) add_sizes(directory, depth - 1, blocks, entries);
+  // Where nobody can look anything may lie, unless it is gone, or is another, by now.
+  else if (depth == 0 || (errno != ENOENT && errno != ENOTDIR && errno != ELOOP)) *entries = ENTRIES_MAX;
 }
 
 static void add_sizes(int directory, int depth, uint64_t *blocks, int *entries) {
@@ -217,5 +219,5 @@ void restricted_end(const struct place *place, const char *id, uid_t uid, pid_t 
   if (uid != 0) restricted_signal(uid, SIGKILL);
   tree_end(program);
   temporary_path(place, id, path, sizeof path);
-  remove_directory(path, DEPTH_MAX);
+  remove_tree(path, now_ms() + REMOVAL_MS);
 }

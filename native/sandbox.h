@@ -69,8 +69,9 @@ static inline bool waits_for_program(const struct start *start) { return start->
 void await_program(struct program *program, int started); // in the process that becomes it; what it points to stays
 
 // -- tree.c: what descends from an instance's first process; called in it.
-struct tree_size { uint64_t pages; int processes; int64_t exact_until; clock_t clock_until; bool is_too_deep; }; // pages that the processes have for themselves; some were not looked at
-struct tree_size tree_measure(bool is_all_ours, bool is_exact); // is_all_ours: all of /proc is; is_exact: what they share counts once, which takes longer
+struct tree_size { uint64_t pages; int threads; int64_t exact_until; clock_t clock_until; bool is_too_deep; }; // pages that the processes have for themselves; some were not looked at
+// is_all_ours: all of /proc is (threads are not counted then). is_exact: what they share counts once, which takes longer. user: whose they are; 0: ours
+struct tree_size tree_measure(bool is_all_ours, bool is_exact, uid_t user);
 void tree_signal(int number);
 void tree_end(pid_t program); // returns when nothing is left, or after five seconds
 
@@ -123,4 +124,6 @@ bool write_file(const char *path, const char *text);
 int open_instance_directory(const struct place *place, const char *id); // of its sockets (O_PATH); made by the data process
 int open_beneath(int directory, const char *path, int flags); // through no link
 bool is_same_file(int one, const struct stat *other);
-void remove_directory(const char *path, int depth); // with at most so many levels below it
+int open_directory(int parent, const char *name); // through no link, one that its owner may not read too
+void remove_tree(const char *path, int64_t until);  // with all levels, as far as it comes by then (of now_ms)
+void close_between(unsigned from, unsigned to);     // descriptors, both included

@@ -266,7 +266,7 @@ static int serve(void) {
   char path[128];
   for (int at = 0; at < 4; at++) {
     snprintf(path, sizeof path, "%s/%s", place.run_dir, (const char *[]){"i", "t", "root", "launcher.sock"}[at]);
-    if (unlink(path) != 0) remove_directory(path, 2);
+    remove_tree(path, now_ms() + END_MS);
   }
   rmdir(place.run_dir); // nobody else may be left to do it; whoever is there finds it gone
   cgroups_close(&place.groups);

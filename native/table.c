@@ -17,6 +17,7 @@
 enum {
   WAITERS = 8,    // stops that wait for one instance
   HEAR_MS = 2000, // until an instance that was told to end, and does not hear it, is killed
+  REMOVAL_MS = 500, // in which nobody else is served
   PATIENCE_MS = 200, // until one that ends in the background is taken out of it
 };
 
@@ -126,7 +127,7 @@ static void forget(struct instance *instance, int status, const struct rusage *u
   if (place.tier == TIER_RESTRICTED) { // it did so itself, unless it was killed
     char path[128];
     snprintf(path, sizeof path, "%s/t/%s", place.run_dir, instance->id);
-    remove_directory(path, 128);
+    remove_tree(path, now_ms() + REMOVAL_MS);
   }
   close(instance->control);
   close(instance->entrance.pidfd);

@@ -19,7 +19,6 @@ for (const tier of isolationTiers.filter((each) => wanted.includes(each))) {
     limits: tier === 'user' || tier === 'strong' || (tier === 'restricted' && isRoot),
     // SANDD_GROUPS: tier user has control groups, too.
     hasWatches: tier === 'restricted' || tier === 'strong' || process.env['SANDD_GROUPS'] === '1',
-    countsSharedTwice: tier === 'restricted' && isRoot,
     skip: false,
     open,
   } as const;

@@ -1,5 +1,5 @@
-// Sessions where something is missing (descriptors, processes, a parent), and what their parts leave in memory: the parts themselves,
-// built with sanitizers (native/check.c).
+// Where something is missing (descriptors, processes, a parent, a system call), hides or never pauses, and what is left in memory: the
+// parts of sandd themselves, built with sanitizers (native/check.c).
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { before, test } from 'node:test';
@@ -27,7 +27,7 @@ before(async () => {
     '-Wall',
     '-Werror',
   ];
-  await run('cc', [...checks, '-o', program, `${native}check.c`, `${native}messages.c`]);
+  await run('cc', [...checks, '-o', program, `${native}check.c`, `${native}messages.c`, `${native}files.c`]);
 });
 
 for (const [name, title] of [
@@ -38,6 +38,9 @@ for (const [name, title] of [
   ['limits', 'a session whose program cannot be started is refused by name'],
   ['orphan', 'a command whose keeper has gone before it could ask to go with it does not run'],
   ['interrupted', 'signals do not keep the end of a command from being told'],
+  ['closing', 'where the kernel is not let close ranges of descriptors, each is closed'],
+  ['removal', 'what an instance leaves is removed, however far below it lies, and where its owner may not look'],
+  ['turns', 'a connection of a relay that always has more to say waits for the turn of the others'],
   ['told', 'what a waiting sandbox was told to run is not kept'],
 ] as const) {
   test(title, { skip }, async () => {

@@ -32,7 +32,6 @@ for (const tier of tiers) {
     tier,
     limits: tier !== 'none',
     hasWatches: tier === 'strong' || tier === 'restricted',
-    countsSharedTwice: tier === 'restricted' && process.getuid?.() === 0,
     skip: missing(tier),
     open: () => openSandd(path, tier),
   };
@@ -221,13 +220,13 @@ test('an ordinary user has the contract, too', { skip: isRoot ? missing('user') 
   const wrap = ['setpriv', `--reuid=${ordinary}`, `--regid=${ordinary}`, '--clear-groups'];
   await contractElsewhere(t, 'none,user,restricted', wrap);
 });
+
 test('who may not become another user is told so', { skip: found.ok ? false : found.why }, () => {
   const user = isRoot ? { uid: ordinary, gid: ordinary } : {};
   const { status, stderr } = spawnSync(path, ['become', '1', '1', '0', '/bin/true'], { encoding: 'utf8', ...user });
   assert.equal(status, 1);
   assert.match(stderr, /^cannot drop a capability: Operation not permitted\n$/);
 });
-
 
 for (const who of ['root', String(ordinary)]) {
   const skip = isRoot ? missing('restricted') : 'it takes root to make a container';

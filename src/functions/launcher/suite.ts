@@ -34,21 +34,11 @@ export type LauncherSuite = {
   readonly skip: string | false;
   /** It ends who uses too much memory, and its freezing reaches daemons, in this tier too. */
   readonly hasWatches?: boolean;
-  /** Memory that children share with their parent counts for each of them: it may not look at what another user's processes share. */
-  readonly countsSharedTwice?: boolean;
   open(): Promise<OpenLauncher>;
 };
 
 /** Runs the contract. */
-export function testLauncher({
-  name,
-  tier,
-  limits,
-  skip,
-  hasWatches = false,
-  countsSharedTwice = false,
-  open,
-}: LauncherSuite): void {
+export function testLauncher({ name, tier, limits, skip, hasWatches = false, open }: LauncherSuite): void {
   describe(`launcher contract: ${name}`, { skip }, () => {
     test('starts a program that gets the start line, the given environment and the log socket', async (t) => {
       const bench = await openBench(t, open, tier);
@@ -180,18 +170,16 @@ export function testLauncher({
       });
     }
 
-    if (!countsSharedTwice) {
-      test('children that share the memory of their parent are not taken for more of it', async (t) => {
-        const bench = await openBench(t, open, tier);
-        // 16 MB twice, by sixteen who have not changed it; for longer than between two looks.
-        const wait = 'i=0; while [ $i -lt 100 ]; do sleep 0.01; i=$((i + 1)); done';
-        const doubling = 'a=x; i=0; while [ $i -lt 24 ]; do a=$a$a; i=$((i + 1)); done; echo ${#a}';
-        const { output, exit } = await bench.run(
-          `${doubling}; for n in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do (${wait}) & done; wait`,
-        );
-        assert.deepEqual([output, exit.code, exit.isOutOfMemory], ['16777216\n', 0, false]);
-      });
-    }
+    test('children that share the memory of their parent are not taken for more of it', async (t) => {
+      const bench = await openBench(t, open, tier);
+      // 16 MB twice, by sixteen who have not changed it; for longer than between two looks.
+      const wait = 'i=0; while [ $i -lt 100 ]; do sleep 0.01; i=$((i + 1)); done';
+      const doubling = 'a=x; i=0; while [ $i -lt 24 ]; do a=$a$a; i=$((i + 1)); done; echo ${#a}';
+      const { output, exit } = await bench.run(
+        `${doubling}; for n in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do (${wait}) & done; wait`,
+      );
+      assert.deepEqual([output, exit.code, exit.isOutOfMemory], ['16777216\n', 0, false]);
+    });
 
     test('stop with a grace lets a frozen instance hear its SIGTERM', async (t) => {
       const bench = await openBench(t, open, tier);
@@ -287,6 +275,29 @@ export function testLauncher({
 
 /** Without a root of its own it is where the host's files are, and may reach hardly any. */
 function testRestrictedView(open: () => Promise<OpenLauncher>): void {
+  const own = (runDir: string) => (id: string) => ({ TMPDIR: `${runDir}/t/${id}`, PATH: '/usr/bin:/bin' });
+
+  test('what an instance hides in its directory goes with it: far below, and where it may not look itself', async (t) => {
+    const bench = await openBench(t, open, 'restricted');
+    const script = `cd "$TMPDIR" && mkdir -p ${'d/'.repeat(200)} && : > ${'d/'.repeat(200)}file; (umask 477; mkdir h); : > h/file; echo made`;
+    const { output } = await bench.run(script, own(bench.runDir));
+    assert.equal(output, 'made\n');
+    assert.deepEqual(readdirSync(`${bench.runDir}/t`), []);
+  });
+
+  test('an instance that keeps files far below, or more threads than processes, is ended', async (t) => {
+    const bench = await openBench(t, open, 'restricted');
+    const deep = `mkdir -p "$TMPDIR"/${'d/'.repeat(200)}; sleep 4; echo unbounded`;
+    const many = `python3 -c 'import threading, time
+threading.stack_size(65536)
+for _ in range(1500): threading.Thread(target=time.sleep, args=(4,), daemon=True).start()
+time.sleep(2); print("unbounded")'`;
+    for (const script of [deep, many]) {
+      const { output } = await bench.run(script, own(bench.runDir), 2048);
+      assert.doesNotMatch(output, /unbounded/);
+    }
+  });
+
   test('an instance reaches neither host files nor host processes, and can write only its own directory, which goes with it', async (t) => {
     const bench = await openBench(t, open, 'restricted');
     const spec = bench.spec(['/bin/sh', '-c', '']);
