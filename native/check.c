@@ -11,6 +11,7 @@
 #include <linux/seccomp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -251,6 +252,30 @@ static void try_told(void) {
     if (((char *)&told)[at] != 0) fail("something is left at %zu", at);
 }
 
+// What a keeper was told is the command's: shown by memory that it shares with this process.
+static void try_kept(void) {
+  static struct exec exec;
+  char *given = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  int way[2];
+  uint8_t frame[FRAME_HEAD];
+  if (given == MAP_FAILED) fail("no memory");
+  strcpy(given, "TOKEN=0123456789abcdef");
+  exec = (struct exec){.directory = "/tmp", .argc = 1, .argv = {strdup("/bin/cat")}, .envc = 1, .env = {given}};
+  make_pair(SOCK_STREAM, way);
+  pid_t keeper = fork();
+  if (keeper == 0) {
+    close(way[1]);
+    keep_session((struct session){&start, &place, &exec, 0, -1, way[0], -1, -1});
+  }
+  close(way[0]);
+  free(exec.argv[0]);
+  if (recv(way[1], frame, sizeof frame, MSG_WAITALL) != sizeof frame || frame[0] != IS_RUNNING) fail("it does not run");
+  for (size_t at = 0; at < 22; at++)
+    if (given[at] != 0) fail("something is left at %zu", at);
+  close(way[1]);
+  waitpid(keeper, NULL, 0);
+}
+
 // As in a container whose filter of system calls is older than close_range.
 static void try_closing(void) {
   struct sock_filter lines[] = {
@@ -331,7 +356,7 @@ static void try_turns(void) {
 
 int main(int argc, char **argv) {
   static const struct { const char *name; void (*run)(void); } cases[] = {
-    {"descriptors", try_descriptors}, {"limits", try_limits}, {"orphan", try_orphan}, {"interrupted", try_interrupted}, {"told", try_told},
+    {"descriptors", try_descriptors}, {"limits", try_limits}, {"orphan", try_orphan}, {"interrupted", try_interrupted}, {"told", try_told}, {"kept", try_kept},
     {"closing", try_closing}, {"removal", try_removal}, {"turns", try_turns},
   };
   for (size_t at = 0; argc == 2 && at < sizeof cases / sizeof *cases; at++)

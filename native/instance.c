@@ -88,12 +88,24 @@ static void close_others(struct handles handles) {
   close_between(from, ~0U);
 }
 
+static void wipe(const char *text) {
+  if (text != NULL) explicit_bzero((char *)(uintptr_t)text, strlen(text)); // what is tried at the start has no line
+}
+
+// What its program is started with has passwords and keys in it: in processes that are not the program it has no business.
+static void forget_program(const struct start *start) {
+  wipe(start->start_line);
+  for (int at = 0; at < start->program.argc; at++) wipe(start->program.argv[at]);
+  for (int at = 0; at < start->program.envc; at++) wipe(start->program.env[at]);
+}
+
 // Has what the program has, and nothing of ours but its listening socket.
 static void start_relay(const struct start *start, const struct place *place, int listening) {
   pid_t relay = fork();
   if (relay < 0) give_up("cannot start", "its relay");
   if (relay > 0) return;
   prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  forget_program(start);
   prctl(PR_SET_NAME, "sandd-relay", 0, 0, 0);
   if (dup2(listening, 0) != 0) _exit(1);
   close_between(1, ~0U);
@@ -277,6 +289,7 @@ _Noreturn void instance_run(const struct start *start, const struct place *place
   pid_t program = fork();
   if (program < 0) give_up("cannot start", "a process");
   if (program == 0) run_program(start, place, handles, freezer.members, started[1]);
+  forget_program(start);
   close(started[1]);
   close(handles.input);
   close(handles.output);

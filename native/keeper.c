@@ -162,6 +162,9 @@ static void start_program(const struct session *session) {
   open_streams(session, given);
   if (pipe2(started, O_CLOEXEC) != 0 || (program = fork()) < 0) refuse("cannot start a process");
   if (program == 0) run_command(session, given, started[1], own);
+  // Passwords and keys, which are the command's alone.
+  for (int at = 0; at < session->exec->argc; at++) explicit_bzero(session->exec->argv[at], strlen(session->exec->argv[at]));
+  for (int at = 0; at < session->exec->envc; at++) explicit_bzero(session->exec->env[at], strlen(session->exec->env[at]));
   if (session->place->tier == TIER_RESTRICTED) { // a rule for it holds as long as the kernel remembers the directory
     snprintf(why, sizeof why, "/proc/%d", program);
     open(why, O_PATH | O_CLOEXEC);

@@ -39,6 +39,15 @@ const char *owner_listen(const char *given) {
   return NULL;
 }
 
+// What a process that is made from this one has no use for: the token, and what was said of others. `kept`: what it is made of.
+void forget_others(const struct message *kept) {
+  uint8_t *from = (uint8_t *)(uintptr_t)kept->bytes, *to = from + kept->length;
+  explicit_bzero(token, sizeof token);
+  for (int at = 0; at < STRANGERS; at++) explicit_bzero(strangers[at].bytes, STRANGER_BYTES);
+  explicit_bzero(in, (size_t)(from - in));
+  explicit_bzero(to, (size_t)(in + in_length - to));
+}
+
 static void flush(void) {
   while (owner >= 0 && out_length > 0) {
     ssize_t sent = send(owner, out, out_length, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -83,20 +92,11 @@ static bool is_token(const char *given) { // looks at every byte, whatever the f
 }
 
 static void close_stranger(int index) {
+  explicit_bzero(strangers[index].bytes, STRANGER_BYTES);
   if (strangers[index].socket >= 0) close(strangers[index].socket);
   strangers[index].socket = -1;
 }
 
-void greet(void) {
-  int socket = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK), index = 0;
-  struct ucred peer;
-  socklen_t length = sizeof peer;
-  if (socket < 0) return;
-  if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0 || (peer.uid != place.owner && peer.uid != geteuid())) {
-    close(socket);
-    return;
-  }
-  while (index < STRANGERS && strangers[index].socket >= 0) index++;
 // Those who wait would wake the loop for ever. They are taken as soon as there are descriptors again.
 static void rest(void) {
   static bool is_told;
@@ -106,11 +106,21 @@ static void rest(void) {
   watch(listener, FROM_LISTENER, 0, 0);
 }
 
+void greet(void) {
+  int socket = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK), index = 0;
+  struct ucred peer;
+  socklen_t length = sizeof peer;
+  if (socket < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) rest();
+  if (socket < 0) return;
+  if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0 || (peer.uid != place.owner && peer.uid != geteuid())) {
+    close(socket);
+    return;
+  }
+  while (index < STRANGERS && strangers[index].socket >= 0) index++;
   if (index == STRANGERS) {
     close(socket);
     return;
   }
-  if (socket < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) rest();
   strangers[index].socket = socket;
   strangers[index].length = 0;
   strangers[index].session = 0;
@@ -178,14 +188,13 @@ void prove(int index) {
     size_t whole = message_length(strangers[index].bytes, used);
     if (used < STRANGER_BYTES && (whole == 0 || (whole <= STRANGER_BYTES && used < whole))) return;
     struct message message;
-    bool is_right = whole == used && parse_message(strangers[index].bytes, used, &message) == NULL && (message.word == AUTHENTICATE || message.word == LEND || message.word == KEEP || message.word == ATTACH);
-    if (is_right && message.word == LEND && is_token(message.token)) {
-      lend_doorway(index, message.call);
-      return;
-    }
-    if (is_right && message.word == KEEP && is_token(message.token) && pasta_wants_keeper()) return take_keeper(index, message.call);
-    if (is_right && message.word == ATTACH && is_token(message.token)) return attach(index, &message);
-    if (is_right && message.word == AUTHENTICATE && is_token(message.token) && owner < 0 && !is_ending) {
+    bool is_right = whole == used && parse_message(strangers[index].bytes, used, &message) == NULL &&
+                    (message.word == AUTHENTICATE || message.word == LEND || message.word == KEEP || message.word == ATTACH) && is_token(message.token);
+    explicit_bzero(strangers[index].bytes, STRANGER_BYTES);
+    if (is_right && message.word == LEND) return lend_doorway(index, message.call);
+    if (is_right && message.word == KEEP && pasta_wants_keeper()) return take_keeper(index, message.call);
+    if (is_right && message.word == ATTACH) return attach(index, &message);
+    if (is_right && message.word == AUTHENTICATE && owner < 0 && !is_ending) {
       owner = strangers[index].socket;
       strangers[index].socket = -1;
       adopt_owner();
@@ -201,7 +210,7 @@ void prove(int index) {
 static void obey(struct message *message) {
   switch (message->word) {
     case START:
-    case SPARE: return start_instance(&message->start, message->call);
+    case SPARE: return start_instance(message);
     case ASSIGN: return assign_instance(message, message->call);
     case STOP: return stop_instance(message->id, message->grace_ms, message->call);
     case FREEZE: return freeze_instance(message->id, true, message->call);
@@ -240,6 +249,7 @@ static void hear_owner(void) {
   }
   memmove(in, in + used, in_length - used);
   in_length -= used;
+  explicit_bzero(in + in_length, used); // tokens of instances
 }
 
 void serve_owner(void) {

@@ -125,6 +125,7 @@ static void configure(void) {
   place.first_uid = find_first_uid();
   snprintf(place.run_dir, sizeof place.run_dir, "%s", message.run_dir);
   snprintf(token, sizeof token, "%s", message.token);
+  explicit_bzero((char *)(uintptr_t)message.token, strlen(message.token));
   if (place.tier == TIER_STRONG && !place.is_root) refuse_to_start("the tier 'strong' needs root");
   if (has_namespaces(place.tier) && place.is_root && place.first_uid == 0) refuse_to_start("root here may not become another user");
   if (place.owner != geteuid() && !place.is_root) refuse_to_start("only root can serve another user");
@@ -172,6 +173,7 @@ static void open_events(void) {
   watch(PARENT, FROM_PARENT, 0, EPOLLIN);
   watch(signals, FROM_SIGNALS, 0, EPOLLIN);
   const char *wrong = owner_listen(token);
+  explicit_bzero(token, sizeof token); // owner.c has it now
   if (wrong != NULL) refuse_to_start("cannot listen in %s: %s", place.run_dir, wrong);
 }
 
@@ -232,10 +234,10 @@ static void say_ready(const char *no_network) {
 
 static int serve(void) {
   struct rlimit files;
-  configure();
-  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   // Who started the server may ignore some: the ends of instances would not be told, and programs would not hear theirs.
   for (int number = 1; number < NSIG; number++) signal(number, SIG_DFL);
+  configure();
+  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);

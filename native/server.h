@@ -23,10 +23,11 @@ int64_t strangers_due(int64_t now); // closes those whose time is over, takes mo
 void say(enum word word, uint32_t call, const void *fields, size_t length);
 void say_failed(uint32_t call, const char *why);
 
+void forget_others(const struct message *kept); // in a child: what else was said, and the token
 int take_attached(uint32_t session); // the connection of who waits to be attached to it, the caller's from now on; -1
 
 // -- table.c
-void start_instance(const struct start *start, uint32_t call);
+void start_instance(const struct message *message); // START, SPARE
 void assign_instance(const struct message *message, uint32_t call);
 void stop_instance(const char *id, uint32_t grace_ms, uint32_t call);
 void freeze_instance(const char *id, bool is_frozen, uint32_t call);

@@ -198,7 +198,9 @@ static pid_t clone_into(const struct start *start, struct net *net, int *pidfd, 
   return pid;
 }
 
-void start_instance(const struct start *start, uint32_t call) {
+void start_instance(const struct message *message) {
+  const struct start *start = &message->start;
+  uint32_t call = message->call;
   int at = 0, own = -1, line = -1, pidfd = -1;
   struct handles handles;
   struct net net = {-1, 0, 0};
@@ -213,7 +215,10 @@ void start_instance(const struct start *start, uint32_t call) {
   pid_t pid = -1;
   if (wrong == NULL) {
     pid = clone_into(start, &net, &pidfd, &wrong);
-    if (pid == 0) instance_run(start, &place, handles);
+    if (pid == 0) {
+      forget_others(message);
+      instance_run(start, &place, handles);
+    }
   }
   int why = errno;
   close_handles(handles);

@@ -3,17 +3,19 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, copyFileSync, existsSync, openSync, readFileSync, readSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { findSandd } from '../../src/functions/index.ts';
-import { Cleanup, temporaryDirectory } from '../harness/server.ts';
+import { findSandd, isolationTiers, probeSandd } from '../../src/functions/index.ts';
+import { hasOwnRoot } from '../../src/functions/launcher/placement.ts';
+import { Cleanup, processTree, temporaryDirectory } from '../harness/server.ts';
 import { type OpenSandd, openSandd, prepareInstance } from './sandd-open.ts';
 
 const found = await findSandd();
 const path = found.ok ? found.path : '';
 const skip = found.ok ? false : found.why;
+const results: ReadonlyMap<string, string> = found.ok ? await probeSandd(path) : new Map();
 const isRoot = process.getuid?.() === 0;
 
 /** Takes a lease on a file and keeps it: who opens the file waits for 45 s (fs.lease-break-time). */
@@ -154,6 +156,71 @@ test('programs hear the signals that whoever started the server ignored', { skip
   assert.match(await said.promise, /SigIgn:\s+0+\n/);
   await opened.close();
 });
+
+test('processes of ours that are made for an instance hold neither a token nor a password', {
+  skip: skip || (isRoot ? false : 'it takes root to look into them'),
+}, async (t) => {
+  const cleanup = new Cleanup();
+  t.after(() => cleanup.run());
+  for (const tier of isolationTiers.filter((each) => each === 'none' || results.get(each) === 'ok')) {
+    const opened = await openSandd(path, tier);
+    const said: string[] = [];
+    const instances = [];
+    for (let count = 0; count < 2; count += 1) {
+      const { spec, close } = prepareInstance(opened, ['/bin/sleep', '60']);
+      cleanup.after(close);
+      const environment = { ...spec.environment, PASSWORD: `of-${spec.token}` };
+      const relay = hasOwnRoot(tier) ? ({ relay: { kind: 'in', port: 9000 } } as const) : {};
+      const { pid } = await opened.launcher.start({ ...spec, ...relay, environment });
+      said.push(spec.token, environment.PASSWORD);
+      instances.push(pid);
+    }
+    for (const first of instances) {
+      const ours = await processesOfOurs(first, hasOwnRoot(tier) ? 2 : 1); // its first process, and its relay
+      for (const pid of ours) {
+        const held = [opened.token, ...said].filter((text) => holds(pid, text));
+        assert.deepEqual(held, [], `${tier}: ${readFileSync(`/proc/${pid}/comm`, 'latin1')}`);
+      }
+    }
+    // What is there is found.
+    const programs = processTree(instances[0] ?? 0).filter(({ pid }) => holds(pid, said[1] ?? ''));
+    assert.deepEqual(
+      programs.map(({ pid }) => readFileSync(`/proc/${pid}/comm`, 'latin1')),
+      ['sleep\n'],
+    );
+    const kept = [opened.token, ...said].filter((text) => holds(opened.sandd.pid, text));
+    assert.deepEqual(kept, [opened.token]);
+    await opened.close();
+  }
+});
+
+/** Those of an instance that run our code, once there are so many. */
+async function processesOfOurs(first: number, count: number): Promise<number[]> {
+  for (const until = performance.now() + 5_000; performance.now() < until; await sleep(10)) {
+    const pids = processTree(first).map(({ pid }) => pid);
+    const ours = pids.filter((pid) => readFileSync(`/proc/${pid}/comm`, 'latin1').startsWith('sandd-'));
+    if (ours.length === count) return ours;
+  }
+  assert.fail(`not ${count} of ours`);
+}
+
+/** Whether the text is anywhere in the memory that the process may write. */
+function holds(pid: number, text: string): boolean {
+  const file = openSync(`/proc/${pid}/mem`, 'r');
+  try {
+    return readFileSync(`/proc/${pid}/maps`, 'utf8')
+      .split('\n')
+      .some((line) => {
+        const [, from = '', to = ''] = /^(\w+)-(\w+) rw/.exec(line) ?? [];
+        if (from === '') return false;
+        const bytes = Buffer.alloc(Number.parseInt(to, 16) - Number.parseInt(from, 16));
+        readSync(file, bytes, 0, bytes.length, Number.parseInt(from, 16));
+        return bytes.includes(text);
+      });
+  } finally {
+    closeSync(file);
+  }
+}
 
 test('when the kernel gives no more namespaces, sandd goes on, and rests before it asks again', {
   skip: skip || (isRoot ? false : 'only root makes networks'),

@@ -42,6 +42,7 @@ for (const [name, title] of [
   ['removal', 'what an instance leaves is removed, however far below it lies, and where its owner may not look'],
   ['turns', 'a connection of a relay that always has more to say waits for the turn of the others'],
   ['told', 'what a waiting sandbox was told to run is not kept'],
+  ['kept', 'nor what a session was told to run, by who keeps it'],
 ] as const) {
   test(title, { skip }, async () => {
     const { stdout } = await run(program, [name], { timeout: 60_000 }).catch((error: { stdout: string }) => error);
