@@ -79,17 +79,26 @@ def bomb_of_nameless_files(given):
 
 def bomb_of_memory_by_children(given):
     pids = []
+    reader, writer = os.pipe()
     for _ in range(4):
         pid = os.fork()
         if pid == 0:
             held = hold_memory(96)
+            os.write(writer, b'.')
             time.sleep(30)
             os._exit(len(held) and 0)
         pids.append(pid)
+    os.close(writer)
+    holding = 0
+    while os.read(reader, 1):
+        holding += 1
+        if holding == 4:
+            break
+    os.close(reader)
     time.sleep(1.2)
     alive = [pid for pid in pids if os.waitpid(pid, os.WNOHANG) == (0, 0)]
     kit.end_all(alive)
-    return len(alive) == 4
+    return holding == len(alive) == 4
 
 
 def bomb_of_memory_far_below(given):
