@@ -59,6 +59,16 @@ export class LogDelivery {
     }
   }
 
+  /** Makes the files of a target that nothing is delivered to yet. Errors: those of the disk. */
+  async probe({ project, logstore }: { readonly project: string; readonly logstore: string }): Promise<void> {
+    if (this.#place === `${project}/${logstore}`) return;
+    const opened = await DeliveredLog.open({
+      ...{ directory: this.#options.directory, project, logstore },
+      onError: (error) => this.#tell(error),
+    });
+    await opened.close();
+  }
+
   /** Delivers as the store says now; what came before goes where it said before. Errors: those of the disk. */
   follow(): Promise<void> {
     const done = this.#work.then(() => this.#aim());

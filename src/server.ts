@@ -125,6 +125,7 @@ async function assemble(options: ServerOptions, log: Log, stack: AsyncDisposable
     openExec: createExecSessions(() => data),
     forwardHttp: http.forward,
     ...keptLogs(await requests, output, data),
+    probeLogs: (target) => delivery.probe(target),
     deliverLogs: () => delivery.follow(),
     health: () => isolationOf(data),
     readMetrics: async () => joinMetrics(await data.metrics(), readProcess()),

@@ -1,6 +1,6 @@
 // The log of gateway requests, found by the id that the answer had.
 import assert from 'node:assert/strict';
-import { readFileSync, statSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
@@ -75,6 +75,12 @@ export function requestLogCases(world: World): void {
         assert.deepEqual(items(await ask('DescribeLogConfig', {}), 'LogInfos.LogInfo'), []);
         const before = await call();
         await recordOf(before);
+        const logs = join(world.server.dataDir, 'logs');
+        mkdirSync(logs, { recursive: true });
+        writeFileSync(join(logs, 'no-directory'), '');
+        const blocked = { SlsProject: 'no-directory', SlsLogStore: 'store', LogType: 'PROVIDER' };
+        await fails('ServiceUnavailable', ask('CreateLogConfig', blocked));
+        assert.deepEqual(items(await ask('DescribeLogConfig', {}), 'LogInfos.LogInfo'), []);
         const target = { SlsProject: 'conformance-logs', SlsLogStore: 'first_store', LogType: 'PROVIDER' };
         await ask('CreateLogConfig', { ...target, CreateSlr: true });
         await fails('RepeatedLogConfig', ask('CreateLogConfig', target));
@@ -84,6 +90,7 @@ export function requestLogCases(world: World): void {
           members.map((name) => column(shown, 'LogInfos.LogInfo', name)),
           [['conformance-logs'], ['first_store'], ['PROVIDER'], [world.server.ready.region]],
         );
+        await fails('ServiceUnavailable', ask('ModifyLogConfig', blocked));
         const first = await call();
         const [line, ...others] = await deliveredTo('first_store', first);
         const seen = ['apiUid', 'apiGroupUid', 'apiStageName', 'statusCode', 'path', 'region'].map((name) =>

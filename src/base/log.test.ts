@@ -15,6 +15,15 @@ test('text lines hold time, level, message and fields; long values stand below',
   assert.deepEqual(lines, ['03:04:05.006 warn it failed code=D502FC why="no status"\n  output:\n    a\n    b\n']);
 });
 
+test('text lines show control characters and do not send them to the terminal', () => {
+  const lines: string[] = [];
+  const output = '\u001b]0;title\u0007\tone\r\ntwo\rthree\u009b2J\u007f';
+  createLog((line) => lines.push(line), 'text', now).warn('a\u001b[2Jb', { output, short: '\u001b[31m' });
+  assert.deepEqual(lines, [
+    '03:04:05.006 warn a\\x1b[2Jb short=\\x1b[31m\n  output:\n    \\x1b]0;title\\x07\tone\n    two\\x0dthree\\x9b2J\\x7f\n',
+  ]);
+});
+
 test('JSON lines are one object each', () => {
   const lines: string[] = [];
   createLog((line) => lines.push(line), 'json', now).info('ready', { port: 8080 });

@@ -15,7 +15,8 @@ export type Log = {
  * A log that writes lines with `write`.
  *
  * Shape: text `12:00:01.234 warn message key=value`, or JSON `{"at":"…Z","level":"warn","message":"…",…}`.
- * A value that holds line ends is indented below its line in text form.
+ * A value that holds line ends is indented below its line in text form. Control characters, which a function's output may hold to steer the
+ * terminal, are shown as `\x1b` there.
  */
 export function createLog(write: (line: string) => void, format: 'text' | 'json', now: () => number): Log {
   const emit = (level: LogLevel, message: string, fields: LogFields = {}) => {
@@ -34,14 +35,22 @@ export function createLog(write: (line: string) => void, format: 'text' | 'json'
   };
 }
 
+/** Tab and line feed stay. */
+function visible(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+  return text.replaceAll('\r\n', '\n').replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, (mark) => {
+    return `\\x${mark.charCodeAt(0).toString(16).padStart(2, '0')}`;
+  });
+}
+
 function textLine(at: string, level: LogLevel, message: string, fields: LogFields): string {
   let line = `${at.slice(11, 23)} ${level} ${message}`;
   let below = '';
   for (const [name, value] of Object.entries(fields)) {
     if (value === null || value === undefined) continue;
-    const text = typeof value === 'string' ? value : JSON.stringify(value);
+    const text = typeof value === 'string' ? visible(value) : JSON.stringify(value);
     if (text.includes('\n')) below += `\n  ${name}:\n    ${text.trimEnd().replaceAll('\n', '\n    ')}`;
     else line += ` ${name}=${/[\s"]/.test(text) ? JSON.stringify(text) : text}`;
   }
-  return `${line}${below}\n`;
+  return visible(`${line}${below}\n`);
 }

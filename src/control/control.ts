@@ -50,6 +50,7 @@ export function createControl(options: ControlOptions): Control {
     ...options,
     nonces: options.nonces ?? createNonces(nonceLimit, options.clock),
     tokens: createTokenSealer(options.store.deriveKey(tokenKeyPurpose)),
+    probeLogs: options.probeLogs ?? (async () => {}),
     deliverLogs: options.deliverLogs ?? (async () => {}),
     functionUrls: options.functionUrls ?? (() => null),
     openExec:

@@ -100,6 +100,8 @@ export type ControlDeps = {
   functionUrls(): string | null;
   readonly requests: RequestRecords;
   readonly output: OutputRecords;
+  /** Rejects with the disk's error when the access log could not be written there. */
+  probeLogs(target: { readonly project: string; readonly logstore: string }): Promise<void>;
   /** Has the access log delivered as the row in the store says now; resolves when it is. Rejects when nothing can be written there. */
   deliverLogs(): Promise<void>;
   /** The metrics of all processes, as they are now. */
@@ -116,8 +118,18 @@ export const tokenKeyPurpose = 'security tokens';
 /** What createControl() takes: nonces and settings have defaults, the rest it makes of the store. */
 export type ControlOptions = Omit<
   ControlDeps,
-  'nonces' | 'settings' | 'tokens' | 'noteKeyUse' | 'functionUrls' | 'forwardHttp' | 'openExec' | 'deliverLogs'
+  | 'nonces'
+  | 'settings'
+  | 'tokens'
+  | 'noteKeyUse'
+  | 'functionUrls'
+  | 'forwardHttp'
+  | 'openExec'
+  | 'probeLogs'
+  | 'deliverLogs'
 > & {
+  /** Default: anywhere is right. */
+  readonly probeLogs?: ControlDeps['probeLogs'];
   /** Default: it is delivered nowhere. */
   readonly deliverLogs?: ControlDeps['deliverLogs'];
   /** Default: no call is served. */

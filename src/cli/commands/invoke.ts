@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { formatName, type InvocationAnswer, invokeFunction } from '../client/functions.ts';
 import { findApiTarget, type TargetFlags } from '../client/local-server.ts';
 import { failed, messageOf, wrongUsage } from '../errors.ts';
+import { printable } from '../output.ts';
 import type { CliDeps } from '../server-port.ts';
 import { parseName } from './function.ts';
 import { readStdin } from './stdin.ts';
@@ -35,7 +36,7 @@ export async function invoke(
     return answer.errorType === null ? 0 : 1;
   }
   if (flags.log === true) {
-    if (answer.log !== null) deps.stderr.write(ended(answer.log));
+    if (answer.log !== null) deps.stderr.write(ended(printable(answer.log)));
     const coldStart = coldStartOf(answer) ?? {};
     const parts = Object.entries(coldStart).map(([name, ms]) => `${name} ${ms}`);
     const how = 'code' in coldStart ? 'Cold start with a waiting process' : 'Cold start';

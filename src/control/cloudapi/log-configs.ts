@@ -37,13 +37,46 @@ async function getConfig(tx: ReadTransaction): Promise<LogConfigRow> {
   return row;
 }
 
-/** The write, and that what was written is in force. */
-async function commitTarget(deps: ControlDeps, work: Parameters<typeof commit>[1]): Promise<void> {
-  await commit(deps, work);
-  await deps.deliverLogs();
+type Target = ReturnType<typeof readTarget>;
+
+/** Source: assumed. */
+function notWritten(deps: ControlDeps, error: unknown, outcome: string): Error {
+  const reason = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+  deps.log.error('the access log cannot be delivered', { error: String(error) });
+  return openApiError('ServiceUnavailable', `The access log cannot be written there (${reason}). ${outcome}`);
 }
 
-/** Errors: RepeatedLogConfig; that a second one is refused is docs, the code is assumed. */
+/** Errors: ServiceUnavailable, before anything is changed. */
+async function probe(deps: ControlDeps, { project, logstore }: Target): Promise<void> {
+  try {
+    await deps.probeLogs({ project, logstore });
+  } catch (error) {
+    throw notWritten(deps, error, 'Nothing was changed.');
+  }
+}
+
+/** The write, and that what was written is in force. Errors: ServiceUnavailable, when it cannot be any more. */
+async function commitTarget(deps: ControlDeps, work: Parameters<typeof commit>[1]): Promise<void> {
+  await commit(deps, work);
+  try {
+    await deps.deliverLogs();
+  } catch (error) {
+    throw notWritten(deps, error, 'The configuration was changed, and nothing is delivered until that is mended.');
+  }
+}
+
+/** Errors: RepeatedLogConfig. */
+async function refuseSecond(tx: ReadTransaction): Promise<void> {
+  const old = await tx.rows.logConfigs.get('access');
+  if (old === null) return;
+  const where = `${old.project}/${old.logstore}`;
+  throw openApiError(
+    'RepeatedLogConfig',
+    `The access log is delivered to ${where} already: ModifyLogConfig changes that.`,
+  );
+}
+
+/** Errors: RepeatedLogConfig, ServiceUnavailable; that a second one is refused is docs, the codes are assumed. */
 export const createLogConfig: RpcAction = async ({ args, deps }) => {
   const row: LogConfigRow = {
     name: 'access',
@@ -51,24 +84,21 @@ export const createLogConfig: RpcAction = async ({ args, deps }) => {
     ...readTarget(args),
     createdAt: deps.clock.now(),
   };
+  await deps.store.read(refuseSecond);
+  await probe(deps, row);
   await commitTarget(deps, async (tx) => {
-    const old = await tx.rows.logConfigs.get('access');
-    if (old !== null) {
-      const where = `${old.project}/${old.logstore}`;
-      throw openApiError(
-        'RepeatedLogConfig',
-        `The access log is delivered to ${where} already: ModifyLogConfig changes that.`,
-      );
-    }
+    await refuseSecond(tx);
     await tx.rows.logConfigs.insert(row);
   });
   return {};
 };
 
-/** Errors: NotFoundLogConfig. */
+/** Errors: NotFoundLogConfig, ServiceUnavailable. */
 export const modifyLogConfig: RpcAction = async ({ args, deps }) => {
   readType(args);
   const target = readTarget(args);
+  await deps.store.read(getConfig);
+  await probe(deps, target);
   await commitTarget(deps, async (tx) => {
     await tx.rows.logConfigs.update({ ...(await getConfig(tx)), ...target });
   });
