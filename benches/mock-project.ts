@@ -9,6 +9,41 @@ const stage = 'RELEASE';
 type Plain = Extract<Target, { kind: 'plain' }>;
 export type Mocks = Readonly<Record<'plain' | 'ip' | 'second' | 'day' | 'both' | 'throttled', Plain>>;
 
+/** Two that relay to one backend, which answers as the mocks: what is left between them is the cost of a backend signature. */
+export type Relays = Readonly<Record<'relayed' | 'signed', Plain>>;
+
+/** Adds them to the server's only group. The server must allow the backend. */
+export async function setUpRelays(yunmen: Yunmen, backend: string): Promise<Relays> {
+  const client = new ApiClient(yunmen);
+  try {
+    const groups = await client.rpc('DescribeApiGroups', {});
+    const [group] = (groups['ApiGroupAttributes'] as { ApiGroupAttribute: { GroupId: string }[] }).ApiGroupAttribute;
+    const groupId = group?.GroupId ?? '';
+    const add = async (name: keyof Relays): Promise<string> => {
+      const service = { ServiceProtocol: 'HTTP', ServiceAddress: backend, ServiceTimeout: 10_000 };
+      return addApi(client, {
+        ...mockApi(groupId, name, `/${name}`, ''),
+        ServiceConfig: JSON.stringify({ ...service, ServicePath: '/', ServiceHttpMethod: 'GET' }),
+      });
+    };
+    await add('relayed');
+    const ApiIds = await add('signed');
+    const key = { SignatureName: 'backend', SignatureKey: 'benchkey', SignatureSecret: 'benchsecret' };
+    const SignatureId = String((await client.rpc('CreateSignature', key))['SignatureId']);
+    await client.rpc('SetSignatureApis', { GroupId: groupId, StageName: stage, SignatureId, ApiIds });
+    const target = (name: keyof Relays): Plain => ({
+      kind: 'plain',
+      origin: yunmen.gateway,
+      path: `/${name}`,
+      status: 200,
+      body,
+    });
+    return { relayed: target('relayed'), signed: target('signed') };
+  } finally {
+    client.close();
+  }
+}
+
 /** A group, the server's only one, with an anonymous API for each row of Mocks at a path of its name. */
 export async function setUpMocks(yunmen: Yunmen): Promise<Mocks> {
   const client = new ApiClient(yunmen);
@@ -86,9 +121,13 @@ export function mockApi(GroupId: string, name: string, path: string, body: strin
   };
 }
 
-async function addMock(client: ApiClient, GroupId: string, name: string): Promise<string> {
-  const made = await client.rpc('CreateApi', mockApi(GroupId, name, `/${name}`, body));
-  const ApiId = String(made['ApiId']);
+function addMock(client: ApiClient, groupId: string, name: string): Promise<string> {
+  return addApi(client, mockApi(groupId, name, `/${name}`, body));
+}
+
+async function addApi(client: ApiClient, api: ReturnType<typeof mockApi>): Promise<string> {
+  const { GroupId = '' } = api;
+  const ApiId = String((await client.rpc('CreateApi', api))['ApiId']);
   await client.rpc('DeployApi', { GroupId, ApiId, StageName: stage, Description: 'bench' });
   return ApiId;
 }
