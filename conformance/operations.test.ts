@@ -28,8 +28,7 @@ import { groupParameterCases } from './cases/parameters-groups.ts';
 import { policyParameterCases } from './cases/parameters-policies.ts';
 import { policyCases } from './cases/policies.ts';
 import { requestLogCases } from './cases/request-logs.ts';
-import type { OperationName } from './kit/calls.ts';
-import { at } from './kit/read.ts';
+import { type OperationName, outcomeOf } from './kit/calls.ts';
 import { classic, open } from './kit/service-fc.ts';
 import { World } from './kit/world.ts';
 
@@ -95,18 +94,8 @@ test('every documented parameter of the operations of API Gateway that are serve
   assert.deepEqual(missing, []);
 });
 
-/** What an SDK threw: the service's code, or what else it said. `answered` when it threw nothing. */
-async function outcomeOf(work: Promise<unknown>): Promise<string> {
-  try {
-    await work;
-    return 'answered';
-  } catch (error) {
-    return String(at(error, 'code') ?? error);
-  }
-}
-
 async function callRpc({ product, version, operation }: OperationStatus): Promise<string> {
-  return await outcomeOf(world.clients.pop('POST', version, product)(operation, {}));
+  return (await outcomeOf(world.clients.pop('POST', version, product)(operation, {}))).code;
 }
 
 /** A path with something in every place; `[.{qualifier}]` left out. */
@@ -118,7 +107,7 @@ async function callFc(version: '2016-08-15' | '2021-04-06' | '2023-03-30', opera
   const described = (await loadFcCatalogue(version)).operations[operation];
   const method = (described?.method ?? 'GET').replace('ANY', 'GET').toLowerCase() as 'get' | 'post' | 'put' | 'delete';
   const call = world.clients.roa(version);
-  return await outcomeOf(call(operation, method, concrete(described?.path ?? ''), {}, {}));
+  return (await outcomeOf(call(operation, method, concrete(described?.path ?? ''), {}, {}))).code;
 }
 
 describe('refused operations', () => {

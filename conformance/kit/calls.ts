@@ -1,6 +1,7 @@
 // Which operations were called with success, and which case says that it asserts their effect. operations.test.ts compares both.
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
+import { at } from './read.ts';
 
 /** `product/version/operation`: `CloudAPI/2016-07-14/CreateApi`. */
 export type OperationName = `${'CloudAPI' | 'Dysmsapi' | 'FC'}/${string}/${string}`;
@@ -83,4 +84,19 @@ export async function fails(code: string | RegExp, work: Promise<unknown>): Prom
     assert.ok(isRight, `wanted ${code}, got ${said}: ${String(error.message)}`);
     return true;
   });
+}
+
+/** `answered` without a message, or the service's own code and message. */
+export type Outcome = { readonly code: string; readonly message: string };
+
+/** How a call ended. Errors: what an SDK throws that the service did not say. */
+export async function outcomeOf(work: Promise<unknown>): Promise<Outcome> {
+  try {
+    await work;
+    return { code: 'answered', message: '' };
+  } catch (error) {
+    const code = at(error, 'code');
+    if (typeof code !== 'string') throw error;
+    return { code, message: String(at(error, 'data.Message') ?? at(error, 'result.Message') ?? at(error, 'message')) };
+  }
 }

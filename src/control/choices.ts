@@ -32,7 +32,7 @@ export const choices: readonly { readonly about: string; readonly what: string }
   },
   {
     about: 'The access log (CreateLogConfig)',
-    what: 'Delivered to files in the form of the Log Service’s fields ([decisions/0013](decisions/0013-shared-counters-and-request-log.md)); one configuration for the access log, whether it is named `PROVIDER` (documents) or `log` (metadata). What a second CreateLogConfig answers (`RepeatedLogConfig`) is assumed.',
+    what: 'Delivered to files in the form of the Log Service’s fields ([decisions/0013](decisions/0013-shared-counters-and-request-log.md)); one configuration for the access log, whether it is named `PROVIDER` (documents) or `log` (metadata). What a second CreateLogConfig answers (`RepeatedLogConfig`) is assumed, and what one whose files cannot be written (`ServiceUnavailable`, nothing is changed).',
   },
   {
     about: 'CompatibleFlags (ModifyApiGroup)',

@@ -35,7 +35,7 @@ export function checkSchema(compile: CompileSchema, text: string, key: string, w
     compile(text);
   } catch (error) {
     if (!(error instanceof SchemaError)) throw error;
-    throw openApiError(`Invalid${key}`, `The JSON schema of ${whose} cannot be used: ${error.message}.`);
+    throw openApiError(`Invalid${key}`, `The ${key} of ${whose} cannot be used as a JSON schema: ${error.message}.`);
   }
 }
 
