@@ -43,6 +43,7 @@ function signedRequest(n: number): GatewayRequest {
     peerAddress: '127.0.0.1',
     isTls: false,
     body: bodyOf(Buffer.from(body)),
+    holdAnswer: () => true,
     onGone: () => () => {},
   };
 }

@@ -51,6 +51,8 @@ export type PipelineDeps = GatewayDeps & {
   readonly trustedProxies: IpRanges;
   /** The memory that bodies may take together. */
   readonly bodies: BodyBudget;
+  /** The same for whole answers that are not out yet. */
+  readonly answers: BodyBudget;
   /** Where callers are who do not come from the internet. */
   readonly intranet: IpRanges;
 };
@@ -67,6 +69,8 @@ export type GatewayRequest = {
   readonly body: BodySource;
   /** Why it cannot be served, found before the pipeline; receive.ts throws it. */
   readonly fault?: Refusal | null;
+  /** Takes memory for a whole answer of so many bytes until it is out. False: there is none, and nothing was taken. */
+  holdAnswer(bytes: number): boolean;
   /** Calls `run` once if the caller goes away before the answer; returns its own undo. */
   onGone(run: () => void): () => void;
 };

@@ -49,6 +49,7 @@ export function createGateway(given: GatewayDeps): Gateway {
     ...given,
     backends,
     bodies: new BodyBudget(given.settings.bodiesLimitBytes),
+    answers: new BodyBudget(given.settings.answersLimitBytes),
     trustedProxies: compileIpRanges(given.settings.trustedProxies),
     intranet: compileIpRanges(given.settings.intranet),
   };

@@ -86,6 +86,7 @@ async function answerUnreadable(error: ParserError, socket: Duplex, handlers: Ed
     isTls: 'encrypted' in socket,
     body: noBody,
     fault: refusal,
+    holdAnswer: () => true,
     onGone: () => () => {},
   });
   if (reply === null || !socket.writable) return void socket.destroy();

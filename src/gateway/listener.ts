@@ -1,7 +1,7 @@
 // Between node:http and the pipeline: a request value out of an IncomingMessage, a reply value into a ServerResponse.
 // Called by gateway.ts; composition makes the server with listenerOptions().
 import type { ServerOptions, ServerResponse } from 'node:http';
-import type { Http2ServerResponse } from 'node:http2';
+import { constants, type Http2ServerResponse } from 'node:http2';
 import type { Readable, Writable } from 'node:stream';
 import { type BodyBudget, NoRoomForBody, uncountedBytes } from '../base/body-budget.ts';
 import { RelayedBody } from './backends/relayed-body.ts';
@@ -226,10 +226,14 @@ function streamTo(taker: BodyTaker, message: Incoming): void {
 }
 
 const nothing = () => {};
+const cancelled = constants.NGHTTP2_CANCEL;
 
 /** The request as the pipeline wants it. Nothing of the body is read yet; one that takes too long ends the connection. */
 export function requestOf(message: Incoming, response: Outgoing, deps: PipelineDeps): GatewayRequest {
   const stream = streamOf(response);
+  const { stallTimeoutMs } = deps.settings;
+  // Traffic of other streams, or pings, keep the connection; each stream has to move by itself.
+  if (stream !== null && stallTimeoutMs > 0) stream.setTimeout(stallTimeoutMs, () => stream.close(cancelled));
   const framing = framingOf(message.rawHeaders);
   return {
     method: message.method ?? '',
@@ -239,8 +243,9 @@ export function requestOf(message: Incoming, response: Outgoing, deps: PipelineD
     isTls: stream === null ? 'encrypted' in message.socket : stream.session?.encrypted === true,
     body: new HttpBody(message, response, framing, deps),
     fault: ambiguityOf(framing, message.httpVersion),
+    holdAnswer: (bytes) => holdAnswer(response, bytes, deps),
     onGone: (run) => {
-      if (response.destroyed) {
+      if (isClosed(response)) {
         run();
         return nothing;
       }
@@ -251,6 +256,25 @@ export function requestOf(message: Incoming, response: Outgoing, deps: PipelineD
       return () => response.off('close', onClose);
     },
   };
+}
+
+/** Whether nothing can be written any more. The compatibility layer of HTTP/2 does not tell. */
+function isClosed(response: Outgoing): boolean {
+  return (streamOf(response) ?? response).destroyed;
+}
+
+/**
+ * Takes memory for an answer of so many bytes, until it is out or the caller had all the time that it may have. False: there is none.
+ */
+function holdAnswer(response: Outgoing, bytes: number, { answers, clock, settings }: PipelineDeps): boolean {
+  if (bytes <= uncountedBytes || isClosed(response)) return true;
+  if (!answers.take(bytes)) return false;
+  const cancel = clock.after(settings.answerTimeoutMs, () => response.destroy());
+  response.once('close', () => {
+    cancel();
+    answers.giveBack(bytes);
+  });
+  return true;
 }
 
 /** Whether all of the answer went out. The compatibility layer of HTTP/2 only knows that it was all written. */

@@ -14,8 +14,14 @@ import type { BackendAnswer, Mapped, Replied } from './context.ts';
 import { ClientGone, Refusal, refuse } from './errors.ts';
 import { noteBackendMs, toReplied } from './states.ts';
 
-/** Errors: those of the backend's kind, D503CB and D503BB of the breaker, D504CO for a kind that is not served. */
+/** Errors: those of the backend's kind, D503CB and D503BB of the breaker, D504CO for a kind that is not served, X503BZ. */
 export async function reply(mapped: Mapped): Promise<Replied> {
+  const replied = await ask(mapped);
+  holdAnswer(replied);
+  return replied;
+}
+
+async function ask(mapped: Mapped): Promise<Replied> {
   const { clock, backends } = mapped.deps;
   const key = breakerKey(mapped);
   const startedAt = clock.monotonic();
@@ -39,6 +45,21 @@ function wholeIfThere(answer: BackendAnswer): BackendAnswer {
   if (!(answer.body instanceof RelayedBody)) return answer;
   const body = answer.body.whole();
   return body === null ? answer : { ...answer, body };
+}
+
+/** A body that flows through is not kept; one that is whole is, as long as the caller does not take it. Errors: X503BZ. */
+function holdAnswer({ request, answer: { body } }: Replied): void {
+  if (body instanceof RelayedBody || request.holdAnswer(body.length)) return;
+  throw refuse(
+    'X503BZ',
+    {},
+    {
+      side: 'platform',
+      field: 'answer',
+      got: `${body.length} bytes`,
+      message: 'The answers that callers have not taken yet fill the memory that the gateway has for them; try again.',
+    },
+  );
 }
 
 function callBackend(mapped: Mapped, backend: Backend): BackendAnswer | Promise<BackendAnswer> {

@@ -9,9 +9,13 @@ export type GatewaySettings = {
   readonly bodyLimitBytes: number;
   /** The bodies of all requests under way that are kept whole; more are refused (X503BZ). Source: assumed. */
   readonly bodiesLimitBytes: number;
+  /** The same for whole answers that callers have not taken yet. Source: assumed. */
+  readonly answersLimitBytes: number;
+  /** How long a caller may take for a whole answer of more than 16 KB. Milliseconds. Source: assumed. */
+  readonly answerTimeoutMs: number;
   /** How long the request line and headers may take to arrive, from the connection's start or the last answer's end. Milliseconds. Source: assumed. */
   readonly headTimeoutMs: number;
-  /** How long a connection may be without traffic, at rest or while an answer is under way; longer than any API’s time-out. Milliseconds; 0: for ever. Source: assumed. */
+  /** How long a connection, and each stream of HTTP/2, may be without traffic, at rest or while an answer is under way; longer than any API’s time-out. Milliseconds; 0: for ever. Source: assumed. */
   readonly stallTimeoutMs: number;
   /** Connections open at once on one listener; more are closed at once. Source: assumed. */
   readonly connectionLimit: number;
@@ -55,6 +59,8 @@ export const defaultGatewaySettings: GatewaySettings = {
   defaultGroup: null,
   bodyLimitBytes: 8 * 1024 * 1024,
   bodiesLimitBytes: 512 * 1024 * 1024,
+  answersLimitBytes: 512 * 1024 * 1024,
+  answerTimeoutMs: 600_000,
   headTimeoutMs: 30_000,
   stallTimeoutMs: 180_000,
   connectionLimit: 20_000,

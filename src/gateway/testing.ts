@@ -126,6 +126,7 @@ export function request(parts: {
     peerAddress: parts.peerAddress ?? '198.51.100.7',
     isTls: parts.isTls ?? false,
     body: bodyOf(Buffer.from(parts.body ?? '')),
+    holdAnswer: () => true,
     onGone: parts.onGone ?? (() => () => {}),
   };
 }
