@@ -1,8 +1,9 @@
-// Removes the run directories of servers of which everything was killed at once, so that nobody was left to do it. Called by
-// server.ts at a start.
+// Removes the run directories of servers of which everything was killed at once, so that nobody was left to do it, and ends what
+// is left of their instances (of the launcher in Node, in tier none). Called by server.ts at a start.
 import { lstatSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { basename, dirname, join } from 'node:path';
+import { endInstances } from './functions/index.ts';
 
 const nameForm = /^yunmen-[A-Za-z0-9]{6}$/;
 const socketName = 'launcher.sock';
@@ -28,7 +29,7 @@ export async function sweepRunDirectories(
     .map((name) => join(parent, name));
   const removed: string[] = [];
   for (const path of paths) {
-    if (!isLeft(path, now) || (await isListening(join(path, socketName)))) continue;
+    if (!isLeft(path, now) || (await isListening(join(path, socketName))) || !(await endInstances(path))) continue;
     rmSync(path, { recursive: true, force: true });
     removed.push(path);
   }
@@ -52,12 +53,9 @@ export async function sweepDirectoriesOf(
   for (const path of paths.slice(0, lookedAt)) {
     if (dirname(path) !== parent || !nameForm.test(basename(path)) || (await isListening(join(path, socketName))))
       continue;
-    const isGone = asOwner(() => {
-      if (!isOurs(path) || !readdirSync(path).includes(socketName)) return false;
-      rmSync(path, { recursive: true, force: true });
-      return true;
-    });
-    if (isGone) removed.push(path);
+    if (!asOwner(() => isOurs(path) && readdirSync(path).includes(socketName)) || !(await endInstances(path))) continue;
+    asOwner(() => rmSync(path, { recursive: true, force: true }));
+    removed.push(path);
   }
   return removed;
 }

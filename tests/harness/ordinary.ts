@@ -8,11 +8,20 @@ import { join } from 'node:path';
 const uid = 65_534;
 
 const script = `mknod "$0/tun" c 10 200 && chmod 666 "$0/tun" && mkdir -p /dev/net && { [ -e /dev/net/tun ] || : > /dev/net/tun; } &&
-  mount --bind "$0/tun" /dev/net/tun && exec setpriv --reuid ${uid} --regid ${uid} --clear-groups "$@"`;
+  mount --bind "$0/tun" /dev/net/tun && { [ -z "$1" ] || { mkdir "$0/empty" && mount --bind "$0/empty" "$1"; }; } && shift &&
+  exec setpriv --reuid ${uid} --regid ${uid} --clear-groups "$@"`;
 
-/** The command line that runs another as an ordinary user. `directory` is root's, of this process alone, and goes with it. */
-export function asOrdinary(directory: string, command: readonly string[]): readonly [string, ...string[]] {
-  return ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', script, directory, ...command];
+/**
+ * The command line that runs another as an ordinary user. `directory` is root's, of this process alone, and goes with it.
+ *
+ * `emptied`: a directory that is empty for that command.
+ */
+export function asOrdinary(
+  directory: string,
+  command: readonly string[],
+  emptied: string | null = null,
+): readonly [string, ...string[]] {
+  return ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', script, directory, emptied ?? '', ...command];
 }
 
 /** Makes a directory his. */

@@ -1,7 +1,7 @@
 // What a running server's instances hold of the machine, counted, and what an instance's processes are.
-import { existsSync, globSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { existsSync, globSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { type ProcessMark, processTree, type TestServer } from './server.ts';
+import { childrenOf, type ProcessMark, processTree, type TestServer } from './server.ts';
 
 /** As it stands now; `{}` of two moments are equal when nothing was left between them. */
 export function holdings(server: TestServer) {
@@ -31,17 +31,37 @@ export function remainsOf(runDir: string): string[] {
   ];
 }
 
-/** The first processes of the instances that there are now, each with everything below it. */
-export function instanceTrees({ facts: { pids } }: TestServer): ProcessMark[][] {
+/**
+ * The first processes of the instances that there are now, each with everything below it. Those that have left their tree, as
+ * the launcher in Node lets them, are with the first.
+ */
+export function instanceTrees({ facts: { pids, runDir } }: TestServer): ProcessMark[][] {
   const children = readFileSync(`/proc/${pids.launcher}/task/${pids.launcher}/children`, 'utf8');
-  const first = children.split(' ').filter((pid) => pid !== '' && !isTrial(pid));
-  return first.map((pid) => processTree(Number(pid)));
+  const all = children.split(' ').filter((pid) => pid !== '' && !isOfLauncher(pid));
+  const [first, ...others] = all.map((pid) => processTree(Number(pid)));
+  return first === undefined ? [] : [[...first, ...strays(runDir)], ...others];
 }
 
-/** Sandd's own child, which looks once, seconds after a start, whether the host's firewall lets pass what instances send. */
-function isTrial(pid: string): boolean {
+/** Whose parent has gone, by what is in their environment. Only that of the user's processes is read to whom the instances belong. */
+function strays(runDir: string): ProcessMark[] {
+  const ids = readdirSync(join(runDir, 'i'));
+  const { uid } = statSync(join(runDir, 'i'));
+  if (uid === 0) return []; // there they cannot leave it
+  return childrenOf(1).flatMap(({ pid }) => {
+    try {
+      if (statSync(`/proc/${pid}`).uid !== uid) return [];
+      const environment = readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0');
+      return ids.some((id) => environment.includes(`FC_INSTANCE_ID=${id}`)) ? processTree(pid) : [];
+    } catch {
+      return []; // it has gone meanwhile
+    }
+  });
+}
+
+/** Sandd has children that are no instances: one keeps pasta, one looks once whether the host's firewall lets pass what instances send. */
+function isOfLauncher(pid: string): boolean {
   try {
-    return readFileSync(`/proc/${pid}/comm`, 'utf8') === 'sandd-trial\n';
+    return ['sandd-pasta', 'sandd-trial'].includes(readFileSync(`/proc/${pid}/comm`, 'utf8').trim());
   } catch {
     return true; // it has gone meanwhile
   }

@@ -85,6 +85,8 @@ export type StartOptions = {
   readonly env?: NodeJS.ProcessEnv;
   /** As an ordinary user, though this process is root. */
   readonly isOrdinary?: boolean;
+  /** As an ordinary user whose checkout has no native launcher, and cannot make one. */
+  readonly isWithoutSandd?: boolean;
   /** The start script; that of this checkout unless said. */
   readonly program?: string;
 };
@@ -94,7 +96,13 @@ export async function startServer(
   t: { after(run: () => Promise<void> | void): void },
   command: readonly string[],
   dataDir: string,
-  { gatewayPort = 0, env = {}, isOrdinary = false, program = join(root, 'bin/yunmen') }: StartOptions = {},
+  {
+    gatewayPort = 0,
+    env = {},
+    isWithoutSandd = false,
+    isOrdinary = isWithoutSandd,
+    program = join(root, 'bin/yunmen'),
+  }: StartOptions = {},
 ): Promise<TestServer> {
   const args = [
     ...command,
@@ -110,7 +118,7 @@ export async function startServer(
   ];
   const options = { cwd: root, env: { ...process.env, ...env } };
   const [file, ...rest] = isOrdinary
-    ? asOrdinary(temporaryDirectory(t), [program, ...args])
+    ? asOrdinary(temporaryDirectory(t), [program, ...args], isWithoutSandd ? join(root, 'native') : null)
     : ([program, ...args] as const);
   if (isOrdinary) giveToOrdinary(dataDir);
   const child = spawn(file, rest, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -169,8 +177,8 @@ function statFields(pid: number): string[] | null {
   }
 }
 
-/** The process and everything below it by parent, as it stands now. */
-export function processTree(rootPid: number): ProcessMark[] {
+/** As it stands now: by parent, and each by its own id. */
+function readProcesses() {
   const children = new Map<number, ProcessMark[]>();
   const marks = new Map<number, ProcessMark>();
   for (const name of readdirSync('/proc')) {
@@ -182,6 +190,16 @@ export function processTree(rootPid: number): ProcessMark[] {
     const parent = Number(fields[1]);
     children.set(parent, [...(children.get(parent) ?? []), mark]);
   }
+  return { children, marks };
+}
+
+export function childrenOf(pid: number): readonly ProcessMark[] {
+  return readProcesses().children.get(pid) ?? [];
+}
+
+/** The process and everything below it by parent, as it stands now. */
+export function processTree(rootPid: number): ProcessMark[] {
+  const { children, marks } = readProcesses();
   const self = marks.get(rootPid);
   const found = self === undefined ? [] : [self];
   for (let at = 0; at < found.length; at++) {
