@@ -16,7 +16,6 @@ type LaneDeps = {
   readonly now: () => number;
   readonly start: StartTimer;
   readonly soon: (run: () => void) => void;
-  readonly onEmpty: () => void;
 };
 
 /** The time-outs of one length, in the order of their time. */
@@ -25,21 +24,22 @@ class Lane {
   readonly #now: () => number;
   readonly #start: StartTimer;
   readonly #soon: (run: () => void) => void;
-  readonly #onEmpty: () => void;
   #first: Entry | null = null;
   #last: Entry | null = null;
   #isFiring = false;
   #isLookedAt = false;
-  #isClosed = false;
-  #cancelTimer: () => void;
+  /** Null: none waits. */
+  #cancelTimer: (() => void) | null = null;
 
   constructor(delayMs: number, how: LaneDeps) {
     this.#delayMs = delayMs;
     this.#now = how.now;
     this.#start = how.start;
     this.#soon = how.soon;
-    this.#onEmpty = how.onEmpty;
-    this.#cancelTimer = this.#start(delayMs, () => this.#fire());
+  }
+
+  get isEmpty(): boolean {
+    return this.#first === null;
   }
 
   add(run: () => void): () => void {
@@ -47,6 +47,7 @@ class Lane {
     if (this.#last === null) this.#first = entry;
     else this.#last.after = entry;
     this.#last = entry;
+    if (!this.#isFiring) this.#cancelTimer ??= this.#start(this.#delayMs, () => this.#fire());
     return () => {
       if (entry.run === null) return;
       this.#remove(entry);
@@ -60,22 +61,23 @@ class Lane {
     this.#isLookedAt = true;
     this.#soon(() => {
       this.#isLookedAt = false;
-      if (this.#first === null && !this.#isClosed) this.#close();
+      if (this.#first === null) this.#rest();
     });
   }
 
   #remove(entry: Entry): void {
-    entry.run = null;
-    if (entry.before === null) this.#first = entry.after;
-    else entry.before.after = entry.after;
-    if (entry.after === null) this.#last = entry.before;
-    else entry.after.before = entry.before;
+    const { before, after } = entry;
+    if (before === null) this.#first = after;
+    else before.after = after;
+    if (after === null) this.#last = before;
+    else after.before = before;
+    // One in the old generation would keep all that follow it.
+    entry.run = entry.before = entry.after = null;
   }
 
-  #close(): void {
-    this.#isClosed = true;
-    this.#cancelTimer();
-    this.#onEmpty();
+  #rest(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = null;
   }
 
   #fire(): void {
@@ -90,8 +92,9 @@ class Lane {
       }
     } finally {
       this.#isFiring = false;
-      if (this.#first === null) this.#close();
-      else this.#cancelTimer = this.#start(Math.max(1, Math.ceil(this.#first.at - now)), () => this.#fire());
+      this.#cancelTimer = null;
+      if (this.#first !== null)
+        this.#cancelTimer = this.#start(Math.max(1, Math.ceil(this.#first.at - now)), () => this.#fire());
     }
   }
 }
@@ -107,10 +110,16 @@ export function createTimerLanes(
     if (!(delayMs >= sharedFromMs && delayMs <= timerLimitMs)) return start(delayMs, run);
     let lane = lanes.get(delayMs);
     if (lane === undefined) {
-      if (lanes.size >= laneLimit) return start(delayMs, run);
-      lane = new Lane(delayMs, { now, start, soon, onEmpty: () => lanes.delete(delayMs) });
+      if (lanes.size >= laneLimit && !forgetOne(lanes)) return start(delayMs, run);
+      lane = new Lane(delayMs, { now, start, soon });
       lanes.set(delayMs, lane);
     }
     return lane.add(run);
   };
+}
+
+/** False: all of them are in use. */
+function forgetOne(lanes: Map<number, Lane>): boolean {
+  for (const [delayMs, lane] of lanes) if (lane.isEmpty) return lanes.delete(delayMs);
+  return false;
 }

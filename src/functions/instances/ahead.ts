@@ -1,7 +1,9 @@
 // The requests that an instance was sent before it could begin them: so that it finds the next one without being woken for it.
 // Owned by instance.ts; why, and how they are taken back: docs/decisions/0042-sent-ahead.md.
+
 import { afterRead } from '../../base/after-read.ts';
 import type { Clock } from '../../base/clock.ts';
+import { nowhere } from '../../base/roster.ts';
 import type { Deadline, Deadlines } from './deadlines.ts';
 import { hold } from './hold.ts';
 
@@ -34,7 +36,7 @@ export class Ahead {
   readonly #afterRead: (run: () => void) => void;
   /** Oldest first; without the one that runs. */
   readonly #turns: Turn[] = [];
-  readonly #watch: Deadline = { at: 0, expire: () => this.#look() };
+  readonly #watch: Deadline = { place: nowhere, at: 0, expire: () => this.#look() };
   #isWatching = false;
   #isRecalling = false;
   #isOff = false;

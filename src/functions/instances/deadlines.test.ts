@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { nowhere } from '../../base/roster.ts';
 import { type Deadline, Deadlines } from './deadlines.ts';
 import { fakeClock } from './fake-clock.ts';
 
@@ -7,7 +8,7 @@ function setUp() {
   const clock = fakeClock();
   const deadlines = new Deadlines(clock);
   const expired: string[] = [];
-  const make = (name: string, at: number): Deadline => ({ at, expire: () => expired.push(name) });
+  const make = (name: string, at: number): Deadline => ({ place: nowhere, at, expire: () => expired.push(name) });
   return { clock, deadlines, expired, make };
 }
 
@@ -27,7 +28,7 @@ test('each deadline expires once, when its time has come, in any order of adding
 test('a removed deadline does not expire, not even when another removes it as both are due', () => {
   const { clock, deadlines, expired, make } = setUp();
   const victim = make('victim', 100);
-  deadlines.add({ at: 100, expire: () => deadlines.remove(victim) });
+  deadlines.add({ place: nowhere, at: 100, expire: () => deadlines.remove(victim) });
   deadlines.add(victim);
   clock.advance(200);
   assert.deepEqual(expired, []);
@@ -35,7 +36,7 @@ test('a removed deadline does not expire, not even when another removes it as bo
 
 test('a deadline may be added while another expires', () => {
   const { clock, deadlines, expired, make } = setUp();
-  deadlines.add({ at: 100, expire: () => deadlines.add(make('next', 150)) });
+  deadlines.add({ place: nowhere, at: 100, expire: () => deadlines.add(make('next', 150)) });
   clock.advance(500);
   assert.deepEqual(expired, ['next']);
 });

@@ -1,8 +1,9 @@
 // Many deadlines on one timer: nothing is created per request but a set entry. Used by everything here that waits.
 import type { Clock } from '../../base/clock.ts';
+import { type Placed, Roster } from '../../base/roster.ts';
 
 /** Something that must happen at `at` (monotonic ms) unless it is removed before. */
-export type Deadline = { at: number; expire(): void };
+export type Deadline = Placed & { at: number; expire(): void };
 
 /**
  * The pending deadlines of a process. The timer is armed for the earliest one and looks through all when it fires
@@ -10,7 +11,7 @@ export type Deadline = { at: number; expire(): void };
  */
 export class Deadlines {
   readonly #clock: Clock;
-  readonly #pending = new Set<Deadline>();
+  readonly #pending = new Roster<Deadline>();
   #armedFor = Number.POSITIVE_INFINITY;
   #cancelTimer: (() => void) | null = null;
 
@@ -33,7 +34,7 @@ export class Deadlines {
 
   /** Drops all; nothing expires any more. */
   close(): void {
-    this.#pending.clear();
+    this.#pending.takeAll();
     this.#cancelTimer?.();
     this.#cancelTimer = null;
     this.#armedFor = Number.POSITIVE_INFINITY;
@@ -51,7 +52,7 @@ export class Deadlines {
     const now = this.#clock.monotonic();
     const due: Deadline[] = [];
     let next = Number.POSITIVE_INFINITY;
-    for (const deadline of this.#pending) {
+    for (const deadline of this.#pending.all()) {
       if (deadline.at <= now) due.push(deadline);
       else if (deadline.at < next) next = deadline.at;
     }

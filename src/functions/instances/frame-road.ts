@@ -1,10 +1,11 @@
 // The road to an instance with one of our bootstraps: frames over its own unix socket. Opened by open-road.ts.
+import { removeFrom } from '../../base/roster.ts';
 import type { InstanceFrame } from '../../wire/frames.ts';
 import { Endpoint } from './endpoint.ts';
 import { type Answer, Exchange, type Question } from './exchange.ts';
 import type { Asking, Road, RoadEvents, SentAhead } from './road.ts';
 
-type Open = { readonly exchange: Exchange; readonly onAnswer: (answer: Answer) => void };
+type Open = { readonly stream: number; readonly exchange: Exchange; readonly onAnswer: (answer: Answer) => void };
 
 const closing: ReadonlySet<InstanceFrame['type']> = new Set(['end', 'error', 'recalled'] as const);
 
@@ -12,8 +13,8 @@ export class FrameRoad implements Road {
   readonly environment = {};
   readonly #events: RoadEvents;
   readonly #resultLimitBytes: number;
-  /** By stream. Bounded by the requests that an instance takes at once. */
-  readonly #open = new Map<number, Open>();
+  /** Bounded by the requests that an instance takes at once. */
+  readonly #open: Open[] = [];
   /** Streams that nobody waits for any more and that have not ended. Bounded likewise: such an instance ends soon. */
   readonly #forsaken = new Set<number>();
   #endpoint: Endpoint | null = null;
@@ -60,13 +61,14 @@ export class FrameRoad implements Road {
     const isAhead = question.type === 'invoke' && question.head.ahead === true;
     if (isAhead) this.#endpoint?.openRecalls();
     const exchange = new Exchange(stream, question, this.#resultLimitBytes);
-    this.#open.set(stream, { exchange, onAnswer });
+    const open = { stream, exchange, onAnswer };
+    this.#open.push(open);
     // The instance is busy: it looks at what is sent ahead when it is done.
     if (isAhead) this.#endpoint?.writeSoon(exchange.open());
     else this.#endpoint?.writeAll(exchange.open());
     return {
       cancel: () => {
-        if (this.#open.delete(stream)) this.#forsaken.add(stream);
+        if (removeFrom(this.#open, open)) this.#forsaken.add(stream);
       },
     };
   }
@@ -74,7 +76,7 @@ export class FrameRoad implements Road {
   rest(): void {}
 
   close(): void {
-    this.#open.clear();
+    this.#open.length = 0;
     this.#endpoint?.close();
   }
 
@@ -83,7 +85,7 @@ export class FrameRoad implements Road {
   }
 
   #receive(frame: InstanceFrame): void {
-    const open = this.#open.get(frame.stream);
+    const open = this.#open.find(({ stream }) => stream === frame.stream);
     if (open === undefined) {
       if (this.#forsaken.has(frame.stream)) {
         if (closing.has(frame.type)) this.#forsaken.delete(frame.stream);
@@ -98,7 +100,7 @@ export class FrameRoad implements Road {
     const { write, answer } = open.exchange.receive(frame);
     if (write.length > 0) this.#endpoint?.writeAll(write);
     if (answer === null) return;
-    this.#open.delete(frame.stream);
+    removeFrom(this.#open, open);
     if (answer.kind === 'too-large' && !answer.isWhole) this.#forsaken.add(frame.stream);
     open.onAnswer(answer);
   }

@@ -1,5 +1,7 @@
 // When the idle instances of one pool are frozen. Kept by pool.ts.
+
 import type { Clock } from '../../base/clock.ts';
+import { nowhere } from '../../base/roster.ts';
 import type { Hook } from '../../model/function.ts';
 import type { Deadline, Deadlines } from './deadlines.ts';
 import type { IdleInstances } from './idle.ts';
@@ -24,7 +26,7 @@ export type FreezerDeps<I extends PooledInstance> = {
 /** One deadline for all instances: it is looked at again when it comes. */
 export class Freezer<I extends PooledInstance> {
   readonly #deps: FreezerDeps<I>;
-  readonly #deadline: Deadline = { at: 0, expire: () => this.#freezeUnused() };
+  readonly #deadline: Deadline = { place: nowhere, at: 0, expire: () => this.#freezeUnused() };
   #isDue = false;
 
   constructor(deps: FreezerDeps<I>) {

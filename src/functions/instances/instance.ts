@@ -1,7 +1,9 @@
 // One instance as the data process knows it: its state, its connection, its output and the request that it runs.
 // Made by pool.ts; invoke.ts delivers requests to it and releases it.
+
 import { afterRead } from '../../base/after-read.ts';
 import { newRequestId } from '../../base/ids.ts';
+import { nowhere } from '../../base/roster.ts';
 import type { Hook } from '../../model/function.ts';
 import type { Exit } from '../launcher/port.ts';
 import { giveFunction } from '../spares/give-function.ts';
@@ -37,7 +39,7 @@ export class Instance {
   readonly #requests: Requests;
   /** Ends the wait for its hello. */
   #helloCame = () => {};
-  readonly #drain: Deadline = { at: 0, expire: () => this.#requests.ended() };
+  readonly #drain: Deadline = { place: nowhere, at: 0, expire: () => this.#requests.ended() };
   #state: InstanceState;
   address: string | null = null; // its own in a network of its own
   #road: Road | null = null;
@@ -237,7 +239,11 @@ export class Instance {
 
   /** Waits, at most tellMs, until the launcher has told of the exit, and with it of the peak memory. */
   async exitTold(): Promise<void> {
-    const late: Deadline = { at: this.#deps.clock.monotonic() + tellMs, expire: () => this.#exit.resolve() };
+    const late: Deadline = {
+      place: nowhere,
+      at: this.#deps.clock.monotonic() + tellMs,
+      expire: () => this.#exit.resolve(),
+    };
     this.#deps.deadlines.add(late);
     await this.#exit.promise;
     this.#deps.deadlines.remove(late);
@@ -449,7 +455,7 @@ export class Instance {
     if (this.log.isComplete(requestId)) return Promise.resolve();
     return new Promise((resolve) => {
       const { clock, deadlines } = this.#deps;
-      const late: Deadline = { at: clock.monotonic() + limitMs, expire: () => afterRead(resolve) };
+      const late: Deadline = { place: nowhere, at: clock.monotonic() + limitMs, expire: () => afterRead(resolve) };
       deadlines.add(late);
       this.log.whenComplete(requestId, () => {
         deadlines.remove(late);

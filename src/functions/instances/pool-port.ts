@@ -1,5 +1,7 @@
 // What a pool is given, what it gives, and what it needs to know of an instance. Types only: kept by pool.ts.
+
 import type { Clock } from '../../base/clock.ts';
+import type { Placed } from '../../base/roster.ts';
 import type { FunctionConfig, Hook } from '../../model/function.ts';
 import type { ColdStart } from '../../model/invocation.ts';
 import type { InterpreterChoice } from '../choose-interpreter.ts';
@@ -77,8 +79,9 @@ export type Wish = {
   readonly isReturned: boolean;
 };
 
-export type Waiter<I> = Wish & {
-  readonly requestId: string;
-  readonly since: number;
-  resolve(acquired: Acquired<I>): void;
-};
+export type Waiter<I> = Wish &
+  Placed & {
+    readonly requestId: string;
+    readonly since: number;
+    resolve(acquired: Acquired<I>): void;
+  };

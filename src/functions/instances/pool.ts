@@ -2,6 +2,7 @@
 // Called by invoke.ts (take, wait, putBack) and functions.ts (retire, sweep).
 
 import { newRequestId } from '../../base/ids.ts';
+import { nowhere, removeFrom } from '../../base/roster.ts';
 import type { FunctionConfig } from '../../model/function.ts';
 import type { CallerSignal, ColdStart } from '../../model/invocation.ts';
 import { shareOf } from '../../model/shares.ts';
@@ -40,7 +41,7 @@ export class Pool<I extends PooledInstance> implements Starter {
   /** Those that have not served a request well yet. */
   readonly #unproven = new Set<I>();
   /** Those that are claimed, of a pool whose instances run one request at a time. */
-  readonly #claimed = new Set<I>();
+  readonly #claimed: I[] = [];
   readonly #waiting = new WaitQueue<I>();
   readonly #recheck: Recheck;
   readonly #growth: Growth;
@@ -150,7 +151,7 @@ export class Pool<I extends PooledInstance> implements Starter {
 
   #claim(instance: I): I {
     instance.claim();
-    if (this.#shares === null) this.#claimed.add(instance);
+    if (this.#shares === null && !this.#claimed.includes(instance)) this.#claimed.push(instance);
     return instance;
   }
 
@@ -176,6 +177,7 @@ export class Pool<I extends PooledInstance> implements Starter {
     return new Promise((resolve) => {
       const waiter: Waiter<I> = {
         ...wish,
+        place: nowhere,
         requestId,
         since: this.#deps.clock.monotonic(),
         resolve: (acquired) => {
@@ -217,7 +219,7 @@ export class Pool<I extends PooledInstance> implements Starter {
 
   #release(instance: I): void {
     instance.release();
-    if (instance.state.kind !== 'busy') this.#claimed.delete(instance);
+    if (instance.state.kind !== 'busy') removeFrom(this.#claimed, instance);
   }
 
   /** It has requests that it was sent ahead, and may get more; or rests. */
@@ -345,7 +347,7 @@ export class Pool<I extends PooledInstance> implements Starter {
         if (blamed.has(reason)) this.#pace.ended(this.#deps.clock.monotonic());
         if (this.#unproven.delete(stopping) && reason === 'exited') this.#pace.crashed(this.#deps.clock.monotonic());
         this.#idle.remove(stopping);
-        this.#claimed.delete(stopping);
+        removeFrom(this.#claimed, stopping);
         this.#shares?.forget(stopping);
         started(() => {
           this.#alive -= 1;

@@ -1,4 +1,5 @@
 // When a pool looks again at who waits, should nothing happen until then. Kept by pool.ts.
+import { nowhere } from '../../base/roster.ts';
 import type { Deadline, Deadlines } from './deadlines.ts';
 
 /** One time, the earliest that was asked for. */
@@ -11,6 +12,7 @@ export class Recheck {
   constructor(deadlines: Deadlines, look: (planned: number) => void) {
     this.#deadlines = deadlines;
     this.#deadline = {
+      place: nowhere,
       at: 0,
       expire: () => {
         this.#isDue = false;

@@ -1,5 +1,6 @@
 // The output of one instance: a byte stream in which Start and End markers separate the requests.
 // Keeps the tail of the request under way and forwards whole lines. Owned by instance.ts.
+import { removeFrom } from '../../base/roster.ts';
 
 /** One line that function code wrote. `requestId` is null outside of a request. */
 export type LogLine = {
@@ -76,7 +77,7 @@ export class RequestLog implements OutputLog {
   /** Whose output comes. */
   #writing = this.#current;
   /** Of requests that were sent ahead, and those that ran before them. */
-  readonly #others = new Map<string, Part>();
+  readonly #others: Part[] = [];
   #isClosed = false;
   #line: Buffer = none;
   #isLineCut = false;
@@ -94,10 +95,10 @@ export class RequestLog implements OutputLog {
 
   /** A request begins: its output is what comes from now on, but for what the Start marker of another begins. */
   begin(requestId: string, isStartFirst = true): void {
-    const expected = this.#others.get(requestId);
+    const expected = this.#otherOf(requestId);
     // Its answer may have been read before its output.
-    if (this.#current.requestId !== null) this.#keepOther(this.#current.requestId, this.#current);
-    this.#others.delete(requestId);
+    if (this.#current.requestId !== null) this.#keepOther(this.#current);
+    if (expected !== undefined) removeFrom(this.#others, expected);
     this.#current = expected ?? newPart(requestId);
     this.#current.isStartFirst = isStartFirst;
     // The rest of what the one before has written may not be here yet.
@@ -112,7 +113,7 @@ export class RequestLog implements OutputLog {
 
   /** A request will begin, and its output may come before that is known. */
   expect(requestId: string): void {
-    this.#keepOther(requestId, newPart(requestId));
+    this.#keepOther(newPart(requestId));
   }
 
   whenComplete(requestId: string | null, run: () => void): void {
@@ -122,7 +123,7 @@ export class RequestLog implements OutputLog {
 
   receive(chunk: Buffer): void {
     let rest = chunk;
-    while (this.#others.size > 0) {
+    while (this.#others.length > 0) {
       const next = this.#nextStart(rest);
       if (next === null) break;
       if (next.at > 0) this.#take(rest.subarray(0, next.at));
@@ -136,7 +137,7 @@ export class RequestLog implements OutputLog {
   close(): void {
     this.#isClosed = true;
     this.#flushLine();
-    for (const part of [this.#current, ...this.#others.values()]) notify(part);
+    for (const part of [this.#current, ...this.#others]) notify(part);
   }
 
   tail(requestId: string, endSuffix: string): Buffer {
@@ -157,17 +158,21 @@ export class RequestLog implements OutputLog {
   }
 
   #partOf(requestId: string | null): Part {
-    return (requestId === null ? undefined : this.#others.get(requestId)) ?? this.#current;
+    return (requestId === null ? undefined : this.#otherOf(requestId)) ?? this.#current;
   }
 
-  #keepOther(requestId: string, part: Part): void {
-    this.#others.set(requestId, part);
-    if (this.#others.size <= otherLimit) return;
-    for (const [id, { onEnd }] of this.#others) {
-      if (onEnd !== null) continue;
-      this.#others.delete(id);
-      return;
-    }
+  /** The newest come last, and are asked for most. */
+  #otherOf(requestId: string): Part | undefined {
+    return this.#others.findLast((part) => part.requestId === requestId);
+  }
+
+  #keepOther(part: Part): void {
+    const before = part.requestId === null ? undefined : this.#otherOf(part.requestId);
+    if (before !== undefined) removeFrom(this.#others, before); // sent ahead once before, and taken back
+    this.#others.push(part);
+    if (this.#others.length <= otherLimit) return;
+    const oldest = this.#others.findIndex(({ onEnd }) => onEnd === null);
+    if (oldest >= 0) this.#others.splice(oldest, 1);
   }
 
   /** Where the output of another request begins, which its Start marker tells. */
@@ -176,7 +181,7 @@ export class RequestLog implements OutputLog {
       const end = chunk.indexOf(newline, at);
       if (end < 0) return null;
       const requestId = chunk.toString('latin1', at + startWords.length, end);
-      const part = requestId === this.#current.requestId ? this.#current : this.#others.get(requestId);
+      const part = requestId === this.#current.requestId ? this.#current : this.#otherOf(requestId);
       if (part !== undefined && part !== this.#writing && !part.hasStart) return { at, part };
     }
     return null;

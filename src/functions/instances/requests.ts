@@ -1,6 +1,8 @@
 // What one instance is asked: load, hooks and requests, each waited for with its limit; and the requests that it has been sent
 // ahead. Owned by instance.ts, which keeps its states.
+
 import type { Clock } from '../../base/clock.ts';
+import { removeFrom } from '../../base/roster.ts';
 import type { Credentials } from '../../model/function.ts';
 import type { FrameHeads } from '../../wire/frames.ts';
 import { pauseBy } from '../debugging.ts';
@@ -33,6 +35,8 @@ export type RequestsDeps = {
   report(text: string): void;
 };
 
+type Caller = { readonly requestId: string; leave: () => void };
+
 const nothing = {};
 const disconnected = { kind: 'disconnected' } as const;
 const callerGone = { kind: 'caller-gone' } as const;
@@ -42,8 +46,8 @@ const recalled = { kind: 'recalled' } as const;
 export class Requests {
   readonly #deps: RequestsDeps;
   readonly #waits: Waits<Outcome>;
-  /** How to end the waits of requests whose callers have gone, by request id. */
-  readonly #callers = new Map<string, () => void>();
+  /** How to end the waits of requests whose callers have gone. */
+  readonly #callers: Caller[] = [];
   /** Null: it runs several requests at once, or under a debugger. */
   readonly #ahead: Ahead | null;
   /** Requests that have not been released. */
@@ -98,11 +102,12 @@ export class Requests {
     if (span !== null) head = { ...head, span };
     const wait = this.askLater({ type: 'invoke', head, event, http, sink }, timeoutMs);
     const leave = () => this.#leave(wait);
-    this.#callers.set(requestId, leave);
-    if (isAhead) this.#queue(requestId, { wait, leave, onTurn });
+    const caller = { requestId, leave };
+    this.#callers.push(caller);
+    if (isAhead) this.#queue(caller, wait, onTurn);
     else wait.begin();
     return wait.outcome.then((outcome) => {
-      this.#callers.delete(requestId);
+      removeFrom(this.#callers, caller);
       if (outcome.kind === 'recalled' && fresh !== nothing) this.#told = null; // the function has not been told them
       return judgeCall({ outcome, limitMs: timeoutMs, resultLimitBytes: limits.invocationBytes });
     });
@@ -110,7 +115,7 @@ export class Requests {
 
   /** The caller has gone: the request ends as 'caller-gone', or as 'recalled' if it has not begun. */
   abandon(requestId: string): void {
-    this.#callers.get(requestId)?.();
+    this.#callers.findLast((caller) => caller.requestId === requestId)?.leave();
   }
 
   /** Asks and waits at most `limitMs` for the answer. */
@@ -157,18 +162,16 @@ export class Requests {
     this.#deps.log.begin(requestId, wantsTail);
   }
 
-  #queue(
-    requestId: string,
-    { wait, leave, onTurn }: { wait: LaterWait<Outcome>; leave: () => void; onTurn: () => void },
-  ): void {
+  #queue(caller: Caller, wait: LaterWait<Outcome>, onTurn: () => void): void {
+    const { requestId, leave } = caller;
     let isLeft = false;
     // Nobody knows whether it begins at this moment.
-    this.#callers.set(requestId, () => {
+    caller.leave = () => {
       isLeft = true;
       this.#ahead?.recall();
-    });
+    };
     const begin = () => {
-      this.#callers.set(requestId, leave);
+      caller.leave = leave;
       this.#begin(requestId, false); // of which no tail is wanted
       wait.begin();
       onTurn();

@@ -1,20 +1,19 @@
 // Who waits for an instance of one pool, in order. Kept by pool.ts.
+import { Roster } from '../../base/roster.ts';
 import type { Waiter } from './pool-port.ts';
 
 /** First come, first served; but those that had an instance already, which did not begin them, come first. */
 export class WaitQueue<I> {
-  /** Oldest first (a Set keeps order and removes in constant time). Bounded by limits.waitingTotal. */
-  readonly #returned = new Set<Waiter<I>>();
-  readonly #waiting = new Set<Waiter<I>>();
+  /** Oldest first. Bounded by limits.waitingTotal. */
+  readonly #returned = new Roster<Waiter<I>>();
+  readonly #waiting = new Roster<Waiter<I>>();
 
   get size(): number {
     return this.#returned.size + this.#waiting.size;
   }
 
   get first(): Waiter<I> | null {
-    for (const waiter of this.#returned) return waiter;
-    for (const waiter of this.#waiting) return waiter;
-    return null;
+    return this.#returned.first ?? this.#waiting.first;
   }
 
   add(waiter: Waiter<I>): void {
@@ -34,9 +33,6 @@ export class WaitQueue<I> {
   }
 
   takeAll(): Waiter<I>[] {
-    const all = [...this.#returned, ...this.#waiting];
-    this.#returned.clear();
-    this.#waiting.clear();
-    return all;
+    return [...this.#returned.takeAll(), ...this.#waiting.takeAll()];
   }
 }

@@ -1,7 +1,9 @@
 // What an instance is being waited for: each wait with its limit, all of them ended together when it goes.
 // Owned by instance.ts.
+
 import type { Clock } from '../../base/clock.ts';
 import { PausableLimit } from '../../base/pausable-limit.ts';
+import { nowhere, removeFrom } from '../../base/roster.ts';
 import type { Deadline, Deadlines } from './deadlines.ts';
 
 export type Wait<O> = {
@@ -25,7 +27,7 @@ export class Waits<O> {
   readonly #clock: Clock;
   readonly #deadlines: Deadlines;
   readonly #isPaused: (() => boolean) | null;
-  readonly #open = new Set<OpenWait<O>>();
+  readonly #open: OpenWait<O>[] = [];
 
   /** While `isPaused` no time passes; null: it always does. */
   constructor(clock: Clock, deadlines: Deadlines, isPaused: (() => boolean) | null = null) {
@@ -35,7 +37,7 @@ export class Waits<O> {
   }
 
   get size(): number {
-    return this.#open.size;
+    return this.#open.length;
   }
 
   /** Waits at most `limitMs`, then ends with `whenLate`. `onSettled` runs first, whatever the outcome. */
@@ -48,7 +50,7 @@ export class Waits<O> {
   /** The same, but no time passes before it begins. */
   later(spec: WaitSpec<O>): LaterWait<O> {
     const wait = new OpenWait(spec, this);
-    this.#open.add(wait);
+    this.#open.push(wait);
     return wait;
   }
 
@@ -70,7 +72,7 @@ export class Waits<O> {
 
   /** Called by its waits only. */
   start(wait: OpenWait<O>): void {
-    if (wait.isBegun || !this.#open.has(wait)) return;
+    if (wait.isBegun || !this.#open.includes(wait)) return;
     const { limitMs } = wait.spec;
     const now = this.#clock.monotonic();
     wait.limit = this.#isPaused === null ? null : new PausableLimit(limitMs, this.#isPaused, now);
@@ -81,7 +83,7 @@ export class Waits<O> {
 
   /** Called by its waits only: true when it had not ended. */
   close(wait: OpenWait<O>): boolean {
-    if (!this.#open.delete(wait)) return false;
+    if (!removeFrom(this.#open, wait)) return false;
     if (wait.isBegun) this.#deadlines.remove(wait);
     return true;
   }
@@ -106,6 +108,7 @@ class OpenWait<O> implements LaterWait<O>, Deadline {
   readonly outcome: Promise<O>;
   readonly #owner: Waits<O>;
   readonly #resolve: (outcome: O) => void;
+  place = nowhere;
   at = 0;
   /** Null: it is over at the deadline. */
   limit: PausableLimit | null = null;
