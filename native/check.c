@@ -354,10 +354,56 @@ static void try_turns(void) {
   if (filled <= 0) fail("nothing was to be moved");
 }
 
+static int connect_to(const struct sockaddr_un *address) {
+  int way = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (way < 0 || connect(way, (const struct sockaddr *)address, sizeof *address) != 0) fail("cannot connect");
+  return way;
+}
+
+// A relay that may open hardly any files: who waits for it is taken when another has gone, and does not keep it busy meanwhile.
+static void try_full(void) {
+  struct sockaddr_un at = {.sun_family = AF_UNIX, .sun_path = "/tmp/yunmen-check-XXXXXX"};
+  struct sockaddr_in port = loopback(0);
+  socklen_t length = sizeof port;
+  struct rusage usage;
+  char byte = 0;
+  int ways[16], inside = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), outside = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), status;
+  if (mkdtemp(at.sun_path) == NULL) fail("no directory");
+  rmdir(at.sun_path);
+  if (bind(inside, (struct sockaddr *)&port, sizeof port) != 0 || listen(inside, 64) != 0 || getsockname(inside, (struct sockaddr *)&port, &length) != 0) fail("no port");
+  if (bind(outside, (struct sockaddr *)&at, sizeof at) != 0 || listen(outside, 64) != 0) fail("no socket");
+  pid_t relay = fork();
+  if (relay == 0) {
+    start.relay = RELAY_IN;
+    start.relay_port = ntohs(port.sin_port);
+    dup2(outside, 3);
+    close_between(4, ~0U);
+    setrlimit(RLIMIT_NOFILE, &(struct rlimit){11, 11}); // three pairs, and nothing left to take another with
+    relay_run(&start, 3);
+  }
+  close(outside);
+  int first = connect_to(&at);
+  if (recv(first, &byte, 1, 0) != 1 || byte != '-') fail("it was not told that somebody listens");
+  for (int each = 0; each < 16; each++) ways[each] = connect_to(&at);
+  struct pollfd end = {ways[15], POLLIN, 0};
+  if (poll(&end, 1, 1000) != 0) fail("one that waits was closed");
+  for (int each = 0; each < 15; each++) close(ways[each]);
+  // What was tried, those that have gone, and the one that waited come to the port, and end there.
+  struct pollfd next[2] = {{inside, POLLIN, 0}, {ways[15], POLLIN, 0}};
+  while (next[1].revents == 0 && poll(next, 2, 5000) > 0)
+    if (next[0].revents != 0) close(accept(inside, NULL, NULL));
+  if (next[1].revents == 0) fail("one that waits was never taken");
+  kill(relay, SIGKILL);
+  if (wait4(relay, &status, 0, &usage) != relay || WTERMSIG(status) != SIGKILL) fail("it ended by %x", status);
+  unlink(at.sun_path);
+  if (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec > 0 || usage.ru_utime.tv_usec + usage.ru_stime.tv_usec > 80000)
+    fail("it took %ld us of the processor", usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
+}
+
 int main(int argc, char **argv) {
   static const struct { const char *name; void (*run)(void); } cases[] = {
     {"descriptors", try_descriptors}, {"limits", try_limits}, {"orphan", try_orphan}, {"interrupted", try_interrupted}, {"told", try_told}, {"kept", try_kept},
-    {"closing", try_closing}, {"removal", try_removal}, {"turns", try_turns},
+    {"closing", try_closing}, {"removal", try_removal}, {"turns", try_turns}, {"full", try_full},
   };
   for (size_t at = 0; argc == 2 && at < sizeof cases / sizeof *cases; at++)
     if (strcmp(cases[at].name, argv[1]) == 0) {

@@ -24,6 +24,7 @@ struct flow { size_t from, to; bool is_done; uint8_t bytes[FLOW_BYTES]; };
 static struct pair { bool is_used, has_more; int ends[2]; struct flow flows[2]; } pairs[PAIRS_MAX];
 static int used, events, listener;
 static bool is_behind; // some have more
+static bool is_full;   // nobody else is taken until one goes
 
 static struct sockaddr_in loopback(uint16_t port) {
   return (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -64,6 +65,7 @@ static int connect_other(const struct start *start) {
 }
 
 static void listen_on(bool is_on) {
+  is_full = !is_on;
   struct epoll_event wanted = {.events = is_on ? EPOLLIN : 0, .data.u32 = LISTENER};
   if (epoll_ctl(events, EPOLL_CTL_MOD, listener, &wanted) != 0) _exit(1);
 }
@@ -72,7 +74,8 @@ static void drop(struct pair *pair) {
   close(pair->ends[0]);
   close(pair->ends[1]);
   pair->is_used = false;
-  if (used-- == PAIRS_MAX) listen_on(true);
+  used--;
+  if (is_full) listen_on(true);
 }
 
 // As much as goes without waiting, as events come for changes only; who has more after so many rounds waits for the others' turn.
@@ -176,6 +179,7 @@ _Noreturn void relay_run(const struct start *start, int listening) {
       }
       int one = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
       if (one >= 0) take(start, one);
+      else if ((errno == EMFILE || errno == ENFILE) && used > 0) listen_on(false); // who waits would wake this for ever
     }
     bool was_behind = is_behind;
     is_behind = false;

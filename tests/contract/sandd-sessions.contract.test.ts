@@ -41,6 +41,7 @@ for (const [name, title] of [
   ['closing', 'where the kernel is not let close ranges of descriptors, each is closed'],
   ['removal', 'what an instance leaves is removed, however far below it lies, and where its owner may not look'],
   ['turns', 'a connection of a relay that always has more to say waits for the turn of the others'],
+  ['full', 'a relay that may open no more files rests until a connection goes'],
   ['told', 'what a waiting sandbox was told to run is not kept'],
   ['kept', 'nor what a session was told to run, by who keeps it'],
 ] as const) {
