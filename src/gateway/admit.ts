@@ -58,7 +58,7 @@ function checkGrant(identified: Identified): PublishedGrant | null {
         field: 'grant',
         expected: `a grant of ${what} to ${who}`,
         got: 'none',
-        message: `The signature is right, but ${who} may not call ${what}: grant it (SetAppsAuthorities).`,
+        message: `The ${caller.code === null ? 'signature' : 'AppCode'} is right, but ${who} may not call ${what}: grant it (SetAppsAuthorities).`,
       },
     );
   }

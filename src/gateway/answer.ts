@@ -43,7 +43,7 @@ const droppedBodyLimit = 64 * 1024;
 
 /** Whether so much of a body that nobody read is still on its way that the connection is better closed. */
 function closes(progress: Progress): boolean {
-  if (progress.request.fault) return true;
+  if (progress.request.fault || progress.body?.isLate === true) return true;
   const source = progress.request.body;
   if (!source.isPresent || progress.body?.wasRead === true) return false;
   return source.announcedBytes === null || source.announcedBytes > droppedBodyLimit;

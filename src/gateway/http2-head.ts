@@ -9,14 +9,21 @@ const ofConnection: ReadonlySet<string> = new Set([
   'upgrade',
 ]);
 
-/** Name, value, … with `:authority` as Host, and the crumbs of Cookie as one line. Source: docs (RFC 9113 8.3.1, 8.2.3). */
+/**
+ * Name, value, … with `:authority` as Host, and the crumbs of Cookie as one line. A Host that says the same beside it is left out.
+ * Source: docs (RFC 9113 8.3.1, 8.2.3).
+ */
 export function plainHeaders(raw: readonly string[]): string[] {
   const headers: string[] = [];
+  let authority: string | null = null;
   let cookieAt = -1;
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = raw[i] ?? '';
     const value = raw[i + 1] ?? '';
-    if (name === ':authority') headers.push('Host', value);
+    if (name === ':authority') {
+      authority = value;
+      headers.push('Host', value);
+    } else if (name === 'host' && value === authority) continue;
     else if (name === 'cookie' && cookieAt !== -1) headers[cookieAt] = `${headers[cookieAt]}; ${value}`;
     else if (!name.startsWith(':')) {
       headers.push(name, value);

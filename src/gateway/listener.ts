@@ -10,7 +10,7 @@ import { ClientGone } from './errors.ts';
 import { type BodyTaker, FrontMessage } from './front-message.ts';
 import { ambiguityOf, type Framing, framingOf } from './http-edges.ts';
 import { headersByName, plainHeaders } from './http2-head.ts';
-import { type BodySource, BodyTooLarge } from './request-body.ts';
+import { type BodySource, BodyTooLarge, BodyTooSlow } from './request-body.ts';
 import type { GatewaySettings } from './settings.ts';
 
 /** A request of HTTP/1.1, or of HTTP/2 by node's compatibility layer. */
@@ -104,26 +104,34 @@ class HttpBody implements BodySource {
     const count = (bytes: number) => {
       this.receivedBytes += bytes;
     };
-    return readAll(this.#message, limitBytes, { room, count, settled: this.#begin() });
+    return readAll(this.#message, limitBytes, { room, count, begin: (onLate) => this.#begin(onLate) });
   }
 
   async *chunks(limitBytes: number): AsyncGenerator<Buffer, void, undefined> {
     if (isGone(this.#message)) throw new ClientGone();
-    const cancel = this.#begin();
+    let onLate = nothing;
+    const cancel = this.#begin(() => onLate());
+    const source = chunksOf(this.#message, limitBytes);
     try {
-      for await (const chunk of chunksOf(this.#message, limitBytes)) {
-        this.receivedBytes += chunk.length;
-        yield chunk;
+      while (true) {
+        const next = await new Promise<IteratorResult<Buffer>>((resolve, reject) => {
+          onLate = () => reject(new BodyTooSlow());
+          source.next().then(resolve, reject);
+        });
+        if (next.done === true) return;
+        this.receivedBytes += next.value.length;
+        yield next.value;
       }
     } finally {
       cancel();
+      void source.return(); // it may wait for what never comes
     }
   }
 
-  /** Asks for it where the client waits to be asked; ends the connection when it takes too long. The result cancels that. */
-  #begin(): () => void {
+  /** Asks for it where the client waits to be asked; `onLate` hears when it takes too long. The result cancels that. */
+  #begin(onLate: () => void): () => void {
     if (this.#isAwaited) this.#response.writeContinue();
-    return this.#deps.clock.after(this.#deps.settings.bodyTimeoutMs, () => this.#message.destroy());
+    return this.#deps.clock.after(this.#deps.settings.bodyTimeoutMs, onLate);
   }
 }
 
@@ -148,21 +156,23 @@ class BodyRoom {
   }
 }
 
-/** What is told while a body is read: `count` of each chunk's bytes, `settled` when it is there, or will not be. */
-type Reading = { readonly room: BodyRoom; readonly count: (bytes: number) => void; readonly settled: () => void };
+/** `count` is told each chunk's bytes; `begin` is called once, and its result when the body is there or will not be. */
+type Reading = {
+  readonly room: BodyRoom;
+  readonly count: (bytes: number) => void;
+  readonly begin: (onLate: () => void) => () => void;
+};
 
 /** All of the body. */
-function readAll(message: Incoming, limitBytes: number, { room, count, settled }: Reading): Promise<Buffer> {
-  if (isGone(message)) {
-    settled();
-    return Promise.reject(new ClientGone());
-  }
+function readAll(message: Incoming, limitBytes: number, { room, count, begin }: Reading): Promise<Buffer> {
+  if (isGone(message)) return Promise.reject(new ClientGone());
   return new Promise((resolve, reject) => {
     const taker = new WholeBody(limitBytes, { room, count }, (body) => {
       settled();
       if (body instanceof Error) reject(body);
       else resolve(body);
     });
+    const settled = begin(() => taker.late());
     if (!(message instanceof FrontMessage) || !message.giveBodyTo(taker)) streamTo(taker, message);
   });
 }
@@ -203,6 +213,10 @@ class WholeBody implements BodyTaker {
 
   broken(): void {
     if (!this.#isSettled) this.#fail(new ClientGone()); // made only when it says something new
+  }
+
+  late(): void {
+    if (!this.#isSettled) this.#fail(new BodyTooSlow());
   }
 
   #fail(error: Error): false {

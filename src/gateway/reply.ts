@@ -32,12 +32,18 @@ async function ask(mapped: Mapped): Promise<Replied> {
     return toReplied(mapped, answer, clock.monotonic() - startedAt);
   } catch (error) {
     if (error instanceof Refusal && error.code === 'D504TO') backends.breakers.timedOut(key);
-    else if (error instanceof ClientGone) backends.breakers.unsettled(key);
+    else if (tellsNothing(error)) backends.breakers.unsettled(key);
     else backends.breakers.answered(key);
     // The record of a failed call tells how long its backend took.
     noteBackendMs(mapped, clock.monotonic() - startedAt);
     throw error;
   }
+}
+
+/** Of the backend: the caller has gone, or did something wrong, or there was no room here. */
+function tellsNothing(error: unknown): boolean {
+  if (error instanceof Refusal) return error.failure.side === 'client' || error.failure.side === 'platform';
+  return error instanceof ClientGone;
 }
 
 /** A body that came together with its head is a plain one. Errors: N502RE when it broke off just then. */

@@ -22,7 +22,7 @@ export type BodySource = {
   readonly announcedBytes: number | null;
   /** What was read of it so far. */
   readonly receivedBytes: number;
-  /** Reads all of it. Errors: BodyTooLarge over the limit, ClientGone. Called at most once. */
+  /** Reads all of it. Errors: BodyTooLarge over the limit, BodyTooSlow, ClientGone. Called at most once. */
   read(limitBytes: number): Promise<Buffer>;
   /** Hands it out as it comes, no more than is asked for. Errors as read(). Instead of read(), not beside it. */
   chunks(limitBytes: number): AsyncIterable<Buffer>;
@@ -31,6 +31,11 @@ export type BodySource = {
 /** What a BodySource throws when more than the limit arrived. */
 export class BodyTooLarge extends Error {
   override readonly name = 'BodyTooLarge';
+}
+
+/** What it throws when the body did not arrive in its time. */
+export class BodyTooSlow extends Error {
+  override readonly name = 'BodyTooSlow';
 }
 
 /** A body that is already there, for tests. */
@@ -98,6 +103,21 @@ function noRoom(): Error {
   );
 }
 
+/** Source: assumed; the table of codes has none for this. */
+function tooSlow(): Error {
+  return refuse(
+    'I400BD',
+    { Reason: 'body did not arrive in time' },
+    {
+      side: 'client',
+      field: 'body',
+      expected: 'the whole body in time',
+      got: 'a part of it',
+      message: 'The body of the request did not arrive in time: the client sent it too slowly, or stopped.',
+    },
+  );
+}
+
 /** Errors: I413RL at once when Content-Length is over the limit. */
 export class RequestBody {
   readonly isForm: boolean;
@@ -108,6 +128,7 @@ export class RequestBody {
   #form: Parameters | Promise<Parameters> | null = null;
   #formWithRawNames: Parameters | null = null;
   #wasRead = false;
+  #isLate = false;
   /** The beginning of a body that is handed out as it comes, for the log. */
   #excerpt = noBytes;
   #excerptLimit = 0;
@@ -136,13 +157,18 @@ export class RequestBody {
     return this.#wasRead;
   }
 
-  /** All of the body; a promise only while it comes. Errors: I413RL, X503BZ, ClientGone. */
+  /** It did not arrive in time, and nobody waits for the rest. */
+  get isLate(): boolean {
+    return this.#isLate;
+  }
+
+  /** All of the body; a promise only while it comes. Errors: I413RL, I400BD, X503BZ, ClientGone. */
   bytes(): Buffer | Promise<Buffer> {
     this.#bytes ??= this.#source.isPresent ? this.#read() : noBytes;
     return this.#bytes;
   }
 
-  /** All of the body as it comes, for one reader; what a step read before is given whole. Errors: I413RL, ClientGone. */
+  /** All of the body as it comes, for one reader; what a step read before is given whole. Errors: I413RL, I400BD, ClientGone. */
   async *chunks(): AsyncGenerator<Buffer, void, undefined> {
     if (this.#bytes !== null) {
       yield await this.#bytes;
@@ -153,7 +179,7 @@ export class RequestBody {
       else yield* this.#excerpted(this.#source.chunks(this.#limitBytes));
       this.#wasRead = true;
     } catch (error) {
-      throw error instanceof BodyTooLarge ? tooLarge(this.#limitBytes, null) : error;
+      throw this.#worded(error);
     }
   }
 
@@ -202,10 +228,17 @@ export class RequestBody {
         return bytes;
       },
       (error: unknown) => {
-        if (error instanceof NoRoomForBody) throw noRoom();
-        throw error instanceof BodyTooLarge ? tooLarge(this.#limitBytes, null) : error;
+        throw this.#worded(error);
       },
     );
+  }
+
+  #worded(error: unknown): unknown {
+    if (error instanceof NoRoomForBody) return noRoom();
+    if (error instanceof BodyTooLarge) return tooLarge(this.#limitBytes, null);
+    if (!(error instanceof BodyTooSlow)) return error;
+    this.#isLate = true;
+    return tooSlow();
   }
 
   /** All of the body as text. Errors: I400CT and those of bytes(). */

@@ -231,7 +231,10 @@ const rows: readonly Row[] = [
     invoke: async () => ({
       kind: 'function-error',
       errorType: 'UnhandledInvocationError',
-      body: Buffer.from('{"errorMessage":"Function timed out after 3 seconds"}'),
+      // As the compute plane writes it.
+      body: Buffer.from(
+        '{"errorMessage":"Function timed out after 3 seconds (duration: 3001ms, maxMemoryUsage: 9.20MB)"}',
+      ),
       ...facts,
     }),
     code: 'D502FC',
@@ -266,6 +269,31 @@ describe('a failed call is explained:', () => {
     assert.deepEqual([failure?.code, failure?.side, failure?.field], ['D504TO', 'api-owner', 'ServiceTimeout']);
     assert.deepEqual([failure?.expected, failure?.got], ['an answer within 10000 ms', 'no answer yet']);
     assert.match(failure?.message ?? '', /did not answer within the API's ServiceTimeout/);
+  });
+
+  it('an exception of a function that has the words of its time-out, as an exception', async () => {
+    const body = Buffer.from('{"errorMessage":"Function timed out after 3 seconds","errorType":"Exception"}');
+    const invoke: InvokeFunction = async () => ({
+      kind: 'function-error',
+      errorType: 'HandledInvocationError',
+      body,
+      ...facts,
+    });
+    const { failure } = await open(changes, { invoke }).send(request({ target: '/open' }));
+    assert.deepEqual([failure?.code, failure?.field], ['D502FC', 'result']);
+  });
+
+  it('a missing grant of an app that named itself by its code, without a word of a signature', async () => {
+    const code = 'c'.repeat(32);
+    const auth = { type: 'APP', appCode: 'HEADER' } as const;
+    const bench = open([
+      group(),
+      { kind: 'app', key: String(app.appId), value: { ...app, keys: [app], codes: [code] } },
+      api('coded', definition({ auth, request: { path: '/coded' } })),
+    ]);
+    const { failure } = await bench.send(request({ target: '/coded', headers: { Authorization: `APPCODE ${code}` } }));
+    assert.equal(failure?.code, 'I403AA');
+    assert.match(failure?.message ?? '', /^The AppCode is right, but the app caller/);
   });
 
   it('a fault that nobody foresaw is called unknown, and nothing is guessed', async () => {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
 import { connect, type Socket } from 'node:net';
+import { text as readText } from 'node:stream/consumers';
 import { describe, it } from 'node:test';
 import { facts, group } from '../../src/gateway/testing.ts';
 import type { Backend } from '../../src/model/api.ts';
@@ -27,6 +28,21 @@ describe('bodies flow', () => {
     const { logged } = await record;
     assert.equal(logged?.requestBody, big.slice(0, 1024));
     assert.equal(logged?.responseBody, `one${'x'.repeat(1021)}`);
+  });
+
+  it('to a backend in their time: a caller that stops within a body is answered, and the backend gets no whole request', async (t) => {
+    const backend = await startRawBackend(t, () => {}); // waits for the rest
+    const running = await startGateway(
+      t,
+      { a: proxyTo(httpBackend(backend.address)) },
+      { settings: { bodyTimeoutMs: 200 } },
+    );
+    const client = connect(running.port, '127.0.0.1');
+    client.write(head('POST', '/up', ['Content-Length: 100000']));
+    client.write('x'.repeat(70_000));
+    const answer = await readText(client);
+    assert.match(answer, /^HTTP\/1\.1 400 [\s\S]*X-Ca-Error-Code: I400BD[\s\S]*Connection: close/);
+    assert.deepEqual(running.bugs, []);
   });
 
   it('to a slow backend no faster than it reads', async (t) => {

@@ -207,6 +207,13 @@ it('trailers of HTTP/2 stay here', async (t) => {
   assert.match(received.join(''), /\r\n\r\n3\r\nabc\r\n0\r\n\r\n$/);
 });
 
+it('a Host beside :authority may only say the same', async (t) => {
+  const { received, send } = await open(t);
+  assert.deepEqual(await send(request(fields({}, ['host', 'other.test']))), [400]);
+  assert.deepEqual(received, []);
+  assert.deepEqual(await send(request(fields({}, ['host', authority]))), [200]);
+});
+
 it('cookies of HTTP/2 become one line, and te: trailers none', async (t) => {
   const { received, send } = await open(t);
   const more: Field[] = [

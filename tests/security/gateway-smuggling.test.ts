@@ -190,7 +190,7 @@ describe('bodies that are announced and not sent', () => {
     await target.close();
   });
 
-  it('and heads that never end are cut off, with an answer', async () => {
+  it('and heads and bodies that never end are cut off, with an answer', async () => {
     const target = await openTarget(changes, { settings: { headTimeoutMs: 200, bodyTimeoutMs: 200 } });
     const head = connect(target.port, '127.0.0.1');
     head.write('GET /open HTTP/1.1\r\nHost: loc');
@@ -204,7 +204,9 @@ describe('bodies that are announced and not sent', () => {
     assert.equal(target.records.length, 1);
     const body = connect(target.port, '127.0.0.1');
     body.write('POST /open HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\na');
-    assert.equal(await readText(body).catch(() => ''), '');
+    assert.match(await readText(body), /^HTTP\/1\.1 400 [\s\S]*X-Ca-Error-Code: I400BD[\s\S]*Connection: close/);
+    assert.match(target.records.at(-1)?.failure?.message ?? '', /did not arrive in time/);
+    assert.equal(target.records.length, 2);
     await target.close();
   });
 });

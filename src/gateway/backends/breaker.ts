@@ -138,7 +138,7 @@ function busy(apiName: string): Error {
     {
       side: 'api-owner',
       field: 'backend',
-      message: `The backend of the API ${apiName} timed out many times; one call is trying it just now, the others wait.`,
+      message: `The backend of the API ${apiName} timed out many times; one call is trying it just now, and the others are refused until that is answered.`,
     },
   );
 }

@@ -40,6 +40,7 @@ const heldBack: ReadonlySet<string> = new Set([
   'x-ca-error-code',
   'x-ca-error-message',
   'x-ca-debug-info',
+  'x-yunmen-why',
 ]);
 
 /** Errors: A403FC, D502FC, D504TO, ClientGone. */
@@ -179,9 +180,9 @@ export function wrongShape(name: string, wrong: WrongShape, facts: Facts): Error
 
 export function functionFailed(name: string, outcome: Extract<InvocationOutcome, { kind: 'function-error' }>): Error {
   const got = outcome.body.toString('utf8').slice(0, gotLimit);
-  // The words of the compute plane. Source: docs.
-  const limit = /"Function (?:initialization )?timed out after ([\d.]+) seconds"/.exec(got)?.[1];
-  if (limit !== undefined) {
+  // The words of the compute plane, which a function's own exception may have too. Source: docs.
+  const limit = /"Function (?:initialization )?timed out after ([\d.]+) seconds[" ]/.exec(got)?.[1];
+  if (limit !== undefined && outcome.errorType !== 'HandledInvocationError') {
     return refuse(
       'D502FC',
       { Reason: `function error ${outcome.errorType}` },
