@@ -38,4 +38,8 @@ export const choices: readonly { readonly about: string; readonly what: string }
     about: 'CompatibleFlags (ModifyApiGroup)',
     what: '`classic` has the group answer errors as instances of the classic network do, `none` undoes it. The cloud has flags of its own there, of which none is documented.',
   },
+  {
+    about: 'The age of a process at its function’s first request',
+    what: 'A process may have waited before it was given a function ([decisions/0018](decisions/0018-waiting-processes.md)), and be minutes older: `process.uptime()`, `performance.now()`, `logging._startTime` of Python and the start time in /proc tell. Variables that are read at a start, or layers, get a function a process of its own.',
+  },
 ];

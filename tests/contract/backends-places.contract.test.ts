@@ -33,7 +33,18 @@ describe('the guard', () => {
     '[::ffff:127.0.0.1]',
     '[fd00::1]',
     '0x7f.1',
+    '0177.0.0.1',
+    '127.1',
     '2130706433',
+    '0',
+    '１２７.0.0.1',
+    'localhost',
+    '[::]',
+    '[::127.0.0.1]',
+    '[64:ff9b::7f00:1]',
+    '[2002:7f00:1::]',
+    '[fe80::1]',
+    '168.63.129.16',
   ]) {
     it(`refuses ${address} before any connection: D504IL`, async (t) => {
       const backend = await startRawBackend(t, answering(ok('secret')));

@@ -45,7 +45,14 @@ export class DevRun {
     const named = { accountId: '1234567890123456', region: options.region, accessKeyId: fakeKey.accessKeyId };
     const credentialsFile = `${options.dataDir}/credentials.json`;
     return Promise.resolve({
-      ready: { ...addresses, console: `${fake.url}/console/`, ...named, credentialsFile, isolation: 'none' },
+      ready: {
+        ...addresses,
+        console: `${fake.url}/console/`,
+        ...named,
+        credentialsFile,
+        isolation: 'none',
+        launcher: 'node' as const,
+      },
       credentials: { accountId: '1234567890123456', ...fakeKey },
       onExit: this.#ended.promise,
       setDefaultGroup: (groupId: string) => Promise.resolve(void this.defaultGroups.push(groupId)),

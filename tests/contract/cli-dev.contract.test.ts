@@ -78,6 +78,7 @@ test('the first line with --json is the ready event with the project, and there 
       'gatewayTls',
       'http',
       'isolation',
+      'launcher',
       'region',
     ]);
     const groupId = fake.groups.get('testgroup');
@@ -154,6 +155,10 @@ test('without python3 the Node twin is deployed, and dev says so', async () => {
 test('a saved file is deployed alone, and the reload is announced', async () => {
   await withProject(async ({ fake, folder, project }) => {
     const run = new DevRun(fake, folder, ['dev', 'testadd']);
+    await run.see(
+      'stdout',
+      /^ +Isolation +none +functions run with your rights: .*; by the slower launcher: 'yunmen doctor' tells why$/m,
+    );
     await run.see('stdout', /Stop with Ctrl-C/);
     fake.seen.length = 0;
     await appendFile(join(project, 'testadd', 'index.py'), '# changed\n');

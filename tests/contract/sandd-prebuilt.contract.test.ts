@@ -1,7 +1,7 @@
 // Where there is no compiler the launcher that the published package brings is taken; `npm pack` makes it and puts it in.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { findSandd, probeSandd } from '../../src/functions/index.ts';
@@ -28,15 +28,34 @@ test('without a compiler the prebuilt launcher is found, and works', async (t) =
   const found = await findSandd(native, env);
   assert.deepEqual(found, { ok: true, path: `${native}prebuilt/sandd-${process.arch}` });
   assert.ok((await probeSandd(found.path)).has('landlock'));
+
+  // Another processor's under this one's name, then under its own.
+  const foreign = readFileSync(found.path);
+  foreign.writeUInt16LE(8, 18); // MIPS
+  writeFileSync(found.path, foreign);
+  const wrong = await findSandd(native, env);
+  assert.match(
+    wrong.ok ? '' : wrong.why,
+    new RegExp(`no C compiler .*sandd-${process.arch} is not a program for ${process.arch}$`),
+  );
+  renameSync(found.path, `${native}prebuilt/sandd-mips`);
+  const other = await findSandd(native, env);
+  assert.match(other.ok ? '' : other.why, /no C compiler .*; this package brings it for mips only, and this is /);
 });
 
-test('servers that start together build the launcher once', async (t) => {
+test('servers that start together build the launcher once, where the one that is there is another processor’s, too', async (t) => {
   const place = temporaryDirectory(t);
   const native = `${join(place, 'native')}/`;
   cpSync(join(root, 'native'), native, { recursive: true, filter: (path) => !/\/(build|prebuilt)$/.test(path) });
   const compiler = join(place, 'compiler');
   const made = `for word; do [ "$last" = -o ] && out=$word; last=$word; done`;
-  const script = `#!/bin/sh\necho compiled >> ${place}/log\n${made}\nsleep 0.2\necho > "$out"\nchmod +x "$out"\n`;
+  const script = `#!/bin/sh\necho compiled >> ${place}/log\n${made}\nsleep 0.2\ncp ${place}/right "$out"\nchmod +x "$out"\n`;
+  const head = Buffer.alloc(20);
+  head.writeUInt16LE(8, 18); // MIPS
+  mkdirSync(`${native}build`);
+  writeFileSync(`${native}build/sandd`, head, { mode: 0o755 });
+  head.writeUInt16LE(process.arch === 'arm64' ? 183 : 62, 18);
+  writeFileSync(join(place, 'right'), head);
   writeFileSync(compiler, script, { mode: 0o755 });
   const env = { PATH: process.env['PATH'] ?? '', CC: compiler };
   const found = await Promise.all([1, 2, 3].map(() => findSandd(native, env)));

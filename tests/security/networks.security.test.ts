@@ -25,6 +25,9 @@ const attacks = [
   ['reaches the metadata service of the cloud', 'reach_metadata'],
   ['reaches a link-local metadata service', 'reach_link_local_metadata'],
   ['reaches a metadata service at an address of the internet', 'reach_public_metadata'],
+  ["reaches a service on the host's loopback by another spelling", 'reach_loopback_by_spelling'],
+  ['reaches a service of the host by another spelling of its address', 'reach_host_by_spelling'],
+  ['reaches a metadata service by another spelling of its address', 'reach_metadata_by_spelling'],
   ['reaches a private range', 'reach_private_range'],
   ['asks a resolver of the host past the doorway', 'resolve_through_host'],
   ["sends with the host's address", 'spoof_source'],
@@ -123,7 +126,7 @@ function facts({ server }: AttackServer, outside: Outside) {
 /** Services of this machine on all its addresses, by HTTP and by datagrams. */
 async function listenEverywhere(t: { after(step: () => void): void }): Promise<number> {
   const server = createServer((_call, answer) => answer.end('the host'));
-  await new Promise<void>((resolve) => server.listen(0, '0.0.0.0', resolve));
+  await new Promise<void>((resolve) => server.listen(0, resolve));
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('the service has no port');
   const datagrams = createSocket('udp4');

@@ -153,7 +153,7 @@ function addressRows(server: RunningServer, options: ServerOptions): readonly (r
     ['Gateway', ready.gateway, 'calls to APIs'],
     ['HTTP', ready.http, 'function URLs and custom domains'],
     ['APIs', ready.api, 'OpenAPI and Function Compute API'],
-    ['Isolation', ready.isolation, isolationRemark(ready.isolation)],
+    ['Isolation', ready.isolation, isolationRemark(ready)],
     ['Network', ready.network ?? 'host', networkRemark(ready.network ?? 'host', ready.carrier ?? null)],
     ['Data', options.dataDir, ''],
     ['Key', ready.accessKeyId, `account ${ready.accountId}, region ${ready.region}`],
@@ -163,8 +163,12 @@ function addressRows(server: RunningServer, options: ServerOptions): readonly (r
   return rows;
 }
 
-function isolationRemark(tier: string): string {
-  return tier === 'none' ? 'functions run with your rights: only run code that you trust' : '';
+function isolationRemark({ isolation, launcher }: RunningServer['ready']): string {
+  const remarks = [
+    ...(isolation === 'none' ? ['functions run with your rights: only run code that you trust'] : []),
+    ...(launcher === 'node' ? ["by the slower launcher: 'yunmen doctor' tells why"] : []),
+  ];
+  return remarks.join('; ');
 }
 
 /** What functions can reach. */

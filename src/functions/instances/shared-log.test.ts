@@ -19,6 +19,16 @@ test('a part is what lies between the markers of a request, lines of others amon
   assert.equal(log.tail('b', '').toString(), `${start('b')}two\n${end('a')}three\n${end('b')}`);
 });
 
+test('where children may write before the Start marker, what they wrote stands behind it', () => {
+  const { log, write } = setUp();
+  write('of none\n');
+  log.begin('a', false);
+  log.begin('b');
+  write(`early\n${start('a')}one\n${start('b')}${end('a')}${end('b')}`);
+  assert.equal(log.tail('a', '').toString(), `${start('a')}early\none\n${start('b')}${end('a')}`);
+  assert.equal(log.tail('b', '').toString(), `${start('b')}${end('a')}${end('b')}`);
+});
+
 test('markers that the instance did not write are added', () => {
   const { log, write } = setUp();
   write('at its start\n');

@@ -12,14 +12,16 @@ const none = Buffer.alloc(0);
 type Part = {
   /** Bytes of output before its Start marker, or before it began. */
   from: number;
+  /** What comes before its Start marker is another's. Else its children may have written it. */
+  readonly isStartFirst: boolean;
   /** The end of its part, when its End marker has come. */
   tail: Buffer | null;
   onEnd: (() => void) | null;
 };
 
 /**
- * A request's part is what the instance wrote from its Start to its End marker, lines of other requests among it: the
- * cloud cannot separate them either (docs). A whole line belongs to the request whose id
+ * A request's part is what the instance wrote from its Start marker, or what its children wrote before, to its End marker, lines of
+ * other requests among it: the cloud cannot separate them either (docs). A whole line belongs to the request whose id
  * stands in it as a marker or logger writes it; without one, to nobody unless a single request runs.
  * Holds at most the last tailLimitBytes, one unfinished line, and such an end for each of the last requests.
  */
@@ -39,9 +41,9 @@ export class SharedLog implements OutputLog {
     this.#forward = forward;
   }
 
-  begin(requestId: string): void {
+  begin(requestId: string, isStartFirst = true): void {
     this.#forwarded = 0;
-    this.#parts.set(requestId, { from: this.#written, tail: null, onEnd: null });
+    this.#parts.set(requestId, { from: this.#written, isStartFirst, tail: null, onEnd: null });
     const [oldest] = this.#parts.keys();
     if (this.#parts.size > requestLimit && oldest !== undefined) this.#parts.delete(oldest);
   }
@@ -81,9 +83,12 @@ export class SharedLog implements OutputLog {
     const whole = part?.tail ?? this.#since(part?.from ?? this.#written);
     const start = Buffer.from(`FC Invoke Start RequestId: ${requestId}\n`);
     const end = Buffer.from(`FC Invoke End RequestId: ${requestId}${endSuffix}\n`);
-    const hasStart = whole.includes(start);
+    const startsAt = whole.indexOf(start);
     const isCut = whole.length >= tailLimitBytes;
-    const all = Buffer.concat([hasStart || isCut ? none : start, whole, (part?.tail ?? null) === null ? end : none]);
+    const early = startsAt < 0 ? none : whole.subarray(0, startsAt);
+    const marked =
+      startsAt < 0 ? [isCut ? none : start, whole] : [start, early, whole.subarray(startsAt + start.length)];
+    const all = Buffer.concat([...marked, (part?.tail ?? null) === null ? end : none]);
     return all.subarray(Math.max(0, all.length - tailLimitBytes));
   }
 
@@ -109,7 +114,7 @@ export class SharedLog implements OutputLog {
     const text = line.toString('utf8');
     const marker = /^FC \w+ (Start|End) RequestId: ([\w-]+)/.exec(text);
     const part = marker === null ? undefined : this.#parts.get(marker[2] ?? '');
-    if (part !== undefined && marker?.[1] === 'Start') part.from = this.#written;
+    if (part !== undefined && marker?.[1] === 'Start' && part.isStartFirst) part.from = this.#written;
     this.#recent = Buffer.concat([this.#recent, line, Buffer.from([newline])]);
     this.#recent = this.#recent.subarray(Math.max(0, this.#recent.length - tailLimitBytes));
     this.#written += line.length + 1;

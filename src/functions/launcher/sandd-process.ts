@@ -1,7 +1,7 @@
 // sandd as a process: whether it is there, building it, what it can do here, starting it. Used by the composition.
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { access, constants } from 'node:fs/promises';
+import { access, constants, open, readdir, utimes } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
@@ -23,16 +23,44 @@ const startTimeoutMs = 10_000;
 
 export type FoundSandd = { readonly ok: true; readonly path: string } | { readonly ok: false; readonly why: string };
 
+/** `e_machine` of ELF, by what Node calls the processor. */
+const machines: Readonly<Record<string, number>> = { x64: 62, arm64: 183 };
+
 /**
- * The program, built first when there is a compiler and the program is older than its source; else the one that the published
- * package brings for this kind of processor.
+ * The program, built first when there is a compiler and the program is older than its source, or another processor's; else the one
+ * that the published package brings for this kind of processor.
  */
 export async function findSandd(directory = nativeDirectory, env = process.env): Promise<FoundSandd> {
+  const path = `${directory}build/sandd`;
+  // Came with a directory that was copied, or is shared with another machine. It counts as old, so that it is replaced in one go.
+  if ((await isOfProcessor(path)) === false) await utimes(path, 0, 0);
   const { code, output } = await run('/bin/sh', [`${directory}build.sh`], buildTimeoutMs, env);
-  if (code === 0) return { ok: true, path: `${directory}build/sandd` };
+  if (code === 0) return { ok: true, path };
   const prebuilt = `${directory}prebuilt/sandd-${process.arch}`;
-  if (await isExecutable(prebuilt)) return { ok: true, path: prebuilt };
-  return { ok: false, why: `the native launcher could not be built: ${output.trim().slice(0, 300)}` };
+  const isRight = await isOfProcessor(prebuilt);
+  if (isRight === true && (await isExecutable(prebuilt))) return { ok: true, path: prebuilt };
+  const brought = (await readdir(`${directory}prebuilt`).catch(() => [])).filter((name) => name.startsWith('sandd-'));
+  const kinds = brought.map((name) => name.slice('sandd-'.length)).join(', ');
+  const remark =
+    isRight === false
+      ? `; ${prebuilt} is not a program for ${process.arch}`
+      : kinds === ''
+        ? ''
+        : `; this package brings it for ${kinds} only, and this is ${process.arch}`;
+  return { ok: false, why: `the native launcher could not be built: ${output.trim().slice(0, 300)}${remark}` };
+}
+
+/** Whether the file is a program for this kind of processor; null when it is not there. Of processors that are not known all are. */
+async function isOfProcessor(path: string): Promise<boolean | null> {
+  const file = await open(path).catch(() => null);
+  if (file === null) return null;
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(20), 0, 20, 0);
+    const machine = machines[process.arch];
+    return machine === undefined || (bytesRead === 20 && buffer.readUInt16LE(18) === machine);
+  } finally {
+    await file.close();
+  }
 }
 
 export type RunningSandd = Configured & {

@@ -9,6 +9,7 @@ import socket
 import struct
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 
 def fetched(url):
@@ -73,6 +74,45 @@ def reach_public_metadata(given):
 
 def reach_private_range(given):
     return fetched('http://%s/' % given['privateAddress'])
+
+
+def spelled(address):
+    """The same IPv4 address in other words, some of which a filter of names or of one family could miss."""
+    value = int.from_bytes(socket.inet_aton(address), 'big')
+    halves = '%x:%x' % (value >> 16, value & 0xffff)
+    return [str(value), hex(value), '0%o' % value, '::ffff:' + halves, '::' + halves, '64:ff9b::' + halves, '2002:%s::' % halves]
+
+
+def sent(kind, host, port):
+    """Over TCP and UDP: whoever answers has been reached."""
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=kind)[0]
+    with socket.socket(family, kind) as to:
+        to.settimeout(2)
+        to.connect(address)
+        to.send(b'GET / HTTP/1.0\r\n\r\n')
+        return '%s answers %r' % (host, to.recv(20))
+
+
+def any_of(hosts, port):
+    """All at once; what stopped the first one, when none is reached."""
+    with ThreadPoolExecutor(64) as pool:
+        calls = [pool.submit(sent, kind, host, port) for host in hosts for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM)]
+    reached = [call.result() for call in calls if call.exception() is None]
+    if not reached:
+        raise calls[0].exception()
+    return ', '.join(reached)
+
+
+def reach_loopback_by_spelling(given):
+    return any_of(['127.1', '0177.0.0.1', '0', '0.0.0.0', '::', '::1', 'localhost'] + spelled('127.0.0.1'), given['hostPort'])
+
+
+def reach_host_by_spelling(given):
+    return any_of(spelled(given['hostAddress']) + spelled(given['linkAddress']), given['hostPort'])
+
+
+def reach_metadata_by_spelling(given):
+    return any_of([each for address in ('100.100.100.200', '169.254.169.254', '168.63.129.16') for each in spelled(address)], 80)
 
 
 def resolve_through_host(given):
