@@ -213,6 +213,55 @@ test('one of them that is killed ends with its instances and is replaced, while 
   assert.equal(await server.stop(), 0);
 });
 
+test('of the requests that run while one of them is killed only those of its own connections fail, in that moment', async (t) => {
+  const server = await startServer(t, command, temporaryDirectory(t));
+  const project = await Project.create(server, 'loaded');
+  await addMock(project, '/loaded', 'ANONYMOUS', 'served');
+  const [kept, victim] = factsNow(server).dataProcesses;
+  assert.ok(kept !== undefined && victim !== undefined);
+  const failures = new Map<string, number>();
+  let [served, isOver] = [0, false];
+  const call = async (name: string, connection: Connection) => {
+    while (!isOver) {
+      try {
+        const { status, body } = await connection.send('GET', '/loaded', { Host: project.host });
+        assert.deepEqual([status, body], [200, 'served']);
+        served += 1;
+      } catch (error) {
+        // Without an answer: its connection went with the process. The next one goes to whom the kernel gives it.
+        assert.match(String((error as NodeJS.ErrnoException).code), /^(ECONNRESET|ECONNREFUSED|EPIPE)$/);
+        failures.set(name, (failures.get(name) ?? 0) + 1);
+      }
+    }
+  };
+  const connections: [name: string, Connection][] = [];
+  for (let at = 0; at < 4; at++) {
+    connections.push([`kept ${at}`, await connectTo(server.ready.gateway, kept.data, t)]);
+    connections.push([`victim ${at}`, await connectTo(server.ready.gateway, victim.data, t)]);
+  }
+  const calling = Promise.all(connections.map(([name, connection]) => call(name, connection)));
+  const until = async (isTrue: () => boolean) => {
+    while (!isTrue()) await Promise.race([sleep(10), calling]);
+  };
+  await until(() => served > 100);
+  process.kill(victim.data, 'SIGKILL');
+  await until(() => {
+    const { dataProcesses } = factsNow(server);
+    return dataProcesses.length === 2 && dataProcesses.every(({ data }) => data !== victim.data);
+  });
+  const replacedAt = served;
+  await until(() => served > replacedAt + 100);
+  isOver = true;
+  await calling;
+  t.diagnostic(
+    `${served} served, ${[...failures].map(([name, times]) => `${name}: ${times}`).join(', ')} without an answer`,
+  );
+  assert.ok(failures.size > 0, 'some were under way');
+  // The kernel may give it the next connection too, before its listener is gone.
+  for (const [name, times] of failures) assert.ok(name.startsWith('victim') && times <= 3, `${name}: ${times}`);
+  assert.equal(await server.stop(), 0);
+});
+
 test('kill -9 of control leaves nothing of several data processes behind', async (t) => {
   const server = await startServer(t, command, temporaryDirectory(t));
   const all = processTree(server.facts.pid);
