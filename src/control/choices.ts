@@ -31,6 +31,14 @@ export const choices: readonly { readonly about: string; readonly what: string }
     what: 'Refused: the metadata names it, and no document says what it does.',
   },
   {
+    about: 'What RequestParameters say of values',
+    what: 'CreateApi, ModifyApi and ModifyApiConfiguration refuse what no value could fit (`InvalidMinValue`, `InvalidMinLength`, `InvalidMaxLength`, `InvalidEnumValue`, `InvalidDefaultValue`, `InvalidRegularExpression`, `InvalidJsonScheme`); the documents name none of it. A pattern is one of RE2. Bounds may have a fraction; whole ones are exact within 64 bits. Assumed.',
+  },
+  {
+    about: 'Paths that reach a backend',
+    what: 'A segment that the client sent for a parameter of the path stands in the backend’s path as it was written, so that `%2F` and `%252F` stay what they are; other values are escaped whole. Marks that no path may hold are escaped. In events and for matching both read `%2F`, as documented. Assumed.',
+  },
+  {
     about: 'The access log (CreateLogConfig)',
     what: 'Delivered to files in the form of the Log Service’s fields ([decisions/0013](decisions/0013-shared-counters-and-request-log.md)); one configuration for the access log, whether it is named `PROVIDER` (documents) or `log` (metadata). What a second CreateLogConfig answers (`RepeatedLogConfig`) is assumed, and what one whose files cannot be written (`ServiceUnavailable`, nothing is changed).',
   },
