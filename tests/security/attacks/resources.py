@@ -3,6 +3,7 @@ import ctypes
 import mmap
 import os
 import resource
+import select
 import signal
 import subprocess
 import sys
@@ -88,16 +89,16 @@ def bomb_of_memory_by_children(given):
             time.sleep(30)
             os._exit(len(held) and 0)
         pids.append(pid)
-    os.close(writer)
-    holding = 0
-    while os.read(reader, 1):
-        holding += 1
-        if holding == 4:
-            break
-    os.close(reader)
-    time.sleep(1.2)
-    alive = [pid for pid in pids if os.waitpid(pid, os.WNOHANG) == (0, 0)]
+    holding, gone = 0, []
+    while holding < 4 and not gone:
+        if select.select([reader], [], [], 0.1)[0]:
+            holding += len(os.read(reader, 4))
+        gone = [pid for pid in pids if os.waitpid(pid, os.WNOHANG) != (0, 0)]
+    time.sleep(0 if gone else 1.2)
+    alive = [pid for pid in pids if pid not in gone and os.waitpid(pid, os.WNOHANG) == (0, 0)]
     kit.end_all(alive)
+    os.close(reader)
+    os.close(writer)
     return holding == len(alive) == 4
 
 
