@@ -283,7 +283,7 @@ function isClosed(response: Outgoing): boolean {
 function holdAnswer(response: Outgoing, bytes: number, { answers, clock, settings }: PipelineDeps): boolean {
   if (bytes <= uncountedBytes || isClosed(response)) return true;
   if (!answers.take(bytes)) return false;
-  const cancel = clock.after(settings.answerTimeoutMs, () => response.destroy());
+  const cancel = clock.after(settings.answerTimeoutMs, () => breakOff(response));
   response.once('close', () => {
     cancel();
     answers.giveBack(bytes);
@@ -353,7 +353,15 @@ function asBytesWhereNeeded(headers: readonly string[], body: string | Buffer): 
 
 const nonAscii = /[^\0-\x7f]/;
 
-function relay(response: Writable, body: RelayedBody, isWanted: boolean, onEnd: (error: Error | null) => void): void {
+/** A broken answer must not look whole: node resets a stream of HTTP/2 that is destroyed without an error, and clients take it for the end. */
+function breakOff(response: Outgoing): void {
+  const stream = streamOf(response);
+  if (stream === null) response.destroy();
+  else stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+}
+
+function relay(response: Outgoing, body: RelayedBody, isWanted: boolean, onEnd: (error: Error | null) => void): void {
+  const out: Writable = response;
   let isSettled = false;
   const settle = (error: Error | null) => {
     if (!isSettled) onEnd(error);
@@ -366,14 +374,14 @@ function relay(response: Writable, body: RelayedBody, isWanted: boolean, onEnd: 
     body.cancel();
   });
   body.consume({
-    data: (chunk) => !isWanted || response.write(chunk),
+    data: (chunk) => !isWanted || out.write(chunk),
     end: () => {
       settle(null);
       response.end();
     },
     failed: (error) => {
       settle(error);
-      response.destroy(); // A broken answer must not look whole.
+      breakOff(response);
     },
   });
 }

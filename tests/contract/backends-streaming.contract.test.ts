@@ -1,8 +1,10 @@
 // Bodies between caller, gateway and HTTP backend flow both ways with back-pressure, over real sockets.
 import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
-import { connect, type Socket } from 'node:net';
+import { connect as connectHttp2, createSecureServer } from 'node:http2';
+import { type AddressInfo, connect, type Socket } from 'node:net';
 import { text as readText } from 'node:stream/consumers';
 import { describe, it } from 'node:test';
 import { facts, group } from '../../src/gateway/testing.ts';
@@ -43,6 +45,29 @@ describe('bodies flow', () => {
     const answer = await readText(client);
     assert.match(answer, /^HTTP\/1\.1 400 [\s\S]*X-Ca-Error-Code: I400BD[\s\S]*Connection: close/);
     assert.deepEqual(running.bugs, []);
+  });
+
+  it('that break off are reset with an error in HTTP/2, so that they do not look whole', async (t) => {
+    const began: Socket[] = [];
+    const backend = await startRawBackend(t, (socket) => {
+      began.push(socket);
+      socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n');
+    });
+    const running = await startGateway(t, { a: proxyTo(httpBackend(backend.address)) });
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const pem = String(privateKey.export({ type: 'pkcs8', format: 'pem' }));
+    const server = createSecureServer(running.gateway.tlsOptions({ subject: 'streams', privateKey: pem }));
+    running.gateway.attachTls(server);
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    t.after(() => server.close());
+    const { port } = server.address() as AddressInfo;
+    const session = connectHttp2(`https://localhost:${port}`, { rejectUnauthorized: false });
+    t.after(() => session.destroy());
+    const stream = session.request({ ':path': '/broken' });
+    stream.once('data', () => {
+      for (const socket of began) socket.destroy();
+    });
+    await assert.rejects(once(stream, 'end'), { code: 'ERR_HTTP2_STREAM_ERROR' });
   });
 
   it('to a slow backend no faster than it reads', async (t) => {
