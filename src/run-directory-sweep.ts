@@ -1,5 +1,6 @@
 // Removes the run directories of servers of which everything was killed at once, so that nobody was left to do it, and ends what
 // is left of their instances (of the launcher in Node, in tier none). Called by server.ts at a start.
+import { spawnSync } from 'node:child_process';
 import { lstatSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { basename, dirname, join } from 'node:path';
@@ -13,6 +14,7 @@ const ownNames: ReadonlySet<string> = new Set(['i', 't', 'root', 'etc', socketNa
 const modes: ReadonlySet<number> = new Set([0o700, 0o711]);
 /** A server that is starting or ending changes its directory; for so long nothing has been changed there, ms. */
 const quietMs = { withSocket: 60_000, without: 600_000 };
+const removalMs = 20_000;
 /** Looked at in one start. */
 const lookedAt = 64;
 
@@ -28,11 +30,17 @@ export async function sweepRunDirectories(
     .slice(0, lookedAt)
     .map((name) => join(parent, name));
   const removed: string[] = [];
+  let failure: { readonly error: unknown } | null = null;
   for (const path of paths) {
     if (!isLeft(path, now) || (await isListening(join(path, socketName))) || !(await endInstances(path))) continue;
-    rmSync(path, { recursive: true, force: true });
-    removed.push(path);
+    try {
+      removeTree(path);
+      removed.push(path);
+    } catch (error) {
+      failure ??= { error }; // the others go all the same
+    }
   }
+  if (failure !== null) throw failure.error;
   return removed;
 }
 
@@ -54,10 +62,21 @@ export async function sweepDirectoriesOf(
     if (dirname(path) !== parent || !nameForm.test(basename(path)) || (await isListening(join(path, socketName))))
       continue;
     if (!asOwner(() => isOurs(path) && readdirSync(path).includes(socketName)) || !(await endInstances(path))) continue;
-    asOwner(() => rmSync(path, { recursive: true, force: true }));
+    asOwner(() => removeTree(path));
     removed.push(path);
   }
   return removed;
+}
+
+/** Functions may have made directories that their owner cannot list, in tier `restricted`. Errors: throws when something is left. */
+function removeTree(path: string): void {
+  try {
+    rmSync(path, { recursive: true, force: true });
+  } catch (error) {
+    spawnSync('chmod', ['-R', 'u+rwX', path], { timeout: removalMs });
+    spawnSync('rm', ['-rf', path], { timeout: removalMs });
+    if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) throw error;
+  }
 }
 
 /** As far as the directory itself tells. */

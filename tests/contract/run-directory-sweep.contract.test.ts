@@ -1,12 +1,24 @@
 // What a start removes of servers that were killed, and what it never touches.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, linkSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { sweepDirectoriesOf, sweepRunDirectories } from '../../src/run-directory-sweep.ts';
+import { root } from '../harness/server.ts';
 
 test('only what a killed server left is removed', async (t) => {
   const parent = mkdtempSync(join(tmpdir(), 'sweep-'));
@@ -52,4 +64,23 @@ test('only what a killed server left is removed', async (t) => {
   assert.deepEqual(await sweep(11 * minute), ['yunmen-bare00']);
   const stay = ['alive0', 'file00', 'link00', 'longer-name', 'other0', 'wide00'].map((name) => `yunmen-${name}`);
   assert.deepEqual(readdirSync(parent).sort(), stay);
+});
+
+const isRoot = process.getuid?.() === 0;
+test('what its owner cannot list goes, too', {
+  skip: isRoot ? false : 'it takes root to become somebody else',
+}, (t) => {
+  const parent = mkdtempSync(join(tmpdir(), 'sweep-'));
+  t.after(() => rmSync(parent, { recursive: true, force: true }));
+  chownSync(parent, 65_534, 65_534);
+  const make = 'cd "$0" && mkdir -m 700 yunmen-shut00 && cd yunmen-shut00 && umask 0477 && mkdir -p i t/shut/inner';
+  const sweep = `import { sweepRunDirectories } from '${root}src/run-directory-sweep.ts';
+    console.log(await sweepRunDirectories({ parent: '${parent}', now: Date.now() + 3_600_000 }));`;
+  const script = `${make}; chmod 711 "$0/yunmen-shut00/t"; cd /; exec "$1" --input-type=module -e "$2"`;
+  const ids = ['--reuid', '65534', '--regid', '65534', '--clear-groups'];
+  const said = execFileSync('setpriv', [...ids, 'sh', '-c', script, parent, process.execPath, sweep], {
+    encoding: 'utf8',
+  });
+  assert.match(said, /yunmen-shut00/);
+  assert.deepEqual(readdirSync(parent), []);
 });
