@@ -49,7 +49,8 @@ class Clients {
         readText(socket).then((answer) => resolve(`${issuer.replace('CN=', '')} ${answer.slice(9, 12)}`), reject);
       });
       socket.once('error', (error: NodeJS.ErrnoException) => {
-        if (/ALERT|SSL/.test(error.code ?? '')) resolve('refused');
+        // The connection may end before the alert is out.
+        if (/ALERT|SSL/.test(error.code ?? '') || (isOld && error.code === 'ECONNRESET')) resolve('refused');
         else reject(error);
       });
     });
