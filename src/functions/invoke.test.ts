@@ -21,7 +21,7 @@ const answered: Ended = {
 function openFull(ends: Ended[]) {
   const asked: string[] = [];
   const config = { key: 'f', versionId: 'LATEST', code: { checksum: '0' }, timeoutMs: 1_000 };
-  const instance = { id: 'c-1', invoke: async () => ends.shift(), abandon() {} };
+  const instance = { id: 'c-1', invoke: async () => ends.shift(), abandon() {}, log: {} };
   const pool = {
     ...{ config, most: 10, concurrency: 1, inFlight: 0, quota: null, allowsOnDemand: true, runtimeNote: null },
     take: ({ mayGoAhead }: Wish) => (mayGoAhead ? instance : null),

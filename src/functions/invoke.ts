@@ -244,6 +244,7 @@ function settle(
       const { answer } = ended;
       const needsLog = answer.kind === 'error' || request.wantsLogTail || request.isUnusable?.(answer.body) === true;
       if (needsLog) return settleWithLog(plane, admitted, { instance, coldStart, answer, durationMs });
+      instance.log.settled?.(request.requestId);
       const facts = factsOf(admitted, instance, { durationMs, coldStart, log: null });
       pool.putBack(instance, durationMs);
       return succeeded(answer, facts);
@@ -280,6 +281,7 @@ async function settleWithLog(
   const { request, pool } = admitted;
   await instance.outputCompleted(plane.limits.logWaitMs, request.requestId);
   const log = instance.log.tail(request.requestId, answer.kind === 'end' ? '' : errorSuffix(answer.type));
+  instance.log.settled?.(request.requestId);
   const facts = factsOf(admitted, instance, { durationMs, coldStart, log });
   if (answer.kind === 'error' && answer.willExit) giveUp(plane, pool, instance, 'exited');
   else pool.putBack(instance, durationMs);

@@ -162,3 +162,29 @@ test('who waits for the output of a request is told though others have begun, ho
   assert.ok(isTold);
   assert.equal(log.tail('r0', '').toString(), `${start('r0')}late\n${end('r0')}`);
 });
+
+test('the output of a request that nobody asks for any more goes as soon as all of it is there, and not before', () => {
+  const { log, lines, write } = setUp();
+  const isKept = (id: string) => log.tail(id, '').includes(`of ${id}`);
+  log.begin('r1');
+  write(`${start('r1')}of r1\n${end('r1')}`);
+  log.begin('r2');
+  assert.ok(isKept('r1'), 'somebody may still ask');
+  log.settled('r1');
+  assert.ok(!isKept('r1'));
+  write(`${start('r2')}of r2\n`);
+  log.begin('r3');
+  log.settled('r2');
+  assert.ok(isKept('r2'), 'its output is still coming');
+  write(`more of r2\n${end('r2')}${start('r3')}of r3\n`);
+  assert.ok(!isKept('r2'));
+  log.settled('r3');
+  write(end('r3'));
+  assert.ok(isKept('r3'), 'it is the last that began');
+  log.begin('r4');
+  assert.ok(!isKept('r3'));
+  assert.deepEqual(
+    lines.filter((line) => !line.includes('FC ')),
+    ['r1|of r1', 'r2|of r2', 'r2|more of r2', 'r3|of r3'],
+  );
+});

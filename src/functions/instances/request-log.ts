@@ -29,6 +29,8 @@ export type OutputLog = {
    * Markers that the instance did not write are added; `endSuffix` is what follows the id in an added End.
    */
   tail(requestId: string, endSuffix: string): Buffer;
+  /** Nobody asks for the request's output any more: it goes as soon as all of it has come. */
+  settled?(requestId: string): void;
   /** The end of what was written outside of requests, as it is. */
   unmarkedTail(): string;
 };
@@ -53,11 +55,12 @@ type Part = {
   isStartFirst: boolean;
   hasStart: boolean;
   hasEnd: boolean;
+  isSettled: boolean;
   onEnd: (() => void) | null;
 };
 
 function newPart(requestId: string | null): Part {
-  const flags = { isCut: false, isStartFirst: true, hasStart: false, hasEnd: false };
+  const flags = { isCut: false, isStartFirst: true, hasStart: false, hasEnd: false, isSettled: false };
   return { requestId, startMarker: none, endMarker: none, tail: none, ...flags, onEnd: null };
 }
 
@@ -97,7 +100,7 @@ export class RequestLog implements OutputLog {
   begin(requestId: string, isStartFirst = true): void {
     const expected = this.#otherOf(requestId);
     // Its answer may have been read before its output.
-    if (this.#current.requestId !== null) this.#keepOther(this.#current);
+    if (this.#current.requestId !== null && !isOver(this.#current)) this.#keepOther(this.#current);
     if (expected !== undefined) removeFrom(this.#others, expected);
     this.#current = expected ?? newPart(requestId);
     this.#current.isStartFirst = isStartFirst;
@@ -153,6 +156,13 @@ export class RequestLog implements OutputLog {
     return all.length > tailLimitBytes ? all.subarray(all.length - tailLimitBytes) : all;
   }
 
+  settled(requestId: string): void {
+    const part = this.#partOf(requestId);
+    if (part.requestId !== requestId) return;
+    part.isSettled = true;
+    if (isOver(part)) removeFrom(this.#others, part);
+  }
+
   unmarkedTail(): string {
     return this.#current.tail.toString('utf8');
   }
@@ -201,6 +211,7 @@ export class RequestLog implements OutputLog {
     }
     if (!part.hasEnd) return;
     notify(part);
+    if (isOver(part)) removeFrom(this.#others, part);
     this.#writing = this.#current;
   }
 
@@ -265,6 +276,10 @@ function findMarkers(part: Part): void {
   if (lineEnd < 0) return;
   part.tail = Buffer.from(part.tail.subarray(Math.max(0, lineEnd + 1 - tailLimitBytes), lineEnd + 1));
   part.hasEnd = true;
+}
+
+function isOver({ hasEnd, isSettled }: Part): boolean {
+  return hasEnd && isSettled;
 }
 
 function notify(part: Part): void {
