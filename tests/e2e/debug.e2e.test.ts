@@ -235,7 +235,8 @@ async function open(cleanup: Cleanup, directory: string, codeUri: string, it: Ca
 /** Longer than function and API wait. */
 const aboveLimitsMs = 2_500;
 
-describe('a debugger', () => {
+// Two at a time: most of each is waiting.
+describe('a debugger', { concurrency: 2 }, () => {
   for (const it of cases) {
     for (const codeUri of it.codeUris) {
       const name = `${it.language}, from ${codeUri}: stops a call beyond its limits, and attaches again after a reload`;

@@ -1,12 +1,23 @@
-// How instances end in each tier of root's server that can run here.
+// How instances end in each tier of root's server that can run here. Two tiers at a time: most of each is waiting.
+import { describe } from 'node:test';
 import { findSandd, isolationTiers, probeSandd } from '../../src/functions/index.ts';
-import { describeEnds } from './ends-suite.ts';
+import { describeEndsSuite } from './ends-suite.ts';
 
 const sandd = await findSandd();
 const probed = sandd.ok ? await probeSandd(sandd.path) : new Map<string, string>();
 
-for (const tier of isolationTiers) {
-  const result = tier === 'none' ? 'ok' : (probed.get(tier) ?? 'the probe did not end');
-  const skip = !sandd.ok ? sandd.why : result === 'ok' ? false : result;
-  describeEnds({ title: `tier ${tier}`, tier, launcher: 'sandd', hasSpares: tier !== 'restricted', skip });
-}
+describe('of root', { concurrency: 2 }, () => {
+  for (const tier of isolationTiers) {
+    const result = tier === 'none' ? 'ok' : (probed.get(tier) ?? 'the probe did not end');
+    const skip = !sandd.ok ? sandd.why : result === 'ok' ? false : result;
+    const isBrief = tier === 'none' || tier === 'restricted';
+    describeEndsSuite({
+      title: `tier ${tier}`,
+      tier,
+      launcher: 'sandd',
+      hasSpares: tier !== 'restricted',
+      isBrief,
+      skip,
+    });
+  }
+});

@@ -3,7 +3,7 @@
 import { describe } from 'node:test';
 import { findSandd, isolationTiers, probeIsolation } from '../../src/functions/index.ts';
 import { ordinaryNetworksLack, probeAsOrdinary } from '../harness/ordinary.ts';
-import { describeEnds, type Place } from './ends-suite.ts';
+import { describeEndsSuite, type Place } from './ends-suite.ts';
 
 const sandd = await findSandd();
 const isRoot = process.getuid?.() === 0;
@@ -23,6 +23,7 @@ const native = isolationTiers
       tier,
       launcher: 'sandd',
       options: { isOrdinary: true },
+      isBrief: tier !== 'user',
       skip,
       ...carrier,
     };
@@ -36,11 +37,12 @@ const other = (['user', 'none'] as const).map((tier): Place => {
     tier,
     launcher: 'node',
     options: { isWithoutSandd: true },
+    isBrief: tier !== 'none',
     ...lastEnd,
     skip,
   };
 });
 
 describe('of an ordinary user', { concurrency: 3 }, () => {
-  for (const place of [...native, ...other]) describeEnds(place);
+  for (const place of [...native, ...other]) describeEndsSuite(place);
 });

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { isTorture } from '../../scripts/test/torture.ts';
 import { Project } from '../harness/project.ts';
 import { holdings, instanceTrees, remainsOf } from '../harness/remains.ts';
 import { functionCompute, zipped } from '../harness/sdk.ts';
@@ -124,11 +125,16 @@ export type Place = {
   readonly lastEnd?: 'the next start';
   /** Whether processes wait for a function there; that is not looked at unless said. */
   readonly hasSpares?: boolean;
+  /** All ends only under torture, else those that differ most between places. */
+  readonly isBrief?: boolean;
   readonly skip: string | false;
 };
 
-export function describeEnds(place: Place): void {
+const brief = new Set(['memory', 'SIGTERM ignored', 'daemonised grandchildren']);
+
+export function describeEndsSuite(place: Place): void {
   const { title, tier, launcher, options = {}, hasSpares, skip } = place;
+  const isBrief = place.isBrief === true && !isTorture;
   describe(`how instances end in ${title}`, { skip, concurrency: 1 }, () => {
     const cleanup = new Cleanup();
     let dataDir: string;
@@ -188,6 +194,7 @@ export function describeEnds(place: Place): void {
     }
 
     for (const { name, does, says, timeout, notIn, log } of ends) {
+      if (isBrief && !brief.has(name)) continue;
       const isPromised = notIn?.tier !== tier || notIn.launcher !== launcher;
       test(isPromised ? name : `${name}: not in this tier, the call is answered`, async () => {
         const limit = timeout === undefined ? {} : { timeout };
@@ -224,7 +231,7 @@ export function describeEnds(place: Place): void {
       });
     });
 
-    for (const victim of ['data', 'control', 'launcher'] as const) {
+    for (const victim of isBrief ? (['launcher'] as const) : (['data', 'control', 'launcher'] as const)) {
       test(`${victim} process killed`, async () => {
         const { runDir, pid, pids } = server.facts;
         const functionName = `${victim}-killed`;
@@ -272,7 +279,7 @@ export function describeEnds(place: Place): void {
     });
 
     const waits = 'data, control and launcher killed while processes wait for a function';
-    if (hasSpares !== undefined)
+    if (hasSpares !== undefined && !isBrief)
       test(hasSpares ? waits : `${waits}: none waits here`, async () => {
         await addFunction('waited-for', waiting);
         assert.equal(await server.stop(), 0);
