@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isTorture } from '../../scripts/test/torture.ts';
 import { chooseInterpreter } from '../../src/functions/choose-interpreter.ts';
 import { findInterpreters, findSandd, probeSandd } from '../../src/functions/index.ts';
 import { spareShape } from '../../src/functions/spares/shape.ts';
@@ -13,10 +14,13 @@ import { javaFunction, noJava } from './java-function.ts';
 const native = await findSandd();
 const found = await findInterpreters();
 const probed = native.ok ? await probeSandd(native.path) : new Map<string, string>();
-/** Where processes wait: with sandd, and in tier none also without. */
+/** Where processes wait: with sandd, and in tier none also without. In tier user, which is much like strong, under torture. */
 const places = [
   { tier: 'none', skip: false },
-  ...['user', 'strong'].map((tier) => ({ tier, skip: probed.get(tier) === 'ok' ? false : `no tier ${tier} here` })),
+  ...(isTorture ? ['user', 'strong'] : ['strong']).map((tier) => ({
+    tier,
+    skip: probed.get(tier) === 'ok' ? false : `no tier ${tier} here`,
+  })),
 ];
 
 /** Tells what a process can know of itself, but for what differs between any two instances. */

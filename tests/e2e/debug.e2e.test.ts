@@ -10,6 +10,7 @@ import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { installOnce, run } from '../../conformance/kit/toolchain.ts';
+import { isTorture } from '../../scripts/test/torture.ts';
 import { chooseInterpreter, findInterpreters } from '../../src/functions/index.ts';
 import { buildJavaFixtures, javaLibraries, noJava } from '../contract/java-function.ts';
 import { zipped } from '../harness/sdk.ts';
@@ -238,7 +239,7 @@ const aboveLimitsMs = 2_500;
 // Two at a time: most of each is waiting.
 describe('a debugger', { concurrency: 2 }, () => {
   for (const it of cases) {
-    for (const codeUri of it.codeUris) {
+    for (const codeUri of isTorture ? it.codeUris : it.codeUris.slice(0, 1)) {
       const name = `${it.language}, from ${codeUri}: stops a call beyond its limits, and attaches again after a reload`;
       test(name, { skip: it.skip, timeout: 120_000 }, async (t) => {
         const cleanup = new Cleanup();
