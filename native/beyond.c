@@ -112,7 +112,7 @@ static _Noreturn void try_way(pid_t sandd, int space) {
   prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   prctl(PR_SET_NAME, "sandd-trial", 0, 0, 0);
   if (getppid() != sandd || dup2(space, SPACE) != SPACE) _exit(1);
-  close_range(SPACE + 1, ~0u, 0); // others hear that sandd has closed its ends
+  close_between(SPACE + 1, ~0u); // others hear that sandd has closed its ends
   bool is_made = beyond_begin(&beyond);
   if (is_made && setns(SPACE, CLONE_NEWNET) == 0 && !beyond_is_reached(&beyond)) send(PARENT, dropped, sizeof dropped, MSG_NOSIGNAL);
   beyond_end(&beyond);

@@ -1,5 +1,7 @@
 // The server's own log: one line an event on stderr, for people (text) or machines (JSON).
 
+import { replaceControls } from './control-characters.ts';
+
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 export type LogFields = Readonly<Record<string, unknown>>;
 
@@ -35,12 +37,8 @@ export function createLog(write: (line: string) => void, format: 'text' | 'json'
   };
 }
 
-/** Tab and line feed stay. */
-function visible(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  return text.replaceAll('\r\n', '\n').replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, (mark) => {
-    return `\\x${mark.charCodeAt(0).toString(16).padStart(2, '0')}`;
-  });
+function visible(mark: string): string {
+  return `\\x${mark.charCodeAt(0).toString(16).padStart(2, '0')}`;
 }
 
 function textLine(at: string, level: LogLevel, message: string, fields: LogFields): string {
@@ -48,9 +46,9 @@ function textLine(at: string, level: LogLevel, message: string, fields: LogField
   let below = '';
   for (const [name, value] of Object.entries(fields)) {
     if (value === null || value === undefined) continue;
-    const text = typeof value === 'string' ? visible(value) : JSON.stringify(value);
+    const text = typeof value === 'string' ? value : JSON.stringify(value);
     if (text.includes('\n')) below += `\n  ${name}:\n    ${text.trimEnd().replaceAll('\n', '\n    ')}`;
     else line += ` ${name}=${/[\s"]/.test(text) ? JSON.stringify(text) : text}`;
   }
-  return visible(`${line}${below}\n`);
+  return replaceControls(`${line}${below}\n`.replaceAll('\r\n', '\n'), visible);
 }

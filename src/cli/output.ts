@@ -1,4 +1,5 @@
 // What commands print: answers on stdout, remarks on stderr; with --json one JSON object a line on stdout.
+import { replaceControls } from '../base/control-characters.ts';
 import type { CliDeps } from './server-port.ts';
 
 export type Printer = {
@@ -28,8 +29,7 @@ export function createPrinter(deps: Pick<CliDeps, 'stdout' | 'stderr'>, isJson: 
 
 /** Text from elsewhere made safe for a terminal: control characters but tab and line feed become `?`. */
 export function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '?');
+  return replaceControls(text, () => '?');
 }
 
 /** Rows as aligned columns, two blanks apart. */

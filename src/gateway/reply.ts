@@ -16,20 +16,15 @@ import { noteBackendMs, toReplied } from './states.ts';
 
 /** Errors: those of the backend's kind, D503CB and D503BB of the breaker, D504CO for a kind that is not served, X503BZ. */
 export async function reply(mapped: Mapped): Promise<Replied> {
-  const replied = await ask(mapped);
-  holdAnswer(replied);
-  return replied;
-}
-
-async function ask(mapped: Mapped): Promise<Replied> {
   const { clock, backends } = mapped.deps;
   const key = breakerKey(mapped);
   const startedAt = clock.monotonic();
   backends.breakers.admit(key, mapped.api.apiName);
+  let replied: Replied;
   try {
     const answer = wholeIfThere(await callBackend(mapped, mapped.api.backend));
     backends.breakers.answered(key);
-    return toReplied(mapped, answer, clock.monotonic() - startedAt);
+    replied = toReplied(mapped, answer, clock.monotonic() - startedAt);
   } catch (error) {
     if (error instanceof Refusal && error.code === 'D504TO') backends.breakers.timedOut(key);
     else if (tellsNothing(error)) backends.breakers.unsettled(key);
@@ -38,6 +33,8 @@ async function ask(mapped: Mapped): Promise<Replied> {
     noteBackendMs(mapped, clock.monotonic() - startedAt);
     throw error;
   }
+  holdAnswer(replied);
+  return replied;
 }
 
 /** Of the backend: the caller has gone, or did something wrong, or there was no room here. */

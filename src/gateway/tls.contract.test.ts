@@ -40,12 +40,18 @@ const caPem = issueAuthority({
 });
 
 const bugs: unknown[] = [];
-const gateway = createGateway({
-  clock: systemClock,
-  claimNonce: () => true,
-  count: () => -1,
-  report: () => {},
-  reportBug: (error) => bugs.push(error),
+const gatewayOf = (deps: Partial<GatewayDeps>) =>
+  createGateway({
+    clock: systemClock,
+    claimNonce: () => true,
+    count: () => -1,
+    report: () => {},
+    reportBug: (error) => bugs.push(error),
+    settings: defaultGatewaySettings,
+    invoke: async () => returned({ statusCode: 200 }),
+    ...deps,
+  });
+const gateway = gatewayOf({
   settings: { ...defaultGatewaySettings, bodyLimitBytes: 100_000 },
   invoke: async (call) =>
     returned({
@@ -251,16 +257,7 @@ it('many requests share one connection of HTTP/2', async () => {
 
 /** A gateway of its own on a port of its own. */
 async function openAnother(t: TestContext, deps: Partial<GatewayDeps>) {
-  const another = createGateway({
-    clock: systemClock,
-    claimNonce: () => true,
-    count: () => -1,
-    report: () => {},
-    reportBug: (error) => bugs.push(error),
-    settings: defaultGatewaySettings,
-    invoke: async () => returned({ statusCode: 200 }),
-    ...deps,
-  });
+  const another = gatewayOf(deps);
   const anotherServer = createSecureServer(another.tlsOptions(authority));
   another.attachTls(anotherServer);
   await new Promise<void>((resolve) => anotherServer.listen(0, '127.0.0.1', resolve));

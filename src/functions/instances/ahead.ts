@@ -1,6 +1,5 @@
 // The requests that an instance was sent before it could begin them: so that it finds the next one without being woken for it.
 // Owned by instance.ts; why, and how they are taken back: docs/decisions/0042-sent-ahead.md.
-
 import { afterRead } from '../../base/after-read.ts';
 import type { Clock } from '../../base/clock.ts';
 import { nowhere } from '../../base/roster.ts';

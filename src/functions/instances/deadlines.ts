@@ -1,4 +1,4 @@
-// Many deadlines on one timer: nothing is created per request but a set entry. Used by everything here that waits.
+// Many deadlines on one timer: nothing is created per request but a place in a list. Used by everything here that waits.
 import type { Clock } from '../../base/clock.ts';
 import { type Placed, Roster } from '../../base/roster.ts';
 

@@ -1,5 +1,4 @@
 // When the idle instances of one pool are frozen. Kept by pool.ts.
-
 import type { Clock } from '../../base/clock.ts';
 import { nowhere } from '../../base/roster.ts';
 import type { Hook } from '../../model/function.ts';

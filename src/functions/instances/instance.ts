@@ -1,6 +1,5 @@
 // One instance as the data process knows it: its state, its connection, its output and the request that it runs.
 // Made by pool.ts; invoke.ts delivers requests to it and releases it.
-
 import { afterRead } from '../../base/after-read.ts';
 import { newRequestId } from '../../base/ids.ts';
 import { nowhere } from '../../base/roster.ts';

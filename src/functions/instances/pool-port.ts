@@ -1,5 +1,4 @@
 // What a pool is given, what it gives, and what it needs to know of an instance. Types only: kept by pool.ts.
-
 import type { Clock } from '../../base/clock.ts';
 import type { Placed } from '../../base/roster.ts';
 import type { FunctionConfig, Hook } from '../../model/function.ts';

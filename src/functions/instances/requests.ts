@@ -1,6 +1,5 @@
 // What one instance is asked: load, hooks and requests, each waited for with its limit; and the requests that it has been sent
 // ahead. Owned by instance.ts, which keeps its states.
-
 import type { Clock } from '../../base/clock.ts';
 import { removeFrom } from '../../base/roster.ts';
 import type { Credentials } from '../../model/function.ts';

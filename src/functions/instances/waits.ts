@@ -1,6 +1,5 @@
 // What an instance is being waited for: each wait with its limit, all of them ended together when it goes.
 // Owned by instance.ts.
-
 import type { Clock } from '../../base/clock.ts';
 import { PausableLimit } from '../../base/pausable-limit.ts';
 import { nowhere, removeFrom } from '../../base/roster.ts';
@@ -102,7 +101,7 @@ export class Waits<O> {
   }
 }
 
-/** One object for the wait, its deadline and its place in the set: every request makes one. */
+/** One object for the wait, its deadline and its place among them: every request makes one. */
 class OpenWait<O> implements LaterWait<O>, Deadline {
   readonly spec: WaitSpec<O>;
   readonly outcome: Promise<O>;
